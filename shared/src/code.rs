@@ -1,0 +1,232 @@
+//! The closed set of public codes: each with its HTTP status, its backend code and its sentences.
+//!
+//! The one source for Rust, TypeScript (generated from here), metrics and docs. It decides no
+//! refusal itself; whoever refuses picks the code.
+
+/// The language a sentence is answered in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// English, the default.
+    #[default]
+    En,
+    /// Korean.
+    Ko,
+}
+
+impl Language {
+    /// The better of the two for an `Accept-Language` header (RFC 9110 §12.5.4): the one with the
+    /// higher weight, English on a tie or when neither is asked for.
+    #[must_use]
+    pub fn negotiate(accept_language: &str) -> Self {
+        let mut weight_ko = 0;
+        let mut weight_en = 0;
+        for range in accept_language.split(',') {
+            let mut parts = range.split(';');
+            let tag = parts.next().unwrap_or_default().trim();
+            let weight = parts.find_map(weight_permille).unwrap_or(1000);
+            let primary = tag.split('-').next().unwrap_or_default();
+            if primary.eq_ignore_ascii_case("ko") {
+                weight_ko = weight_ko.max(weight);
+            } else if primary.eq_ignore_ascii_case("en") {
+                weight_en = weight_en.max(weight);
+            }
+        }
+        if weight_ko > weight_en { Self::Ko } else { Self::En }
+    }
+
+    /// The tag for `Content-Language`.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ko => "ko",
+        }
+    }
+}
+
+/// `q=0.8` as 800; nothing for another parameter or a malformed weight.
+fn weight_permille(parameter: &str) -> Option<u32> {
+    let value = parameter.trim().strip_prefix("q=")?;
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
+    let whole: u32 = whole.parse().ok().filter(|whole| *whole <= 1)?;
+    let mut permille = whole * 1000;
+    let mut unit = 100;
+    for digit in fraction.chars() {
+        permille += digit.to_digit(10)? * unit;
+        unit /= 10;
+    }
+    Some(permille.min(1000))
+}
+
+macro_rules! codes {
+    ($($variant:ident $name:literal $status:literal $backend:literal $title:literal $en:literal $ko:literal)*) => {
+        /// Why a request was refused, as the caller sees it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code {
+            $(#[doc = $en] $variant,)*
+        }
+
+        impl Code {
+            /// Every code there is, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name that travels: in answers, metrics and logs.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The HTTP status it is answered with.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// The code that existing back ends know it by.
+            #[must_use]
+            pub const fn backend_code(self) -> &'static str {
+                match self { $(Self::$variant => $backend,)* }
+            }
+
+            /// A few words that name the problem, always in English (RFC 9457 `title`).
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// A sentence that says what is wrong and what to do.
+            #[must_use]
+            pub const fn sentence(self, language: Language) -> &'static str {
+                match (self, language) {
+                    $((Self::$variant, Language::En) => $en, (Self::$variant, Language::Ko) => $ko,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    TokenMissing "TOKEN_MISSING" 401 "AUTH-003" "Token missing"
+        "Send your access token as 'Authorization: Bearer <token>'."
+        "액세스 토큰을 'Authorization: Bearer <토큰>' 헤더로 보내 주세요."
+    TokenExpired "TOKEN_EXPIRED" 401 "AUTH-003" "Token expired"
+        "Your token has expired. Get a fresh one and send the request again."
+        "토큰이 만료되었습니다. 새 토큰을 받아 다시 요청해 주세요."
+    TokenInvalid "TOKEN_INVALID" 401 "AUTH-003" "Token invalid"
+        "The token could not be verified. Sign in again to get a valid one."
+        "토큰을 확인할 수 없습니다. 다시 로그인해 유효한 토큰을 받아 주세요."
+    CredentialsInvalid "CREDENTIALS_INVALID" 401 "AUTH-001" "Credentials invalid"
+        "The e-mail address or the password is wrong."
+        "이메일 또는 비밀번호가 올바르지 않습니다."
+    EmailTaken "EMAIL_TAKEN" 409 "AUTH-002" "E-mail address taken"
+        "There is already an account with this e-mail address. Sign in instead."
+        "이미 가입된 이메일입니다. 로그인해 주세요."
+    AlreadyLoggedIn "ALREADY_LOGGED_IN" 409 "AUTH-008" "Already logged in"
+        "You are already logged in. Log out first to change accounts."
+        "이미 로그인되어 있습니다. 다른 계정을 쓰려면 먼저 로그아웃해 주세요."
+    RoleNotAllowed "ROLE_NOT_ALLOWED" 403 "AUTH-004" "Role not allowed"
+        "Your role may not do this."
+        "이 작업을 할 권한이 없습니다."
+    UserMismatch "USER_MISMATCH" 403 "AUTH-005" "User mismatch"
+        "The user in the request is not the user of the token."
+        "요청의 사용자와 토큰의 사용자가 다릅니다."
+    UserBanned "USER_BANNED" 403 "AUTH-006" "User banned"
+        "Uploads from here are blocked for a while because of repeated misuse."
+        "반복된 오용으로 업로드가 일시적으로 차단되었습니다."
+    TicketRequired "TICKET_REQUIRED" 403 "AUTH-007" "Ticket required"
+        "This upload needs a ticket. Ask POST /uploads/tickets for one first."
+        "업로드 티켓이 필요합니다. 먼저 POST /uploads/tickets 로 발급받아 주세요."
+    TicketSpent "TICKET_SPENT" 403 "AUTH-009" "Ticket spent"
+        "This ticket has already been used. Ask for a new one."
+        "이미 사용한 티켓입니다. 새 티켓을 발급받아 주세요."
+    FileMissing "FILE_MISSING" 400 "IMAGE-001" "File missing"
+        "The request holds no picture. Choose a file and send it as the body or as the form field 'image'."
+        "요청에 사진이 없습니다. 파일을 본문 또는 'image' 필드로 보내 주세요."
+    FileTooLarge "FILE_TOO_LARGE" 413 "IMAGE-002" "File too large"
+        "The file has too many bytes. Choose a smaller one or shrink it before sending."
+        "파일 용량이 너무 큽니다. 더 작은 파일을 고르거나 줄여서 보내 주세요."
+    InvalidFileType "INVALID_FILE_TYPE" 400 "IMAGE-003" "File type not accepted"
+        "Only JPEG, PNG, GIF and WebP pictures are accepted. Save the picture as one of these."
+        "JPEG, PNG, GIF, WebP 사진만 올릴 수 있습니다. 이 형식 중 하나로 저장해 주세요."
+    InvalidFileSignature "INVALID_FILE_SIGNATURE" 400 "IMAGE-004" "File is not what it claims to be"
+        "The contents of the file are not what its type says. Choose the original picture."
+        "파일 내용이 표시된 형식과 다릅니다. 원본 사진을 선택해 주세요."
+    InvalidImageUrl "INVALID_IMAGE_URL" 400 "IMAGE-005" "Not an image URL of ours"
+        "The URL or key is not one that this service has given out."
+        "이 서비스에서 발급한 이미지 주소나 키가 아닙니다."
+    ImageCorrupt "IMAGE_CORRUPT" 422 "IMAGE-006" "Image damaged"
+        "The picture is damaged or incomplete. Choose another or save it again."
+        "사진이 손상되었거나 불완전합니다. 다른 사진을 고르거나 다시 저장해 주세요."
+    ImageTooLarge "IMAGE_TOO_LARGE" 422 "IMAGE-007" "Image too large to open"
+        "The picture has too many pixels or frames to be opened safely. Make it smaller first."
+        "사진의 픽셀 또는 프레임 수가 너무 많습니다. 크기를 줄인 뒤 올려 주세요."
+    ImageNotFound "IMAGE_NOT_FOUND" 404 "IMAGE-008" "Image not found"
+        "There is no such picture, or it has been removed."
+        "사진이 없거나 삭제되었습니다."
+    ImageAlreadyRegistered "IMAGE_ALREADY_REGISTERED" 409 "IMAGE-009" "Image already registered"
+        "This picture is already registered."
+        "이미 등록된 사진입니다."
+    MalformedRequest "MALFORMED_REQUEST" 400 "COMMON-001" "Malformed request"
+        "The request could not be understood."
+        "요청 형식이 올바르지 않습니다."
+    NotFound "NOT_FOUND" 404 "COMMON-002" "Not found"
+        "There is nothing at this address."
+        "해당 주소를 찾을 수 없습니다."
+    MethodNotAllowed "METHOD_NOT_ALLOWED" 405 "COMMON-003" "Method not allowed"
+        "This address does not take that method; the Allow header lists those it takes."
+        "이 주소에서 지원하지 않는 메서드입니다. Allow 헤더를 확인해 주세요."
+    RateLimited "RATE_LIMITED" 429 "COMMON-004" "Too many requests"
+        "Too many requests in a short time. Wait as long as Retry-After says, then try again."
+        "짧은 시간에 요청이 너무 많습니다. Retry-After 시간만큼 기다렸다가 다시 시도해 주세요."
+    QuotaExceeded "QUOTA_EXCEEDED" 429 "COMMON-005" "Daily quota used up"
+        "Today's upload quota is used up. Try again after Retry-After."
+        "오늘의 업로드 한도를 모두 사용했습니다. Retry-After 이후 다시 시도해 주세요."
+    Busy "BUSY" 503 "COMMON-006" "Busy"
+        "The service is busy right now. Try again in a moment."
+        "지금은 요청이 많습니다. 잠시 후 다시 시도해 주세요."
+    StorageUnavailable "STORAGE_UNAVAILABLE" 503 "COMMON-007" "Storage unavailable"
+        "The picture could not be stored right now and was not kept. Try again in a moment."
+        "지금은 사진을 저장할 수 없습니다. 잠시 후 다시 시도해 주세요."
+    Internal "INTERNAL" 500 "COMMON-999" "Internal error"
+        "Something went wrong on our side. Try again; if it stays, tell us the request id."
+        "서버 오류가 발생했습니다. 다시 시도하고, 계속되면 요청 번호를 알려 주세요."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_statuses_are_errors() {
+        for (index, code) in Code::ALL.iter().enumerate() {
+            assert!((400..600).contains(&code.status()), "{code:?}");
+            for other in &Code::ALL[index + 1..] {
+                assert_ne!(code.name(), other.name());
+            }
+        }
+    }
+
+    #[test]
+    fn every_sentence_is_there_in_both_languages() {
+        for code in Code::ALL {
+            assert!(code.sentence(Language::En).ends_with('.'), "{code:?}");
+            let korean = code.sentence(Language::Ko);
+            assert!(korean.chars().any(|c| ('가'..='힣').contains(&c)), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn the_language_with_the_higher_weight_wins() {
+        for (header, expected) in [
+            ("", Language::En),
+            ("ko", Language::Ko),
+            ("ko-KR,ko;q=0.9,en-US;q=0.8", Language::Ko),
+            ("en-US,en;q=0.9,ko;q=0.8", Language::En),
+            ("fr, ko;q=0.3", Language::Ko),
+            ("ko;q=0, en", Language::En),
+            ("ko;q=banana;q=0.2,en;q=0.1", Language::Ko),
+        ] {
+            assert_eq!(Language::negotiate(header), expected, "{header}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Why a picture was refused, with typed causes. [`ImageError::code`] maps each to its public code.
+
+use crate::{Code, Format, sniff::Foreign};
+
+/// A refusal by the image rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageError {
+    /// There are no bytes.
+    Empty,
+    /// More bytes than the policy takes.
+    TooManyBytes {
+        /// What came.
+        size_bytes: u64,
+        /// What the policy takes.
+        limit_bytes: u64,
+    },
+    /// A declared media type that is not one of the four formats.
+    DeclaredNotAccepted,
+    /// A file type that we know by name and do not take.
+    Foreign(Foreign),
+    /// Bytes that are no file type we know.
+    Unrecognised,
+    /// The declared type is another than the bytes show.
+    DeclaredMismatch {
+        /// What the caller said.
+        declared: Format,
+        /// What the bytes are.
+        actual: Format,
+    },
+    /// The container or the pixel stream is broken.
+    Corrupt(Corrupt),
+    /// More pixels than the limits allow.
+    TooManyPixels {
+        /// Width times height of the canvas.
+        pixels: u64,
+        /// What the limits allow.
+        limit: u64,
+    },
+    /// More frames than the limits allow.
+    TooManyFrames {
+        /// What the limits allow.
+        limit: u32,
+    },
+    /// Decoding would need more memory than the limits allow.
+    TooMuchMemory {
+        /// The computed peak.
+        peak_bytes: u64,
+        /// What the limits allow.
+        limit_bytes: u64,
+    },
+    /// An animation that would have to be made smaller in a format where that is not done.
+    AnimationTooLarge,
+}
+
+/// What is broken in a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Corrupt {
+    /// The bytes end before the picture does.
+    Truncated,
+    /// A length, size or offset that cannot be.
+    BadLength,
+    /// A checksum that does not match.
+    BadChecksum,
+    /// A header whose values the format forbids.
+    BadHeader,
+    /// Parts missing, doubled or in an order that the format forbids.
+    BadStructure,
+    /// A width or height of zero.
+    NoPixels,
+    /// No picture data at all in an otherwise sound container.
+    NoImageData,
+    /// A variant of the format that no browser shows.
+    Unsupported,
+    /// The pixel stream does not decode to its end.
+    BadPixels,
+}
+
+impl ImageError {
+    /// The public code of this refusal.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Empty => Code::FileMissing,
+            Self::TooManyBytes { .. } => Code::FileTooLarge,
+            Self::DeclaredNotAccepted | Self::Foreign(_) => Code::InvalidFileType,
+            Self::Unrecognised | Self::DeclaredMismatch { .. } => Code::InvalidFileSignature,
+            Self::Corrupt(_) => Code::ImageCorrupt,
+            Self::TooManyPixels { .. }
+            | Self::TooManyFrames { .. }
+            | Self::TooMuchMemory { .. }
+            | Self::AnimationTooLarge => Code::ImageTooLarge,
+        }
+    }
+}
+
+impl From<Corrupt> for ImageError {
+    fn from(cause: Corrupt) -> Self {
+        Self::Corrupt(cause)
+    }
+}
+
+impl core::fmt::Display for ImageError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}: {self:?}", self.code().name())
+    }
+}
+
+impl core::error::Error for ImageError {}

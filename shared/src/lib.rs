@@ -1,0 +1,21 @@
+//! The image rules: what is a picture, is it safe, how big may it get, how is it made smaller.
+//!
+//! The rules are `no_std` + `alloc` and know no HTTP, no clock, no randomness and no JavaScript, so
+//! that the Worker and the browser reach the same verdict from the same code. Everything that
+//! touches pixels sits behind the feature `codec`.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod code;
+pub mod error;
+pub mod limits;
+pub mod probe;
+pub mod sniff;
+
+pub use code::{Code, Language};
+pub use error::ImageError;
+pub use limits::{Limits, Policy};
+pub use probe::{Report, inspect};
+pub use sniff::Format;

@@ -1,0 +1,91 @@
+//! What is taken and what is made of it: [`Limits`] refuse, [`Policy`] also says what to aim for.
+
+/// What is refused above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Limits {
+    /// Bytes of the file.
+    pub max_bytes: u64,
+    /// Pixels of one frame's canvas.
+    pub max_pixels: u64,
+    /// Frames of an animation.
+    pub max_frames: u32,
+    /// Bytes that a decode may need at its peak, beside the file itself.
+    pub max_peak_bytes: u64,
+}
+
+impl Limits {
+    /// 5 MiB holds a 12 MP phone photo as phones write it (2.8 to 4.5 MB).
+    pub const EDGE_MAX_BYTES: u64 = 5 * 1024 * 1024;
+    /// 50 MiB: the browser shrinks before it sends, so it may take what no edge should.
+    pub const BROWSER_MAX_BYTES: u64 = 50 * 1024 * 1024;
+    /// 50 MP: a 48 MP phone photo passes.
+    pub const MAX_PIXELS: u64 = 50_000_000;
+    /// 200 frames: a ten-second animation at 20 frames a second.
+    pub const MAX_FRAMES: u32 = 200;
+    /// An isolate has 128 MB for all it does; half of it is for pixels.
+    pub const EDGE_MAX_PEAK_BYTES: u64 = 64 * 1024 * 1024;
+    /// A phone's tab survives 512 MiB; 50 MP of RGBA at full size need 200 MB.
+    pub const BROWSER_MAX_PEAK_BYTES: u64 = 512 * 1024 * 1024;
+
+    /// What the edge takes by default.
+    pub const EDGE: Self = Self {
+        max_bytes: Self::EDGE_MAX_BYTES,
+        max_pixels: Self::MAX_PIXELS,
+        max_frames: Self::MAX_FRAMES,
+        max_peak_bytes: Self::EDGE_MAX_PEAK_BYTES,
+    };
+
+    /// What the browser takes by default.
+    pub const BROWSER: Self = Self {
+        max_bytes: Self::BROWSER_MAX_BYTES,
+        max_peak_bytes: Self::BROWSER_MAX_PEAK_BYTES,
+        ..Self::EDGE
+    };
+}
+
+/// How much time to spend on making the bytes fewer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub enum Effort {
+    /// The least time: what the edge uses.
+    #[default]
+    Fast,
+    /// About a tenth fewer bytes for four times the encoding time.
+    Balanced,
+    /// The fewest bytes.
+    Small,
+}
+
+/// What is taken and what is made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Policy {
+    /// What is refused above.
+    pub limits: Limits,
+    /// Stored pictures fit in a square of this edge.
+    pub max_edge: u32,
+    /// JPEG quality of what is encoded anew, 1 to 100.
+    pub quality: u8,
+    /// How much time to spend on making the bytes fewer.
+    pub effort: Effort,
+    /// Bytes that the result should not exceed: the best quality that fits is looked for.
+    pub target_bytes: Option<u64>,
+}
+
+impl Policy {
+    /// What the edge does by default.
+    pub const EDGE: Self = Self {
+        limits: Limits::EDGE,
+        max_edge: 2048,
+        quality: 80,
+        effort: Effort::Fast,
+        target_bytes: None,
+    };
+
+    /// What the browser does by default: the same aims, wider limits.
+    pub const BROWSER: Self = Self { limits: Limits::BROWSER, ..Self::EDGE };
+}

@@ -1,0 +1,91 @@
+//! Magic bytes: which format is it, and which known type that is not taken. It looks at the first
+//! bytes only; whether the rest keeps the promise is `probe`'s business.
+
+use crate::ImageError;
+
+/// A format that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum Format {
+    /// ISO/IEC 10918-1.
+    Jpeg,
+    /// W3C PNG, third edition, APNG included.
+    Png,
+    /// `GIF87a` and `GIF89a`.
+    Gif,
+    /// RFC 9649.
+    WebP,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Jpeg, Self::Png, Self::Gif, Self::WebP];
+
+    /// The media type that is stored and served.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::Gif => "image/gif",
+            Self::WebP => "image/webp",
+        }
+    }
+
+    /// The extension of the stored object's key.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpeg",
+            Self::Png => "png",
+            Self::Gif => "gif",
+            Self::WebP => "webp",
+        }
+    }
+
+    /// The format that a `Content-Type` names; parameters are ignored.
+    ///
+    /// # Errors
+    /// [`ImageError::DeclaredNotAccepted`] for every other type.
+    pub fn from_media_type(content_type: &str) -> Result<Self, ImageError> {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        match essence {
+            _ if essence.eq_ignore_ascii_case("image/jpeg") => Ok(Self::Jpeg),
+            // Not registered, yet sent by old Windows browsers and some Android pickers.
+            _ if essence.eq_ignore_ascii_case("image/jpg") => Ok(Self::Jpeg),
+            _ if essence.eq_ignore_ascii_case("image/pjpeg") => Ok(Self::Jpeg),
+            _ if essence.eq_ignore_ascii_case("image/png") => Ok(Self::Png),
+            _ if essence.eq_ignore_ascii_case("image/gif") => Ok(Self::Gif),
+            _ if essence.eq_ignore_ascii_case("image/webp") => Ok(Self::WebP),
+            _ => Err(ImageError::DeclaredNotAccepted),
+        }
+    }
+}
+
+/// A file type that is known and not taken; the sentence can name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// What people call it: `HEIC`, `PDF`, `SVG`.
+    pub name: &'static str,
+}
+
+/// Tells the format from the first bytes.
+///
+/// # Errors
+/// [`ImageError::Empty`], [`ImageError::Foreign`] for a type known by name,
+/// [`ImageError::Unrecognised`] for all else.
+pub fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
+    match bytes {
+        [] => Err(ImageError::Empty),
+        [0xFF, 0xD8, 0xFF, ..] => Ok(Format::Jpeg),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Ok(Format::Png),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Ok(Format::Gif),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Ok(Format::WebP),
+        _ => Err(foreign(bytes).map_or(ImageError::Unrecognised, ImageError::Foreign)),
+    }
+}
+
+fn foreign(_bytes: &[u8]) -> Option<Foreign> {
+    None
+}
