@@ -10,6 +10,7 @@ extern crate alloc;
 
 pub mod code;
 pub mod error;
+pub mod exif;
 pub mod limits;
 pub mod probe;
 pub mod sniff;

@@ -101,6 +101,7 @@ impl Metadata {
 }
 
 /// What the container says of the picture.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each read by itself")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
@@ -127,6 +128,12 @@ pub struct Report {
     pub progressive: bool,
     /// Whether the pixels were coded without loss.
     pub lossless: bool,
+    /// The quality, 1 to 100, that the quantisation tables of a JPEG amount to on libjpeg's scale;
+    /// nothing for other formats.
+    pub jpeg_quality: Option<u8>,
+    /// Every pixel is there, yet the mark that ends the file is not: viewers show it, and it is
+    /// stored only with the mark added.
+    pub unterminated: bool,
     /// What else is in the file.
     pub metadata: Metadata,
 }
@@ -161,6 +168,12 @@ impl Report {
         } else {
             Err(ImageError::DeclaredMismatch { declared, actual: self.format })
         }
+    }
+
+    /// Whether the bytes may be stored as they are: nothing private in them, and none missing.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.metadata.is_clean() && !self.unterminated
     }
 
     /// Width and height as seen, after the orientation is applied.
