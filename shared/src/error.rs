@@ -41,6 +41,11 @@ pub enum ImageError {
         /// What the limits allow.
         limit: u32,
     },
+    /// More passes over the picture than the limits allow: each costs the time of a decode.
+    TooManyScans {
+        /// What the limits allow.
+        limit: u32,
+    },
     /// Decoding would need more memory than the limits allow.
     TooMuchMemory {
         /// The computed peak.
@@ -87,6 +92,7 @@ impl ImageError {
             Self::Corrupt(_) => Code::ImageCorrupt,
             Self::TooManyPixels { .. }
             | Self::TooManyFrames { .. }
+            | Self::TooManyScans { .. }
             | Self::TooMuchMemory { .. }
             | Self::AnimationTooLarge => Code::ImageTooLarge,
         }

@@ -8,7 +8,7 @@ pub mod png;
 pub mod webp;
 
 /// How a picture is to be turned to stand upright: the eight values of EXIF tag 0x0112.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(into = "u8"))]
 pub struct Orientation(u8);
@@ -36,6 +36,12 @@ impl Orientation {
     #[must_use]
     pub const fn swaps_axes(self) -> bool {
         self.0 >= 5
+    }
+}
+
+impl Default for Orientation {
+    fn default() -> Self {
+        Self::UPRIGHT
     }
 }
 

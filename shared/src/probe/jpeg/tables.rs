@@ -1,0 +1,193 @@
+//! The tables that a JPEG defines before its scans: which are there, and what quality they amount to.
+
+use alloc::boxed::Box;
+
+use crate::error::Corrupt;
+
+/// A Huffman table as stored (section B.2.4.2): codes of each length, then the symbols.
+#[derive(Clone, Copy, Debug)]
+pub struct Huffman<'a> {
+    /// How many codes have 1, 2, … 16 bits.
+    pub counts: &'a [u8; 16],
+    /// The symbols, shortest code first.
+    pub symbols: &'a [u8],
+}
+
+impl Huffman<'_> {
+    /// Bits of the shortest code.
+    #[must_use]
+    pub fn shortest_code_bits(&self) -> u64 {
+        let zeros = self.counts.iter().take_while(|count| **count == 0).count();
+        zeros as u64 + 1
+    }
+
+    /// Whether the codes fit in their lengths, none of them all ones (section C.2), and a DC table
+    /// asks for no more bits than a difference can have.
+    fn is_sound(&self, is_dc: bool) -> bool {
+        let mut code = 0_u32;
+        for (count, bits) in self.counts.iter().zip(1..) {
+            code += u32::from(*count);
+            if *count > 0 && code >= 1 << bits {
+                return false;
+            }
+            code <<= 1;
+        }
+        !self.symbols.is_empty() && (!is_dc || self.symbols.iter().all(|bits| *bits <= 15))
+    }
+}
+
+/// What has been defined so far; a later definition replaces an earlier one.
+#[derive(Debug, Default)]
+pub struct Tables<'a> {
+    /// Tables of DC differences, by number.
+    pub dc: [Option<Huffman<'a>>; 4],
+    /// Tables of AC coefficients, by number.
+    pub ac: [Option<Huffman<'a>>; 4],
+    quantisation: [Option<Box<[u16; 64]>>; 4],
+    /// Units between restarts; 0 for none.
+    pub restart_interval: u16,
+}
+
+impl<'a> Tables<'a> {
+    /// Takes a DHT segment. An unsound table is as good as none: it matters only when it is used.
+    ///
+    /// # Errors
+    /// A number or length that the format forbids.
+    pub fn define_huffman(&mut self, mut payload: &'a [u8]) -> Result<(), Corrupt> {
+        while let Some((&class_and_number, rest)) = payload.split_first() {
+            let (counts, rest) = rest.split_first_chunk::<16>().ok_or(Corrupt::BadLength)?;
+            let symbols = counts.iter().map(|count| usize::from(*count)).sum();
+            let (symbols, rest) = rest.split_at_checked(symbols).ok_or(Corrupt::BadLength)?;
+            if symbols.len() > 256 {
+                return Err(Corrupt::BadHeader);
+            }
+            let (is_dc, slots) = match class_and_number >> 4 {
+                0 => (true, &mut self.dc),
+                1 => (false, &mut self.ac),
+                _ => return Err(Corrupt::BadHeader),
+            };
+            let slot =
+                slots.get_mut(usize::from(class_and_number & 15)).ok_or(Corrupt::BadHeader)?;
+            *slot = Some(Huffman { counts, symbols }).filter(|table| table.is_sound(is_dc));
+            payload = rest;
+        }
+        Ok(())
+    }
+
+    /// Takes a DQT segment (section B.2.4.1).
+    ///
+    /// # Errors
+    /// A number or length that the format forbids.
+    pub fn define_quantisation(&mut self, mut payload: &'a [u8]) -> Result<(), Corrupt> {
+        while let Some((&precision_and_number, rest)) = payload.split_first() {
+            let number = usize::from(precision_and_number & 15);
+            let slot = self.quantisation.get_mut(number).ok_or(Corrupt::BadHeader)?;
+            let mut table = Box::new([0; 64]);
+            payload = if precision_and_number >> 4 == 0 {
+                let (values, rest) = rest.split_first_chunk::<64>().ok_or(Corrupt::BadLength)?;
+                *table = values.map(u16::from);
+                rest
+            } else {
+                let (values, rest) = rest.split_first_chunk::<128>().ok_or(Corrupt::BadLength)?;
+                for (to, from) in table.iter_mut().zip(values.as_chunks::<2>().0) {
+                    *to = u16::from_be_bytes(*from);
+                }
+                rest
+            };
+            *slot = Some(table);
+        }
+        Ok(())
+    }
+
+    /// Takes a DRI segment (section B.2.4.4).
+    ///
+    /// # Errors
+    /// A payload that is not two bytes.
+    pub fn define_restart_interval(&mut self, payload: &[u8]) -> Result<(), Corrupt> {
+        let interval = payload.try_into().map_err(|_| Corrupt::BadLength)?;
+        self.restart_interval = u16::from_be_bytes(interval);
+        Ok(())
+    }
+
+    /// Whether a quantisation table is there.
+    #[must_use]
+    pub fn has_quantisation(&self, number: u8) -> bool {
+        self.quantisation.get(usize::from(number)).is_some_and(Option::is_some)
+    }
+
+    /// The quality on libjpeg's scale whose luminance table is nearest in sum to this one.
+    #[must_use]
+    pub fn quality(&self, number: u8) -> Option<u8> {
+        let table = self.quantisation.get(usize::from(number))?.as_deref()?;
+        let sum: u32 = table.iter().map(|step| u32::from(*step)).sum();
+        (1..=100).min_by_key(|quality| libjpeg_sum(*quality).abs_diff(sum))
+    }
+}
+
+/// Annex K, table K.1: the steps that libjpeg scales, in any order since only their sum is used.
+const LUMINANCE: [u32; 64] = [
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
+    14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113,
+    92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+];
+
+/// The sum of the luminance steps at a quality, scaled as libjpeg's `jpeg_quality_scaling` does.
+fn libjpeg_sum(quality: u8) -> u32 {
+    let quality = u32::from(quality);
+    let percent = if quality < 50 { 5000 / quality } else { 200 - 2 * quality };
+    LUMINANCE.iter().map(|step| ((step * percent + 50) / 100).clamp(1, 255)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn quantisation(quality: u32) -> Vec<u8> {
+        let percent = if quality < 50 { 5000 / quality } else { 200 - 2 * quality };
+        let steps = LUMINANCE.map(|step| ((step * percent + 50) / 100).clamp(1, 255) as u8);
+        [&[0][..], &steps].concat()
+    }
+
+    #[test]
+    fn the_quality_of_libjpegs_tables_is_found() {
+        for quality in [5, 30, 50, 75, 80, 92, 95, 100] {
+            let payload = quantisation(quality);
+            let mut tables = Tables::default();
+            tables.define_quantisation(&payload).unwrap();
+            assert_eq!(tables.quality(0).map(u32::from), Some(quality));
+            assert_eq!(tables.quality(1), None);
+        }
+    }
+
+    #[test]
+    fn tables_with_impossible_numbers_or_lengths_are_refused() {
+        let mut tables = Tables::default();
+        for (payload, expected) in [
+            (&[4; 65][..], Corrupt::BadHeader),
+            (&[0; 64], Corrupt::BadLength),
+            (&[0x10; 128], Corrupt::BadLength),
+        ] {
+            assert_eq!(tables.define_quantisation(payload), Err(expected));
+        }
+        for (payload, expected) in [
+            (&[0x20; 17][..], Corrupt::BadLength),
+            (&[0; 16], Corrupt::BadLength),
+            (&[0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], Corrupt::BadHeader),
+            (&[0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], Corrupt::BadHeader),
+        ] {
+            assert_eq!(Tables::default().define_huffman(payload), Err(expected), "{payload:?}");
+        }
+    }
+
+    #[test]
+    fn an_unsound_huffman_table_counts_as_missing() {
+        let all_ones = [0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 6];
+        let mut tables = Tables::default();
+        tables.define_huffman(&all_ones).unwrap();
+        assert!(tables.dc[0].is_none());
+        let one = [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5];
+        tables.define_huffman(&one).unwrap();
+        assert_eq!(tables.dc[0].map(|table| table.shortest_code_bits()), Some(2));
+    }
+}
