@@ -1,6 +1,8 @@
 //! Magic bytes: which format is it, and which known type that is not taken. It looks at the first
 //! bytes only; whether the rest keeps the promise is `probe`'s business.
 
+mod foreign;
+
 use crate::ImageError;
 
 /// A format that is taken.
@@ -82,10 +84,57 @@ pub fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Ok(Format::Png),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Ok(Format::Gif),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Ok(Format::WebP),
-        _ => Err(foreign(bytes).map_or(ImageError::Unrecognised, ImageError::Foreign)),
+        _ => Err(foreign::foreign(bytes).map_or(ImageError::Unrecognised, ImageError::Foreign)),
     }
 }
 
-fn foreign(_bytes: &[u8]) -> Option<Foreign> {
-    None
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_tell_the_format() {
+        for (bytes, expected) in [
+            (&b"\xFF\xD8\xFF\xE0"[..], Format::Jpeg),
+            (b"\x89PNG\r\n\x1A\n", Format::Png),
+            (b"GIF87a", Format::Gif),
+            (b"GIF89a", Format::Gif),
+            (b"RIFF\0\0\0\0WEBPVP8 ", Format::WebP),
+        ] {
+            assert_eq!(sniff(bytes), Ok(expected));
+            // One byte fewer or another first byte is not the format.
+            assert!(sniff(&bytes[1..]).is_err());
+        }
+    }
+
+    #[test]
+    fn all_else_is_refused_by_the_right_cause() {
+        for (bytes, expected) in [
+            (&b""[..], ImageError::Empty),
+            (b"\xFF\xD8", ImageError::Unrecognised),
+            (b"GIF88a", ImageError::Unrecognised),
+            (b"\x89PNG\n\n\x1A\n", ImageError::Unrecognised),
+            (b"hello", ImageError::Unrecognised),
+            (b"%PDF-1.4", ImageError::Foreign(Foreign { name: "PDF" })),
+        ] {
+            assert_eq!(sniff(bytes), Err(expected));
+        }
+    }
+
+    #[test]
+    fn a_declared_type_is_read_as_senders_write_it() {
+        for (declared, expected) in [
+            ("image/jpeg", Ok(Format::Jpeg)),
+            (" Image/JPG ; charset=binary", Ok(Format::Jpeg)),
+            ("image/pjpeg", Ok(Format::Jpeg)),
+            ("image/png", Ok(Format::Png)),
+            ("image/gif", Ok(Format::Gif)),
+            ("image/webp", Ok(Format::WebP)),
+            ("image/svg+xml", Err(ImageError::DeclaredNotAccepted)),
+            ("image", Err(ImageError::DeclaredNotAccepted)),
+            ("", Err(ImageError::DeclaredNotAccepted)),
+        ] {
+            assert_eq!(Format::from_media_type(declared), expected, "{declared}");
+        }
+    }
 }
