@@ -13,10 +13,12 @@ pub mod error;
 pub mod exif;
 pub mod limits;
 pub mod probe;
+pub mod scrub;
 pub mod sniff;
 
 pub use code::{Code, Language};
 pub use error::ImageError;
 pub use limits::{Limits, Policy};
 pub use probe::{Report, inspect};
+pub use scrub::scrub;
 pub use sniff::Format;
