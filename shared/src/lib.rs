@@ -9,6 +9,7 @@
 extern crate alloc;
 
 pub mod code;
+pub mod cursor;
 pub mod error;
 pub mod exif;
 pub mod limits;

@@ -1,5 +1,7 @@
 //! What is taken and what is made of it: [`Limits`] refuse, [`Policy`] also says what to aim for.
 
+use crate::{ImageError, error::Corrupt};
+
 /// What is refused above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -11,6 +13,8 @@ pub struct Limits {
     pub max_pixels: u64,
     /// Frames of an animation.
     pub max_frames: u32,
+    /// Canvas pixels times frames of an animation: the work of decoding it.
+    pub max_animation_pixels: u64,
     /// Bytes that a decode may need at its peak, beside the file itself.
     pub max_peak_bytes: u64,
 }
@@ -24,6 +28,8 @@ impl Limits {
     pub const MAX_PIXELS: u64 = 50_000_000;
     /// 200 frames: a ten-second animation at 20 frames a second.
     pub const MAX_FRAMES: u32 = 200;
+    /// 500 MP: 200 frames of full HD (2.07 MP each) pass; 200 frames of 50 MP would decode for minutes.
+    pub const MAX_ANIMATION_PIXELS: u64 = 500_000_000;
     /// An isolate has 128 MB for all it does; half of it is for pixels.
     pub const EDGE_MAX_PEAK_BYTES: u64 = 64 * 1024 * 1024;
     /// A phone's tab survives 512 MiB; 50 MP of RGBA at full size need 200 MB.
@@ -34,6 +40,7 @@ impl Limits {
         max_bytes: Self::EDGE_MAX_BYTES,
         max_pixels: Self::MAX_PIXELS,
         max_frames: Self::MAX_FRAMES,
+        max_animation_pixels: Self::MAX_ANIMATION_PIXELS,
         max_peak_bytes: Self::EDGE_MAX_PEAK_BYTES,
     };
 
@@ -43,6 +50,45 @@ impl Limits {
         max_peak_bytes: Self::BROWSER_MAX_PEAK_BYTES,
         ..Self::EDGE
     };
+
+    /// Refuses nothing: for walking again what has been admitted.
+    pub(crate) const NONE: Self = Self {
+        max_bytes: u64::MAX,
+        max_pixels: u64::MAX,
+        max_frames: u32::MAX,
+        max_animation_pixels: u64::MAX,
+        max_peak_bytes: u64::MAX,
+    };
+
+    /// Pixels of a canvas.
+    ///
+    /// # Errors
+    /// [`Corrupt::NoPixels`] without any, [`ImageError::TooManyPixels`] above the limit.
+    pub(crate) fn canvas(&self, width: u32, height: u32) -> Result<u64, ImageError> {
+        let pixels = u64::from(width) * u64::from(height);
+        match pixels {
+            0 => Err(Corrupt::NoPixels.into()),
+            _ if pixels > self.max_pixels => {
+                Err(ImageError::TooManyPixels { pixels, limit: self.max_pixels })
+            }
+            _ => Ok(pixels),
+        }
+    }
+
+    /// Whether an animation may have that many frames of that many pixels.
+    ///
+    /// # Errors
+    /// [`ImageError::TooManyFrames`] and [`ImageError::TooManyPixels`].
+    pub(crate) fn animation(&self, frames: u32, canvas_pixels: u64) -> Result<(), ImageError> {
+        if frames > self.max_frames {
+            return Err(ImageError::TooManyFrames { limit: self.max_frames });
+        }
+        let pixels = canvas_pixels.saturating_mul(u64::from(frames));
+        if frames > 1 && pixels > self.max_animation_pixels {
+            return Err(ImageError::TooManyPixels { pixels, limit: self.max_animation_pixels });
+        }
+        Ok(())
+    }
 }
 
 /// How much time to spend on making the bytes fewer.

@@ -6,9 +6,12 @@
 
 use alloc::vec::Vec;
 
-use crate::{Format, ImageError, Report, error::Corrupt};
+use crate::{Format, ImageError, Report};
 
+pub mod gif;
 pub mod jpeg;
+pub mod png;
+pub mod webp;
 
 /// The picture without its private data. `report` is what [`crate::inspect`] said of these bytes.
 ///
@@ -17,6 +20,8 @@ pub mod jpeg;
 pub fn scrub(bytes: &[u8], report: &Report) -> Result<Vec<u8>, ImageError> {
     match report.format {
         Format::Jpeg => jpeg::scrub(bytes, report),
-        Format::Png | Format::Gif | Format::WebP => Err(Corrupt::Unsupported.into()),
+        Format::Png => png::scrub(bytes, report),
+        Format::Gif => gif::scrub(bytes),
+        Format::WebP => webp::scrub(bytes, report),
     }
 }

@@ -1,0 +1,177 @@
+//! What a GIF's blocks add up to: canvas, frames, transparency, metadata.
+
+use super::{
+    block::{Image, Screen},
+    extension::Extension,
+};
+use crate::{
+    Format, ImageError, Limits, Report,
+    cursor::Cursor,
+    error::Corrupt,
+    probe::{Color, Metadata, Orientation},
+};
+
+/// Disposal methods of section 23 that uncover what was below a frame.
+const RESTORE_BACKGROUND: u8 = 2;
+const RESTORE_PREVIOUS: u8 = 3;
+
+/// What has been seen so far.
+#[derive(Debug)]
+pub struct Walk {
+    width: u32,
+    height: u32,
+    frames: u32,
+    bit_depth: u8,
+    interlaced: bool,
+    has_alpha: bool,
+    /// The control extension that waits for its frame.
+    control: Option<[u8; 4]>,
+    /// Whether an earlier frame was cleared away, so that nothing lies under the next.
+    uncovered: bool,
+    metadata: Metadata,
+}
+
+impl Walk {
+    /// Header and screen.
+    ///
+    /// # Errors
+    /// No GIF, cut, or more pixels than the limits allow.
+    pub fn begin(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<Self, ImageError> {
+        let screen = Screen::read(cursor)?;
+        let (width, height) = (u32::from(screen.width), u32::from(screen.height));
+        if width != 0 && height != 0 {
+            limits.canvas(width, height)?;
+        }
+        Ok(Self {
+            width,
+            height,
+            frames: 0,
+            bit_depth: screen.table_bits.max(1),
+            interlaced: false,
+            has_alpha: false,
+            control: None,
+            uncovered: true,
+            metadata: Metadata::default(),
+        })
+    }
+
+    /// Whether there is a picture already.
+    pub fn has_frames(&self) -> bool {
+        self.frames > 0
+    }
+
+    /// A frame, the separator (at `start`) already read.
+    ///
+    /// # Errors
+    /// A broken frame, or more pixels or frames than the limits allow.
+    pub fn image(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        start: &Cursor<'_>,
+        limits: &Limits,
+        keep: &mut impl FnMut(&[u8]),
+    ) -> Result<(), ImageError> {
+        let image = Image::read(cursor)?;
+        self.frames = self.frames.saturating_add(1);
+        let (right, bottom) = (
+            u32::from(image.left) + u32::from(image.width),
+            u32::from(image.top) + u32::from(image.height),
+        );
+        if self.frames == 1 {
+            self.width = self.width.max(right);
+            self.height = self.height.max(bottom);
+        }
+        let canvas_pixels = limits.canvas(self.width, self.height)?;
+        limits.animation(self.frames, canvas_pixels)?;
+        if u64::from(image.width) * u64::from(image.height) > canvas_pixels {
+            return Err(Corrupt::BadStructure.into());
+        }
+        let covers = image.left == 0
+            && image.top == 0
+            && right >= self.width
+            && bottom >= self.height;
+        self.transparency(covers);
+        self.bit_depth = self.bit_depth.max(image.table_bits);
+        self.interlaced |= image.interlaced;
+        if let Some(kept) = self.control.take().and_then(|it| Extension::Control(&it).kept()) {
+            keep(&kept);
+        }
+        keep(cursor.since(start));
+        Ok(())
+    }
+
+    fn transparency(&mut self, covers: bool) {
+        let [flags, ..] = self.control.unwrap_or_default();
+        let disposal = flags >> 2 & 7;
+        self.has_alpha |= flags & 1 != 0 || (self.uncovered && !covers);
+        self.uncovered =
+            disposal == RESTORE_BACKGROUND || (disposal == RESTORE_PREVIOUS && self.frames == 1);
+    }
+
+    /// An extension, the introducer already read.
+    ///
+    /// # Errors
+    /// [`Corrupt::Truncated`].
+    pub fn extension(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        keep: &mut impl FnMut(&[u8]),
+    ) -> Result<(), Corrupt> {
+        let start = *cursor;
+        let extension = Extension::read(cursor)?;
+        let body = cursor.since(&start);
+        // The introducer was read before.
+        let bytes = body.len() as u64 + 1;
+        let kept = extension.kept();
+        let slack = bytes.saturating_sub(kept.as_ref().map_or(0, |kept| kept.len() as u64));
+        match extension {
+            Extension::Control(fields) => {
+                // One per frame (section 23); decoders use the last.
+                let replaced = self.control.replace(*fields).map_or(0, |_| 8);
+                self.metadata.vendor += slack + replaced;
+            }
+            Extension::Loop(..) => {
+                self.metadata.vendor += slack;
+                keep(&kept.unwrap_or_default());
+            }
+            Extension::Icc => {
+                self.metadata.icc += bytes;
+                keep(&[super::block::EXTENSION]);
+                keep(body);
+            }
+            Extension::Xmp => self.metadata.xmp += bytes,
+            Extension::Iptc => self.metadata.iptc += bytes,
+            Extension::Comment => self.metadata.comment += bytes,
+            Extension::Vendor => self.metadata.vendor += bytes,
+        }
+        Ok(())
+    }
+
+    /// What the file says, all in all.
+    ///
+    /// # Errors
+    /// No frame at all.
+    pub fn finish(mut self, size_bytes: u64) -> Result<Report, ImageError> {
+        if self.frames == 0 {
+            return Err(Corrupt::NoImageData.into());
+        }
+        // A control extension whose frame never came.
+        self.metadata.vendor += self.control.map_or(0, |_| 8);
+        Ok(Report {
+            format: Format::Gif,
+            size_bytes,
+            width: self.width,
+            height: self.height,
+            orientation: Orientation::UPRIGHT,
+            frames: self.frames,
+            has_alpha: self.has_alpha,
+            bit_depth: self.bit_depth,
+            color: Color::Palette,
+            progressive: self.interlaced,
+            lossless: true,
+            jpeg_quality: None,
+            unterminated: false,
+            metadata: self.metadata,
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! IHDR and what follows from it: which depths go with which colours, how long the pixels are at least.
+
+use crate::{error::Corrupt, probe::Color};
+
+/// A checked IHDR (PNG 3rd edition, section 11.2.1).
+#[derive(Clone, Copy, Debug)]
+pub struct Header {
+    /// Pixels in a line, not zero.
+    pub width: u32,
+    /// Lines, not zero.
+    pub height: u32,
+    /// Bits a sample.
+    pub depth: u8,
+    /// What a pixel consists of.
+    pub samples: Samples,
+    /// Adam7 interlacing.
+    pub interlaced: bool,
+}
+
+/// The five colour types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Samples {
+    /// Type 0.
+    Gray,
+    /// Type 2.
+    Rgb,
+    /// Type 3.
+    Palette,
+    /// Type 4.
+    GrayAlpha,
+    /// Type 6.
+    Rgba,
+}
+
+impl Samples {
+    /// How many a pixel has.
+    #[must_use]
+    pub const fn count(self) -> u8 {
+        match self {
+            Self::Gray | Self::Palette => 1,
+            Self::GrayAlpha => 2,
+            Self::Rgb => 3,
+            Self::Rgba => 4,
+        }
+    }
+
+    /// Whether each pixel carries its own alpha.
+    #[must_use]
+    pub const fn has_alpha(self) -> bool {
+        matches!(self, Self::GrayAlpha | Self::Rgba)
+    }
+
+    /// What the report calls it.
+    #[must_use]
+    pub const fn color(self) -> Color {
+        match self {
+            Self::Gray | Self::GrayAlpha => Color::Gray,
+            Self::Rgb | Self::Rgba => Color::Rgb,
+            Self::Palette => Color::Palette,
+        }
+    }
+}
+
+impl Header {
+    /// From the 13 bytes of IHDR.
+    ///
+    /// # Errors
+    /// [`Corrupt::BadLength`], [`Corrupt::NoPixels`] and [`Corrupt::BadHeader`].
+    pub fn parse(data: &[u8]) -> Result<Self, Corrupt> {
+        let fields: &[u8; 13] = data.try_into().map_err(|_| Corrupt::BadLength)?;
+        let [w0, w1, w2, w3, h0, h1, h2, h3, depth, colour_type, compression, filter, interlace] =
+            *fields;
+        let (width, height) =
+            (u32::from_be_bytes([w0, w1, w2, w3]), u32::from_be_bytes([h0, h1, h2, h3]));
+        if width == 0 || height == 0 {
+            return Err(Corrupt::NoPixels);
+        }
+        // Section 7.1: four-byte integers stay below 2^31.
+        if width > 0x7FFF_FFFF || height > 0x7FFF_FFFF || compression != 0 || filter != 0 {
+            return Err(Corrupt::BadHeader);
+        }
+        let samples = samples(colour_type, depth).ok_or(Corrupt::BadHeader)?;
+        let interlaced = match interlace {
+            0 => false,
+            1 => true,
+            _ => return Err(Corrupt::BadHeader),
+        };
+        Ok(Self { width, height, depth, samples, interlaced })
+    }
+
+    /// What the pixels take before compression, filter bytes not counted.
+    #[must_use]
+    pub fn raw_bytes(&self) -> u64 {
+        let bits = u64::from(self.depth) * u64::from(self.samples.count());
+        // Below 2^62 pixels, so the product needs saturating only for pictures that are refused anyway.
+        (u64::from(self.width) * u64::from(self.height)).saturating_mul(bits) / 8
+    }
+}
+
+/// Table 12: allowed combinations of colour type and bit depth.
+const fn samples(colour_type: u8, depth: u8) -> Option<Samples> {
+    match (colour_type, depth) {
+        (0, 1 | 2 | 4 | 8 | 16) => Some(Samples::Gray),
+        (2, 8 | 16) => Some(Samples::Rgb),
+        (3, 1 | 2 | 4 | 8) => Some(Samples::Palette),
+        (4, 8 | 16) => Some(Samples::GrayAlpha),
+        (6, 8 | 16) => Some(Samples::Rgba),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RGB_3X2: [u8; 13] = [0, 0, 0, 3, 0, 0, 0, 2, 8, 2, 0, 0, 1];
+
+    #[test]
+    fn only_the_fifteen_combinations_of_the_table_pass() {
+        let mut passed = 0;
+        for colour_type in 0..=255 {
+            for depth in 0..=255 {
+                let mut fields = RGB_3X2;
+                fields[8] = depth;
+                fields[9] = colour_type;
+                passed += u32::from(Header::parse(&fields).is_ok());
+            }
+        }
+        assert_eq!(passed, 15);
+    }
+
+    #[test]
+    fn every_other_field_is_checked() {
+        let header = Header::parse(&RGB_3X2).unwrap();
+        assert_eq!((header.width, header.height, header.raw_bytes()), (3, 2, 18));
+        assert!(header.interlaced);
+        for (at, value, expected) in [
+            (3, 0, Corrupt::NoPixels),
+            (7, 0, Corrupt::NoPixels),
+            (0, 0x80, Corrupt::BadHeader),
+            (4, 0x80, Corrupt::BadHeader),
+            (10, 1, Corrupt::BadHeader),
+            (11, 64, Corrupt::BadHeader),
+            (12, 2, Corrupt::BadHeader),
+        ] {
+            let mut fields = RGB_3X2;
+            fields[at] = value;
+            assert_eq!(Header::parse(&fields).map(|_| ()), Err(expected), "byte {at}");
+        }
+        assert_eq!(Header::parse(&RGB_3X2[..12]).map(|_| ()), Err(Corrupt::BadLength));
+    }
+}

@@ -1,0 +1,26 @@
+//! A PNG without anything private: chunks that shape the picture are copied, the rest stays behind.
+//!
+//! What shapes the picture is decided in `probe::png`. A picture that is to be turned says so in a
+//! minimal eXIf chunk right after the header, where every decoder that knows eXIf finds it.
+
+use crate::{
+    ImageError, Limits, Report, exif,
+    probe::{Orientation, png, png::chunk},
+};
+use alloc::vec::Vec;
+
+/// The picture without its private data.
+///
+/// # Errors
+/// As probing, when the bytes are not those of the report.
+pub fn scrub(bytes: &[u8], report: &Report) -> Result<Vec<u8>, ImageError> {
+    let mut out = Vec::with_capacity(bytes.len());
+    out.extend(chunk::SIGNATURE);
+    png::walk(bytes, &Limits::NONE, |kept| {
+        out.extend(kept.raw);
+        if kept.kind == *b"IHDR" && report.orientation != Orientation::UPRIGHT {
+            chunk::write(*b"eXIf", &exif::minimal(report.orientation), &mut out);
+        }
+    })?;
+    Ok(out)
+}
