@@ -86,10 +86,8 @@ impl Walk {
         if u64::from(image.width) * u64::from(image.height) > canvas_pixels {
             return Err(Corrupt::BadStructure.into());
         }
-        let covers = image.left == 0
-            && image.top == 0
-            && right >= self.width
-            && bottom >= self.height;
+        let covers =
+            image.left == 0 && image.top == 0 && right >= self.width && bottom >= self.height;
         self.transparency(covers);
         self.bit_depth = self.bit_depth.max(image.table_bits);
         self.interlaced |= image.interlaced;

@@ -21,7 +21,12 @@ impl Ancillary {
     /// Whether the chunk is kept. It must stand before the pixels (PNG 3rd edition, table 7), tRNS and
     /// bKGD of a palette after it.
     #[must_use]
-    pub fn keeps(&mut self, chunk: &Chunk<'_>, header: &Header, palette_len: Option<usize>) -> bool {
+    pub fn keeps(
+        &mut self,
+        chunk: &Chunk<'_>,
+        header: &Header,
+        palette_len: Option<usize>,
+    ) -> bool {
         let Some((bit, is_valid)) = known(chunk, header, palette_len) else { return false };
         let is_first = self.seen & bit == 0;
         if is_valid {

@@ -61,7 +61,9 @@ impl Animation {
             return Err(Corrupt::BadHeader);
         }
         // The still picture is the first frame: it covers the canvas, and there is but one.
-        if before_pixels && (self.frames_seen > 0 || (width, height) != (header.width, header.height)) {
+        if before_pixels
+            && (self.frames_seen > 0 || (width, height) != (header.width, header.height))
+        {
             return Err(Corrupt::BadStructure);
         }
         self.frames_seen += 1;

@@ -43,7 +43,8 @@ pub fn exif_block(chunk: &Chunk<'_>, packed: &[u8]) -> Vec<u8> {
     let digits = text.splitn(4, |byte| *byte == b'\n').nth(3).unwrap_or_default();
     let mut block = Vec::new();
     let mut high = None;
-    let nibbles = digits.iter().take(MAX_DIGITS).filter_map(|digit| char::from(*digit).to_digit(16));
+    let nibbles =
+        digits.iter().take(MAX_DIGITS).filter_map(|digit| char::from(*digit).to_digit(16));
     for nibble in nibbles.filter_map(|nibble| u8::try_from(nibble).ok()) {
         match high.take() {
             None => high = Some(nibble << 4),
@@ -57,7 +58,8 @@ pub fn exif_block(chunk: &Chunk<'_>, packed: &[u8]) -> Vec<u8> {
 fn inflate(packed: &[u8]) -> Cow<'static, [u8]> {
     let stream = packed.get(1..).unwrap_or_default();
     Cow::Owned(
-        decompress_to_vec_zlib_with_limit(stream, MAX_DIGITS).unwrap_or_else(|broken| broken.output),
+        decompress_to_vec_zlib_with_limit(stream, MAX_DIGITS)
+            .unwrap_or_else(|broken| broken.output),
     )
 }
 
@@ -65,13 +67,13 @@ fn inflate(packed: &[u8]) -> Cow<'static, [u8]> {
 mod tests {
     use super::*;
 
-    fn chunk<'a>(kind: &[u8; 4], data: &'a [u8]) -> Chunk<'a> {
-        Chunk { kind: *kind, data, raw: data }
+    fn chunk<'a>(kind: [u8; 4], data: &'a [u8]) -> Chunk<'a> {
+        Chunk { kind, data, raw: data }
     }
 
     #[test]
     fn keywords_tell() {
-        let kind_of = |data: &'static [u8]| classify(&chunk(b"iTXt", data));
+        let kind_of = |data: &'static [u8]| classify(&chunk(*b"iTXt", data));
         assert_eq!(kind_of(b"XML:com.adobe.xmp\0\0\0\0\0<x/>"), Text::Xmp);
         assert_eq!(kind_of(b"Raw profile type iptc\0x"), Text::Iptc);
         assert_eq!(kind_of(b"Raw profile type exif\0x"), Text::Exif(b"x"));
@@ -81,7 +83,7 @@ mod tests {
 
     #[test]
     fn digits_become_bytes_and_nothing_else_does() {
-        let unpack = |text: &[u8]| exif_block(&chunk(b"tEXt", text), text);
+        let unpack = |text: &[u8]| exif_block(&chunk(*b"tEXt", text), text);
         assert_eq!(unpack(b"\nexif\n       6\n457869\n660000\n"), b"Exif\0\0");
         assert_eq!(unpack(b"\nexif\n 2\n4d4"), b"M");
         assert_eq!(unpack(b"\nexif"), b"");
@@ -89,10 +91,10 @@ mod tests {
 
     #[test]
     fn a_text_that_unpacks_to_megabytes_is_cut() {
-        let bomb = miniz_oxide::deflate::compress_to_vec_zlib(&[b'\n'; 8_000_000], 6);
+        let bomb = miniz_oxide::deflate::compress_to_vec_zlib(&alloc::vec![b'\n'; 8_000_000], 6);
         let mut packed = alloc::vec![0];
         packed.extend(bomb);
         assert_eq!(inflate(&packed).len(), MAX_DIGITS);
-        assert!(exif_block(&chunk(b"zTXt", &packed), &packed).is_empty());
+        assert!(exif_block(&chunk(*b"zTXt", &packed), &packed).is_empty());
     }
 }

@@ -192,7 +192,11 @@ impl Walk {
         if chunk.data.is_empty() { Ok(()) } else { Err(Corrupt::BadLength) }
     }
 
-    fn animation_control(&mut self, chunk: &Chunk<'_>, limits: &Limits) -> Result<bool, ImageError> {
+    fn animation_control(
+        &mut self,
+        chunk: &Chunk<'_>,
+        limits: &Limits,
+    ) -> Result<bool, ImageError> {
         let promised = Animation::promised(chunk);
         // After the pixels browsers have already taken the picture for a still one.
         if promised.is_none() || self.place != Place::BeforePixels {

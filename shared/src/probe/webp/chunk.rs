@@ -23,8 +23,8 @@ impl<'a> Chunk<'a> {
 
     fn read_within(cursor: &mut Cursor<'a>) -> Result<Self, Corrupt> {
         let kind = cursor.array()?;
-        let size = usize::try_from(u32::from_le_bytes(cursor.array()?))
-            .map_err(|_| Corrupt::BadLength)?;
+        let size =
+            usize::try_from(u32::from_le_bytes(cursor.array()?)).map_err(|_| Corrupt::BadLength)?;
         let data = cursor.take(size)?;
         // RFC 9649 section 2.3: an odd size is followed by one byte of padding.
         cursor.take(size % 2)?;

@@ -5,9 +5,7 @@ use super::{
     chunk::Chunk,
     frame::{Frame, Picture, u24},
 };
-use crate::{
-    ImageError, Limits, Report, cursor::Cursor, error::Corrupt, exif, probe::Orientation,
-};
+use crate::{ImageError, Limits, Report, cursor::Cursor, error::Corrupt, exif, probe::Orientation};
 
 /// Flags of VP8X: which of these chunks decoders look at.
 pub mod flag {

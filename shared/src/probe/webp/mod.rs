@@ -13,8 +13,8 @@ mod frame;
 
 use bitstream::Bitstream;
 use chunk::Chunk;
-pub(crate) use extended::flag;
 use extended::Extended;
+pub(crate) use extended::flag;
 
 /// A piece of the file that is needed to show the picture.
 #[derive(Clone, Copy, Debug)]
