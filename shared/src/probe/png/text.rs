@@ -67,7 +67,7 @@ fn inflate(packed: &[u8]) -> Cow<'static, [u8]> {
 mod tests {
     use super::*;
 
-    fn chunk<'a>(kind: [u8; 4], data: &'a [u8]) -> Chunk<'a> {
+    fn chunk(kind: [u8; 4], data: &[u8]) -> Chunk<'_> {
         Chunk { kind, data, raw: data }
     }
 
