@@ -1,0 +1,96 @@
+//! The JPEG fixtures, each with its exact report, and what scrubbing makes of it.
+
+use image_rules::{
+    Format, Policy, Report, inspect,
+    probe::{Color, Metadata, Orientation},
+    scrub,
+};
+
+fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/../tests/fixtures/jpeg/{name}.jpg", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).unwrap()
+}
+
+/// What most fixtures are; each test says where its own differs.
+fn plain(size_bytes: u64) -> Report {
+    Report {
+        format: Format::Jpeg,
+        size_bytes,
+        width: 40,
+        height: 24,
+        orientation: Orientation::UPRIGHT,
+        frames: 1,
+        has_alpha: false,
+        bit_depth: 8,
+        color: Color::Rgb,
+        progressive: false,
+        lossless: false,
+        jpeg_quality: Some(80),
+        unterminated: false,
+        metadata: Metadata::default(),
+    }
+}
+
+fn check(name: &str, expected: &Report) {
+    let bytes = fixture(name);
+    let report = inspect(&bytes, &Policy::EDGE).unwrap();
+    assert_eq!(&report, expected, "{name}");
+    let scrubbed = scrub(&bytes, &report).unwrap();
+    let after = inspect(&scrubbed, &Policy::EDGE).unwrap();
+    let kept = Metadata { icc: expected.metadata.icc, ..Metadata::default() };
+    let size_bytes = scrubbed.len() as u64;
+    assert_eq!(after, Report { metadata: kept, size_bytes, ..report.clone() }, "{name} scrubbed");
+    assert_eq!(scrub(&scrubbed, &after).unwrap(), scrubbed, "{name} scrubbed twice");
+    if report.is_clean() {
+        assert_eq!(scrubbed, bytes, "{name} was clean");
+    }
+}
+
+#[test]
+fn every_kind_of_coding() {
+    check("baseline-420", &plain(813));
+    check("baseline-444", &Report { jpeg_quality: Some(92), ..plain(996) });
+    check("gray", &Report { color: Color::Gray, ..plain(427) });
+    check("cmyk", &Report { color: Color::Cmyk, ..plain(666) });
+    check("rgb", &plain(648));
+    check("progressive", &Report { progressive: true, ..plain(718) });
+    let gray = Report { color: Color::Gray, progressive: true, ..plain(378) };
+    check("progressive-gray", &gray);
+    check("restarts", &plain(824));
+}
+
+#[test]
+fn every_orientation() {
+    let sizes = [849, 861, 858, 850, 853, 861, 860, 852];
+    for (value, size_bytes) in (1..).zip(sizes) {
+        let orientation = Orientation::from_exif(value);
+        // An upright picture needs no block; the others have the smallest already.
+        let exif = if value == 1 { 36 } else { 0 };
+        let (width, height) = if orientation.swaps_axes() { (24, 40) } else { (40, 24) };
+        let metadata = Metadata { exif, ..Metadata::default() };
+        let expected = Report { width, height, orientation, metadata, ..plain(size_bytes) };
+        check(&format!("orientation-{value}"), &expected);
+        assert_eq!(expected.upright_size(), (40, 24));
+    }
+}
+
+#[test]
+fn every_kind_of_private_data() {
+    let metadata = Metadata { icc: 606, ..Metadata::default() };
+    check("profile", &Report { metadata, ..plain(1419) });
+    let metadata = Metadata { vendor: 106, trailing: 669, ..Metadata::default() };
+    check("pair", &Report { jpeg_quality: Some(75), metadata, ..plain(1572) });
+    let metadata = Metadata {
+        exif: 106,
+        gps: 102,
+        thumbnail: 344,
+        xmp: 147,
+        iptc: 40,
+        icc: 606,
+        comment: 9,
+        vendor: 17,
+        trailing: 23,
+    };
+    let orientation = Orientation::from_exif(6);
+    check("private", &Report { width: 24, height: 40, orientation, metadata, ..plain(2219) });
+}
