@@ -12,6 +12,9 @@ macro_rules! fixture {
     };
 }
 
+/// A fixture, and how its report differs from [`plain`].
+type Case = (&'static [u8], fn(&mut Report));
+
 /// What all fixtures share; each test says what differs.
 fn plain(bytes: &[u8]) -> Report {
     Report {
@@ -38,7 +41,7 @@ fn inspected(bytes: &[u8]) -> Result<Report, ImageError> {
 
 #[test]
 fn every_variant_is_reported_exactly() {
-    let cases: [(&[u8], fn(&mut Report)); 4] = [
+    let cases: [Case; 4] = [
         (fixture!("still.gif"), |_| {}),
         (fixture!("interlaced.gif"), |it| it.progressive = true),
         (fixture!("animated.gif"), |it| {

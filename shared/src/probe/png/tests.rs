@@ -14,6 +14,9 @@ macro_rules! fixture {
     };
 }
 
+/// A fixture, and how its report differs from [`plain`].
+type Case = (&'static [u8], fn(&mut Report));
+
 /// What all fixtures share; each test says what differs.
 fn plain(bytes: &[u8]) -> Report {
     Report {
@@ -40,7 +43,7 @@ fn inspected(bytes: &[u8]) -> Result<Report, ImageError> {
 
 #[test]
 fn every_variant_is_reported_exactly() {
-    let cases: [(&[u8], fn(&mut Report)); 12] = [
+    let cases: [Case; 12] = [
         (fixture!("rgb8.png"), |_| {}),
         (fixture!("rgb16.png"), |it| it.bit_depth = 16),
         (fixture!("adam7.png"), |it| it.progressive = true),
