@@ -15,6 +15,7 @@ pub mod exif;
 pub mod limits;
 pub mod probe;
 pub mod scrub;
+mod sentence;
 pub mod sniff;
 
 pub use code::{Code, Language};

@@ -1,0 +1,174 @@
+//! What a refusal says to the person who sent the picture: the code's sentence, made particular
+//! where the cause knows more: which type came, how large it is, what to do about it.
+
+use alloc::{borrow::Cow, format};
+
+use crate::{ImageError, Language, error::Corrupt, sniff::Foreign};
+
+impl ImageError {
+    /// A sentence that says what is wrong and what to do. It names nothing but the file itself.
+    #[must_use]
+    pub fn sentence(&self, language: Language) -> Cow<'static, str> {
+        let particular = match language {
+            Language::En => self.english(),
+            Language::Ko => self.korean(),
+        };
+        particular.unwrap_or(Cow::Borrowed(self.code().sentence(language)))
+    }
+
+    /// Nothing where the code's own sentence says it all.
+    fn english(&self) -> Option<Cow<'static, str>> {
+        Some(match *self {
+            Self::Foreign(Foreign { name: "HEIC" }) => {
+                "HEIC pictures are not accepted. Save it as JPEG; on an iPhone: Settings, Camera, \
+                 Formats, Most Compatible."
+                    .into()
+            }
+            Self::Foreign(Foreign { name }) => format!(
+                "The file is of another type ({name}). Only JPEG, PNG, GIF and WebP pictures are accepted."
+            )
+            .into(),
+            Self::TooManyBytes { size_bytes, limit_bytes } => format!(
+                "The file has {}; {} is the most. Choose a smaller one or shrink it before sending.",
+                Megabytes(size_bytes.div_ceil(TENTH)),
+                Megabytes(limit_bytes / TENTH),
+            )
+            .into(),
+            Self::DeclaredMismatch { declared, actual } => format!(
+                "The file was sent as {} but is {}. Send it as what it is.",
+                declared.media_type(),
+                actual.media_type(),
+            )
+            .into(),
+            Self::TooManyPixels { pixels, limit } => format!(
+                "The picture has {} megapixels; {} is the most. Make it smaller first.",
+                pixels.div_ceil(MEGAPIXEL),
+                limit / MEGAPIXEL,
+            )
+            .into(),
+            Self::TooManyFrames { limit } => {
+                format!("The animation has more than {limit} frames. Make it shorter first.").into()
+            }
+            Self::AnimationTooLarge => {
+                "An animated WebP this large cannot be made smaller here. Make it smaller before \
+                 sending, or save it as a GIF."
+                    .into()
+            }
+            Self::Corrupt(Corrupt::Truncated) => {
+                "The picture's end is missing. Get the whole file and send it again.".into()
+            }
+            Self::Corrupt(Corrupt::Unsupported) => {
+                "The picture is in a rare variant of its format that browsers do not show. Save it \
+                 again as an ordinary one."
+                    .into()
+            }
+            _ => return None,
+        })
+    }
+
+    fn korean(&self) -> Option<Cow<'static, str>> {
+        Some(match *self {
+            Self::Foreign(Foreign { name: "HEIC" }) => {
+                "HEIC 사진은 올릴 수 없습니다. JPEG로 저장해 주세요. 아이폰에서는 설정 > 카메라 > 포맷 > \
+                 높은 호환성을 고르면 됩니다."
+                    .into()
+            }
+            Self::Foreign(Foreign { name }) => format!(
+                "다른 형식의 파일({name})입니다. JPEG, PNG, GIF, WebP 사진만 올릴 수 있습니다."
+            )
+            .into(),
+            Self::TooManyBytes { size_bytes, limit_bytes } => format!(
+                "파일 용량이 {}로 한도 {}를 넘습니다. 더 작은 파일을 고르거나 줄여서 보내 주세요.",
+                Megabytes(size_bytes.div_ceil(TENTH)),
+                Megabytes(limit_bytes / TENTH),
+            )
+            .into(),
+            Self::DeclaredMismatch { declared, actual } => format!(
+                "{} 형식으로 보냈지만 실제 내용은 {} 형식입니다. 실제 형식으로 보내 주세요.",
+                declared.media_type(),
+                actual.media_type(),
+            )
+            .into(),
+            Self::TooManyPixels { pixels, limit } => format!(
+                "사진이 {}백만 화소로 한도 {}백만 화소를 넘습니다. 크기를 줄인 뒤 올려 주세요.",
+                pixels.div_ceil(MEGAPIXEL),
+                limit / MEGAPIXEL,
+            )
+            .into(),
+            Self::TooManyFrames { limit } => {
+                format!("애니메이션이 {limit}프레임을 넘습니다. 더 짧게 만들어 올려 주세요.").into()
+            }
+            Self::AnimationTooLarge => {
+                "이 크기의 움직이는 WebP는 여기서 줄일 수 없습니다. 크기를 줄이거나 GIF로 저장해 올려 주세요."
+                    .into()
+            }
+            Self::Corrupt(Corrupt::Truncated) => {
+                "사진 파일의 뒷부분이 없습니다. 전체 파일을 다시 받아 올려 주세요.".into()
+            }
+            Self::Corrupt(Corrupt::Unsupported) => {
+                "브라우저가 보여 줄 수 없는 드문 방식으로 저장된 사진입니다. 일반 형식으로 다시 저장해 주세요."
+                    .into()
+            }
+            _ => return None,
+        })
+    }
+}
+
+const MEGAPIXEL: u64 = 1_000_000;
+
+/// A tenth of a megabyte as operating systems show it: 1024 x 1024 bytes.
+const TENTH: u64 = 1024 * 1024 / 10;
+
+/// Tenths of megabytes, shown with one digit after the point. The size is rounded up and the limit
+/// down, so that they never read alike.
+struct Megabytes(u64);
+
+impl core::fmt::Display for Megabytes {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}.{} MB", self.0 / 10, self.0 % 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Format;
+
+    #[test]
+    fn the_sentence_names_what_came_and_what_fits() {
+        for (refusal, en, ko) in [
+            (
+                ImageError::TooManyBytes { size_bytes: 5_242_881, limit_bytes: 5_242_880 },
+                "The file has 5.1 MB; 5.0 MB is the most. Choose a smaller one or shrink it before sending.",
+                "파일 용량이 5.1 MB로 한도 5.0 MB를 넘습니다. 더 작은 파일을 고르거나 줄여서 보내 주세요.",
+            ),
+            (
+                ImageError::TooManyPixels { pixels: 280_000_000, limit: 50_000_000 },
+                "The picture has 280 megapixels; 50 is the most. Make it smaller first.",
+                "사진이 280백만 화소로 한도 50백만 화소를 넘습니다. 크기를 줄인 뒤 올려 주세요.",
+            ),
+            (
+                ImageError::Foreign(Foreign { name: "PDF" }),
+                "The file is of another type (PDF). Only JPEG, PNG, GIF and WebP pictures are accepted.",
+                "다른 형식의 파일(PDF)입니다. JPEG, PNG, GIF, WebP 사진만 올릴 수 있습니다.",
+            ),
+            (
+                ImageError::DeclaredMismatch { declared: Format::Png, actual: Format::Jpeg },
+                "The file was sent as image/png but is image/jpeg. Send it as what it is.",
+                "image/png 형식으로 보냈지만 실제 내용은 image/jpeg 형식입니다. 실제 형식으로 보내 주세요.",
+            ),
+        ] {
+            assert_eq!(refusal.sentence(Language::En), en);
+            assert_eq!(refusal.sentence(Language::Ko), ko);
+        }
+    }
+
+    #[test]
+    fn where_the_cause_knows_no_more_the_code_speaks() {
+        for refusal in [ImageError::Empty, Corrupt::BadPixels.into(), ImageError::Unrecognised] {
+            for language in [Language::En, Language::Ko] {
+                assert_eq!(refusal.sentence(language), refusal.code().sentence(language));
+            }
+        }
+    }
+}
