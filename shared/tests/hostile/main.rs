@@ -1,0 +1,93 @@
+//! Hostile input: every prefix of every fixture, thousands of seeded mutations, and bombs.
+//!
+//! Nothing may panic, hang, or need more memory than was computed, which a counting allocator sees.
+//! What a given break is called is the business of the tests beside the code.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../fixture/mod.rs"]
+mod fixture;
+
+mod bombs;
+mod exercise;
+mod mutate;
+
+use exercise::{Verdict, exercise};
+use image_rules::{Limits, Policy};
+use mutate::Dice;
+use std::{
+    fs, panic,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+/// Mutations of each fixture: more than 27,000 in all.
+const MUTATIONS: u64 = 600;
+
+/// Small enough that a mutated header cannot make a run long: 1 MP, 16 MiB.
+const POLICY: Policy = Policy {
+    limits: Limits {
+        max_pixels: 1_000_000,
+        max_frames: 20,
+        max_animation_pixels: 2_000_000,
+        max_peak_bytes: 16 << 20,
+        ..Limits::EDGE
+    },
+    max_edge: 20,
+    ..Policy::EDGE
+};
+
+/// The allocator counts for the whole process, so one test runs at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs one input and, when it fails, leaves it behind for a closer look.
+fn survive(name: &str, bytes: &[u8], policy: &Policy) -> Verdict {
+    panic::catch_unwind(|| exercise(bytes, policy)).unwrap_or_else(|_| {
+        let left = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.replace(['/', ' '], "-"));
+        fs::write(&left, bytes).expect("a writable folder");
+        panic!("{name}: see above; the input is {}", left.display());
+    })
+}
+
+#[test]
+fn every_prefix_is_refused_or_known_to_be_cut() {
+    let _turn = alone();
+    for fixture in fixture::all() {
+        let whole = survive(&fixture.name, &fixture.bytes, &POLICY).expect("a sound fixture");
+        let picture_bytes = whole.size_bytes - whole.metadata.trailing;
+        for end in 0..fixture.bytes.len() {
+            let name = format!("{} first {end}", fixture.name);
+            if let Ok(report) = survive(&name, &fixture.bytes[..end], &POLICY) {
+                assert!(report.unterminated || end as u64 >= picture_bytes, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn mutations_do_no_harm() {
+    let _turn = alone();
+    let (start, mut accepted, mut runs) = (Instant::now(), 0, 0);
+    for fixture in fixture::all() {
+        for seed in 0..MUTATIONS {
+            let mut bytes = fixture.bytes.clone();
+            mutate::mutate(&mut bytes, &mut Dice::new(seed));
+            let name = format!("{} seed {seed}", fixture.name);
+            accepted += u32::from(survive(&name, &bytes, &POLICY).is_ok());
+            runs += 1;
+        }
+    }
+    println!("{runs} mutations, {accepted} accepted, {:?}", start.elapsed());
+    assert!(
+        accepted > runs / 20,
+        "mutations that are all refused at the door test nothing behind it"
+    );
+}
