@@ -1,0 +1,19 @@
+// The Web Worker: loads the wasm once and answers every question with a verdict.
+import init, { check } from "./wasm/preflight.js";
+import type { Question, Reply } from "./messages.js";
+
+const ready = init();
+
+self.addEventListener("message", async ({ data }: MessageEvent<Question>) => {
+  try {
+    await ready;
+    const bytes = new Uint8Array(await data.file.arrayBuffer());
+    reply({ id: data.id, verdict: JSON.parse(check(bytes, data.file.type, data.policy)) });
+  } catch (error) {
+    reply({ id: data.id, failure: String(error) });
+  }
+});
+
+function reply(message: Reply): void {
+  self.postMessage(message);
+}

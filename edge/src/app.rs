@@ -1,0 +1,61 @@
+//! What every request needs: the configuration, and the ports to the world outside.
+//!
+//! Time, randomness and I/O enter here as arguments, so that the whole story of a request runs
+//! natively in tests with in-memory ports and a fixed clock.
+
+use std::rc::Rc;
+
+use crate::{config::Config, registry::Registry, storage::ObjectStore};
+
+/// The world outside, as far as the domain may see it.
+pub trait Ports {
+    /// Where the bytes go.
+    type Store: ObjectStore;
+    /// Where the rows go.
+    type Registry: Registry;
+    /// Who counts the requests of an address.
+    type Gate: Gate;
+    /// The part that keeps one user's account of uploads.
+    type Ledger: Ledger;
+
+    /// Where the bytes go.
+    fn store(&self) -> &Self::Store;
+    /// Where the rows go.
+    fn registry(&self) -> &Self::Registry;
+    /// Who counts the requests of an address.
+    fn gate(&self) -> &Self::Gate;
+    /// The part that keeps one user's account of uploads.
+    fn ledger(&self) -> &Self::Ledger;
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> u64;
+    /// Sixteen bytes that nobody can guess.
+    fn random(&self) -> [u8; 16];
+}
+
+/// Counts the requests of one address.
+pub trait Gate {
+    /// Whether one more request of this address may pass now.
+    fn admits(&self, address: &str) -> impl Future<Output = Result<bool, GateFault>>;
+}
+
+/// The gate could not be asked.
+#[derive(Debug)]
+pub struct GateFault(pub String);
+
+/// One user's account of uploads.
+pub trait Ledger {
+    /// Whether it answers from its own storage.
+    fn probe(&self) -> impl Future<Output = Result<(), LedgerFault>>;
+}
+
+/// The ledger could not be asked.
+#[derive(Debug)]
+pub struct LedgerFault(pub String);
+
+/// The configuration and the ports together.
+pub struct App<P> {
+    /// What the variables say.
+    pub config: Rc<Config>,
+    /// The world outside.
+    pub ports: P,
+}

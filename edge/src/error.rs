@@ -1,0 +1,113 @@
+//! Why a request was not served: *refused* is the caller's affair and is told, *fault* is ours and
+//! is logged, not told.
+
+use image_rules::{Code, ImageError};
+
+use crate::{app::GateFault, registry::RegistryFault, storage::StoreFault};
+
+/// The end of a request that was not served.
+#[derive(Debug)]
+pub enum Failure {
+    /// The caller's affair.
+    Refused(Refusal),
+    /// Ours.
+    Fault(Fault),
+}
+
+/// A refusal with all that the caller is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The public code.
+    pub code: Code,
+    /// Methods that the address takes, with `METHOD_NOT_ALLOWED`.
+    pub allow: Option<&'static str>,
+    /// When to come back, with 429 and 503.
+    pub retry_after_s: Option<u32>,
+    /// What exactly was wrong, for the developer who reads it; never anything secret.
+    pub cause: Option<String>,
+}
+
+impl Refusal {
+    /// With nothing to tell beyond the code.
+    #[must_use]
+    pub const fn new(code: Code) -> Self {
+        Self { code, allow: None, retry_after_s: None, cause: None }
+    }
+
+    /// With a time to come back.
+    #[must_use]
+    pub const fn retry(code: Code, after_s: u32) -> Self {
+        Self { code, allow: None, retry_after_s: Some(after_s), cause: None }
+    }
+
+    /// For an address that takes other methods.
+    #[must_use]
+    pub const fn method(allow: &'static str) -> Self {
+        let code = Code::MethodNotAllowed;
+        Self { code, allow: Some(allow), retry_after_s: None, cause: None }
+    }
+}
+
+/// Something of ours that did not work.
+#[derive(Debug)]
+pub enum Fault {
+    /// The object store.
+    Store(StoreFault),
+    /// The database.
+    Registry(RegistryFault),
+    /// The rate limiter.
+    Gate(GateFault),
+    /// A key of ours that cannot sign.
+    Signing,
+}
+
+/// How long a caller waits after a fault that passes by itself.
+const FAULT_RETRY_S: u32 = 2;
+
+impl Fault {
+    /// What the caller is told instead of the cause.
+    #[must_use]
+    pub const fn told(&self) -> Refusal {
+        match self {
+            Self::Store(_) => Refusal::retry(Code::StorageUnavailable, FAULT_RETRY_S),
+            Self::Registry(_) | Self::Gate(_) => Refusal::retry(Code::Busy, FAULT_RETRY_S),
+            Self::Signing => Refusal::new(Code::Internal),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Code> for Failure {
+    fn from(code: Code) -> Self {
+        Self::Refused(Refusal::new(code))
+    }
+}
+
+impl From<ImageError> for Failure {
+    fn from(error: ImageError) -> Self {
+        Self::Refused(Refusal { cause: Some(format!("{error:?}")), ..Refusal::new(error.code()) })
+    }
+}
+
+impl From<StoreFault> for Failure {
+    fn from(fault: StoreFault) -> Self {
+        Self::Fault(Fault::Store(fault))
+    }
+}
+
+impl From<RegistryFault> for Failure {
+    fn from(fault: RegistryFault) -> Self {
+        Self::Fault(Fault::Registry(fault))
+    }
+}
+
+impl From<GateFault> for Failure {
+    fn from(fault: GateFault) -> Self {
+        Self::Fault(Fault::Gate(fault))
+    }
+}

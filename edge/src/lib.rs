@@ -1,0 +1,41 @@
+//! The Worker at `image.the-form`. This file only receives the platform's events; the story of a
+//! request begins in [`route`].
+
+pub mod app;
+pub mod auth;
+pub mod config;
+pub mod delivery;
+pub mod error;
+pub mod health;
+pub mod intake;
+pub mod log;
+pub mod registry;
+pub mod response;
+pub mod route;
+pub mod storage;
+pub mod upload;
+
+#[cfg(target_arch = "wasm32")]
+mod platform;
+
+#[cfg(target_arch = "wasm32")]
+mod events {
+    use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
+
+    use crate::platform;
+
+    #[event(start)]
+    fn start() {
+        platform::log_panics();
+    }
+
+    #[event(fetch)]
+    async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+        platform::answer(request, env).await
+    }
+
+    #[event(scheduled)]
+    async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+        platform::check_health(env).await;
+    }
+}

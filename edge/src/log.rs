@@ -1,0 +1,28 @@
+//! One JSON object a line. Names, tokens and addresses of people have no place in it.
+
+use serde_json::{Map, Value};
+
+/// A failure of ours.
+pub fn error(event: &str, fields: &[(&str, &str)]) {
+    write("error", event, fields);
+}
+
+fn write(level: &str, event: &str, fields: &[(&str, &str)]) {
+    let mut line = Map::new();
+    line.insert("level".to_owned(), Value::from(level));
+    line.insert("event".to_owned(), Value::from(event));
+    for (name, value) in fields {
+        line.insert((*name).to_owned(), Value::from(*value));
+    }
+    emit(&Value::Object(line).to_string());
+}
+
+#[cfg(target_arch = "wasm32")]
+fn emit(line: &str) {
+    worker::console_error!("{line}");
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn emit(line: &str) {
+    eprintln!("{line}");
+}

@@ -1,0 +1,163 @@
+//! The Workers platform: with `lib.rs` the only place that knows it. Requests are turned into plain
+//! values here, answers back, and the ports are filled with what the bindings give.
+
+mod d1;
+mod gate;
+mod ledger;
+mod r2;
+
+use std::{cell::OnceCell, io, rc::Rc};
+
+use futures_util::{Stream, StreamExt};
+use http::{StatusCode, Uri, request::Parts};
+use worker::{Date, Env, Headers, Request, Response, ResponseBuilder, Result};
+
+use crate::{
+    app::{App, Ports},
+    config::{Config, ConfigProblem, Variables},
+    health, log,
+    response::{Answer, Body},
+    route,
+};
+
+thread_local! {
+    /// Variables cannot change while an isolate lives, so they are read once.
+    static CONFIG: OnceCell<std::result::Result<Rc<Config>, Vec<ConfigProblem>>> = const { OnceCell::new() };
+}
+
+struct Bindings {
+    store: r2::R2Store,
+    registry: d1::D1Registry,
+    gate: gate::AddressGate,
+    ledger: ledger::RemoteLedger,
+}
+
+impl Bindings {
+    fn new(env: &Env) -> Result<Self> {
+        Ok(Self {
+            store: r2::R2Store(env.bucket("IMAGES")?),
+            registry: d1::D1Registry(env.d1("REGISTRY")?),
+            gate: gate::AddressGate(env.rate_limiter("ADDRESS_LIMIT")?),
+            ledger: ledger::RemoteLedger(env.durable_object("LEDGER")?),
+        })
+    }
+}
+
+impl Ports for Bindings {
+    type Store = r2::R2Store;
+    type Registry = d1::D1Registry;
+    type Gate = gate::AddressGate;
+    type Ledger = ledger::RemoteLedger;
+
+    fn store(&self) -> &Self::Store {
+        &self.store
+    }
+
+    fn registry(&self) -> &Self::Registry {
+        &self.registry
+    }
+
+    fn gate(&self) -> &Self::Gate {
+        &self.gate
+    }
+
+    fn ledger(&self) -> &Self::Ledger {
+        &self.ledger
+    }
+
+    fn now_ms(&self) -> u64 {
+        Date::now().as_millis()
+    }
+
+    #[expect(clippy::expect_used, reason = "without randomness nothing here is safe to go on")]
+    fn random(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("crypto.getRandomValues is there in every Worker");
+        bytes
+    }
+}
+
+struct EnvVariables<'a>(&'a Env);
+
+impl Variables for EnvVariables<'_> {
+    fn read(&self, name: &str) -> Option<String> {
+        // Secrets and plain variables look the same to a Worker.
+        self.0.var(name).ok().map(|value| value.to_string()).filter(|value| !value.is_empty())
+    }
+}
+
+fn config(env: &Env) -> std::result::Result<Rc<Config>, Vec<ConfigProblem>> {
+    CONFIG.with(|cell| {
+        cell.get_or_init(|| {
+            let config = Config::read(&EnvVariables(env)).map(Rc::new);
+            for problem in config.as_ref().err().into_iter().flatten() {
+                let fields = [("variable", problem.variable), ("expected", problem.expected)];
+                log::error("variable_unusable", &fields);
+            }
+            config
+        })
+        .clone()
+    })
+}
+
+/// Answers one request.
+pub async fn answer(mut request: Request, env: Env) -> Result<Response> {
+    let config = match config(&env) {
+        Ok(config) => config,
+        Err(_) if request.path() == "/healthz" => return send(health::alive()),
+        Err(problems) => return send(health::misconfigured(&problems)),
+    };
+    let app = App { config, ports: Bindings::new(&env)? };
+    let head = head(&request)?;
+    let answer = route::serve(&app, &head, body(&mut request)).await;
+    send(answer)
+}
+
+/// Tries every part and logs the one that does not work.
+pub async fn check_health(env: Env) {
+    match Bindings::new(&env) {
+        Ok(bindings) => {
+            health::probe(&bindings).await;
+        }
+        Err(cause) => log::error("binding_missing", &[("cause", &cause.to_string())]),
+    }
+}
+
+/// Says why before the instance is thrown away.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| log::error("panic", &[("cause", &panic.to_string())])));
+}
+
+fn head(request: &Request) -> Result<Parts> {
+    let invalid = |error: http::Error| worker::Error::RustError(error.to_string());
+    let mut builder = http::Request::builder()
+        .method(request.method().as_ref())
+        .uri(request.url()?.as_str().parse::<Uri>().map_err(|error| invalid(error.into()))?);
+    for (name, value) in request.headers() {
+        builder = builder.header(name, value);
+    }
+    Ok(builder.body(()).map_err(invalid)?.into_parts().0)
+}
+
+/// The body as it arrives; a request without one is a body without bytes.
+fn body(request: &mut Request) -> impl Stream<Item = io::Result<Vec<u8>>> + use<> {
+    let stream = request.stream().ok();
+    futures_util::stream::iter(stream)
+        .flatten()
+        .map(|chunk| chunk.map_err(|error| io::Error::other(error.to_string())))
+}
+
+fn send(answer: Answer<Body<r2::R2Content>>) -> Result<Response> {
+    let (head, body) = answer.into_parts();
+    let headers = Headers::new();
+    for (name, value) in &head.headers {
+        headers.append(name.as_str(), &String::from_utf8_lossy(value.as_bytes()))?;
+    }
+    let builder = ResponseBuilder::new().with_status(head.status.as_u16()).with_headers(headers);
+    Ok(match body {
+        Body::Empty => builder.empty(),
+        Body::Bytes(bytes) => builder.fixed(bytes),
+        Body::Stored(_) if head.status == StatusCode::NOT_MODIFIED => builder.empty(),
+        Body::Stored(content) => builder.body(content.0),
+    })
+}

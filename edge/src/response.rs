@@ -1,0 +1,272 @@
+//! How answers look: JSON in the contract's shape, `problem+json` for whatever was not served, and
+//! the headers that every answer carries.
+
+use chrono::{DateTime, SecondsFormat};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
+use image_rules::{Code, Format, Language, Policy};
+use serde::Serialize;
+
+use crate::{
+    config::AllowedOrigins,
+    error::{Failure, Refusal},
+    log,
+    route::text_header,
+};
+
+/// The bytes of an answer.
+#[derive(Debug)]
+pub enum Body<C> {
+    /// None.
+    Empty,
+    /// Made here.
+    Bytes(Vec<u8>),
+    /// A stored picture, as the store hands it out.
+    Stored(C),
+}
+
+/// An answer, before the platform sends it.
+pub type Answer<B> = Response<B>;
+
+/// Names one request in its answer and in the log.
+pub struct RequestId(String);
+
+impl RequestId {
+    /// From bytes that nobody can guess.
+    #[must_use]
+    pub fn new(random: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_random_bytes(random).into_uuid().to_string())
+    }
+}
+
+/// `2025-11-14T10:00:00.000Z`
+#[must_use]
+pub fn timestamp(ms: u64) -> String {
+    let moment = i64::try_from(ms).ok().and_then(DateTime::from_timestamp_millis);
+    moment.unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Nothing but a status.
+#[must_use]
+pub fn empty<C>(status: StatusCode) -> Answer<Body<C>> {
+    let mut answer = Response::new(Body::Empty);
+    *answer.status_mut() = status;
+    answer
+}
+
+/// A value as JSON.
+#[must_use]
+pub fn json<C>(status: StatusCode, value: &impl Serialize) -> Answer<Body<C>> {
+    // Serialising our own structs to memory cannot fail: keys are strings, nothing is a map of maps.
+    let bytes = serde_json::to_vec(value).unwrap_or_default();
+    let mut answer = empty(status);
+    *answer.body_mut() = Body::Bytes(bytes);
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+#[derive(Serialize)]
+struct Success<'a, D> {
+    message: &'a str,
+    data: &'a D,
+    timestamp: String,
+}
+
+/// A success in the contract's shape.
+#[must_use]
+pub fn message<C>(
+    status: StatusCode,
+    message: &str,
+    data: &impl Serialize,
+    now_ms: u64,
+) -> Answer<Body<C>> {
+    json(status, &Success { message, data, timestamp: timestamp(now_ms) })
+}
+
+/// JSON that changes with a deployment at most.
+#[must_use]
+pub fn cacheable_json<C>(value: &impl Serialize) -> Answer<Body<C>> {
+    let mut answer = json(StatusCode::OK, value);
+    let five_minutes = HeaderValue::from_static("public, max-age=300");
+    answer.headers_mut().insert(header::CACHE_CONTROL, five_minutes);
+    answer
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PublicPolicy<'a> {
+    #[serde(flatten)]
+    policy: &'a Policy,
+    accepted_types: [&'static str; 4],
+}
+
+/// The policy that the browser checks with before it sends.
+#[must_use]
+pub fn policy<C>(policy: &Policy) -> Answer<Body<C>> {
+    cacheable_json(&PublicPolicy { policy, accepted_types: Format::ALL.map(Format::media_type) })
+}
+
+/// RFC 9457, with the contract's fields beside the standard ones.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Problem<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'static str,
+    code: &'static str,
+    backend_code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a str>,
+    request_id: &'a str,
+    timestamp: String,
+}
+
+/// The answer to whatever was not served; a fault of ours is logged here, once, and not told.
+#[must_use]
+pub fn problem<C>(
+    failure: &Failure,
+    head: &Parts,
+    request_id: &RequestId,
+    now_ms: u64,
+) -> Answer<Body<C>> {
+    match failure {
+        Failure::Refused(refusal) => tell(refusal, head, request_id, now_ms),
+        Failure::Fault(fault) => {
+            let cause = format!("{fault:?}");
+            log::error("request_failed", &[("requestId", &request_id.0), ("cause", &cause)]);
+            tell(&fault.told(), head, request_id, now_ms)
+        }
+    }
+}
+
+fn tell<C>(refusal: &Refusal, head: &Parts, id: &RequestId, now_ms: u64) -> Answer<Body<C>> {
+    let code = refusal.code;
+    let accepted = text_header(head, header::ACCEPT_LANGUAGE).unwrap_or_default();
+    let language = Language::negotiate(accepted);
+    let problem = Problem {
+        r#type: format!("urn:the-form:problem:{}", code.name().to_ascii_lowercase()),
+        title: code.title(),
+        status: code.status(),
+        detail: code.sentence(language),
+        code: code.name(),
+        backend_code: code.backend_code(),
+        cause: refusal.cause.as_deref(),
+        request_id: &id.0,
+        timestamp: timestamp(now_ms),
+    };
+    let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = json(status, &problem);
+    let headers = answer.headers_mut();
+    let set = |headers: &mut HeaderMap, name: HeaderName, value: &'static str| {
+        headers.insert(name, HeaderValue::from_static(value));
+    };
+    set(headers, header::CONTENT_TYPE, "application/problem+json");
+    set(headers, header::CONTENT_LANGUAGE, language.tag());
+    set(headers, header::CACHE_CONTROL, "no-store");
+    if let Some(allow) = refusal.allow {
+        set(headers, header::ALLOW, allow);
+    }
+    if matches!(code, Code::TokenMissing | Code::TokenExpired | Code::TokenInvalid) {
+        set(headers, header::WWW_AUTHENTICATE, "Bearer");
+    }
+    if let Some(seconds) = refusal.retry_after_s {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    answer
+}
+
+/// The answer to `OPTIONS`; [`finish`] adds who may call.
+#[must_use]
+pub fn preflight<C>(allow: &'static str) -> Answer<Body<C>> {
+    let mut answer = empty(StatusCode::NO_CONTENT);
+    let headers = answer.headers_mut();
+    headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(allow));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+    // Two hours is the most that Chromium keeps it.
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
+    answer
+}
+
+const ALLOWED_HEADERS: HeaderValue =
+    HeaderValue::from_static("Authorization, Content-Type, X-Filename, Accept-Language");
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "Location, ETag, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id",
+);
+
+/// What every answer carries, errors too: the request's id, who may read it, and no guessing of types.
+#[must_use]
+pub fn finish<C>(
+    mut answer: Answer<Body<C>>,
+    head: &Parts,
+    request_id: &RequestId,
+    allowed: &AllowedOrigins,
+) -> Answer<Body<C>> {
+    if head.method == http::Method::HEAD {
+        *answer.body_mut() = Body::Empty;
+    }
+    let headers = answer.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    if let Ok(id) = HeaderValue::from_str(&request_id.0) {
+        headers.insert("x-request-id", id);
+    }
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    if let Some(origin) = allowed.answer_to(head) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+    }
+    answer
+}
+
+impl AllowedOrigins {
+    /// The value of `Access-Control-Allow-Origin` for this request, if any.
+    fn answer_to(&self, head: &Parts) -> Option<HeaderValue> {
+        let origin = head.headers.get(header::ORIGIN)?;
+        match self {
+            Self::Any => Some(HeaderValue::from_static("*")),
+            Self::Only(origins) => origins
+                .iter()
+                .any(|allowed| allowed.as_bytes() == origin.as_bytes())
+                .then(|| origin.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn from_origin(origin: &str) -> Parts {
+        Request::builder().header(header::ORIGIN, origin).body(()).expect("valid").into_parts().0
+    }
+
+    fn finished(head: &Parts, allowed: &AllowedOrigins) -> HeaderMap {
+        let answer = empty::<()>(StatusCode::OK);
+        finish(answer, head, &RequestId::new([0; 16]), allowed).headers().clone()
+    }
+
+    #[test]
+    fn only_allowed_origins_may_read() {
+        let only = AllowedOrigins::Only(vec!["https://a.example".to_owned()]);
+        let headers = finished(&from_origin("https://a.example"), &only);
+        assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://a.example");
+        assert_eq!(headers[header::VARY], "Origin");
+        for other in ["https://b.example", "https://a.example.evil.example", "null"] {
+            let headers = finished(&from_origin(other), &only);
+            assert!(!headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), "{other}");
+        }
+        let headers = finished(&from_origin("https://b.example"), &AllowedOrigins::Any);
+        assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+    }
+
+    #[test]
+    fn timestamps_are_as_in_the_contract() {
+        assert_eq!(timestamp(1_763_114_400_000), "2025-11-14T10:00:00.000Z");
+    }
+}

@@ -1,0 +1,117 @@
+//! `users/{userId}/images/{timestamp_ms}-{uuid}.{ext}`: made from checked parts, never from a file
+//! name, and read back with the same strictness, so nothing else of the bucket can be reached.
+
+use core::fmt;
+
+use image_rules::Format;
+use uuid::Uuid;
+
+use crate::auth::UserId;
+
+/// The key of a picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectKey(String);
+
+/// What a key is made of.
+pub struct KeyParts<'a> {
+    /// Whose picture.
+    pub owner: &'a UserId,
+    /// When it came.
+    pub now_ms: u64,
+    /// Sixteen bytes that nobody can guess.
+    pub random: [u8; 16],
+    /// What it is.
+    pub format: Format,
+}
+
+impl ObjectKey {
+    /// From its parts.
+    #[must_use]
+    pub fn new(parts: &KeyParts<'_>) -> Self {
+        let KeyParts { owner, now_ms, random, format } = parts;
+        let uuid = uuid::Builder::from_random_bytes(*random).into_uuid();
+        Self(format!("users/{owner}/images/{now_ms}-{uuid}.{}", format.extension()))
+    }
+
+    /// From text, when it is a key to the letter.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (owner, file) = text.strip_prefix("users/")?.split_once("/images/")?;
+        let (name, extension) = file.split_once('.')?;
+        let (timestamp, uuid) = name.split_once('-')?;
+        let is_key = UserId::parse(owner).is_some()
+            && is_timestamp(timestamp)
+            && is_uuid(uuid)
+            && Format::ALL.iter().any(|format| format.extension() == extension);
+        is_key.then(|| Self(text.to_owned()))
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The format that the extension names.
+    #[must_use]
+    pub fn format(&self) -> Option<Format> {
+        let extension = self.0.rsplit('.').next()?;
+        Format::ALL.into_iter().find(|format| format.extension() == extension)
+    }
+}
+
+/// 13 digits reach to the year 2286; 20 hold a u64.
+fn is_timestamp(text: &str) -> bool {
+    (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The hyphenated lower-case form only, so that an object has one address.
+fn is_uuid(text: &str) -> bool {
+    Uuid::try_parse(text).is_ok_and(|uuid| uuid.hyphenated().to_string() == text)
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_as_itself() {
+        let owner = UserId::parse("guest-1_a").expect("valid");
+        let key = ObjectKey::new(&KeyParts {
+            owner: &owner,
+            now_ms: 1_699_876_543_210,
+            random: [0; 16],
+            format: Format::WebP,
+        });
+        let text = "users/guest-1_a/images/1699876543210-00000000-0000-4000-8000-000000000000.webp";
+        assert_eq!(key.as_str(), text);
+        assert_eq!(key.format(), Some(Format::WebP));
+        assert_eq!(ObjectKey::parse(text), Some(key));
+    }
+
+    #[test]
+    fn whatever_is_not_a_key_to_the_letter_is_none() {
+        let uuid = "00000000-0000-4000-8000-000000000000";
+        for text in [
+            String::new(),
+            format!("users//images/1-{uuid}.jpeg"),
+            format!("users/a/b/images/1-{uuid}.jpeg"),
+            format!("users/../images/1-{uuid}.jpeg"),
+            format!("users/a/images/1-{uuid}.svg"),
+            format!("users/a/images/1-{uuid}.jpeg/"),
+            format!("users/a/images/-{uuid}.jpeg"),
+            format!("users/a/images/1-{}.jpeg", uuid.replace('8', "A").replace('4', "B")),
+            format!("users/a/images/1-{}.jpeg", uuid.replace('-', "")),
+            format!("users/a/images/{}-{uuid}.jpeg", "9".repeat(21)),
+            "users/a/images/1-not-a-uuid.jpeg".to_owned(),
+        ] {
+            assert_eq!(ObjectKey::parse(&text), None, "{text}");
+        }
+    }
+}
