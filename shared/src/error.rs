@@ -27,6 +27,13 @@ pub enum ImageError {
         /// What the bytes are.
         actual: Format,
     },
+    /// A file type that we know by name and do not take, declared as one of the four formats.
+    Disguised {
+        /// What the caller said.
+        declared: Format,
+        /// What the bytes are.
+        actual: Foreign,
+    },
     /// The container or the pixel stream is broken.
     Corrupt(Corrupt),
     /// More pixels than the limits allow.
@@ -88,7 +95,9 @@ impl ImageError {
             Self::Empty => Code::FileMissing,
             Self::TooManyBytes { .. } => Code::FileTooLarge,
             Self::DeclaredNotAccepted | Self::Foreign(_) => Code::InvalidFileType,
-            Self::Unrecognised | Self::DeclaredMismatch { .. } => Code::InvalidFileSignature,
+            Self::Unrecognised | Self::DeclaredMismatch { .. } | Self::Disguised { .. } => {
+                Code::InvalidFileSignature
+            }
             Self::Corrupt(_) => Code::ImageCorrupt,
             Self::TooManyPixels { .. }
             | Self::TooManyFrames { .. }

@@ -21,6 +21,6 @@ pub mod sniff;
 pub use code::{Code, Language};
 pub use error::ImageError;
 pub use limits::{Limits, Policy};
-pub use probe::{Report, inspect};
+pub use probe::{Report, inspect, inspect_as};
 pub use scrub::scrub;
 pub use sniff::Format;

@@ -19,13 +19,20 @@ impl ImageError {
     /// Nothing where the code's own sentence says it all.
     fn english(&self) -> Option<Cow<'static, str>> {
         Some(match *self {
-            Self::Foreign(Foreign { name: "HEIC" }) => {
+            Self::Foreign(Foreign { name: "HEIC" })
+            | Self::Disguised { actual: Foreign { name: "HEIC" }, .. } => {
                 "HEIC pictures are not accepted. Save it as JPEG; on an iPhone: Settings, Camera, \
                  Formats, Most Compatible."
                     .into()
             }
             Self::Foreign(Foreign { name }) => format!(
                 "The file is of another type ({name}). Only JPEG, PNG, GIF and WebP pictures are accepted."
+            )
+            .into(),
+            Self::Disguised { declared, actual } => format!(
+                "The file was sent as {} but is of another type ({}). Choose the original picture.",
+                declared.media_type(),
+                actual.name,
             )
             .into(),
             Self::TooManyBytes { size_bytes, limit_bytes } => format!(
@@ -68,13 +75,20 @@ impl ImageError {
 
     fn korean(&self) -> Option<Cow<'static, str>> {
         Some(match *self {
-            Self::Foreign(Foreign { name: "HEIC" }) => {
+            Self::Foreign(Foreign { name: "HEIC" })
+            | Self::Disguised { actual: Foreign { name: "HEIC" }, .. } => {
                 "HEIC 사진은 올릴 수 없습니다. JPEG로 저장해 주세요. 아이폰에서는 설정 > 카메라 > 포맷 > \
                  높은 호환성을 고르면 됩니다."
                     .into()
             }
             Self::Foreign(Foreign { name }) => format!(
                 "다른 형식의 파일({name})입니다. JPEG, PNG, GIF, WebP 사진만 올릴 수 있습니다."
+            )
+            .into(),
+            Self::Disguised { declared, actual } => format!(
+                "{} 형식으로 보냈지만 실제로는 다른 형식({})입니다. 원본 사진을 선택해 주세요.",
+                declared.media_type(),
+                actual.name,
             )
             .into(),
             Self::TooManyBytes { size_bytes, limit_bytes } => format!(

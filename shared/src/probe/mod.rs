@@ -1,6 +1,6 @@
 //! What a container says of itself, without decoding a pixel: [`inspect`] and its [`Report`].
 
-use crate::{Format, ImageError, Policy, sniff};
+use crate::{Format, ImageError, Limits, Policy, sniff};
 
 pub mod gif;
 pub mod jpeg;
@@ -149,11 +149,7 @@ pub struct Report {
 /// # Errors
 /// The first rule of the policy or of the format that the bytes break.
 pub fn inspect(bytes: &[u8], policy: &Policy) -> Result<Report, ImageError> {
-    let size_bytes = bytes.len() as u64;
-    let limit_bytes = policy.limits.max_bytes;
-    if size_bytes > limit_bytes {
-        return Err(ImageError::TooManyBytes { size_bytes, limit_bytes });
-    }
+    check_size(bytes, &policy.limits)?;
     let report = match sniff::sniff(bytes)? {
         Format::Jpeg => jpeg::probe(bytes, &policy.limits)?,
         Format::Png => png::probe(bytes, &policy.limits)?,
@@ -161,6 +157,28 @@ pub fn inspect(bytes: &[u8], policy: &Policy) -> Result<Report, ImageError> {
         Format::WebP => webp::probe(bytes, &policy.limits)?,
     };
     Ok(report)
+}
+
+/// Inspects bytes that came with a declared type, which must be the one that they show.
+///
+/// # Errors
+/// [`ImageError::DeclaredMismatch`] and [`ImageError::Disguised`] when they show another, before
+/// anything is walked; otherwise as [`inspect`].
+pub fn inspect_as(bytes: &[u8], declared: Format, policy: &Policy) -> Result<Report, ImageError> {
+    check_size(bytes, &policy.limits)?;
+    match sniff::sniff(bytes) {
+        Ok(actual) if actual != declared => Err(ImageError::DeclaredMismatch { declared, actual }),
+        Err(ImageError::Foreign(actual)) => Err(ImageError::Disguised { declared, actual }),
+        _ => inspect(bytes, policy),
+    }
+}
+
+fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), ImageError> {
+    let (size_bytes, limit_bytes) = (bytes.len() as u64, limits.max_bytes);
+    if size_bytes > limit_bytes {
+        return Err(ImageError::TooManyBytes { size_bytes, limit_bytes });
+    }
+    Ok(())
 }
 
 impl Report {
@@ -190,5 +208,36 @@ impl Report {
         } else {
             (self.width, self.height)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sniff::Foreign;
+
+    #[test]
+    fn the_declared_type_must_be_the_one_that_the_bytes_show() {
+        let policy = Policy { limits: Limits { max_bytes: 16, ..Limits::EDGE }, ..Policy::EDGE };
+        let declared = Format::Png;
+        for (bytes, expected) in [
+            (&b"GIF89a"[..], ImageError::DeclaredMismatch { declared, actual: Format::Gif }),
+            (b"%PDF-1.7", ImageError::Disguised { declared, actual: Foreign { name: "PDF" } }),
+            (b"hello", ImageError::Unrecognised),
+            (b"", ImageError::Empty),
+            (&[0; 17], ImageError::TooManyBytes { size_bytes: 17, limit_bytes: 16 }),
+        ] {
+            assert_eq!(inspect_as(bytes, declared, &policy), Err(expected));
+        }
+        let own = inspect_as(b"GIF89a", Format::Gif, &policy);
+        assert_eq!(own, inspect(b"GIF89a", &policy));
+    }
+
+    #[test]
+    fn an_orientation_out_of_range_is_upright() {
+        for (value, expected) in [(0, 1), (1, 1), (5, 5), (8, 8), (9, 1), (0x0106, 1)] {
+            assert_eq!(Orientation::from_exif(value).exif(), expected, "{value}");
+        }
+        assert_eq!(Orientation::default(), Orientation::UPRIGHT);
     }
 }
