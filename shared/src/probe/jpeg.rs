@@ -17,10 +17,14 @@ use tables::Tables;
 use super::{Color, Metadata, Orientation};
 use crate::{Format, ImageError, Limits, Report, error::Corrupt, exif};
 
-/// Scans of one picture. libjpeg's script for progressive files has 10; one that sends each of
-/// four components' 64 coefficients bit by bit would make thousands, and each makes the decoder pass
-/// over every block: at 50 MP and 1.2 million blocks, 100 passes are already a tenth of a second.
-pub const MAX_SCANS: u32 = 100;
+/// Scans of the largest picture, at least. A few bytes make a scan, and each sends the decoder over
+/// every block once more. libjpeg's script for progressive files has 10, mozjpeg's at most 12; a
+/// script that sends all 64 coefficients of four components bit by bit would have thousands.
+const MIN_SCANS: u64 = 20;
+
+/// Scans of a small picture, at most: in all, no more blocks are passed over than in [`MIN_SCANS`]
+/// scans of the largest picture that is taken.
+const MAX_SCANS: u64 = 100;
 
 /// What the container says of the picture.
 ///
@@ -45,6 +49,11 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Report, ImageError> {
         }
     }
     walk.report(bytes.len() as u64)
+}
+
+fn most_scans(frame: &Frame, limits: &Limits) -> u32 {
+    let passes = limits.max_pixels.saturating_mul(MIN_SCANS) / frame.pixels().max(1);
+    u32::try_from(passes.clamp(MIN_SCANS, MAX_SCANS)).unwrap_or(u32::MAX)
 }
 
 #[derive(Default)]
@@ -89,7 +98,7 @@ impl<'a> Walk<'a> {
             marker::DHT => self.tables.define_huffman(payload)?,
             marker::DQT => self.tables.define_quantisation(payload)?,
             marker::DRI => self.tables.define_restart_interval(payload)?,
-            marker::SOS => self.start_scan(payload)?,
+            marker::SOS => self.start_scan(payload, limits)?,
             marker::DAC => return Err(Corrupt::Unsupported.into()),
             marker::SOF0..=marker::SOF15 if marker != marker::JPG => {
                 self.start_frame(marker, payload, limits)?;
@@ -110,7 +119,7 @@ impl<'a> Walk<'a> {
             return Err(Corrupt::BadStructure.into());
         }
         let frame = Frame::parse(marker, payload)?;
-        let pixels = u64::from(frame.width) * u64::from(frame.height);
+        let pixels = frame.pixels();
         if pixels > limits.max_pixels {
             return Err(ImageError::TooManyPixels { pixels, limit: limits.max_pixels });
         }
@@ -118,11 +127,12 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn start_scan(&mut self, payload: &[u8]) -> Result<(), ImageError> {
+    fn start_scan(&mut self, payload: &[u8], limits: &Limits) -> Result<(), ImageError> {
         let frame = self.frame.as_ref().ok_or(Corrupt::BadStructure)?;
         self.scans += 1;
-        if self.scans > MAX_SCANS {
-            return Err(ImageError::TooManyScans { limit: MAX_SCANS });
+        let limit = most_scans(frame, limits);
+        if self.scans > limit {
+            return Err(ImageError::TooManyScans { limit });
         }
         let scan = Scan::parse(payload, frame)?;
         for part in &scan.parts {

@@ -84,6 +84,12 @@ impl Frame {
         Ok(())
     }
 
+    /// Pixels of the picture.
+    #[must_use]
+    pub fn pixels(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
     fn most(&self) -> (u8, u8) {
         let across = self.components.iter().map(|component| component.across).max();
         let down = self.components.iter().map(|component| component.down).max();

@@ -212,6 +212,15 @@ fn progressive_scans_follow_the_rules() {
 }
 
 #[test]
+fn a_larger_picture_may_have_fewer_scans() {
+    let limits = Limits { max_pixels: 640, ..Limits::EDGE };
+    for (height, expected) in [(8, 100), (16, 100), (40, 40), (80, 20)] {
+        let frame = Frame::parse(0xC2, &[8, 0, height, 0, 8, 1, 1, 0x11, 0]).unwrap();
+        assert_eq!(most_scans(&frame, &limits), expected, "{height}");
+    }
+}
+
+#[test]
 fn few_bytes_cannot_claim_many_pixels() {
     let claim = File::framed(&[8, 0x1B, 0x58, 0x1B, 0x58, 1, 1, 0x11, 0]);
     assert_eq!(claim.corrupt(), Corrupt::Truncated);
