@@ -7,20 +7,46 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(feature = "codec")]
+extern crate std;
 
+pub mod budget;
 pub mod code;
 pub mod cursor;
 pub mod error;
 pub mod exif;
 pub mod limits;
+pub mod plan;
 pub mod probe;
 pub mod scrub;
 mod sentence;
 pub mod sniff;
 
+#[cfg(feature = "codec")]
+mod decode;
+#[cfg(feature = "codec")]
+mod encode;
+#[cfg(feature = "codec")]
+mod orient;
+#[cfg(feature = "codec")]
+pub mod pipeline;
+#[cfg(feature = "codec")]
+mod placeholder;
+#[cfg(feature = "codec")]
+mod raster;
+#[cfg(feature = "codec")]
+mod resize;
+
 pub use code::{Code, Language};
 pub use error::ImageError;
 pub use limits::{Limits, Policy};
+<<<<<<< HEAD
 pub use probe::{Report, inspect, inspect_as};
+=======
+#[cfg(feature = "codec")]
+pub use pipeline::{Processed, process};
+pub use plan::{Action, Plan};
+pub use probe::{Report, inspect};
+>>>>>>> a4952e9 (Decode JPEG to planes, at full size or scaled in the DCT)
 pub use scrub::scrub;
 pub use sniff::Format;

@@ -239,6 +239,7 @@ impl<'a> Walk<'a> {
             progressive: frame.progressive,
             lossless: false,
             jpeg_quality: self.tables.quality(luminance),
+            jpeg_blocks: frame.total_blocks(),
             unterminated: self.unterminated,
             metadata: self.metadata,
         })

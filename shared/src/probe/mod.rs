@@ -137,6 +137,9 @@ pub struct Report {
     /// The quality, 1 to 100, that the quantisation tables of a JPEG amount to on libjpeg's scale;
     /// nothing for other formats.
     pub jpeg_quality: Option<u8>,
+    /// Blocks of eight by eight samples that a JPEG codes, with the padding of its last row and
+    /// column; zero for other formats. The memory of decoding is counted in them.
+    pub jpeg_blocks: u64,
     /// Every pixel is there, yet the mark that ends the file is not: viewers show it, and it is
     /// stored only with the mark added.
     pub unterminated: bool,

@@ -168,6 +168,7 @@ impl Walk {
             progressive: self.interlaced,
             lossless: true,
             jpeg_quality: None,
+            jpeg_blocks: 0,
             unterminated: false,
             metadata: self.metadata,
         })

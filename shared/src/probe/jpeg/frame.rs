@@ -113,6 +113,19 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// Blocks that decoding holds: whole units of all components, padding included.
+    #[must_use]
+    pub fn total_blocks(&self) -> u64 {
+        let (across, down) = self.units(&self.components);
+        let each = match self.components.as_slice() {
+            [_] => 1,
+            all => all.iter().map(|component| component.blocks()).sum(),
+        };
+        across * down * each
+    }
+}
+
 impl Component {
     const fn parse(bytes: [u8; 3]) -> Self {
         let [id, factors, quantisation] = bytes;

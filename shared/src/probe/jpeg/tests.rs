@@ -91,6 +91,7 @@ fn a_sound_file_is_reported_exactly() {
         progressive: false,
         lossless: false,
         jpeg_quality: Some(100),
+        jpeg_blocks: 1,
         unterminated: false,
         metadata: Metadata::default(),
     };

@@ -134,6 +134,7 @@ impl Walk {
             progressive: interlaced,
             lossless: true,
             jpeg_quality: None,
+            jpeg_blocks: 0,
             unterminated: false,
             metadata: self.metadata,
         })

@@ -46,6 +46,7 @@ impl Bitstream {
             progressive: false,
             lossless: self.lossless,
             jpeg_quality: None,
+            jpeg_blocks: 0,
             unterminated: false,
             metadata: Metadata::default(),
         }

@@ -1,0 +1,185 @@
+//! The peak of memory that carrying out a plan needs, from the report alone, in checked arithmetic.
+//!
+//! Each sum below lists what is alive at one moment; the largest moment is the peak. It counts what
+//! the decoders, the resizer and the encoders allocate, beside the file itself, which the caller
+//! holds. A test measures the real peak of every fixture against it.
+
+use crate::{
+    Format, Report,
+    limits::Effort,
+    plan::{Scale, Target},
+    probe::Color,
+};
+
+/// What does not grow with the picture: tables, windows, row buffers' slack (Huffman tables of a
+/// JPEG are 14 KiB, inflate's window and buffers 100 KiB, fast_image_resize's and GIF's below that).
+const FIXED: u64 = 512 * 1024;
+
+/// The peak for a plan with this target; without one the picture is kept or scrubbed.
+#[must_use]
+pub fn peak_bytes(report: &Report, target: Option<&Target>) -> u64 {
+    let peak = match (report.format, target) {
+        (Format::Jpeg, None) => verify_jpeg(report),
+        (Format::Jpeg, Some(target)) => optimise_jpeg(report, target),
+        (Format::Png, None) => verify_png(report),
+        (Format::Png, Some(target)) => optimise_png(report, target),
+        (Format::Gif, None) => verify_gif(report),
+        (Format::Gif, Some(target)) => optimise_gif(report, target),
+        (Format::WebP, None) => decode_webp(report),
+        (Format::WebP, Some(target)) => optimise_webp(report, target),
+    };
+    // A scrubbed copy, or an encoded picture while its buffer grows, beside the profile.
+    let out = report.size_bytes.saturating_mul(2).saturating_add(report.metadata.icc);
+    peak.saturating_add(out).saturating_add(FIXED)
+}
+
+const fn area(width: u32, height: u32) -> u64 {
+    (width as u64).saturating_mul(height as u64)
+}
+
+const fn canvas(report: &Report) -> u64 {
+    area(report.width, report.height)
+}
+
+/// Bytes of a decoded JPEG's planes and, while it is progressive, of its coefficients.
+fn decode_jpeg(report: &Report, scale: Scale) -> (u64, u64) {
+    let samples = u64::from(scale.side()).pow(2);
+    let planes = report.jpeg_blocks.saturating_mul(samples);
+    if !report.progressive {
+        return (planes, planes);
+    }
+    // Two bytes for each kept coefficient and eight for which of all are not zero; the planes are
+    // made one by one as the coefficients go, so the luma plane, the largest, comes on top.
+    let coefficients = report.jpeg_blocks.saturating_mul(2 * samples + 8);
+    let luma = canvas(report).div_ceil(64).saturating_mul(samples);
+    (planes, planes.max(coefficients.saturating_add(luma.saturating_mul(5) / 4)))
+}
+
+fn verify_jpeg(report: &Report) -> u64 {
+    // Turned for the placeholder, the planes are there twice; inks are converted to three planes.
+    let (planes, peak) = decode_jpeg(report, Scale::Eighth);
+    peak.max(planes.saturating_mul(2)).saturating_add(converted(report, Scale::Eighth))
+}
+
+/// Inks and RGB become luma and chroma in planes of their own.
+fn converted(report: &Report, scale: Scale) -> u64 {
+    match report.color {
+        Color::Gray => 0,
+        _ if report.color == Color::Cmyk => {
+            area(scale.of(report.width), scale.of(report.height)).saturating_mul(3)
+        }
+        _ => 0,
+    }
+}
+
+fn optimise_jpeg(report: &Report, target: &Target) -> u64 {
+    let (planes, decoding) = decode_jpeg(report, target.scale);
+    let converted = converted(report, target.scale);
+    let decoded_width = u64::from(target.scale.of(report.width));
+    let planes = if converted > 0 { converted } else { planes };
+    let resizing = planes
+        .saturating_add(area(target.width, target.height))
+        .saturating_add(resizer(decoded_width, target, 1));
+    let out = jpeg_planes(target, report.color != Color::Gray);
+    // Turned, each plane is there twice for a moment.
+    let encoding = out.saturating_mul(2).max(out.saturating_add(encode_jpeg(target, out)));
+    decoding.saturating_add(converted).max(resizing).max(encoding)
+}
+
+/// Planes as they are encoded, before padding.
+fn jpeg_planes(target: &Target, color: bool) -> u64 {
+    let luma = area(target.width, target.height);
+    let chroma = if target.quality >= 90 {
+        luma
+    } else {
+        area(target.width.div_ceil(2), target.height.div_ceil(2))
+    };
+    if color { luma.saturating_add(chroma.saturating_mul(2)) } else { luma }
+}
+
+/// mozjpeg-rs pads each plane to whole MCUs in a copy; above the fastest effort it also holds every
+/// block's coefficients (128 bytes for 64 samples), their unquantised form for the trellis (256)
+/// and what it knows of each block's end (16).
+fn encode_jpeg(target: &Target, planes: u64) -> u64 {
+    // Up to 15 rows and columns of padding.
+    let edges = (u64::from(target.width) + u64::from(target.height)).saturating_mul(3 * 16);
+    let padded = planes.saturating_add(edges);
+    match target.effort {
+        Effort::Fast => padded,
+        Effort::Balanced | Effort::Small => {
+            padded.saturating_add(padded.saturating_mul(128 + 256 + 16) / 64)
+        }
+    }
+}
+
+/// fast_image_resize works down first, into a copy of the source's width and the target's height;
+/// its weights are eight bytes for each of up to `2 * 3 * scale + 2` taps a target row and column.
+fn resizer(source_width: u64, target: &Target, channels: u64) -> u64 {
+    let rows = source_width.saturating_mul(u64::from(target.height)).saturating_mul(channels);
+    let weights = source_width
+        .saturating_add(u64::from(target.width))
+        .saturating_add(u64::from(target.height))
+        .saturating_mul(8 * 8);
+    rows.saturating_add(weights)
+}
+
+/// Channels of a PNG once palettes are looked up and sixteen bits are eight.
+const fn png_channels(report: &Report) -> u64 {
+    let color = if matches!(report.color, Color::Gray) { 1 } else { 3 };
+    color + report.has_alpha as u64
+}
+
+fn verify_png(report: &Report) -> u64 {
+    // Some rows of up to eight bytes a pixel.
+    u64::from(report.width).saturating_mul(8 * 6)
+}
+
+fn optimise_png(report: &Report, target: &Target) -> u64 {
+    let channels = png_channels(report);
+    let source = canvas(report).saturating_mul(channels);
+    rasters(report, target, source, channels).saturating_add(verify_png(report))
+}
+
+/// Decoded, resized, turned and encoded as interleaved channels.
+fn rasters(report: &Report, target: &Target, source: u64, channels: u64) -> u64 {
+    let out = area(target.width, target.height).saturating_mul(channels);
+    let resizing = if (report.width, report.height) == (target.width, target.height) {
+        source
+    } else {
+        let rows = resizer(u64::from(report.width), target, channels);
+        source.saturating_add(out).saturating_add(rows)
+    };
+    // Turned; or encoded while indices of a palette are tried.
+    resizing.max(out.saturating_mul(2))
+}
+
+fn verify_gif(report: &Report) -> u64 {
+    // One frame's indices and, for the placeholder, the first frame's colours.
+    canvas(report).saturating_mul(5)
+}
+
+fn optimise_gif(report: &Report, target: &Target) -> u64 {
+    let out = area(target.width, target.height);
+    // The canvas, what it was before, a frame's indices, and the canvas premultiplied.
+    let source = canvas(report).saturating_mul(4 + 4 + 1 + 4);
+    // Two frames at the new size as colours and as indices.
+    let frames = out.saturating_mul(4 + 4 + 1 + 1);
+    source.saturating_add(frames).saturating_add(resizer(u64::from(report.width), target, 4))
+}
+
+fn decode_webp(report: &Report) -> u64 {
+    let pixels = canvas(report);
+    let channels = if report.has_alpha { 4 } else { 3 };
+    let animation = if report.frames > 1 { 4 + 4 } else { 0 };
+    // Lossy: planes padded to macroblocks; lossless: four channels and tables.
+    let coded = if report.lossless { 5 } else { 4 };
+    pixels.saturating_mul(channels + animation + coded)
+}
+
+fn optimise_webp(report: &Report, target: &Target) -> u64 {
+    let channels = if report.has_alpha { 4 } else { 3 };
+    let source = canvas(report).saturating_mul(channels);
+    let out = area(target.width, target.height);
+    let jpeg = out.saturating_mul(3).saturating_mul(2).saturating_add(encode_jpeg(target, out * 3));
+    decode_webp(report).max(rasters(report, target, source, channels)).max(jpeg)
+}

@@ -1,0 +1,119 @@
+//! From what a JPEG's components mean to luma and chroma, which is what everything after works on.
+//!
+//! Most pictures are that already and pass untouched. Inks become what a press would print with
+//! them: their colour profile speaks of inks and is dropped with them.
+
+use alloc::vec::Vec;
+
+use super::{Decoded, Inks, Model};
+use crate::{
+    error::Corrupt,
+    raster::{Plane, Planes},
+};
+
+/// The picture as luma and chroma, and the profile that still applies to it.
+pub(crate) fn planes(decoded: Decoded) -> Result<(Planes, Option<Vec<u8>>), Corrupt> {
+    let Decoded { model, planes, icc } = decoded;
+    let mut planes = planes.into_iter();
+    let mut next = || planes.next().ok_or(Corrupt::BadStructure);
+    let first = next()?;
+    match model {
+        Model::Gray => Ok((Planes { luma: first, chroma: None }, icc)),
+        Model::YCbCr => Ok((Planes { luma: first, chroma: Some([next()?, next()?]) }, icc)),
+        Model::Rgb => {
+            let channels = [first, next()?, next()?];
+            Ok((convert(&channels, |[r, g, b]| ycbcr([r, g, b])), icc))
+        }
+        Model::Inks(inks) => {
+            let channels = [first, next()?, next()?, next()?];
+            Ok((convert(&channels, |stored| ycbcr(printed(stored, inks))), None))
+        }
+    }
+}
+
+/// Converts pixel by pixel; a channel that is coarser than the first repeats its samples.
+fn convert<const N: usize>(channels: &[Plane; N], pixel: impl Fn([u8; N]) -> [u8; 3]) -> Planes {
+    let width = channels.iter().map(|channel| channel.width).max().unwrap_or_default();
+    let height = channels.iter().map(|channel| channel.height).max().unwrap_or_default();
+    let mut out = [(); 3].map(|()| Plane::new(width, height));
+    for y in 0..height {
+        let rows = channels.each_ref().map(|channel| {
+            let row = channel.row(y * channel.height / height);
+            (row, row.len())
+        });
+        let [a, b, c] = &mut out;
+        let range = y * width..(y + 1) * width;
+        let lines =
+            (a.data.get_mut(range.clone()), b.data.get_mut(range.clone()), c.data.get_mut(range));
+        let (Some(a), Some(b), Some(c)) = lines else { break };
+        for (x, ((a, b), c)) in a.iter_mut().zip(b).zip(c).enumerate() {
+            let stored = rows.map(|(row, len)| row.get(x * len / width).copied().unwrap_or(0));
+            [*a, *b, *c] = pixel(stored);
+        }
+    }
+    let [luma, blue, red] = out;
+    Planes { luma, chroma: Some([blue, red]) }
+}
+
+/// ITU-R BT.601 over the full range, as JFIF has it (T.871 §7), in 16 fractional bits.
+pub(crate) fn ycbcr([r, g, b]: [u8; 3]) -> [u8; 3] {
+    let (r, g, b) = (i32::from(r), i32::from(g), i32::from(b));
+    let half = 1 << 15;
+    let middle = (128 << 16) + half - 1;
+    [
+        byte((19_595 * r + 38_470 * g + 7_471 * b + half) >> 16),
+        byte((-11_059 * r - 21_709 * g + 32_768 * b + middle) >> 16),
+        byte((32_768 * r - 27_439 * g - 5_329 * b + middle) >> 16),
+    ]
+}
+
+/// The inverse of [`ycbcr`].
+pub(crate) fn rgb([y, blue, red]: [u8; 3]) -> [u8; 3] {
+    let y = (i32::from(y) << 16) + (1 << 15);
+    let (blue, red) = (i32::from(blue) - 128, i32::from(red) - 128);
+    [
+        byte((y + 91_881 * red) >> 16),
+        byte((y - 22_554 * blue - 46_802 * red) >> 16),
+        byte((y + 116_130 * blue) >> 16),
+    ]
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
+fn byte(value: i32) -> u8 {
+    value.clamp(0, 255) as u8
+}
+
+/// The light that paper with these inks throws back.
+fn printed([c, m, y, k]: [u8; 4], inks: Inks) -> [u8; 3] {
+    // libjpeg turns YCCK into CMYK as RGB and inverts it (jdcolor.c, `ycck_cmyk_convert`).
+    let [c, m, y] = if inks.luma { rgb([c, m, y]).map(|light| 255 - light) } else { [c, m, y] };
+    let inks = if inks.inverted { [c, m, y, k].map(|ink| 255 - ink) } else { [c, m, y, k] };
+    swop(inks.map(|ink| f32::from(ink) / 255.0))
+}
+
+/// Inks on coated paper (US Web Coated SWOP), fitted by polynomials of second degree: those of
+/// pdf.js (`DeviceCmykCS`). Multiplying light instead gives colours that no press prints.
+#[rustfmt::skip]
+fn swop([c, m, y, k]: [f32; 4]) -> [u8; 3] {
+    let r = 255.0
+        + c * (-4.387_332 * c + 54.486_15 * m + 18.822_905 * y + 212.256_62 * k - 285.233_1)
+        + m * (1.714_976_3 * m - 5.609_673_7 * y - 17.873_87 * k - 5.497_006_4)
+        + y * (-2.521_734 * y - 21.248_923 * k + 17.511_927)
+        + k * (-21.861_221 * k - 189.481_8);
+    let g = 255.0
+        + c * (8.841_041 * c + 60.118_027 * m + 6.871_425_6 * y + 31.159_1 * k - 79.297_084)
+        + m * (-15.310_361 * m + 17.575_251 * y + 131.352_5 * k - 190.945_33)
+        + y * (4.444_339 * y + 9.863_286 * k - 24.867_416)
+        + k * (-20.737_325 * k - 187.804_54);
+    let b = 255.0
+        + c * (0.884_252_24 * c + 8.078_677 * m + 30.899_782 * y - 0.238_832_39 * k - 14.183_577)
+        + m * (10.495_933 * m + 63.023_785 * y + 50.606_957 * k - 112.238_84)
+        + y * (0.032_960_41 * y + 115.603_84 * k - 193.582_1)
+        + k * (-22.338_168 * k - 180.126_14);
+    [r, g, b].map(light)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` clamps floats")]
+fn light(value: f32) -> u8 {
+    (value + 0.5) as u8
+}

@@ -1,0 +1,545 @@
+//! Decodes the scans of a JPEG: sequential ones straight to samples, progressive ones by way of
+//! coefficients (T.81 annexes F and G). Only what the scale needs is kept, so that a progressive
+//! picture decoded at 1/4 holds 16 bytes a block and not 128.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+
+use super::{
+    bits::Bits,
+    frame::{Component, Frame, Scan, Tables},
+    huffman::{Huffman, extend},
+    idct::{Corner, inverse},
+};
+use crate::{error::Corrupt, raster::Plane};
+
+/// From zigzag order to rows (T.81 figure A.6).
+#[rustfmt::skip]
+const NATURAL: [u8; 64] = [
+     0,  1,  8, 16,  9,  2,  3, 10, 17, 24, 32, 25, 18, 11,  4,  5,
+    12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13,  6,  7, 14, 21, 28,
+    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
+    58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+];
+
+/// A coefficient that the scale has no use for.
+const UNUSED: u8 = 64;
+
+/// Where each coefficient, in zigzag order, goes in a block of `side` by `side`.
+fn places(side: usize) -> [u8; 64] {
+    NATURAL.map(|natural| {
+        let (row, column) = (usize::from(natural / 8), usize::from(natural % 8));
+        let place = row * side + column;
+        if row < side && column < side { u8::try_from(place).unwrap_or(UNUSED) } else { UNUSED }
+    })
+}
+
+/// One component while it is decoded.
+pub(super) struct Channel {
+    /// Padded to whole blocks.
+    plane: Plane,
+    /// Blocks across.
+    across: usize,
+    /// Factors in zigzag order, as they stood at the component's first scan.
+    factors: Option<Box<[u16; 64]>>,
+    coefficients: Option<Coefficients>,
+}
+
+/// What progressive scans have said so far.
+struct Coefficients {
+    /// The coefficients that the scale uses, `side * side` a block.
+    values: Vec<i16>,
+    /// Which coefficients of a block are not zero, in zigzag order: refinement needs to know.
+    nonzero: Vec<u64>,
+}
+
+/// All components while they are decoded.
+pub(super) struct Channels {
+    side: usize,
+    places: [u8; 64],
+    list: Vec<Channel>,
+}
+
+impl Channels {
+    /// Allocates for a frame whose blocks decode to `side` by `side` samples.
+    pub fn new(frame: &Frame, side: usize) -> Self {
+        let list = frame.components.iter().map(|component| channel(frame, component, side));
+        Self { side, places: places(side), list: list.collect() }
+    }
+
+    /// Decodes one scan whose data begin at `at`; answers where the next marker is.
+    pub fn scan(
+        &mut self,
+        data: &[u8],
+        at: usize,
+        frame: &Frame,
+        scan: &Scan,
+        tables: &Tables,
+        interval: usize,
+    ) -> Result<usize, Corrupt> {
+        for part in &scan.components {
+            let component = frame.components.get(part.index).ok_or(Corrupt::BadHeader)?;
+            let factors = tables.quantization.get(component.quantization);
+            let channel = self.list.get_mut(part.index).ok_or(Corrupt::BadHeader)?;
+            if channel.factors.is_none() {
+                let factors = factors.copied().flatten().ok_or(Corrupt::BadStructure)?;
+                channel.factors = Some(Box::new(factors));
+            }
+        }
+        let run = Run { frame, scan, interval };
+        let bits = Bits::new(data, at);
+        match (frame.progressive, scan.first, scan.high) {
+            (false, ..) => self.sequential(&run, bits, tables),
+            (true, 0, 0) => self.dc_first(&run, bits, tables),
+            (true, 0, _) => self.dc_refine(&run, bits),
+            (true, _, 0) => self.ac_first(&run, bits, tables),
+            (true, ..) => self.ac_refine(&run, bits, tables),
+        }
+    }
+
+    /// A scan that says everything about its components (§F.2).
+    fn sequential(
+        &mut self,
+        run: &Run<'_>,
+        bits: Bits<'_>,
+        tables: &Tables,
+    ) -> Result<usize, Corrupt> {
+        let codes = codes(run.scan, tables, true, true)?;
+        let (side, places) = (self.side, self.places);
+        let list = &mut self.list;
+        let mut block = [0i32; 64];
+        run.blocks(bits, |bits, state, part, x, y| {
+            let Some((index, Some(dc), Some(ac))) = codes.get(part) else {
+                return Err(Corrupt::BadStructure);
+            };
+            let channel = list.get_mut(*index).ok_or(Corrupt::BadStructure)?;
+            let factors = channel.factors.as_deref().ok_or(Corrupt::BadStructure)?;
+            let dc = state.dc(part, dc, bits)?;
+            let flat = if side == 1 {
+                skip_ac(ac, bits)?;
+                true
+            } else {
+                read_ac(ac, bits, &places, factors, &mut block)?
+            };
+            {
+                let ([first, ..], [factor, ..]) = (&mut block, factors);
+                *first = dc.wrapping_mul(i32::from(*factor));
+            }
+            inverse(side, &block, flat, channel.corner(side, x, y));
+            if !flat {
+                block.fill(0);
+            }
+            Ok(())
+        })
+    }
+
+    /// The first bits of the DC coefficients (§G.1.2.1).
+    fn dc_first(
+        &mut self,
+        run: &Run<'_>,
+        bits: Bits<'_>,
+        tables: &Tables,
+    ) -> Result<usize, Corrupt> {
+        let codes = codes(run.scan, tables, true, false)?;
+        let (list, stored) = (&mut self.list, self.side * self.side);
+        run.blocks(bits, |bits, state, part, x, y| {
+            let Some((index, Some(dc), _)) = codes.get(part) else {
+                return Err(Corrupt::BadStructure);
+            };
+            let value = state.dc(part, dc, bits)?.wrapping_shl(run.scan.low);
+            let (values, _) = list
+                .get_mut(*index)
+                .and_then(|c| c.block(stored, x, y))
+                .ok_or(Corrupt::BadStructure)?;
+            if let Some(first) = values.first_mut() {
+                *first = saturate(value);
+            }
+            Ok(())
+        })
+    }
+
+    /// One more bit of the DC coefficients (§G.1.2.1).
+    fn dc_refine(&mut self, run: &Run<'_>, bits: Bits<'_>) -> Result<usize, Corrupt> {
+        let (list, stored) = (&mut self.list, self.side * self.side);
+        run.blocks(bits, |bits, _, part, x, y| {
+            let index = run.scan.components.get(part).ok_or(Corrupt::BadStructure)?.index;
+            let (values, _) = list
+                .get_mut(index)
+                .and_then(|c| c.block(stored, x, y))
+                .ok_or(Corrupt::BadStructure)?;
+            if bits.bit()
+                && let Some(first) = values.first_mut()
+            {
+                *first |= 1 << run.scan.low;
+            }
+            Ok(())
+        })
+    }
+
+    /// The first bits of a band of AC coefficients (§G.1.2.2).
+    fn ac_first(
+        &mut self,
+        run: &Run<'_>,
+        bits: Bits<'_>,
+        tables: &Tables,
+    ) -> Result<usize, Corrupt> {
+        let codes = codes(run.scan, tables, false, true)?;
+        let Some((index, _, Some(ac))) = codes.first() else { return Err(Corrupt::BadStructure) };
+        let (list, stored, places) = (&mut self.list, self.side * self.side, self.places);
+        run.blocks(bits, |bits, state, _, x, y| {
+            if state.end_of_band > 0 {
+                state.end_of_band -= 1;
+                return Ok(());
+            }
+            let (values, nonzero) = list
+                .get_mut(*index)
+                .and_then(|c| c.block(stored, x, y))
+                .ok_or(Corrupt::BadStructure)?;
+            let mut k = run.scan.first;
+            while k <= run.scan.last {
+                bits.refill();
+                let symbol = ac.symbol(bits)?;
+                let (zeros, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+                if size == 0 {
+                    if zeros == 15 {
+                        k += 16;
+                        continue;
+                    }
+                    state.end_of_band = (1u32 << zeros) + u32::from(bits.take(zeros as u32)) - 1;
+                    break;
+                }
+                k += zeros;
+                let value = extend(bits.take(size), size).wrapping_shl(run.scan.low);
+                if let Some(&place) = places.get(k) {
+                    *nonzero |= 1 << k;
+                    if let Some(slot) = values.get_mut(usize::from(place)) {
+                        *slot = saturate(value);
+                    }
+                }
+                k += 1;
+            }
+            Ok(())
+        })
+    }
+
+    /// One more bit of a band of AC coefficients (§G.1.2.3).
+    fn ac_refine(
+        &mut self,
+        run: &Run<'_>,
+        bits: Bits<'_>,
+        tables: &Tables,
+    ) -> Result<usize, Corrupt> {
+        let codes = codes(run.scan, tables, false, true)?;
+        let Some((index, _, Some(ac))) = codes.first() else { return Err(Corrupt::BadStructure) };
+        let (list, stored, places) = (&mut self.list, self.side * self.side, self.places);
+        run.blocks(bits, |bits, state, _, x, y| {
+            let (values, nonzero) = list
+                .get_mut(*index)
+                .and_then(|c| c.block(stored, x, y))
+                .ok_or(Corrupt::BadStructure)?;
+            let mut refine = Refine { values, nonzero, places: &places, bit: 1 << run.scan.low };
+            let mut k = run.scan.first;
+            if state.end_of_band == 0 {
+                while k <= run.scan.last {
+                    bits.refill();
+                    let symbol = ac.symbol(bits)?;
+                    let (zeros, size) = (usize::from(symbol >> 4), symbol & 15);
+                    let fresh = match size {
+                        0 if zeros < 15 => {
+                            state.end_of_band =
+                                (1u32 << zeros) + u32::from(bits.take(zeros as u32));
+                            break;
+                        }
+                        0 => None,
+                        // libjpeg warns of sizes above one and takes them for one.
+                        _ => Some(bits.take(1) == 1),
+                    };
+                    k = refine.run(bits, k, run.scan.last, zeros);
+                    if let Some(positive) = fresh {
+                        refine.set(k, positive);
+                    }
+                    k += 1;
+                }
+            }
+            if state.end_of_band > 0 {
+                refine.run(bits, k, run.scan.last, usize::MAX);
+                state.end_of_band -= 1;
+            }
+            Ok(())
+        })
+    }
+
+    /// The planes: of progressive pictures made now from the coefficients.
+    pub fn finish(mut self) -> Result<Vec<Plane>, Corrupt> {
+        let (side, places) = (self.side, self.places);
+        for channel in &mut self.list {
+            // A component that no scan described.
+            let factors = channel.factors.take().ok_or(Corrupt::NoImageData)?;
+            if let Some(coefficients) = channel.coefficients.take() {
+                channel.render(&coefficients, side, &places, &factors);
+            }
+        }
+        Ok(self.list.into_iter().map(|channel| channel.plane).collect())
+    }
+}
+
+fn channel(frame: &Frame, component: &Component, side: usize) -> Channel {
+    let (across, down) = component.padded;
+    let (width, height) = frame.scaled(component, side);
+    let stride = across * side;
+    let coefficients = frame.progressive.then(|| Coefficients {
+        values: vec![0; across * down * side * side],
+        nonzero: vec![0; across * down],
+    });
+    let plane = Plane { width, height, stride, data: vec![0; stride * down * side] };
+    Channel { plane, across, factors: None, coefficients }
+}
+
+impl Channel {
+    #[inline]
+    fn corner(&mut self, side: usize, x: usize, y: usize) -> Corner<'_> {
+        let stride = self.plane.stride;
+        let start = y * side * stride + x * side;
+        Corner { samples: self.plane.data.get_mut(start..).unwrap_or_default(), stride }
+    }
+
+    /// The kept coefficients of a block, and which of all are not zero.
+    #[inline]
+    fn block(&mut self, stored: usize, x: usize, y: usize) -> Option<(&mut [i16], &mut u64)> {
+        let index = y * self.across + x;
+        let coefficients = self.coefficients.as_mut()?;
+        let values = coefficients.values.get_mut(index * stored..(index + 1) * stored)?;
+        Some((values, coefficients.nonzero.get_mut(index)?))
+    }
+
+    fn render(&mut self, from: &Coefficients, side: usize, places: &[u8; 64], factors: &[u16; 64]) {
+        let mut placed = [0i32; 64];
+        for (&place, &factor) in places.iter().zip(factors) {
+            if let Some(slot) = placed.get_mut(usize::from(place)) {
+                *slot = i32::from(factor);
+            }
+        }
+        let mut block = [0i32; 64];
+        for (index, values) in from.values.chunks_exact(side * side).enumerate() {
+            let mut flat = true;
+            for (position, ((slot, &value), &factor)) in
+                block.iter_mut().zip(values).zip(&placed).enumerate()
+            {
+                *slot = i32::from(value).wrapping_mul(factor);
+                flat &= position == 0 || value == 0;
+            }
+            let (x, y) = (index % self.across.max(1), index / self.across.max(1));
+            inverse(side, &block, flat, self.corner(side, x, y));
+        }
+    }
+}
+
+/// What decoding one block leaves for the next (reset at restart markers).
+#[derive(Default)]
+struct State {
+    dc: [i32; 4],
+    /// Blocks of the band that are still to be left as they are.
+    end_of_band: u32,
+}
+
+impl State {
+    /// The DC coefficient: the last one of the component and a difference.
+    #[inline]
+    fn dc(&mut self, part: usize, table: &Huffman, bits: &mut Bits<'_>) -> Result<i32, Corrupt> {
+        bits.refill();
+        let size = u32::from(table.symbol(bits)?);
+        let difference = extend(bits.take(size.min(16)), size);
+        let last = self.dc.get_mut(part).ok_or(Corrupt::BadStructure)?;
+        *last = last.wrapping_add(difference);
+        Ok(*last)
+    }
+}
+
+/// One scan's walk over its blocks.
+struct Run<'a> {
+    frame: &'a Frame,
+    scan: &'a Scan,
+    /// MCUs between restart markers; 0 for none.
+    interval: usize,
+}
+
+impl Run<'_> {
+    /// Calls `block` with the scan's component, column and row of each block, in coding order.
+    fn blocks<'d>(
+        &self,
+        mut bits: Bits<'d>,
+        mut block: impl FnMut(&mut Bits<'d>, &mut State, usize, usize, usize) -> Result<(), Corrupt>,
+    ) -> Result<usize, Corrupt> {
+        let parts = self.parts()?;
+        let (across, down) = self.mcus()?;
+        let mut state = State::default();
+        let mut mcus = 0usize;
+        for mcu_y in 0..down {
+            for mcu_x in 0..across {
+                if self.interval > 0 && mcus > 0 && mcus.is_multiple_of(self.interval) {
+                    let number = (mcus / self.interval - 1) % 8;
+                    bits.restart(u8::try_from(number).unwrap_or_default())?;
+                    state = State::default();
+                }
+                for (part, &(h, v)) in parts.iter().enumerate() {
+                    for y in 0..v {
+                        for x in 0..h {
+                            block(&mut bits, &mut state, part, mcu_x * h + x, mcu_y * v + y)?;
+                        }
+                    }
+                }
+                bits.check()?;
+                mcus += 1;
+            }
+        }
+        // Without a marker the data end here; the caller decides whether that is enough.
+        Ok(bits.marker().unwrap_or(usize::MAX))
+    }
+
+    /// Blocks of one MCU of each component; one of a component alone (§A.2.2).
+    fn parts(&self) -> Result<Vec<(usize, usize)>, Corrupt> {
+        let alone = self.scan.components.len() == 1;
+        let sampling = |index: usize| {
+            let component = self.frame.components.get(index).ok_or(Corrupt::BadHeader)?;
+            Ok(if alone { (1, 1) } else { component.sampling })
+        };
+        let parts: Result<Vec<_>, Corrupt> =
+            self.scan.components.iter().map(|part| sampling(part.index)).collect();
+        let parts = parts?;
+        // §B.2.3: an MCU holds at most ten blocks. Decoders that allow more still agree on the
+        // picture, so this is not checked.
+        Ok(parts)
+    }
+
+    fn mcus(&self) -> Result<(usize, usize), Corrupt> {
+        match self.scan.components.as_slice() {
+            [only] => Ok(self.frame.components.get(only.index).ok_or(Corrupt::BadHeader)?.blocks),
+            _ => Ok(self.frame.mcus),
+        }
+    }
+}
+
+/// The component and tables of each part of a scan; tables only where they are `needed`.
+#[expect(clippy::type_complexity, reason = "one row of a table")]
+fn codes<'t>(
+    scan: &Scan,
+    tables: &'t Tables,
+    dc_needed: bool,
+    ac_needed: bool,
+) -> Result<Vec<(usize, Option<&'t Huffman>, Option<&'t Huffman>)>, Corrupt> {
+    let find = |list: &'t [Option<Huffman>; 4], index: usize, needed: bool| {
+        let table = list.get(index).and_then(Option::as_ref);
+        if needed && table.is_none() { Err(Corrupt::BadStructure) } else { Ok(table) }
+    };
+    let parts = scan.components.iter();
+    parts
+        .map(|part| {
+            let dc = find(&tables.dc, part.dc, dc_needed)?;
+            Ok((part.index, dc, find(&tables.ac, part.ac, ac_needed)?))
+        })
+        .collect()
+}
+
+/// Reads the AC coefficients of a block, dequantised; answers whether all that count are zero.
+#[inline]
+fn read_ac(
+    table: &Huffman,
+    bits: &mut Bits<'_>,
+    places: &[u8; 64],
+    factors: &[u16; 64],
+    block: &mut [i32; 64],
+) -> Result<bool, Corrupt> {
+    let mut flat = true;
+    let mut k = 1usize;
+    while k < 64 {
+        bits.refill();
+        let symbol = table.symbol(bits)?;
+        let (zeros, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+        if size == 0 {
+            if zeros != 15 {
+                break;
+            }
+            k += 16;
+            continue;
+        }
+        k += zeros;
+        let value = extend(bits.take(size), size);
+        // A run beyond the block is ignored, as libjpeg does.
+        if let (Some(&place), Some(&factor)) = (places.get(k), factors.get(k))
+            && let Some(slot) = block.get_mut(usize::from(place))
+        {
+            *slot = value.wrapping_mul(i32::from(factor));
+            flat = false;
+        }
+        k += 1;
+    }
+    Ok(flat)
+}
+
+/// Reads past the AC coefficients of a block.
+#[inline]
+fn skip_ac(table: &Huffman, bits: &mut Bits<'_>) -> Result<(), Corrupt> {
+    let mut k = 1usize;
+    while k < 64 {
+        bits.refill();
+        let symbol = table.symbol(bits)?;
+        let (zeros, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+        if size == 0 && zeros != 15 {
+            break;
+        }
+        bits.skip(size);
+        k += zeros + 1;
+    }
+    Ok(())
+}
+
+/// A block whose band is refined.
+struct Refine<'a> {
+    values: &'a mut [i16],
+    nonzero: &'a mut u64,
+    places: &'a [u8; 64],
+    /// The bit that is added.
+    bit: i16,
+}
+
+impl Refine<'_> {
+    /// Reads a correction bit for each known coefficient from `k`, past `zeros` unknown ones;
+    /// answers where the next unknown one is, or one past `last`.
+    fn run(&mut self, bits: &mut Bits<'_>, mut k: usize, last: usize, mut zeros: usize) -> usize {
+        while k <= last {
+            if *self.nonzero >> k & 1 == 1 {
+                if bits.bit() {
+                    self.correct(k);
+                }
+            } else if zeros == 0 {
+                return k;
+            } else {
+                zeros -= 1;
+            }
+            k += 1;
+        }
+        k
+    }
+
+    fn correct(&mut self, k: usize) {
+        let place = self.places.get(k).map_or(usize::MAX, |&place| usize::from(place));
+        if let Some(value) = self.values.get_mut(place)
+            && *value & self.bit == 0
+        {
+            let step = if *value < 0 { -self.bit } else { self.bit };
+            *value = value.saturating_add(step);
+        }
+    }
+
+    /// A coefficient that is known from now on.
+    fn set(&mut self, k: usize, positive: bool) {
+        let Some(&place) = self.places.get(k) else { return };
+        *self.nonzero |= 1 << k;
+        if let Some(value) = self.values.get_mut(usize::from(place)) {
+            *value = if positive { self.bit } else { -self.bit };
+        }
+    }
+}
+
+fn saturate(value: i32) -> i16 {
+    i16::try_from(value).unwrap_or(if value < 0 { i16::MIN } else { i16::MAX })
+}

@@ -1,0 +1,15 @@
+//! From pixels to bytes, one file a format. Which format and quality is `pipeline`'s business.
+
+pub(crate) mod jpeg;
+mod sink;
+
+pub(crate) use sink::Sink;
+
+/// Why there are no bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EncodeError {
+    /// More than the sink takes: the picture as it came is the better one.
+    TooLong,
+    /// The encoder cannot write this picture.
+    Unwritable,
+}

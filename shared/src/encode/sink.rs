@@ -1,0 +1,54 @@
+//! Where encoders write: a buffer that refuses to grow beyond a limit, so that an encoder which
+//! does worse than the source stops early and its memory stays within the budget.
+
+use alloc::vec::Vec;
+use std::io::{Error, ErrorKind, Result, Write};
+
+use super::EncodeError;
+
+/// A buffer of at most `limit` bytes.
+pub(crate) struct Sink {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Sink {
+    pub const fn new(limit: usize) -> Self {
+        Self { bytes: Vec::new(), limit }
+    }
+
+    /// What was written, when `written` says that all of it was.
+    pub fn finish<T, E>(
+        self,
+        written: core::result::Result<T, E>,
+    ) -> core::result::Result<Vec<u8>, EncodeError> {
+        match written {
+            Ok(_) => Ok(self.bytes),
+            // The one write error there is; encoders wrap it in their own.
+            Err(_) if self.bytes.len() == self.limit => Err(EncodeError::TooLong),
+            Err(_) => Err(EncodeError::Unwritable),
+        }
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, buffer: &[u8]) -> Result<usize> {
+        let room = self.limit - self.bytes.len();
+        if room == 0 && !buffer.is_empty() {
+            return Err(Error::from(ErrorKind::StorageFull));
+        }
+        let part = buffer.get(..room).unwrap_or(buffer);
+        let need = self.bytes.len() + part.len();
+        if need > self.bytes.capacity() {
+            // Doubling, yet never beyond the limit.
+            let capacity = need.max(self.bytes.capacity() * 2).clamp(need, self.limit.max(need));
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}

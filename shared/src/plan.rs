@@ -1,0 +1,192 @@
+//! What is to be done with a picture: keep it, scrub it, or make it smaller. Decided from the
+//! report alone, before a pixel is decoded; `pipeline` carries it out.
+
+use crate::{Format, ImageError, Limits, Policy, Report, budget, limits::Effort, probe::Color};
+
+/// What is done with a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum Action {
+    /// Stored byte for byte.
+    Keep,
+    /// Stored without its private data, its pixels untouched.
+    Scrub,
+    /// Decoded, turned upright, resized and encoded anew.
+    Optimise,
+}
+
+/// How much smaller a JPEG is decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// As it is.
+    Full,
+    /// Half as wide and high.
+    Half,
+    /// A quarter.
+    Quarter,
+    /// An eighth: one sample a block.
+    Eighth,
+}
+
+impl Scale {
+    /// From coarse to fine.
+    pub const ALL: [Self; 4] = [Self::Eighth, Self::Quarter, Self::Half, Self::Full];
+
+    /// Samples across and down that a block of eight decodes to.
+    #[must_use]
+    pub const fn side(self) -> u32 {
+        match self {
+            Self::Full => 8,
+            Self::Half => 4,
+            Self::Quarter => 2,
+            Self::Eighth => 1,
+        }
+    }
+
+    /// What a width or height becomes.
+    #[must_use]
+    pub const fn of(self, length: u32) -> u32 {
+        // The product fits: JPEG lengths have 16 bits, and others are not scaled.
+        length.saturating_mul(self.side()).div_ceil(8)
+    }
+}
+
+/// What [`Action::Optimise`] aims for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Width as coded, before the orientation is applied.
+    pub width: u32,
+    /// Height as coded, before the orientation is applied.
+    pub height: u32,
+    /// How much smaller a JPEG is decoded; other formats are decoded as they are.
+    pub scale: Scale,
+    /// JPEG quality, 1 to 100: that of the policy, yet not above the source's.
+    pub quality: u8,
+    /// How much time to spend on making the bytes fewer.
+    pub effort: Effort,
+    /// Bytes that the result should not exceed.
+    pub target_bytes: Option<u64>,
+}
+
+/// What is to be done with one picture. Only [`Plan::new`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    report: Report,
+    target: Option<Target>,
+    peak_bytes: u64,
+}
+
+impl Plan {
+    /// Decides what is to be done with a picture.
+    ///
+    /// # Errors
+    /// [`ImageError::TooMuchMemory`] when it needs more than the policy's limits allow, and
+    /// [`ImageError::AnimationTooLarge`] for an animation that would have to be made smaller in a
+    /// format where that is not done.
+    pub fn new(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
+        let animated = report.frames > 1;
+        let fits = report.width.max(report.height) <= policy.max_edge;
+        // An animation is not encoded anew for its bytes alone: it would only lose.
+        let heavy = !animated && policy.target_bytes.is_some_and(|most| report.size_bytes > most);
+        if fits && !heavy {
+            return Self::admit(report, None, &policy.limits);
+        }
+        if animated && report.format != Format::Gif {
+            return Err(ImageError::AnimationTooLarge);
+        }
+        if report.format == Format::Jpeg {
+            return Self::scaled(report, policy);
+        }
+        Self::admit(report, Some(target(report, policy, Scale::Full)), &policy.limits)
+    }
+
+    /// The coarsest scale that still decodes to the target; when that needs too much memory, one
+    /// step coarser: a picture somewhat smaller than asked for is better than none.
+    fn scaled(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
+        let enough = |scale: &Scale| {
+            let aim = fitted((report.width, report.height), policy.max_edge);
+            scale.of(report.width) >= aim.0 && scale.of(report.height) >= aim.1
+        };
+        let fine = Scale::ALL.iter().position(enough).unwrap_or(Scale::ALL.len() - 1);
+        let try_scale = |index: usize| {
+            let scale = Scale::ALL.get(index).copied().unwrap_or(Scale::Full);
+            Self::admit(report, Some(target(report, policy, scale)), &policy.limits)
+        };
+        match try_scale(fine) {
+            Err(refusal) if fine > 0 => try_scale(fine - 1).map_err(|_| refusal),
+            decided => decided,
+        }
+    }
+
+    fn admit(report: &Report, target: Option<Target>, limits: &Limits) -> Result<Self, ImageError> {
+        let peak_bytes = budget::peak_bytes(report, target.as_ref());
+        let limit_bytes = limits.max_peak_bytes;
+        if peak_bytes > limit_bytes {
+            return Err(ImageError::TooMuchMemory { peak_bytes, limit_bytes });
+        }
+        Ok(Self { report: report.clone(), target, peak_bytes })
+    }
+
+    /// What is done. An optimised picture that does not get fewer bytes is kept or scrubbed after
+    /// all, so what was done stands in [`crate::pipeline::Processed`].
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        match self.target {
+            Some(_) => Action::Optimise,
+            None if self.report.is_clean() => Action::Keep,
+            None => Action::Scrub,
+        }
+    }
+
+    /// Bytes that carrying it out needs at its peak, beside the file itself.
+    #[must_use]
+    pub const fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
+    }
+
+    /// What the picture is.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// What optimising aims for.
+    #[must_use]
+    pub const fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+}
+
+fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
+    let decoded = (scale.of(report.width), scale.of(report.height));
+    let (width, height) = fitted((report.width, report.height), policy.max_edge);
+    // A scale coarser than the aim decides the size.
+    let (width, height) = (width.min(decoded.0), height.min(decoded.1));
+    // Higher than the source's quality costs bytes and brings nothing back. CMYK tables are made
+    // for inks and say little.
+    let source = report.jpeg_quality.filter(|_| report.color != Color::Cmyk);
+    Target {
+        width,
+        height,
+        scale,
+        quality: source.map_or(policy.quality, |source| source.min(policy.quality)).clamp(1, 100),
+        effort: policy.effort,
+        target_bytes: policy.target_bytes,
+    }
+}
+
+/// The size that fits in a square of `edge`, in the same proportions; never larger.
+fn fitted((width, height): (u32, u32), edge: u32) -> (u32, u32) {
+    let longer = width.max(height);
+    let edge = edge.max(1);
+    if longer <= edge {
+        return (width, height);
+    }
+    let fit = |side: u32| {
+        let (side, edge, longer) = (u64::from(side), u64::from(edge), u64::from(longer));
+        // At most `edge`, which has 32 bits.
+        u32::try_from((side * edge + longer / 2) / longer).unwrap_or(u32::MAX).max(1)
+    };
+    (fit(width), fit(height))
+}
