@@ -32,6 +32,7 @@ fn plain(bytes: &[u8]) -> Report {
         progressive: false,
         lossless: true,
         jpeg_quality: None,
+        jpeg_blocks: 0,
         unterminated: false,
         metadata: Metadata::default(),
     }

@@ -30,6 +30,7 @@ fn plain(bytes: &[u8]) -> Report {
         progressive: false,
         lossless: false,
         jpeg_quality: None,
+        jpeg_blocks: 0,
         unterminated: false,
         metadata: Metadata::default(),
     }
