@@ -40,13 +40,9 @@ mod resize;
 pub use code::{Code, Language};
 pub use error::ImageError;
 pub use limits::{Limits, Policy};
-<<<<<<< HEAD
-pub use probe::{Report, inspect, inspect_as};
-=======
 #[cfg(feature = "codec")]
 pub use pipeline::{Processed, process};
 pub use plan::{Action, Plan};
-pub use probe::{Report, inspect};
->>>>>>> a4952e9 (Decode JPEG to planes, at full size or scaled in the DCT)
+pub use probe::{Report, inspect, inspect_as};
 pub use scrub::scrub;
 pub use sniff::Format;
