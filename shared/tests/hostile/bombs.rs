@@ -3,7 +3,7 @@
 use super::{
     alone,
     exercise::{INSPECT_PEAK_BYTES, measured},
-    mutate::repair_png,
+    repair::repair,
 };
 use image_rules::{Code, Policy, inspect};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ fn png(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
         out.extend(*data);
         out.extend([0; 4]);
     }
-    repair_png(&mut out);
+    repair(&mut out);
     out
 }
 

@@ -15,6 +15,7 @@ mod fixture;
 mod bombs;
 mod exercise;
 mod mutate;
+mod repair;
 
 use exercise::{Verdict, exercise};
 use image_rules::{Limits, Policy};

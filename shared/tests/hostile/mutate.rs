@@ -2,6 +2,8 @@
 //! cut out, doubled and swapped. In a PNG the checksums are made good again, or nothing would get
 //! past them.
 
+use super::repair::repair;
+
 /// Repeatable chance (xorshift64*).
 pub struct Dice(u64);
 
@@ -42,8 +44,7 @@ pub fn mutate(bytes: &mut Vec<u8>, dice: &mut Dice) {
         }
     }
     if dice.roll(4) > 0 {
-        repair_png(bytes);
-        repair_riff(bytes);
+        repair(bytes);
     }
 }
 
@@ -56,31 +57,5 @@ fn flip(bytes: &mut [u8], at: usize, dice: &mut Dice) {
 fn write(bytes: &mut [u8], at: usize, value: &[u8]) {
     for (byte, value) in bytes.iter_mut().skip(at).zip(value) {
         *byte = *value;
-    }
-}
-
-/// Writes the right checksum behind every chunk.
-pub fn repair_png(bytes: &mut [u8]) {
-    if !bytes.starts_with(b"\x89PNG") {
-        return;
-    }
-    let mut at = 8;
-    while let Some(length) = bytes.get(at..at + 4).and_then(|it| it.try_into().ok()) {
-        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-        let Some(end) = at.checked_add(8).and_then(|start| start.checked_add(length)) else {
-            return;
-        };
-        let Some(covered) = bytes.get(at + 4..end) else { return };
-        let checksum = crc32fast::hash(covered).to_be_bytes();
-        write(bytes, end, &checksum);
-        at = end + 4;
-    }
-}
-
-/// Makes the RIFF as long as the file.
-fn repair_riff(bytes: &mut [u8]) {
-    if bytes.starts_with(b"RIFF") {
-        let size = u32::try_from(bytes.len().saturating_sub(8)).unwrap_or(0);
-        write(bytes, 4, &size.to_le_bytes());
     }
 }
