@@ -5,7 +5,7 @@ use super::{
     animation::Animation,
     chunk::Chunk,
     header::{Header, Samples},
-    text::{self, Text},
+    text,
 };
 use crate::{
     Format, ImageError, Limits, Report,
@@ -37,8 +37,6 @@ pub struct Walk {
     pixel_bytes: u64,
     zlib_header: [Option<u8>; 2],
     orientation: Option<Orientation>,
-    /// The orientation of a text; it counts where no eXIf chunk speaks.
-    text_orientation: Option<Orientation>,
     metadata: Metadata,
 }
 
@@ -68,7 +66,6 @@ impl Walk {
             pixel_bytes: 0,
             zlib_header: [None; 2],
             orientation: None,
-            text_orientation: None,
             metadata: Metadata::default(),
         })
     }
@@ -126,7 +123,7 @@ impl Walk {
             size_bytes,
             width,
             height,
-            orientation: self.orientation.or(self.text_orientation).unwrap_or_default(),
+            orientation: self.orientation.unwrap_or_default(),
             frames: self.animation.map_or(1, |animation| animation.frames),
             has_alpha: samples.has_alpha() || self.ancillary.has_transparency(),
             bit_depth: depth,
@@ -239,7 +236,7 @@ impl Walk {
         }
         match &chunk.kind {
             b"eXIf" if self.orientation.is_none() => self.exif(chunk),
-            b"tEXt" | b"zTXt" | b"iTXt" => self.text(chunk),
+            b"tEXt" | b"zTXt" | b"iTXt" => text::tally(chunk, &mut self.metadata),
             _ => self.metadata.vendor += chunk.stored_bytes(),
         }
         false
@@ -248,27 +245,6 @@ impl Walk {
     fn exif(&mut self, chunk: &Chunk<'_>) {
         let found = exif::tally(chunk.data, chunk.stored_bytes(), &mut self.metadata);
         self.orientation = Some(found.unwrap_or_default());
-    }
-
-    fn text(&mut self, chunk: &Chunk<'_>) {
-        let bytes = chunk.stored_bytes();
-        match text::classify(chunk) {
-            Text::Xmp => self.metadata.xmp += bytes,
-            Text::Iptc => self.metadata.iptc += bytes,
-            // One is unpacked, so that a file of nothing but such texts costs no time.
-            Text::Exif(packed) if self.text_orientation.is_none() => {
-                let block = text::exif_block(chunk, packed);
-                let before = self.metadata;
-                let found = exif::tally(&block, bytes, &mut self.metadata);
-                if self.metadata == before {
-                    // Browsers read no orientation from texts: even the least block is to be moved.
-                    self.metadata.exif += bytes;
-                }
-                self.text_orientation = Some(found.unwrap_or_default());
-            }
-            Text::Exif(_) => self.metadata.exif += bytes,
-            Text::Comment => self.metadata.comment += bytes,
-        }
     }
 
     fn drop_as_vendor(&mut self, chunk: &Chunk<'_>) -> bool {
