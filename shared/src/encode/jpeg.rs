@@ -64,7 +64,8 @@ fn encoder(settings: Settings<'_>) -> Encoder {
     let subsampling =
         if settings.quality >= FULL_CHROMA_QUALITY { Subsampling::S444 } else { Subsampling::S420 };
     let encoder = Encoder::new(preset).quality(settings.quality).subsampling(subsampling);
-    match settings.icc {
+    // What lacks the signature of a profile (ICC.1:2010 section 7.2.9) no decoder takes for one.
+    match settings.icc.filter(|profile| profile.get(36..40) == Some(b"acsp")) {
         Some(profile) => encoder.icc_profile(profile.to_vec()),
         None => encoder,
     }

@@ -1,5 +1,7 @@
 //! Runs one input through everything, and checks what holds for every input.
 
+#[cfg(feature = "codec")]
+use image_rules::{Action, Plan, process};
 use image_rules::{ImageError, Policy, Report, inspect, scrub};
 use peak_alloc::PeakAlloc;
 
@@ -23,13 +25,15 @@ pub fn measured<T>(call: impl FnOnce() -> T) -> (T, usize) {
     (returned, ALLOCATOR.peak_usage().saturating_sub(before))
 }
 
-/// Inspects, and scrubs what is accepted.
+/// Inspects, and scrubs and processes what is accepted.
 pub fn exercise(bytes: &[u8], policy: &Policy) -> Verdict {
     let (verdict, peak_bytes) = measured(|| inspect(bytes, policy));
     assert!(peak_bytes <= INSPECT_PEAK_BYTES, "inspecting took {peak_bytes} bytes");
     if let Ok(report) = &verdict {
         assert_eq!(report.size_bytes, bytes.len() as u64);
         scrubbed(bytes, report, policy);
+        #[cfg(feature = "codec")]
+        processed(bytes, report, policy);
     }
     verdict
 }
@@ -52,4 +56,31 @@ fn scrubbed(bytes: &[u8], report: &Report, policy: &Policy) {
         ..report.clone()
     };
     assert_eq!(again, expected);
+}
+
+/// Processing holds no more than was computed, and what it makes is clean, no larger than what came,
+/// and kept as it is when it comes again.
+#[cfg(feature = "codec")]
+fn processed(bytes: &[u8], report: &Report, policy: &Policy) {
+    let Ok(plan) = Plan::new(report, policy) else { return };
+    let (made, peak_bytes) = measured(|| process(bytes, &plan, &policy.limits));
+    let computed = plan.peak_bytes();
+    assert!(peak_bytes as u64 <= computed, "processing took {peak_bytes} bytes of {computed}");
+    let Ok(made) = made else { return };
+    assert!(made.bytes().len() <= bytes.len() + SCRUB_GROWTH_BYTES);
+
+    let again = inspect(made.bytes(), policy).expect("a processed picture is accepted");
+    assert!(again.is_clean(), "left behind: {:?}", again.metadata);
+    assert_eq!(
+        (again.format, again.upright_size()),
+        (made.format(), (made.width(), made.height()))
+    );
+    let plan = Plan::new(&again, policy).expect("a processed picture can be planned");
+    if plan.action() == Action::Keep {
+        let kept = process(made.bytes(), &plan, &policy.limits).expect("what was made decodes");
+        assert_eq!((kept.action(), kept.bytes()), (Action::Keep, made.bytes()));
+    } else {
+        // Making it smaller would have made it larger, so it stayed as it was.
+        assert_ne!(made.action(), Action::Optimise);
+    }
 }
