@@ -5,6 +5,7 @@ export interface Question {
   id: number;
   file: Blob;
   policy: string;
+  language: string;
 }
 
 export type Reply = { id: number; verdict: Verdict } | { id: number; failure: string };

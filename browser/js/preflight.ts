@@ -11,10 +11,18 @@ let worker: Worker | undefined;
 let lastId = 0;
 const waiting = new Map<number, Waiting>();
 
-/** What the image rules say of a file. `policy` is the text that `GET /policy` answers. */
-export function preflight(file: Blob, policy = ""): Promise<Verdict> {
+export interface PreflightOptions {
+  /** The text that `GET /policy` answers; without it the edge's default policy counts. */
+  policy?: string;
+  /** The language of the sentences: a tag such as `ko`. */
+  language?: string;
+}
+
+/** What the image rules say of a file. */
+export function preflight(file: Blob, options: PreflightOptions = {}): Promise<Verdict> {
+  const { policy = "", language = "" } = options;
   worker ??= start();
-  const question: Question = { id: ++lastId, file, policy };
+  const question: Question = { id: ++lastId, file, policy, language };
   worker.postMessage(question);
   return new Promise((resolve, reject) => waiting.set(question.id, { resolve, reject }));
 }

@@ -1,5 +1,5 @@
 // Sends one file and reports how far it is. XMLHttpRequest, because fetch tells no upload progress.
-import type { CodeName } from "./codes.js";
+import type { Code } from "./codes.js";
 
 export interface Uploaded {
   imageUrl: string;
@@ -20,7 +20,7 @@ export class UploadError extends Error {
   constructor(
     message: string,
     readonly status: number,
-    readonly code?: CodeName,
+    readonly code?: Code,
     readonly requestId?: string,
   ) {
     super(message);
@@ -61,7 +61,7 @@ export function upload(file: Blob, options: UploadOptions): Promise<Uploaded> {
 
 interface Problem {
   detail?: string;
-  code?: CodeName;
+  code?: Code;
   requestId?: string;
 }
 

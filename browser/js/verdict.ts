@@ -1,5 +1,5 @@
 // What the image rules say of a file: the JSON of the Rust types `Report` and `ImageError`.
-import type { CodeName } from "./codes.js";
+import type { Code } from "./codes.js";
 
 export interface Report {
   format: "jpeg" | "png" | "gif" | "webp";
@@ -28,8 +28,9 @@ export type MetadataKind =
   | "trailing";
 
 export interface Refusal {
-  code: CodeName;
-  cause: string;
+  code: Code;
+  /** What is wrong and what to do, in the language that was asked for. */
+  sentence: string;
 }
 
 export type Verdict = { report: Report } | Refusal;

@@ -6,17 +6,22 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 wasm_bindgen_test_configure!(run_in_browser);
 
 /// A GIF of one pixel, written by hand.
-const PIXEL: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
+const PIXEL: &[u8] =
+    b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
 
 fn check(bytes: &[u8], declared: &str, policy: &str) -> serde_json::Value {
-    serde_json::from_str(&preflight::check(bytes, declared, policy)).expect("the verdict is JSON")
+    serde_json::from_str(&preflight::check(bytes, declared, policy, "ko"))
+        .expect("the verdict is JSON")
 }
 
 #[wasm_bindgen_test]
 fn a_picture_is_accepted_with_its_size() {
     let verdict = check(PIXEL, "image/gif", "");
     assert_eq!(verdict["report"]["format"], "gif", "{verdict}");
-    assert_eq!((verdict["report"]["width"].as_u64(), verdict["report"]["height"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(
+        (verdict["report"]["width"].as_u64(), verdict["report"]["height"].as_u64()),
+        (Some(1), Some(1))
+    );
 }
 
 #[wasm_bindgen_test]
@@ -28,7 +33,10 @@ fn refusals_carry_the_public_code() {
         (b"".as_slice(), "image/gif", "FILE_MISSING"),
         (PIXEL.split_at(20).0, "image/gif", "IMAGE_CORRUPT"),
     ] {
-        assert_eq!(check(bytes, declared, "")["code"], code, "{declared}");
+        let verdict = check(bytes, declared, "");
+        assert_eq!(verdict["code"], code, "{declared}");
+        let sentence = verdict["sentence"].as_str().expect("refusals say why");
+        assert!(sentence.chars().any(|c| ('가'..='힣').contains(&c)), "{sentence}");
     }
 }
 

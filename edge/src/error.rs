@@ -1,7 +1,9 @@
 //! Why a request was not served: *refused* is the caller's affair and is told, *fault* is ours and
 //! is logged, not told.
 
-use image_rules::{Code, ImageError};
+use std::borrow::Cow;
+
+use image_rules::{Code, ImageError, Language};
 
 use crate::{app::GateFault, registry::RegistryFault, storage::StoreFault};
 
@@ -23,28 +25,37 @@ pub struct Refusal {
     pub allow: Option<&'static str>,
     /// When to come back, with 429 and 503.
     pub retry_after_s: Option<u32>,
-    /// What exactly was wrong, for the developer who reads it; never anything secret.
-    pub cause: Option<String>,
+    /// What exactly was wrong with the picture: it makes the sentence particular.
+    pub image: Option<ImageError>,
 }
 
 impl Refusal {
     /// With nothing to tell beyond the code.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code, allow: None, retry_after_s: None, cause: None }
+        Self { code, allow: None, retry_after_s: None, image: None }
     }
 
     /// With a time to come back.
     #[must_use]
     pub const fn retry(code: Code, after_s: u32) -> Self {
-        Self { code, allow: None, retry_after_s: Some(after_s), cause: None }
+        Self { code, allow: None, retry_after_s: Some(after_s), image: None }
+    }
+
+    /// A sentence that says what is wrong and what to do.
+    #[must_use]
+    pub fn sentence(&self, language: Language) -> Cow<'static, str> {
+        match &self.image {
+            Some(error) => error.sentence(language),
+            None => Cow::Borrowed(self.code.sentence(language)),
+        }
     }
 
     /// For an address that takes other methods.
     #[must_use]
     pub const fn method(allow: &'static str) -> Self {
         let code = Code::MethodNotAllowed;
-        Self { code, allow: Some(allow), retry_after_s: None, cause: None }
+        Self { code, allow: Some(allow), retry_after_s: None, image: None }
     }
 }
 
@@ -90,7 +101,7 @@ impl From<Code> for Failure {
 
 impl From<ImageError> for Failure {
     fn from(error: ImageError) -> Self {
-        Self::Refused(Refusal { cause: Some(format!("{error:?}")), ..Refusal::new(error.code()) })
+        Self::Refused(Refusal { image: Some(error.clone()), ..Refusal::new(error.code()) })
     }
 }
 

@@ -112,11 +112,9 @@ struct Problem<'a> {
     r#type: String,
     title: &'static str,
     status: u16,
-    detail: &'static str,
+    detail: &'a str,
     code: &'static str,
     backend_code: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'a str>,
     request_id: &'a str,
     timestamp: String,
 }
@@ -147,10 +145,9 @@ fn tell<C>(refusal: &Refusal, head: &Parts, id: &RequestId, now_ms: u64) -> Answ
         r#type: format!("urn:the-form:problem:{}", code.name().to_ascii_lowercase()),
         title: code.title(),
         status: code.status(),
-        detail: code.sentence(language),
+        detail: &refusal.sentence(language),
         code: code.name(),
         backend_code: code.backend_code(),
-        cause: refusal.cause.as_deref(),
         request_id: &id.0,
         timestamp: timestamp(now_ms),
     };

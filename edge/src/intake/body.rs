@@ -5,7 +5,7 @@ use core::pin::pin;
 use futures_util::{Stream, StreamExt};
 use image_rules::{Code, ImageError};
 
-use crate::error::{Failure, Refusal};
+use crate::error::Failure;
 
 /// The whole body, when it has at most `limit_bytes`.
 ///
@@ -31,10 +31,8 @@ where
     let mut bytes = Vec::with_capacity(hint);
     let mut body = pin!(body);
     while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| Refusal {
-            cause: Some(error.to_string()),
-            ..Refusal::new(Code::MalformedRequest)
-        })?;
+        // A body that breaks off is the connection's affair: nobody is left to read the cause.
+        let chunk = chunk.map_err(|_| Code::MalformedRequest)?;
         let chunk = chunk.as_ref();
         let size_bytes = bytes.len() as u64 + chunk.len() as u64;
         if size_bytes > limit_bytes {

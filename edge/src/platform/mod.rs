@@ -8,7 +8,7 @@ mod r2;
 
 use std::{cell::OnceCell, io, rc::Rc};
 
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use http::{StatusCode, Uri, request::Parts};
 use worker::{Date, Env, Headers, Request, Response, ResponseBuilder, Result};
 
@@ -109,8 +109,23 @@ pub async fn answer(mut request: Request, env: Env) -> Result<Response> {
     };
     let app = App { config, ports: Bindings::new(&env)? };
     let head = head(&request)?;
-    let answer = route::serve(&app, &head, body(&mut request)).await;
+    let mut body = body(&mut request);
+    let answer = route::serve(&app, &head, &mut body).await;
+    linger(body).await;
     send(answer)
+}
+
+/// A caller who is still sending cannot hear a refusal, so what is left of the body is read and
+/// dropped, as nginx lingers; 16 MiB are three of the largest uploads that are taken by default.
+async fn linger(mut body: impl Stream<Item = io::Result<Vec<u8>>> + Unpin) {
+    const MOST_BYTES: usize = 16 * 1024 * 1024;
+    let mut dropped_bytes = 0;
+    while let Some(Ok(chunk)) = body.next().await {
+        dropped_bytes += chunk.len();
+        if dropped_bytes > MOST_BYTES {
+            break;
+        }
+    }
 }
 
 /// Tries every part and logs the one that does not work.
@@ -140,9 +155,9 @@ fn head(request: &Request) -> Result<Parts> {
 }
 
 /// The body as it arrives; a request without one is a body without bytes.
-fn body(request: &mut Request) -> impl Stream<Item = io::Result<Vec<u8>>> + use<> {
-    let stream = request.stream().ok();
-    futures_util::stream::iter(stream)
+fn body(request: &mut Request) -> impl Stream<Item = io::Result<Vec<u8>>> + Unpin + use<> {
+    let chunks = request.stream().ok();
+    stream::iter(chunks)
         .flatten()
         .map(|chunk| chunk.map_err(|error| io::Error::other(error.to_string())))
 }

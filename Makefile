@@ -1,0 +1,201 @@
+# The commands of this project. `make` alone lists them; each does what its line says and nothing by hand.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+
+PORT ?= 8787
+ROLE ?= USER
+SUB ?= 123
+TTL ?= 3600
+SECONDS ?= 60
+DIR ?= ../shared/corpora
+ENV ?= staging
+
+TOOLS := target/tools/bin
+STAMPS := target/stamps
+# The versions go together: the wasm-bindgen crate (Cargo.toml) and its command line must be the same.
+WASM_BINDGEN_VERSION := 0.2.130
+WORKER_BUILD_VERSION := 0.8.7
+CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.1
+
+export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/$(TOOLS):$(PATH)
+export WASM_BINDGEN_BIN := $(CURDIR)/$(TOOLS)/wasm-bindgen
+export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
+export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
+export WRANGLER_SEND_METRICS := false
+
+RULES_SOURCES := $(shell find shared/src -name '*.rs') shared/Cargo.toml Cargo.toml Cargo.lock .cargo/config.toml
+EDGE_SOURCES := $(shell find edge/src -name '*.rs') edge/Cargo.toml
+BROWSER_RUST := $(shell find browser/src -name '*.rs') browser/Cargo.toml
+BROWSER_SCRIPTS := $(shell find browser/js -name '*.ts')
+PAGES := $(shell find www -type f)
+MIGRATIONS := $(wildcard edge/migrations/*.sql)
+say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
+
+.PHONY: help
+help: ## Say what there is
+	@printf 'The-Form Images. Two commands do it all: make dev, make test.\n\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; \
+		do printf '  make %-9s %s\n' "$$name" "$$text"; done
+
+# --- Set-up: everything lands in this folder, but for the wasm targets of rustup ---------------------
+
+.PHONY: setup
+setup: $(STAMPS)/node $(STAMPS)/targets $(TOOLS)/wasm-bindgen $(TOOLS)/worker-build .dev.vars ## Install all that building and serving need
+
+.PHONY: prerequisites
+prerequisites:
+	@sh .make/prerequisites.sh
+
+$(STAMPS)/node: package.json package-lock.json | prerequisites
+	$(call say,Installing the JavaScript tools (about half a minute))
+	npm ci --no-fund --no-audit --loglevel=error
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/targets: | prerequisites
+	$(call say,Adding the wasm targets of Rust)
+	rustup target add wasm32-unknown-unknown wasm32v1-none
+	@mkdir -p $(@D) && touch $@
+
+# One folder for all tools, so that what they share is compiled once.
+install = CARGO_TARGET_DIR=target/tools/build cargo install --quiet --root target/tools
+
+$(TOOLS)/wasm-bindgen: | prerequisites
+	$(call say,Building wasm-bindgen $(WASM_BINDGEN_VERSION) (once; about four minutes))
+	$(install) wasm-bindgen-cli@$(WASM_BINDGEN_VERSION)
+
+$(TOOLS)/worker-build: | $(TOOLS)/wasm-bindgen
+	$(call say,Building worker-build $(WORKER_BUILD_VERSION) (once; about three minutes))
+	$(install) --locked worker-build@$(WORKER_BUILD_VERSION)
+
+$(TOOLS)/cargo-deny: | prerequisites
+	$(call say,Building cargo-deny $(CARGO_DENY_VERSION) (once; about four minutes))
+	$(install) --locked cargo-deny@$(CARGO_DENY_VERSION)
+
+$(TOOLS)/cargo-fuzz: | prerequisites
+	$(call say,Building cargo-fuzz $(CARGO_FUZZ_VERSION) (once; about a minute))
+	$(install) --locked cargo-fuzz@$(CARGO_FUZZ_VERSION)
+
+.PHONY: chromium
+chromium: | $(STAMPS)/node
+	@node .make/chromium.mjs
+
+.dev.vars: | $(STAMPS)/node
+	@node .make/dev-vars.mjs
+
+# --- Building ----------------------------------------------------------------------------------------
+
+.PHONY: edge browser www
+edge: target/edge/index.js
+browser: target/browser/index.js
+www: $(STAMPS)/www
+
+target/edge/index.js: $(EDGE_SOURCES) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS)/targets $(TOOLS)/worker-build
+	$(call say,Building the Worker (a minute or two))
+	worker-build --release --out-dir ../target/edge edge
+	@touch $@
+
+WASM := target/wasm32-unknown-unknown/release/preflight.wasm
+target/browser/wasm/preflight_bg.wasm: $(BROWSER_RUST) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
+	$(call say,Building the browser module)
+	cargo build --release --target wasm32-unknown-unknown -p preflight
+	wasm-bindgen --target web --out-dir $(@D) $(WASM)
+	wasm-opt -O3 --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
+		--enable-mutable-globals --enable-reference-types --enable-multivalue -o $@.opt $@ && mv $@.opt $@
+
+target/browser/index.js: target/browser/wasm/preflight_bg.wasm $(BROWSER_SCRIPTS)
+	esbuild browser/js/index.ts browser/js/worker.ts --bundle --format=esm --target=es2022 --minify \
+		--sourcemap --alias:preflight-wasm=./target/browser/wasm/preflight.js \
+		--outdir=target/browser --log-level=warning
+	@cp target/browser/wasm/preflight_bg.wasm target/browser/
+
+$(STAMPS)/www: target/browser/index.js $(PAGES)
+	@rm -rf target/www && mkdir -p target/www/preflight $(STAMPS)
+	@cp -R www/. target/www/
+	@cp target/browser/*.js target/browser/*.js.map target/browser/preflight_bg.wasm target/www/preflight/
+	@touch $@
+
+# The generated face of the public codes; committed, so that readers and editors have it.
+browser/js/codes.ts: shared/src/code.rs shared/src/limits.rs shared/examples/codes_ts.rs
+	cargo run --quiet -p image-rules --example codes_ts > $@.new
+	@mv $@.new $@
+
+# --- Serving -----------------------------------------------------------------------------------------
+
+.wrangler/migrated: $(MIGRATIONS) | $(STAMPS)/node
+	$(call say,Migrating the local database)
+	@CI=1 wrangler d1 migrations apply REGISTRY --local >.wrangler-migrate.log 2>&1 || { cat .wrangler-migrate.log; exit 1; }
+	@rm -f .wrangler-migrate.log
+	@mkdir -p $(@D) && touch $@
+
+.PHONY: dev
+dev: setup edge www .wrangler/migrated ## Install, build, migrate and serve on http://127.0.0.1:8787 (PORT=… changes it)
+	$(call say,Serving on http://127.0.0.1:$(PORT))
+	@exec wrangler dev --ip 127.0.0.1 --port $(PORT) --show-interactive-dev-session=false
+
+.PHONY: token
+token: $(STAMPS)/node .dev.vars ## Print a token for the local server (ROLE=USER SUB=123 TTL=3600)
+	@node .make/token.mjs --role "$(ROLE)" --sub "$(SUB)" --ttl "$(TTL)"
+
+# --- Testing -----------------------------------------------------------------------------------------
+
+.PHONY: test test-rust test-browser test-e2e test-tidy
+test: test-tidy test-rust test-browser test-e2e ## Run every layer: units, wasm in Chromium, and the whole thing end to end
+	$(call say,All tests passed)
+
+test-tidy: | $(STAMPS)/node
+	$(call say,Tidy: the rooms keep to their rules)
+	node --test tests/tidy/*.test.mjs
+
+test-rust: | $(STAMPS)/targets
+	$(call say,Rust: units and fixtures)
+	cargo test --workspace --all-features
+
+test-browser: $(TOOLS)/wasm-bindgen chromium | $(STAMPS)/targets
+	$(call say,The browser module in Chromium)
+	@sh .make/wasm-test.sh
+
+test-e2e: setup edge www chromium
+	$(call say,End to end: wrangler dev and Chromium)
+	node --test --test-concurrency=1 --test-timeout=240000 tests/e2e/*.test.mjs
+
+.PHONY: check
+check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets ## Formatting, lints, types, generated files, no_std, dependencies
+	$(call say,Formatting and lints)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	cargo clippy -p image-edge -p preflight --target wasm32-unknown-unknown -- -D warnings
+	$(call say,The rules without std)
+	cargo build --quiet -p image-rules --target wasm32v1-none
+	$(call say,Generated codes and types)
+	cargo run --quiet -p image-rules --example codes_ts | diff -u browser/js/codes.ts - \
+		|| { echo 'browser/js/codes.ts is not what the Rust codes say: run make browser/js/codes.ts'; exit 1; }
+	tsc -p browser
+	$(call say,Licences\, sources and advisories)
+	@sh .make/deny.sh
+
+.PHONY: bench
+bench: edge browser ## Compare with others; writes target/bench/*.json
+	@mkdir -p target/bench
+	node tests/bench/run.mjs
+
+.PHONY: corpora
+corpora: ## Compare verdicts over a folder of files (DIR=…)
+	cargo run --quiet --release -p image-rules --features codec --example corpora -- $(DIR)
+
+.PHONY: fuzz
+fuzz: $(TOOLS)/cargo-fuzz ## Fuzz each target (SECONDS=60 each; needs the nightly toolchain)
+	@sh .make/fuzz.sh $(SECONDS)
+
+# --- Shipping ----------------------------------------------------------------------------------------
+
+.PHONY: deploy
+deploy: setup edge www ## Put it on Cloudflare (ENV=staging or production)
+	wrangler d1 migrations apply REGISTRY --remote --env $(ENV)
+	wrangler deploy --env $(ENV)
+
+.PHONY: clean
+clean: ## Remove what was built and the local state; keeps the installed tools
+	rm -rf .wrangler target/edge target/browser target/www target/bench $(STAMPS)
+	cargo clean --quiet --workspace

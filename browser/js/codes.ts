@@ -1,0 +1,264 @@
+// Generated from the image rules by `cargo run -p image-rules --example codes_ts`. Do not edit.
+
+/** How much time to spend on making the bytes fewer. */
+export type Effort = "fast" | "balanced" | "small";
+
+/** What is taken and what is made of it. */
+export interface Policy {
+  readonly limits: {
+    readonly maxBytes: number;
+    readonly maxPixels: number;
+    readonly maxFrames: number;
+    readonly maxPeakBytes: number;
+  };
+  readonly maxEdge: number;
+  readonly quality: number;
+  readonly effort: Effort;
+  readonly targetBytes: number | null;
+}
+
+/** What a code means. */
+export interface CodeMeaning {
+  readonly status: number;
+  readonly backendCode: string;
+  readonly title: string;
+  readonly en: string;
+  readonly ko: string;
+}
+
+/** Why a request was refused. */
+export type Code =
+  | "TOKEN_MISSING"
+  | "TOKEN_EXPIRED"
+  | "TOKEN_INVALID"
+  | "CREDENTIALS_INVALID"
+  | "EMAIL_TAKEN"
+  | "ALREADY_LOGGED_IN"
+  | "ROLE_NOT_ALLOWED"
+  | "USER_MISMATCH"
+  | "USER_BANNED"
+  | "TICKET_REQUIRED"
+  | "TICKET_SPENT"
+  | "FILE_MISSING"
+  | "FILE_TOO_LARGE"
+  | "INVALID_FILE_TYPE"
+  | "INVALID_FILE_SIGNATURE"
+  | "INVALID_IMAGE_URL"
+  | "IMAGE_CORRUPT"
+  | "IMAGE_TOO_LARGE"
+  | "IMAGE_NOT_FOUND"
+  | "IMAGE_ALREADY_REGISTERED"
+  | "MALFORMED_REQUEST"
+  | "NOT_FOUND"
+  | "METHOD_NOT_ALLOWED"
+  | "RATE_LIMITED"
+  | "QUOTA_EXCEEDED"
+  | "BUSY"
+  | "STORAGE_UNAVAILABLE"
+  | "INTERNAL";
+
+/** Every code there is. */
+export const CODES: Readonly<Record<Code, CodeMeaning>> = {
+  TOKEN_MISSING: {
+    status: 401,
+    backendCode: "AUTH-003",
+    title: "Token missing",
+    en: "Send your access token as 'Authorization: Bearer <token>'.",
+    ko: "액세스 토큰을 'Authorization: Bearer <토큰>' 헤더로 보내 주세요.",
+  },
+  TOKEN_EXPIRED: {
+    status: 401,
+    backendCode: "AUTH-003",
+    title: "Token expired",
+    en: "Your token has expired. Get a fresh one and send the request again.",
+    ko: "토큰이 만료되었습니다. 새 토큰을 받아 다시 요청해 주세요.",
+  },
+  TOKEN_INVALID: {
+    status: 401,
+    backendCode: "AUTH-003",
+    title: "Token invalid",
+    en: "The token could not be verified. Sign in again to get a valid one.",
+    ko: "토큰을 확인할 수 없습니다. 다시 로그인해 유효한 토큰을 받아 주세요.",
+  },
+  CREDENTIALS_INVALID: {
+    status: 401,
+    backendCode: "AUTH-001",
+    title: "Credentials invalid",
+    en: "The e-mail address or the password is wrong.",
+    ko: "이메일 또는 비밀번호가 올바르지 않습니다.",
+  },
+  EMAIL_TAKEN: {
+    status: 409,
+    backendCode: "AUTH-002",
+    title: "E-mail address taken",
+    en: "There is already an account with this e-mail address. Sign in instead.",
+    ko: "이미 가입된 이메일입니다. 로그인해 주세요.",
+  },
+  ALREADY_LOGGED_IN: {
+    status: 409,
+    backendCode: "AUTH-008",
+    title: "Already logged in",
+    en: "You are already logged in. Log out first to change accounts.",
+    ko: "이미 로그인되어 있습니다. 다른 계정을 쓰려면 먼저 로그아웃해 주세요.",
+  },
+  ROLE_NOT_ALLOWED: {
+    status: 403,
+    backendCode: "AUTH-004",
+    title: "Role not allowed",
+    en: "Your role may not do this.",
+    ko: "이 작업을 할 권한이 없습니다.",
+  },
+  USER_MISMATCH: {
+    status: 403,
+    backendCode: "AUTH-005",
+    title: "User mismatch",
+    en: "The user in the request is not the user of the token.",
+    ko: "요청의 사용자와 토큰의 사용자가 다릅니다.",
+  },
+  USER_BANNED: {
+    status: 403,
+    backendCode: "AUTH-006",
+    title: "User banned",
+    en: "Uploads from here are blocked for a while because of repeated misuse.",
+    ko: "반복된 오용으로 업로드가 일시적으로 차단되었습니다.",
+  },
+  TICKET_REQUIRED: {
+    status: 403,
+    backendCode: "AUTH-007",
+    title: "Ticket required",
+    en: "This upload needs a ticket. Ask POST /uploads/tickets for one first.",
+    ko: "업로드 티켓이 필요합니다. 먼저 POST /uploads/tickets 로 발급받아 주세요.",
+  },
+  TICKET_SPENT: {
+    status: 403,
+    backendCode: "AUTH-009",
+    title: "Ticket spent",
+    en: "This ticket has already been used. Ask for a new one.",
+    ko: "이미 사용한 티켓입니다. 새 티켓을 발급받아 주세요.",
+  },
+  FILE_MISSING: {
+    status: 400,
+    backendCode: "IMAGE-001",
+    title: "File missing",
+    en: "The request holds no picture. Choose a file and send it as the body or as the form field 'image'.",
+    ko: "요청에 사진이 없습니다. 파일을 본문 또는 'image' 필드로 보내 주세요.",
+  },
+  FILE_TOO_LARGE: {
+    status: 413,
+    backendCode: "IMAGE-002",
+    title: "File too large",
+    en: "The file has too many bytes. Choose a smaller one or shrink it before sending.",
+    ko: "파일 용량이 너무 큽니다. 더 작은 파일을 고르거나 줄여서 보내 주세요.",
+  },
+  INVALID_FILE_TYPE: {
+    status: 400,
+    backendCode: "IMAGE-003",
+    title: "File type not accepted",
+    en: "Only JPEG, PNG, GIF and WebP pictures are accepted. Save the picture as one of these.",
+    ko: "JPEG, PNG, GIF, WebP 사진만 올릴 수 있습니다. 이 형식 중 하나로 저장해 주세요.",
+  },
+  INVALID_FILE_SIGNATURE: {
+    status: 400,
+    backendCode: "IMAGE-004",
+    title: "File is not what it claims to be",
+    en: "The contents of the file are not what its type says. Choose the original picture.",
+    ko: "파일 내용이 표시된 형식과 다릅니다. 원본 사진을 선택해 주세요.",
+  },
+  INVALID_IMAGE_URL: {
+    status: 400,
+    backendCode: "IMAGE-005",
+    title: "Not an image URL of ours",
+    en: "The URL or key is not one that this service has given out.",
+    ko: "이 서비스에서 발급한 이미지 주소나 키가 아닙니다.",
+  },
+  IMAGE_CORRUPT: {
+    status: 422,
+    backendCode: "IMAGE-006",
+    title: "Image damaged",
+    en: "The picture is damaged or incomplete. Choose another or save it again.",
+    ko: "사진이 손상되었거나 불완전합니다. 다른 사진을 고르거나 다시 저장해 주세요.",
+  },
+  IMAGE_TOO_LARGE: {
+    status: 422,
+    backendCode: "IMAGE-007",
+    title: "Image too large to open",
+    en: "The picture has too many pixels or frames to be opened safely. Make it smaller first.",
+    ko: "사진의 픽셀 또는 프레임 수가 너무 많습니다. 크기를 줄인 뒤 올려 주세요.",
+  },
+  IMAGE_NOT_FOUND: {
+    status: 404,
+    backendCode: "IMAGE-008",
+    title: "Image not found",
+    en: "There is no such picture, or it has been removed.",
+    ko: "사진이 없거나 삭제되었습니다.",
+  },
+  IMAGE_ALREADY_REGISTERED: {
+    status: 409,
+    backendCode: "IMAGE-009",
+    title: "Image already registered",
+    en: "This picture is already registered.",
+    ko: "이미 등록된 사진입니다.",
+  },
+  MALFORMED_REQUEST: {
+    status: 400,
+    backendCode: "COMMON-001",
+    title: "Malformed request",
+    en: "The request could not be understood.",
+    ko: "요청 형식이 올바르지 않습니다.",
+  },
+  NOT_FOUND: {
+    status: 404,
+    backendCode: "COMMON-002",
+    title: "Not found",
+    en: "There is nothing at this address.",
+    ko: "해당 주소를 찾을 수 없습니다.",
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    backendCode: "COMMON-003",
+    title: "Method not allowed",
+    en: "This address does not take that method; the Allow header lists those it takes.",
+    ko: "이 주소에서 지원하지 않는 메서드입니다. Allow 헤더를 확인해 주세요.",
+  },
+  RATE_LIMITED: {
+    status: 429,
+    backendCode: "COMMON-004",
+    title: "Too many requests",
+    en: "Too many requests in a short time. Wait as long as Retry-After says, then try again.",
+    ko: "짧은 시간에 요청이 너무 많습니다. Retry-After 시간만큼 기다렸다가 다시 시도해 주세요.",
+  },
+  QUOTA_EXCEEDED: {
+    status: 429,
+    backendCode: "COMMON-005",
+    title: "Daily quota used up",
+    en: "Today's upload quota is used up. Try again after Retry-After.",
+    ko: "오늘의 업로드 한도를 모두 사용했습니다. Retry-After 이후 다시 시도해 주세요.",
+  },
+  BUSY: {
+    status: 503,
+    backendCode: "COMMON-006",
+    title: "Busy",
+    en: "The service is busy right now. Try again in a moment.",
+    ko: "지금은 요청이 많습니다. 잠시 후 다시 시도해 주세요.",
+  },
+  STORAGE_UNAVAILABLE: {
+    status: 503,
+    backendCode: "COMMON-007",
+    title: "Storage unavailable",
+    en: "The picture could not be stored right now and was not kept. Try again in a moment.",
+    ko: "지금은 사진을 저장할 수 없습니다. 잠시 후 다시 시도해 주세요.",
+  },
+  INTERNAL: {
+    status: 500,
+    backendCode: "COMMON-999",
+    title: "Internal error",
+    en: "Something went wrong on our side. Try again; if it stays, tell us the request id.",
+    ko: "서버 오류가 발생했습니다. 다시 시도하고, 계속되면 요청 번호를 알려 주세요.",
+  },
+};
+
+/** What the edge does by default. */
+export const EDGE_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":500000000,"maxBytes":5242880,"maxFrames":200,"maxPeakBytes":67108864,"maxPixels":50000000},"maxEdge":2048,"quality":80,"targetBytes":null};
+
+/** What the browser does by default. */
+export const BROWSER_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":500000000,"maxBytes":52428800,"maxFrames":200,"maxPeakBytes":536870912,"maxPixels":50000000},"maxEdge":2048,"quality":80,"targetBytes":null};

@@ -1,0 +1,21 @@
+// A variable that cannot be used stops everything that might half-work, and is named.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { startServer } from "./server.mjs";
+
+let server;
+before(async () => {
+  server = await startServer({ vars: { MAX_UPLOAD_BYTES: "5MB" } });
+});
+after(() => server.stop());
+
+test("a wrong variable is named by /readyz and in the log, and nothing is served", async () => {
+  const answer = await fetch(`${server.url}/readyz`);
+  assert.equal(answer.status, 503);
+  const { configuration } = await answer.json();
+  assert.deepEqual(configuration.map(({ variable }) => variable), ["MAX_UPLOAD_BYTES"]);
+  assert.match(server.log(), /MAX_UPLOAD_BYTES/);
+  assert.equal((await fetch(`${server.url}/auth/guest-token`)).status, 503);
+  assert.equal((await fetch(`${server.url}/healthz`)).status, 200);
+});

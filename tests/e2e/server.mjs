@@ -1,0 +1,138 @@
+// Starts the real `wrangler dev` with its own port, keys and state folder, looks into its stores,
+// and takes it down again.
+import { spawn, execFileSync } from "node:child_process";
+import { createHmac, generateKeyPairSync, randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+const START_MS = 120_000;
+const WRANGLER = "node_modules/.bin/wrangler";
+const QUIET = { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" };
+
+/** A running Worker. `vars` are added to those of wrangler.toml. */
+export async function startServer({ vars = {} } = {}) {
+  const state = mkdtempSync(join(tmpdir(), "the-form-"));
+  const secret = randomBytes(32).toString("base64url");
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const keys = join(state, "keys.env");
+  const signing = JSON.stringify(privateKey.export({ format: "jwk" }));
+  writeFileSync(keys, `AUTH_HS256_SECRET=${secret}\nSIGNING_JWK='${signing}'\n`, { mode: 0o600 });
+
+  execFileSync(WRANGLER, ["d1", "migrations", "apply", "REGISTRY", "--local", "--persist-to", state], {
+    env: QUIET,
+    stdio: "pipe",
+  });
+  const port = await freePort();
+  const extra = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+  const options = ["--ip", "127.0.0.1", "--port", port, "--persist-to", state, "--env-file", keys];
+  const quiet = ["--show-interactive-dev-session=false", "--inspector-port", await freePort()];
+  const child = spawn(WRANGLER, ["dev", ...options, ...quiet, ...extra].map(String), {
+    env: QUIET,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let log = "";
+  child.stdout.on("data", (text) => (log += text));
+  child.stderr.on("data", (text) => (log += text));
+
+  const server = {
+    url: `http://127.0.0.1:${port}`,
+    log: () => log,
+    token: (claims = {}, lifetimeS = 300) => hs256(secret, claims, lifetimeS),
+    signing: privateKey,
+    objects: () => objects(state),
+    rows: () => rows(state),
+    stop: () => stop(child, state),
+  };
+  try {
+    await ready(server, child);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
+}
+
+async function ready(server, child) {
+  const deadline = Date.now() + START_MS;
+  while (Date.now() < deadline && child.exitCode === null) {
+    const answer = await fetch(`${server.url}/healthz`).catch(() => undefined);
+    if (answer) return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error(`wrangler dev did not answer:\n${server.log()}`);
+}
+
+async function stop(child, state) {
+  if (child.exitCode === null) {
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    // The whole group: wrangler starts workerd, and workerd must not outlive it.
+    process.kill(-child.pid, "SIGTERM");
+    const killer = setTimeout(() => process.kill(-child.pid, "SIGKILL"), 5_000);
+    await ended;
+    clearTimeout(killer);
+  }
+  rmSync(state, { recursive: true, force: true, maxRetries: 5 });
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+/** A token as a platform's own back end would sign it. */
+export function hs256(secret, claims, lifetimeS) {
+  const now = Math.floor(Date.now() / 1000);
+  const payload = { sub: "123", role: "USER", iat: now, exp: now + lifetimeS, ...claims };
+  const signed = `${encode({ alg: "HS256", typ: "JWT" })}.${encode(payload)}`;
+  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+}
+
+/** What lies in R2, straight from the state folder: key -> bytes. */
+function objects(state) {
+  const found = new Map();
+  const bucket = join(state, "v3/r2");
+  for (const database of databases(join(bucket, "miniflare-R2BucketObject"))) {
+    if (!hasTable(database, "_mf_objects")) continue;
+    for (const { key, blob_id } of query(database, "SELECT key, blob_id FROM _mf_objects")) {
+      const folder = readdirSync(bucket).find((name) => existsSync(join(bucket, name, "blobs", blob_id)));
+      found.set(key, readFileSync(join(bucket, folder, "blobs", blob_id)));
+    }
+  }
+  return found;
+}
+
+/** The rows of the registry, straight from the state folder. */
+function rows(state) {
+  return databases(join(state, "v3/d1/miniflare-D1DatabaseObject")).flatMap((database) =>
+    hasTable(database, "images") ? query(database, "SELECT * FROM images ORDER BY id") : [],
+  );
+}
+
+function databases(folder) {
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder).filter((name) => name.endsWith(".sqlite"));
+  return files.map((name) => join(folder, name));
+}
+
+function hasTable(path, name) {
+  return query(path, `SELECT name FROM sqlite_master WHERE name = '${name}'`).length > 0;
+}
+
+function query(path, sql) {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    return database.prepare(sql).all();
+  } finally {
+    database.close();
+  }
+}
