@@ -3,7 +3,7 @@
 //! The pixels' zlib stream is looked at only as far as its two header bytes and its length go;
 //! whether it inflates to a picture is left to `decode`.
 
-use crate::{ImageError, Limits, Report, cursor::Cursor};
+use crate::{ImageError, Limits, Report, cursor::Cursor, error::Corrupt};
 
 mod ancillary;
 mod animation;
@@ -24,7 +24,7 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Report, ImageError> {
 }
 
 /// Walks the chunks and hands over, as they stand in the file, those that are needed to show the
-/// picture; orientation is in the report only.
+/// picture, all but IEND; orientation is in the report only.
 ///
 /// # Errors
 /// The first rule of the format or the limits that the bytes break.
@@ -40,13 +40,29 @@ pub(crate) fn walk<'a>(
     let first = Chunk::read(&mut cursor)?;
     let mut walk = Walk::begin(&first, limits)?;
     keep(&first);
-    while !walk.is_over() {
-        let chunk = Chunk::read(&mut cursor)?;
-        if walk.step(&chunk, limits)? {
-            keep(&chunk);
+    let unterminated = loop {
+        let start = cursor;
+        match Chunk::read(&mut cursor) {
+            Ok(chunk) if chunk.kind == *b"IEND" => {
+                let is_right = chunk.data.is_empty() && chunk.is_sound();
+                cursor = if is_right { cursor } else { start };
+                break !is_right;
+            }
+            Ok(chunk) => {
+                if walk.step(&chunk, limits)? {
+                    keep(&chunk);
+                }
+            }
+            // Decoders that have the pixels do not miss the end mark.
+            Err(Corrupt::Truncated) if walk.may_end_before(start.rest()) => {
+                cursor = start;
+                break true;
+            }
+            Err(cause) => return Err(cause.into()),
         }
-    }
+    };
     let mut report = walk.finish(bytes.len() as u64)?;
+    report.unterminated = unterminated;
     report.metadata.trailing = cursor.rest().len() as u64;
     Ok(report)
 }

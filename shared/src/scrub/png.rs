@@ -1,7 +1,8 @@
 //! A PNG without anything private: chunks that shape the picture are copied, the rest stays behind.
 //!
 //! What shapes the picture is decided in `probe::png`. A picture that is to be turned says so in a
-//! minimal eXIf chunk right after the header, where every decoder that knows eXIf finds it.
+//! minimal eXIf chunk right after the header, where every decoder that knows eXIf finds it. The end mark is
+//! written anew.
 
 use crate::{
     ImageError, Limits, Report, exif,
@@ -22,5 +23,6 @@ pub fn scrub(bytes: &[u8], report: &Report) -> Result<Vec<u8>, ImageError> {
             chunk::write(*b"eXIf", &exif::minimal(report.orientation), &mut out);
         }
     })?;
+    chunk::write(*b"IEND", &[], &mut out);
     Ok(out)
 }

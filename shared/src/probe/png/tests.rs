@@ -137,8 +137,7 @@ fn order_is_checked() {
         (&[HEADER, (b"XYZa", &[]), PIXELS, END], Corrupt::Unsupported),
         (&[HEADER, END], Corrupt::NoImageData),
         (&[HEADER, (b"IDAT", &[]), END], Corrupt::NoImageData),
-        (&[HEADER, PIXELS], Corrupt::Truncated),
-        (&[HEADER, PIXELS, (b"IEND", &[0])], Corrupt::BadLength),
+        (&[HEADER], Corrupt::Truncated),
         (&[HEADER, PIXELS, text, PIXELS, END], Corrupt::BadStructure),
         (&[HEADER, (b"IDAT", &[0x78]), (b"IDAT", &[0x9D]), END], Corrupt::BadPixels),
         (&[HEADER, (b"IDAT", &[0x88, 0x1C]), END], Corrupt::BadPixels),
@@ -201,6 +200,29 @@ fn a_payload_behind_the_end_is_trailing_and_scrubbed() {
     let report = inspected(&polyglot).unwrap();
     assert_eq!(report.metadata, Metadata { trailing: 29, ..Metadata::default() });
     assert_eq!(scrub(&polyglot, &report), Ok(clean));
+}
+
+#[test]
+fn an_end_mark_that_is_missing_or_broken_is_written_anew() {
+    let clean = gray(&[HEADER, PIXELS, END]);
+    let cut = gray(&[HEADER, PIXELS]);
+    let mut wrong = clean.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    let cases = [
+        (cut.clone(), 0),
+        ([&cut[..], b"\0\0\0\x05tEXta"].concat(), 9),
+        (clean[..clean.len() - 1].to_vec(), 11),
+        (wrong, 12),
+        (gray(&[HEADER, PIXELS, (b"IEND", b"payload")]), 19),
+    ];
+    for (bytes, trailing) in cases {
+        let report = inspected(&bytes).unwrap();
+        assert!(report.unterminated && !report.is_clean());
+        assert_eq!(report.metadata, Metadata { trailing, ..Metadata::default() });
+        assert_eq!(scrub(&bytes, &report), Ok(clean.clone()));
+    }
+    let cut_pixels = &cut[..cut.len() - 1];
+    assert_eq!(inspected(cut_pixels), Err(Corrupt::Truncated.into()));
 }
 
 #[test]

@@ -23,7 +23,6 @@ enum Place {
     BeforePixels,
     Pixels,
     AfterPixels,
-    Over,
 }
 
 /// What has been seen so far.
@@ -70,12 +69,14 @@ impl Walk {
         })
     }
 
-    /// Whether IEND has been seen.
-    pub fn is_over(&self) -> bool {
-        self.place == Place::Over
+    /// Whether the picture can end before `rest`, a cut chunk or nothing: there are pixels, and it is
+    /// not pixels that are cut. That they are whole is shown by decoding.
+    pub fn may_end_before(&self, rest: &[u8]) -> bool {
+        let is_cut_pixels = matches!(rest.get(4..8), Some(b"IDAT" | b"fdAT"));
+        self.place != Place::BeforePixels && !is_cut_pixels
     }
 
-    /// Takes the next chunk; says whether it is needed to show the picture.
+    /// Takes the next chunk, not IEND; says whether it is needed to show the picture.
     ///
     /// # Errors
     /// The first rule that it breaks.
@@ -91,7 +92,6 @@ impl Walk {
         match &chunk.kind {
             b"IDAT" => Ok(self.pixels(chunk).map(|()| true)?),
             b"PLTE" => self.palette(chunk),
-            b"IEND" => Ok(self.end(chunk).map(|()| true)?),
             b"acTL" => self.animation_control(chunk, limits),
             b"fcTL" | b"fdAT" => self.animation_part(chunk),
             b"IHDR" => Err(Corrupt::BadStructure.into()),
@@ -183,11 +183,6 @@ impl Walk {
             return Err(Corrupt::BadStructure.into());
         }
         Ok(true)
-    }
-
-    fn end(&mut self, chunk: &Chunk<'_>) -> Result<(), Corrupt> {
-        self.place = Place::Over;
-        if chunk.data.is_empty() { Ok(()) } else { Err(Corrupt::BadLength) }
     }
 
     fn animation_control(

@@ -53,7 +53,7 @@ impl Extended {
                 b"VP8X" => return Err(Corrupt::BadStructure.into()),
                 b"VP8 " | b"VP8L" | b"ALPH" => walk.still(chunk, body, keep)?,
                 b"ANIM" if walk.is_animated() => walk.animation_header(chunk, keep)?,
-                b"ANMF" if walk.is_animated() => walk.frame(&chunk, limits, keep)?,
+                b"ANMF" => walk.frame(&chunk, limits, keep)?,
                 b"ICCP" if walk.flags & flag::ICC != 0 => walk.profile(chunk, keep),
                 b"EXIF" => walk.exif(&chunk),
                 b"XMP " => walk.metadata.xmp += chunk.stored_bytes(),
@@ -95,14 +95,22 @@ impl Extended {
         body: &mut Cursor<'a>,
         keep: &mut impl FnMut(Piece<'a>),
     ) -> Result<(), ImageError> {
-        if self.report.is_some() {
+        if self.is_animated() || self.report.is_some() {
             return Err(Corrupt::BadStructure.into());
         }
-        let picture = Picture::read(chunk, body, &mut |part| keep(Piece::Chunk(part)))?;
+        // Decoders look at an alpha plane only when VP8X announces it.
+        let has_alpha = self.flags & flag::ALPHA != 0;
+        let picture = Picture::read(chunk, body, &mut |part| {
+            if has_alpha || part.kind != *b"ALPH" {
+                keep(Piece::Chunk(part));
+            } else {
+                self.metadata.vendor += part.stored_bytes();
+            }
+        })?;
         if (picture.bitstream.width, picture.bitstream.height) != self.canvas {
             return Err(Corrupt::BadHeader.into());
         }
-        self.report = Some(Report { has_alpha: picture.has_alpha, ..picture.bitstream.report() });
+        self.report = Some(Report { has_alpha, ..picture.bitstream.report() });
         Ok(())
     }
 
@@ -128,8 +136,7 @@ impl Extended {
         limits: &Limits,
         keep: &mut impl FnMut(Piece<'a>),
     ) -> Result<(), ImageError> {
-        if self.report.is_some() && self.frames == 0 {
-            // A still picture and an animation in one file.
+        if !self.has_animation_header {
             return Err(Corrupt::BadStructure.into());
         }
         self.frames = self.frames.saturating_add(1);
@@ -137,7 +144,9 @@ impl Extended {
         let frame = Frame::read(chunk, self.canvas, limits, keep)?;
         self.metadata.vendor += frame.foreign_bytes;
         // What no frame covers is transparent: browsers do not paint the background colour.
-        let has_alpha = frame.picture.has_alpha || (self.uncovered && !frame.covers);
+        let has_alpha = self.flags & flag::ALPHA != 0
+            || frame.picture.has_alpha
+            || (self.uncovered && !frame.covers);
         self.uncovered = frame.is_disposed;
         let report = self.report.get_or_insert_with(|| frame.picture.bitstream.report());
         report.frames = self.frames;

@@ -188,7 +188,7 @@ fn what_no_decoder_looks_at_is_dropped() {
         (b"VP8X", &header),
         (b"prVt", b"odd"),
         LOSSY,
-        (b"ANMF", &[0; 20]),
+        (b"ANIM", &[0; 20]),
         (b"EXIF", b"first"),
         (b"EXIF", b"second"),
         (b"XMP ", b"<x/>"),
@@ -203,6 +203,16 @@ fn what_no_decoder_looks_at_is_dropped() {
     let report = inspected(&bytes).unwrap();
     assert_eq!(report.metadata, Metadata { vendor: 20, ..Metadata::default() });
     assert_eq!(scrub(&bytes, &report), Ok(riff(&[LOSSY])));
+}
+
+#[test]
+fn an_unannounced_alpha_plane_is_dropped() {
+    let head = canvas(0);
+    let bytes = riff(&[(b"VP8X", &head), ALPHA, LOSSY]);
+    let report = inspected(&bytes).unwrap();
+    assert!(!report.has_alpha);
+    assert_eq!(report.metadata, Metadata { vendor: 10, ..Metadata::default() });
+    assert_eq!(scrub(&bytes, &report), Ok(riff(&[(b"VP8X", &head), LOSSY])));
 }
 
 #[test]
@@ -250,6 +260,10 @@ fn animations_are_checked() {
     }
     assert_eq!(cause(&[head, anim]), Some(Corrupt::NoImageData));
     assert_eq!(cause(&[head, (b"ANIM", &[0; 5]), good]), Some(Corrupt::BadLength));
+    let unannounced = canvas(0);
+    assert_eq!(cause(&[(b"VP8X", &unannounced), anim, good]), Some(Corrupt::BadStructure));
+    assert_eq!(cause(&[head, good]), Some(Corrupt::BadStructure));
+    assert_eq!(cause(&[head, anim, LOSSLESS]), Some(Corrupt::BadStructure));
     assert_eq!(cause(&[head, anim, LOSSLESS, good]), Some(Corrupt::BadStructure));
     assert_eq!(cause(&[head, anim, good, LOSSLESS]), Some(Corrupt::BadStructure));
 }
