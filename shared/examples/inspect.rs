@@ -1,36 +1,85 @@
 //! One JSON line for each file: what is in it, or the code it is refused with.
 //!
-//! `cargo run --release -p image-rules --features codec --example inspect -- [--browser] FILE…`
+//! `cargo run --release -p image-rules --features codec --example inspect -- [--process] [--browser] FILE…`
 //!
-//! A file that cannot be read, or that breaks the rules themselves, gets its line too; the rest go on.
+//! With `--process` also what the default policy of the edge (or, with `--browser`, of the browser)
+//! makes of it. A file that cannot be read gets its line too; the rest go on.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    fmt::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
-use image_rules::{ImageError, Policy, inspect};
-use serde_json::{Value, json};
+use image_rules::{ImageError, Plan, Policy, Processed, Report, inspect, process};
+use serde_json::{Map, Value, json};
 
 fn main() {
     let mut policy = Policy::EDGE;
+    let mut with_process = false;
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--browser" => policy = Policy::BROWSER,
-            file => println!("{}", line(file, &policy)),
+            "--process" => with_process = true,
+            file => println!("{}", Value::Object(line(file, &policy, with_process))),
         }
     }
 }
 
-fn line(file: &str, policy: &Policy) -> Value {
+fn line(file: &str, policy: &Policy, with_process: bool) -> Map<String, Value> {
+    let mut line = Map::new();
+    line.insert("file".into(), file.into());
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
-        Err(cause) => return json!({ "file": file, "unreadable": cause.to_string() }),
+        Err(cause) => {
+            line.insert("unreadable".into(), cause.to_string().into());
+            return line;
+        }
     };
-    let answer = catch_unwind(AssertUnwindSafe(|| match inspect(&bytes, policy) {
-        Ok(report) => json!({ "file": file, "report": report }),
-        Err(refusal) => refused(file, &refusal),
-    }));
-    answer.unwrap_or_else(|_| json!({ "file": file, "panic": true }))
+    let told = catch_unwind(AssertUnwindSafe(|| tell(&bytes, policy, with_process, &mut line)));
+    match told {
+        Ok(Ok(())) => {}
+        Ok(Err(refusal)) => {
+            line.insert("code".into(), refusal.code().name().into());
+            line.insert("cause".into(), format!("{refusal:?}").into());
+        }
+        Err(_) => {
+            line.insert("panic".into(), true.into());
+        }
+    }
+    line
 }
 
-fn refused(file: &str, refusal: &ImageError) -> Value {
-    json!({ "file": file, "code": refusal.code().name(), "cause": format!("{refusal:?}") })
+/// Adds what is found before the first refusal.
+fn tell(
+    bytes: &[u8],
+    policy: &Policy,
+    with_process: bool,
+    line: &mut Map<String, Value>,
+) -> Result<(), ImageError> {
+    let report = inspect(bytes, policy)?;
+    line.insert("report".into(), json!(report));
+    if with_process {
+        line.insert("processed".into(), processed(bytes, &report, policy)?);
+    }
+    Ok(())
+}
+
+fn processed(bytes: &[u8], report: &Report, policy: &Policy) -> Result<Value, ImageError> {
+    let plan = Plan::new(report, policy)?;
+    let processed: Processed<'_> = process(bytes, &plan, &policy.limits)?;
+    let mut placeholder = String::new();
+    for byte in processed.placeholder() {
+        // Writing to a string cannot fail.
+        let _ = write!(placeholder, "{byte:02x}");
+    }
+    Ok(json!({
+        "action": processed.action(),
+        "format": processed.format(),
+        "width": processed.width(),
+        "height": processed.height(),
+        "sizeBytes": processed.bytes().len(),
+        "removed": processed.removed(),
+        "placeholder": placeholder,
+        "peakBytes": plan.peak_bytes(),
+    }))
 }
