@@ -96,3 +96,38 @@ fn every_kind_of_private_data() {
     let orientation = Orientation::from_exif(6);
     check("private", &Report { width: 24, height: 40, orientation, metadata, ..plain(2219) });
 }
+
+#[cfg(feature = "codec")]
+mod processed {
+    use super::{fixture, inspect};
+    use image_rules::{Action, ImageError, Plan, Policy, error::Corrupt, process};
+
+    fn made(bytes: &[u8]) -> Result<(Action, Vec<u8>), ImageError> {
+        let report = inspect(bytes, &Policy::EDGE)?;
+        let plan = Plan::new(&report, &Policy::EDGE)?;
+        let processed = process(bytes, &plan, &Policy::EDGE.limits)?;
+        Ok((processed.action(), processed.into_bytes().into_owned()))
+    }
+
+    #[test]
+    fn a_file_that_lost_only_its_end_mark_gets_it_back() {
+        for name in ["baseline-420", "gray", "cmyk", "restarts"] {
+            let whole = fixture(name);
+            for end in [&b""[..], b"\xFF", b"\xFF\xDB", b"\xFF\xE9\0\x40?"] {
+                let file = [&whole[..whole.len() - 2], end].concat();
+                assert_eq!(made(&file), Ok((Action::Scrub, whole.clone())), "{name} {end:?}");
+            }
+            let half = &whole[..whole.len() - 40];
+            assert_eq!(made(half), Err(Corrupt::Truncated.into()), "{name}");
+        }
+    }
+
+    #[test]
+    fn half_a_picture_with_an_end_mark_is_refused() {
+        for name in ["baseline-420", "baseline-444", "cmyk", "progressive"] {
+            let whole = fixture(name);
+            let half = [&whole[..whole.len() - 40], b"\xFF\xD9"].concat();
+            assert_eq!(made(&half), Err(Corrupt::Truncated.into()), "{name}");
+        }
+    }
+}

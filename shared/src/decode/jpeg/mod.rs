@@ -7,7 +7,12 @@
 
 use alloc::vec::Vec;
 
-use crate::{error::Corrupt, plan::Scale, raster::Plane};
+use crate::{
+    error::Corrupt,
+    plan::Scale,
+    probe::jpeg::app::{self, App, IccPart},
+    raster::Plane,
+};
 
 mod bits;
 mod color;
@@ -72,8 +77,8 @@ struct Decoder<'a> {
     jfif: bool,
     /// The transform that an Adobe segment names.
     adobe: Option<u8>,
-    /// Number and bytes of each part of the colour profile.
-    icc: Vec<(u8, &'a [u8])>,
+    /// The parts of the colour profile.
+    icc: Vec<IccPart<'a>>,
 }
 
 impl<'a> Decoder<'a> {
@@ -91,7 +96,11 @@ impl<'a> Decoder<'a> {
             if code == 0xD9 {
                 return self.finish(true);
             }
-            let body = self.body(at)?;
+            let body = match self.body(at) {
+                // A file that lost only its end mark may go on with half a segment.
+                Err(Corrupt::Truncated) => return self.finish(false),
+                body => body?,
+            };
             at += 2 + body.len();
             match code {
                 0xC4 => self.tables.huffman(body)?,
@@ -148,17 +157,10 @@ impl<'a> Decoder<'a> {
     }
 
     fn application(&mut self, code: u8, body: &'a [u8]) {
-        match (code, body) {
-            (0xE0, [b'J', b'F', b'I', b'F', 0, ..]) => self.jfif = true,
-            (0xEE, [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..]) => {
-                self.adobe = Some(*transform);
-            }
-            // ICC.1:2022 annex B.4.
-            (0xE2, [rest @ ..]) => {
-                if let Some([number, _, part @ ..]) = rest.strip_prefix(b"ICC_PROFILE\0") {
-                    self.icc.push((*number, part));
-                }
-            }
+        match App::of(code, body) {
+            Some(App::Jfif(_)) => self.jfif = true,
+            Some(App::Adobe([.., transform])) => self.adobe = Some(*transform),
+            Some(App::Icc(part)) => self.icc.push(part),
             _ => {}
         }
     }
@@ -187,8 +189,6 @@ impl<'a> Decoder<'a> {
     }
 
     fn profile(&mut self) -> Option<Vec<u8>> {
-        self.icc.sort_by_key(|(number, _)| *number);
-        let profile: Vec<u8> = self.icc.iter().flat_map(|(_, part)| part.iter().copied()).collect();
-        (!profile.is_empty()).then_some(profile)
+        app::profile(core::mem::take(&mut self.icc))
     }
 }

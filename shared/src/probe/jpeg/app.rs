@@ -1,5 +1,7 @@
 //! What the application segments of a JPEG hold: needed to show the picture, or private.
 
+use alloc::vec::Vec;
+
 use super::segment::marker;
 use crate::exif;
 
@@ -77,6 +79,17 @@ impl<'a> IccPart<'a> {
     }
 }
 
+/// The profile that the parts make, if they make a whole one.
+#[must_use]
+pub fn profile(mut parts: Vec<IccPart<'_>>) -> Option<Vec<u8>> {
+    let mut set = IccSet::default();
+    for part in &parts {
+        set.add(*part);
+    }
+    parts.sort_by_key(|part| part.number);
+    set.is_whole().then(|| parts.iter().flat_map(|part| part.bytes).copied().collect())
+}
+
 /// Whether the parts make one whole profile. A set that does not is ignored by every decoder, so
 /// whatever it carries is not colour.
 #[derive(Clone, Copy, Debug, Default)]
@@ -116,7 +129,6 @@ impl IccSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
 
     fn icc_payload(number: u8, of: u8) -> Vec<u8> {
         let mut payload = Vec::from(*b"ICC_PROFILE\0");
@@ -151,6 +163,15 @@ mod tests {
         ] {
             assert_eq!(icc_set(parts), expected, "{parts:?}");
         }
+    }
+
+    #[test]
+    fn a_profile_is_put_together_in_the_order_of_its_parts() {
+        let payloads = [icc_payload(2, 2), icc_payload(1, 2)];
+        let parts = payloads.iter().filter_map(|payload| IccPart::parse(payload));
+        let expected = [&payloads[1][14..], &payloads[0][14..]].concat();
+        assert_eq!(profile(parts.clone().collect()), Some(expected));
+        assert_eq!(profile(parts.take(1).collect()), None);
     }
 
     #[test]
