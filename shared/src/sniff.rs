@@ -88,6 +88,19 @@ pub fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     }
 }
 
+/// What bytes are called, whether we take them or not.
+#[must_use]
+pub fn name(bytes: &[u8]) -> Option<&'static str> {
+    match sniff(bytes) {
+        Ok(Format::Jpeg) => Some("JPEG"),
+        Ok(Format::Png) => Some("PNG"),
+        Ok(Format::Gif) => Some("GIF"),
+        Ok(Format::WebP) => Some("WebP"),
+        Err(ImageError::Foreign(Foreign { name })) => Some(name),
+        Err(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,6 +29,7 @@ fn plain(size_bytes: u64) -> Report {
         jpeg_quality: Some(80),
         jpeg_blocks: 36,
         unterminated: false,
+        payload: None,
         metadata: Metadata::default(),
     }
 }
@@ -41,7 +42,11 @@ fn check(name: &str, expected: &Report) {
     let after = inspect(&scrubbed, &Policy::EDGE).unwrap();
     let kept = Metadata { icc: expected.metadata.icc, ..Metadata::default() };
     let size_bytes = scrubbed.len() as u64;
-    assert_eq!(after, Report { metadata: kept, size_bytes, ..report.clone() }, "{name} scrubbed");
+    assert_eq!(
+        after,
+        Report { metadata: kept, payload: None, size_bytes, ..report.clone() },
+        "{name} scrubbed"
+    );
     assert_eq!(scrub(&scrubbed, &after).unwrap(), scrubbed, "{name} scrubbed twice");
     if report.is_clean() {
         assert_eq!(scrubbed, bytes, "{name} was clean");
@@ -81,7 +86,8 @@ fn every_kind_of_private_data() {
     let metadata = Metadata { icc: 606, ..Metadata::default() };
     check("profile", &Report { metadata, ..plain(1419) });
     let metadata = Metadata { vendor: 106, trailing: 669, ..Metadata::default() };
-    check("pair", &Report { jpeg_quality: Some(75), metadata, ..plain(1572) });
+    let payload = Some("JPEG");
+    check("pair", &Report { jpeg_quality: Some(75), metadata, payload, ..plain(1572) });
     let metadata = Metadata {
         exif: 106,
         gps: 102,
@@ -94,7 +100,9 @@ fn every_kind_of_private_data() {
         trailing: 23,
     };
     let orientation = Orientation::from_exif(6);
-    check("private", &Report { width: 24, height: 40, orientation, metadata, ..plain(2219) });
+    let payload = Some("ZIP");
+    let expected = Report { width: 24, height: 40, orientation, metadata, payload, ..plain(2219) };
+    check("private", &expected);
 }
 
 #[cfg(feature = "codec")]

@@ -15,6 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let expected = Report {
         size_bytes: clean.len() as u64,
         unterminated: false,
+        payload: None,
         metadata: again.metadata,
         ..report
     };

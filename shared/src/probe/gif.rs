@@ -4,7 +4,7 @@
 //! Where files break GIF89a in ways that decoders agree to forgive, so do we: a missing trailer, a
 //! screen smaller than its first frame, junk after the last frame.
 
-use crate::{ImageError, Limits, Report, cursor::Cursor, error::Corrupt};
+use crate::{ImageError, Limits, Report, cursor::Cursor, error::Corrupt, sniff};
 
 mod block;
 mod extension;
@@ -54,6 +54,7 @@ pub(crate) fn walk(
     let mut report = walk.finish(bytes.len() as u64)?;
     report.unterminated = unterminated;
     report.metadata.trailing = cursor.rest().len() as u64;
+    report.payload = sniff::name(cursor.rest());
     Ok(report)
 }
 

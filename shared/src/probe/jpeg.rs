@@ -15,7 +15,7 @@ use segment::{Entropy, Piece, Pieces, marker};
 use tables::Tables;
 
 use super::{Color, Metadata, Orientation};
-use crate::{Format, ImageError, Limits, Report, error::Corrupt, exif};
+use crate::{Format, ImageError, Limits, Report, error::Corrupt, exif, sniff};
 
 /// Scans of the largest picture, at least. A few bytes make a scan, and each sends the decoder over
 /// every block once more. libjpeg's script for progressive files has 10, mozjpeg's at most 12; a
@@ -38,6 +38,7 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Report, ImageError> {
         match pieces.next() {
             Some(Ok(Piece::End { trailing })) => {
                 walk.metadata.trailing += trailing.len() as u64;
+                walk.payload = sniff::name(trailing);
                 break;
             }
             Some(Ok(piece)) => walk.take(piece, limits)?,
@@ -70,6 +71,7 @@ struct Walk<'a> {
     orientation: Option<Orientation>,
     metadata: Metadata,
     unterminated: bool,
+    payload: Option<&'static str>,
 }
 
 impl<'a> Walk<'a> {
@@ -242,6 +244,7 @@ impl<'a> Walk<'a> {
             jpeg_blocks: frame.total_blocks(),
             unterminated: self.unterminated,
             metadata: self.metadata,
+            payload: self.payload,
         })
     }
 }

@@ -145,6 +145,8 @@ pub struct Report {
     pub unterminated: bool,
     /// What else is in the file.
     pub metadata: Metadata,
+    /// What the bytes after the end are, where they are of a known type: `ZIP`, `MP4`, `JPEG`.
+    pub payload: Option<&'static str>,
 }
 
 /// Walks the whole container and says what is in it.

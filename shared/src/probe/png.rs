@@ -3,7 +3,7 @@
 //! The pixels' zlib stream is looked at only as far as its two header bytes and its length go;
 //! whether it inflates to a picture is left to `decode`.
 
-use crate::{ImageError, Limits, Report, cursor::Cursor, error::Corrupt};
+use crate::{ImageError, Limits, Report, cursor::Cursor, error::Corrupt, sniff};
 
 mod ancillary;
 mod animation;
@@ -64,6 +64,7 @@ pub(crate) fn walk<'a>(
     let mut report = walk.finish(bytes.len() as u64)?;
     report.unterminated = unterminated;
     report.metadata.trailing = cursor.rest().len() as u64;
+    report.payload = sniff::name(cursor.rest());
     Ok(report)
 }
 

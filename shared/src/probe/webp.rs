@@ -4,7 +4,7 @@
 //! decode to a picture is left to `decode`. Where RFC 9649 leaves a choice we refuse and accept what
 //! libwebp's demuxer does, which Pillow, libvips and the browsers stand on.
 
-use crate::{ImageError, Limits, Report, cursor::Cursor, error::Corrupt};
+use crate::{ImageError, Limits, Report, cursor::Cursor, error::Corrupt, sniff};
 
 mod bitstream;
 pub(crate) mod chunk;
@@ -62,6 +62,7 @@ pub(crate) fn walk<'a>(
     };
     report.size_bytes = bytes.len() as u64;
     report.metadata.trailing = cursor.rest().len() as u64;
+    report.payload = sniff::name(cursor.rest());
     Ok(report)
 }
 

@@ -52,6 +52,7 @@ fn scrubbed(bytes: &[u8], report: &Report, policy: &Policy) {
     let expected = Report {
         size_bytes: clean.len() as u64,
         unterminated: false,
+        payload: None,
         metadata: again.metadata,
         ..report.clone()
     };

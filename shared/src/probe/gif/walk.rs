@@ -170,6 +170,7 @@ impl Walk {
             jpeg_quality: None,
             jpeg_blocks: 0,
             unterminated: false,
+            payload: None,
             metadata: self.metadata,
         })
     }

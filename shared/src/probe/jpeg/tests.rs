@@ -93,6 +93,7 @@ fn a_sound_file_is_reported_exactly() {
         jpeg_quality: Some(100),
         jpeg_blocks: 1,
         unterminated: false,
+        payload: None,
         metadata: Metadata::default(),
     };
     assert_eq!(File::gray().report(), Ok(expected));

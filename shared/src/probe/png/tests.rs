@@ -34,6 +34,7 @@ fn plain(bytes: &[u8]) -> Report {
         jpeg_quality: None,
         jpeg_blocks: 0,
         unterminated: false,
+        payload: None,
         metadata: Metadata::default(),
     }
 }

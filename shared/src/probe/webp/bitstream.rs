@@ -48,6 +48,7 @@ impl Bitstream {
             jpeg_quality: None,
             jpeg_blocks: 0,
             unterminated: false,
+            payload: None,
             metadata: Metadata::default(),
         }
     }
