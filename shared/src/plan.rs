@@ -61,7 +61,7 @@ pub struct Target {
     pub height: u32,
     /// How much smaller a JPEG is decoded; other formats are decoded as they are.
     pub scale: Scale,
-    /// JPEG quality, 1 to 100: that of the policy, yet not above the source's.
+    /// JPEG quality, 1 to 100: that of the policy, yet not above what the source needs.
     pub quality: u8,
     /// How much time to spend on making the bytes fewer.
     pub effort: Effort,
@@ -163,17 +163,30 @@ fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
     let (width, height) = fitted((report.width, report.height), policy.max_edge);
     // A scale coarser than the aim decides the size.
     let (width, height) = (width.min(decoded.0), height.min(decoded.1));
-    // Higher than the source's quality costs bytes and brings nothing back. CMYK tables are made
-    // for inks and say little.
+    // Higher than the source needs costs bytes and brings nothing back. CMYK tables are made for
+    // inks and say little.
     let source = report.jpeg_quality.filter(|_| report.color != Color::Cmyk);
+    let needed = source
+        .map(|source| needed_quality(source, report.width.max(report.height), width.max(height)));
     Target {
         width,
         height,
         scale,
-        quality: source.map_or(policy.quality, |source| source.min(policy.quality)).clamp(1, 100),
+        quality: needed.map_or(policy.quality, |needed| needed.min(policy.quality)).clamp(1, 100),
         effort: policy.effort,
         target_bytes: policy.target_bytes,
     }
+}
+
+/// The quality whose steps are as fine as the source's errors still are at the new size: making a
+/// picture smaller averages its errors, so the steps shrink with its edge. The steps of a quality
+/// are libjpeg's (`jpeg_quality_scaling`), in percent of the tables of annex K.
+fn needed_quality(source: u8, from_edge: u32, to_edge: u32) -> u8 {
+    let source = u64::from(source.clamp(1, 100));
+    let percent = if source < 50 { 5000 / source } else { 200 - 2 * source };
+    let percent = percent * u64::from(to_edge) / u64::from(from_edge.max(1));
+    let needed = if percent > 100 { 5000 / percent } else { 100 - percent / 2 };
+    u8::try_from(needed).unwrap_or(100).max(1)
 }
 
 /// The size that fits in a square of `edge`, in the same proportions; never larger.
@@ -189,4 +202,29 @@ fn fitted((width, height): (u32, u32), edge: u32) -> (u32, u32) {
         u32::try_from((side * edge + longer / 2) / longer).unwrap_or(u32::MAX).max(1)
     };
     (fit(width), fit(height))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::needed_quality;
+
+    #[test]
+    fn a_picture_of_the_same_size_needs_the_same_quality() {
+        for source in 1..=100 {
+            assert_eq!(needed_quality(source, 1000, 1000), source);
+        }
+    }
+
+    #[test]
+    fn a_smaller_picture_needs_more() {
+        for (source, from, to, expected) in [
+            (50, 4000, 2000, 75),
+            (75, 4000, 1000, 94),
+            (10, 1000, 500, 20),
+            (100, 8, 1, 100),
+            (1, 65535, 1, 100),
+        ] {
+            assert_eq!(needed_quality(source, from, to), expected, "{source} {from} {to}");
+        }
+    }
 }
