@@ -16,5 +16,5 @@ for target in $(rustup run nightly "$tools/cargo-fuzz" list); do
 	echo "==> Fuzzing $target for $seconds s"
 	mkdir -p "../target/fuzz/$target"
 	PATH="$tools:$PATH" cargo +nightly fuzz run "$target" "../target/fuzz/$target" "../$seeds" -- \
-		-max_total_time="$seconds" -rss_limit_mb=2048 -timeout=20
+		-dict=fuzz/picture.dict -max_len=8192 -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=20
 done

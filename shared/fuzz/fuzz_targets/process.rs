@@ -13,7 +13,10 @@ fuzz_target!(|bytes: &[u8]| {
     let made = match process(bytes, &plan, &policy.limits) {
         Ok(made) => made,
         Err(refused) => {
-            assert!(matches!(refused.code(), Code::ImageCorrupt | Code::ImageTooLarge), "{refused}");
+            assert!(
+                matches!(refused.code(), Code::ImageCorrupt | Code::ImageTooLarge),
+                "{refused}"
+            );
             return;
         }
     };
@@ -21,7 +24,10 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(made.bytes().len() <= bytes.len() + 64);
     let again = inspect(made.bytes(), &policy).expect("a processed picture is accepted");
     assert!(again.is_clean(), "left behind: {:?}", again.metadata);
-    assert_eq!((again.format, again.upright_size()), (made.format(), (made.width(), made.height())));
+    assert_eq!(
+        (again.format, again.upright_size()),
+        (made.format(), (made.width(), made.height()))
+    );
     let plan = Plan::new(&again, &policy).expect("a processed picture can be planned");
     if plan.action() == Action::Keep {
         let kept = process(made.bytes(), &plan, &policy.limits).expect("what was made decodes");
