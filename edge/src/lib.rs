@@ -13,6 +13,8 @@ pub mod registry;
 pub mod response;
 pub mod route;
 pub mod storage;
+#[cfg(test)]
+mod story;
 pub mod upload;
 
 #[cfg(target_arch = "wasm32")]
