@@ -37,7 +37,7 @@ function install() {
   apt("install", "-y", "-qq", "--no-install-recommends", "chromium", "chromium-driver");
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   if (!(findChromium() && findDriver()) && which("apt-get") && process.getuid?.() === 0) install();
   if (!(findChromium() && findDriver())) {
     console.error(
