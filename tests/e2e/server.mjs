@@ -10,7 +10,8 @@ import { DatabaseSync } from "node:sqlite";
 
 const START_MS = 120_000;
 const WRANGLER = "node_modules/.bin/wrangler";
-const QUIET = { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" };
+// NODE_ENV=test keeps miniflare from asking the internet where we are.
+const QUIET = { ...process.env, CI: "1", NODE_ENV: "test", WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" };
 
 /** A running Worker. `vars` are added to those of wrangler.toml. */
 export async function startServer({ vars = {} } = {}) {
