@@ -10,6 +10,7 @@ mod bitstream;
 pub(crate) mod chunk;
 mod extended;
 mod frame;
+mod partition;
 
 use bitstream::Bitstream;
 use chunk::Chunk;

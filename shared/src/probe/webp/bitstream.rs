@@ -1,7 +1,7 @@
 //! The headers of the two kinds of WebP pixels: VP8 (RFC 6386 section 9.1) and VP8L (RFC 9649
 //! section 3.4), and of the alpha plane beside VP8.
 
-use super::chunk::Chunk;
+use super::{chunk::Chunk, partition};
 use crate::{
     Format, Report,
     error::Corrupt,
@@ -62,10 +62,10 @@ fn lossy(data: &[u8]) -> Result<Bitstream, Corrupt> {
     if is_inter || version > 3 || !is_shown || [s0, s1, s2] != [0x9D, 0x01, 0x2A] {
         return Err(Corrupt::BadHeader);
     }
-    // The first partition follows these ten bytes and is followed by at least one more.
-    if u64::from(tag >> 5) + 10 > data.len() as u64 {
-        return Err(Corrupt::BadLength);
-    }
+    let partitions = data.get(10..).unwrap_or_default();
+    let first_len = usize::try_from(tag >> 5).map_err(|_| Corrupt::BadLength)?;
+    let (first, rest) = partitions.split_at_checked(first_len).ok_or(Corrupt::BadLength)?;
+    partition::check(first, rest)?;
     // The upper two bits are a scale for players; WebP has none.
     let (width, height) =
         (u16::from_le_bytes([w0, w1]) & 0x3FFF, u16::from_le_bytes([h0, h1]) & 0x3FFF);
