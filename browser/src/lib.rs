@@ -1,7 +1,7 @@
 //! The image rules for the browser. This crate only marshals: bytes in, a verdict out as JSON; every
 //! rule is the shared crate's.
 
-use image_rules::{Format, ImageError, Language, Policy, Report, inspect};
+use image_rules::{Format, ImageError, Language, Policy, Report, inspect_as};
 use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -34,5 +34,5 @@ pub fn check(bytes: &[u8], declared_type: &str, policy: &str, language: &str) ->
 
 fn verdict(bytes: &[u8], declared_type: &str, policy: &Policy) -> Result<Report, ImageError> {
     let declared = Format::from_media_type(declared_type)?;
-    inspect(bytes, policy)?.declared_as(declared)
+    inspect_as(bytes, declared, policy)
 }

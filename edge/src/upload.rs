@@ -1,9 +1,10 @@
 //! One upload from top to bottom. Each step needs what the one before it made, so none can be
-//! skipped: `Principal -> Permit -> Draft -> Report -> Stored -> Record`.
+//! skipped: `Principal -> Permit -> Draft -> Processed -> Stored -> Record`.
 
+use base64ct::{Base64, Encoding};
 use futures_util::Stream;
 use http::{StatusCode, header, request::Parts};
-use image_rules::{Policy, Report, inspect};
+use image_rules::{Format, Plan, Policy, Processed, inspect_as, probe::Metadata, process};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -11,7 +12,7 @@ use crate::{
     app::{App, Ports},
     auth::{Permit, authenticate},
     error::Failure,
-    intake::{self, Draft, FileName},
+    intake::{self, FileName},
     registry::{ImageId, NewRow, Registry},
     response::{self, Answer, timestamp},
     route::Body,
@@ -31,47 +32,81 @@ where
     S: Stream<Item = Result<C, std::io::Error>>,
     C: AsRef<[u8]>,
 {
+    let policy = &app.config.policy;
     let principal = authenticate(&app.config.keys, head, app.ports.now_ms())?;
     let permit = principal.may_upload()?;
-    let draft = intake::receive(&permit, head, body, &app.config.policy.limits).await?;
-    let report = check(&draft, &app.config.policy)?;
-    let stored = store(app, &permit, draft, report).await?;
+    let draft = intake::receive(&permit, head, body, &policy.limits).await?;
+    let original = Original { size_bytes: draft.bytes.len() as u64, name: draft.original_name };
+    let processed = apply_rules(draft.bytes, draft.declared, policy)?;
+    let stored = store(app, &permit, original, processed).await?;
     let image_id = register(app, &permit, &stored).await?;
     Ok(created(app, head, &stored, image_id))
 }
 
-fn check(draft: &Draft, policy: &Policy) -> Result<Report, Failure> {
-    Ok(inspect(&draft.bytes, policy)?.declared_as(draft.declared)?)
+/// What came, as far as the answer tells of it.
+struct Original {
+    size_bytes: u64,
+    name: Option<FileName>,
+}
+
+/// Looks into the bytes, decides, and keeps, scrubs or optimises.
+fn apply_rules(
+    bytes: Vec<u8>,
+    declared: Format,
+    policy: &Policy,
+) -> Result<Processed<'static>, Failure> {
+    let report = inspect_as(&bytes, declared, policy)?;
+    let plan = Plan::new(&report, policy)?;
+    Ok(process(bytes, &plan, &policy.limits)?)
 }
 
 /// A picture that is durably stored.
 struct Stored {
     key: ObjectKey,
-    report: Report,
+    format: Format,
+    width: u32,
+    height: u32,
+    size_bytes: u64,
     sha256: String,
-    original_name: Option<FileName>,
+    placeholder: String,
+    removed: Metadata,
+    original: Original,
     written_ms: u64,
 }
 
 async fn store<P: Ports>(
     app: &App<P>,
     permit: &Permit,
-    draft: Draft,
-    report: Report,
+    original: Original,
+    processed: Processed<'static>,
 ) -> Result<Stored, Failure> {
     let now_ms = app.ports.now_ms();
-    let key = ObjectKey::new(&KeyParts {
-        owner: permit.owner(),
-        now_ms,
-        random: app.ports.random(),
-        format: report.format,
-    });
-    let digest = Sha256::digest(&draft.bytes);
-    let object =
-        NewObject { key: &key, bytes: draft.bytes, format: report.format, sha256: digest.into() };
+    let digest = Sha256::digest(processed.bytes());
+    let stored = Stored {
+        key: ObjectKey::new(&KeyParts {
+            owner: permit.owner(),
+            now_ms,
+            random: app.ports.random(),
+            format: processed.format(),
+        }),
+        format: processed.format(),
+        width: processed.width(),
+        height: processed.height(),
+        size_bytes: processed.bytes().len() as u64,
+        sha256: format!("{digest:x}"),
+        placeholder: Base64::encode_string(processed.placeholder()),
+        removed: *processed.removed(),
+        original,
+        written_ms: now_ms,
+    };
+    let object = NewObject {
+        key: &stored.key,
+        bytes: processed.into_bytes().into_owned(),
+        format: stored.format,
+        sha256: digest.into(),
+    };
     app.ports.store().put(object).await?;
-    let sha256 = format!("{digest:x}");
-    Ok(Stored { key, report, sha256, original_name: draft.original_name, written_ms: now_ms })
+    Ok(stored)
 }
 
 /// Registers what was stored; what cannot be registered is not kept.
@@ -80,16 +115,15 @@ async fn register<P: Ports>(
     permit: &Permit,
     stored: &Stored,
 ) -> Result<ImageId, Failure> {
-    let (width, height) = stored.report.upright_size();
     let row = NewRow {
         key: &stored.key,
         owner: permit.owner(),
-        format: stored.report.format,
-        width,
-        height,
-        size_bytes: stored.report.size_bytes,
+        format: stored.format,
+        width: stored.width,
+        height: stored.height,
+        size_bytes: stored.size_bytes,
         sha256: &stored.sha256,
-        original_name: stored.original_name.as_ref().map(FileName::as_str),
+        original_name: stored.original.name.as_ref().map(FileName::as_str),
         created_ms: stored.written_ms,
     };
     match app.ports.registry().add(row).await {
@@ -122,6 +156,9 @@ struct Record<'a> {
     width: u32,
     height: u32,
     sha256: &'a str,
+    placeholder: &'a str,
+    original_size: u64,
+    removed: Vec<&'static str>,
     uploaded_at: String,
     expires_at: Option<String>,
 }
@@ -134,18 +171,20 @@ fn created<P: Ports>(
 ) -> Answer<Body<P>> {
     let base = app.config.public_base_url.clone().unwrap_or_else(|| origin(head));
     let url = format!("{base}/{}", stored.key);
-    let (width, height) = stored.report.upright_size();
     let uploaded_at = timestamp(stored.written_ms);
     let data = Record {
         image_url: &url,
         key: stored.key.as_str(),
         image_id,
-        file_size: stored.report.size_bytes,
-        original_filename: stored.original_name.as_ref().map(FileName::as_str),
-        content_type: stored.report.format.media_type(),
-        width,
-        height,
+        file_size: stored.size_bytes,
+        original_filename: stored.original.name.as_ref().map(FileName::as_str),
+        content_type: stored.format.media_type(),
+        width: stored.width,
+        height: stored.height,
         sha256: &stored.sha256,
+        placeholder: &stored.placeholder,
+        original_size: stored.original.size_bytes,
+        removed: stored.removed.kinds().collect(),
         uploaded_at: uploaded_at.clone(),
         expires_at: None,
     };

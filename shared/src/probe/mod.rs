@@ -92,6 +92,24 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// The names of the kinds that are there, as they travel in answers.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> + use<> {
+        [
+            ("exif", self.exif),
+            ("gps", self.gps),
+            ("thumbnail", self.thumbnail),
+            ("xmp", self.xmp),
+            ("iptc", self.iptc),
+            ("icc", self.icc),
+            ("comment", self.comment),
+            ("vendor", self.vendor),
+            ("trailing", self.trailing),
+        ]
+        .into_iter()
+        .filter(|(_, bytes)| *bytes > 0)
+        .map(|(name, _)| name)
+    }
+
     /// Whether there is anything that must not be stored.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
@@ -187,18 +205,6 @@ fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), ImageError> {
 }
 
 impl Report {
-    /// The report again, when the declared type is the one that the bytes show.
-    ///
-    /// # Errors
-    /// [`ImageError::DeclaredMismatch`] when it is another.
-    pub fn declared_as(self, declared: Format) -> Result<Self, ImageError> {
-        if declared == self.format {
-            Ok(self)
-        } else {
-            Err(ImageError::DeclaredMismatch { declared, actual: self.format })
-        }
-    }
-
     /// Whether the bytes may be stored as they are: nothing private in them, and none missing.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
