@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
+# One heavy build at a time: each uses all cores by itself.
+.NOTPARALLEL:
 
 PORT ?= 8787
 ROLE ?= USER
@@ -158,7 +160,7 @@ test-browser: $(TOOLS)/wasm-bindgen chromium | $(STAMPS)/targets
 
 test-e2e: setup edge www chromium
 	$(call say,End to end: wrangler dev and Chromium)
-	node --test --test-concurrency=1 --test-timeout=240000 tests/e2e/*.test.mjs
+	node --test --test-concurrency=1 --test-timeout=240000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs
 
 .PHONY: check
 check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets ## Formatting, lints, types, generated files, no_std, dependencies

@@ -185,3 +185,27 @@ test("every part is ready", async () => {
   assert.deepEqual(await answer.json(), { storage: "ok", registry: "ok", ledger: "ok" });
   assert.equal(answer.status, 200);
 });
+
+test("what is private does not reach the store, and the answer says what was removed", async () => {
+  const answer = await post(fixture("jpeg/private.jpg"));
+  const { data } = await answer.json();
+  assert.equal(answer.status, 201);
+  assert.deepEqual(data.removed, ["exif", "gps", "thumbnail", "xmp", "iptc", "comment", "vendor", "trailing"]);
+  assert.ok(data.originalSize > data.fileSize);
+  const stored = server.objects().get(data.key).toString("latin1");
+  for (const trace of ["Exif", "ns.adobe.com", "Photoshop", "8BIM"]) assert.ok(!stored.includes(trace), trace);
+});
+
+test("a photo larger than the policy is made smaller, upright", async (t) => {
+  const photo = new URL("../fixtures/jpeg/orientation-6.jpg", import.meta.url);
+  const small = await startServer({ vars: { MAX_EDGE: "16" } });
+  t.after(() => small.stop());
+  const answer = await fetch(`${small.url}/images`, {
+    method: "POST",
+    headers: { "Content-Type": "image/jpeg", Authorization: `Bearer ${small.token()}` },
+    body: readFileSync(photo),
+  });
+  const { data } = await answer.json();
+  assert.equal(answer.status, 201);
+  assert.equal(Math.max(data.width, data.height), 16);
+});

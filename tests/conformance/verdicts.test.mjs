@@ -1,0 +1,99 @@
+// One set of rules, three places: natively, in workerd and in Chromium every fixture gets the same
+// verdict, and natively and in workerd the same picture comes out.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync, readdirSync } from "node:fs";
+import { extname, join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { startBrowser } from "../e2e/browser.mjs";
+import { startServer } from "../e2e/server.mjs";
+
+const FOLDER = "tests/fixtures";
+const TYPES = { ".jpg": "image/jpeg", ".png": "image/png", ".gif": "image/gif", ".webp": "image/webp" };
+const files = readdirSync(FOLDER, { recursive: true })
+  .filter((name) => extname(name) in TYPES)
+  .map((name) => join(FOLDER, name))
+  .sort();
+const typeOf = (file) => TYPES[extname(file)];
+
+/** What the rules say natively: file -> {report, processed} or {code}. */
+function native() {
+  const command = ["run", "--quiet", "-p", "image-rules", "--features", "codec", "--example", "inspect", "--", "--process"];
+  const lines = execFileSync("cargo", [...command, ...files], { encoding: "utf8", maxBuffer: 1 << 26 });
+  return new Map(lines.trim().split("\n").map((line) => JSON.parse(line)).map((line) => [line.file, line]));
+}
+
+let server;
+let browser;
+let expected;
+before(async () => {
+  expected = native();
+  server = await startServer({ vars: { MAX_EDGE: "2048" } });
+  browser = await startBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test("every fixture is known natively, and both outcomes occur", () => {
+  assert.equal(expected.size, files.length);
+  assert.ok(files.length >= 40, `${files.length} fixtures`);
+  const panicked = [...expected.values()].filter(({ panic }) => panic);
+  assert.deepEqual(panicked, []);
+});
+
+test("workerd answers with the native verdict and stores the native picture", async () => {
+  for (const file of files) {
+    const { code, processed } = expected.get(file);
+    const answer = await fetch(`${server.url}/images`, {
+      method: "POST",
+      headers: { "Content-Type": typeOf(file), Authorization: `Bearer ${server.token()}` },
+      body: readFileSync(file),
+    });
+    const body = await answer.json();
+    assert.equal(body.code, code, file);
+    if (code) continue;
+    const { data } = body;
+    assert.deepEqual(
+      {
+        contentType: data.contentType,
+        size: [data.width, data.height],
+        bytes: data.fileSize,
+        removed: data.removed,
+        placeholder: Buffer.from(data.placeholder, "base64").toString("hex"),
+      },
+      {
+        contentType: `image/${processed.format}`,
+        size: [processed.width, processed.height],
+        bytes: processed.sizeBytes,
+        removed: Object.keys(processed.removed).filter((kind) => processed.removed[kind] > 0).sort(byRules),
+        placeholder: processed.placeholder,
+      },
+      file,
+    );
+  }
+});
+
+/** The order in which answers name what was removed. */
+const KINDS = ["exif", "gps", "thumbnail", "xmp", "iptc", "icc", "comment", "vendor", "trailing"];
+const byRules = (a, b) => KINDS.indexOf(a) - KINDS.indexOf(b);
+
+test("Chromium reaches the native verdict", async () => {
+  const page = await browser.newPage();
+  await page.goto(server.url);
+  for (const file of files) {
+    const { code, report } = expected.get(file);
+    const verdict = await page.evaluate(
+      async ({ bytes, type }) => {
+        const { preflight } = await import("/preflight/index.js");
+        return preflight(new Blob([new Uint8Array(bytes)], { type }));
+      },
+      { bytes: [...readFileSync(file)], type: typeOf(file) },
+    );
+    // What only a decode finds is not the browser's check to find.
+    if (report) assert.deepEqual(verdict.report, report, file);
+    else assert.equal(verdict.code, code, file);
+  }
+});
