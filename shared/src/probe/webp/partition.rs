@@ -65,7 +65,7 @@ struct Flags<'a> {
 impl<'a> Flags<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         let mut flags = Self { bytes: bytes.iter(), value: 0, range: 255, shifted: 0 };
-        flags.value = flags.next_byte() << 8 | flags.next_byte();
+        flags.value = (flags.next_byte() << 8) | flags.next_byte();
         flags
     }
 
@@ -74,7 +74,7 @@ impl<'a> Flags<'a> {
     }
 
     fn bit(&mut self) -> bool {
-        let split = 1 + ((self.range - 1) * 128 >> 8);
+        let split = 1 + (((self.range - 1) * 128) >> 8);
         let is_set = self.value >= split << 8;
         if is_set {
             self.range -= split;
@@ -96,7 +96,7 @@ impl<'a> Flags<'a> {
 
     /// A number, its highest bit first.
     fn bits(&mut self, count: u32) -> u32 {
-        (0..count).fold(0, |number, _| number << 1 | u32::from(self.bit()))
+        (0..count).fold(0, |number, _| (number << 1) | u32::from(self.bit()))
     }
 
     /// Values that may each be left out.
