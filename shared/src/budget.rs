@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What does not grow with the picture: tables, windows, row buffers' slack (Huffman tables of a
-/// JPEG are 14 KiB, inflate's window and buffers 100 KiB, fast_image_resize's and GIF's below that).
+/// JPEG are 14 KiB, inflate's window and buffers 100 KiB, `fast_image_resize`'s and GIF's below that).
 const FIXED: u64 = 512 * 1024;
 
 /// The peak for a plan with this target; without one the picture is kept or scrubbed.
@@ -112,7 +112,7 @@ fn encode_jpeg(target: &Target, planes: u64) -> u64 {
     }
 }
 
-/// fast_image_resize works down first, into a copy of the source's width and the target's height;
+/// `fast_image_resize` works down first, into a copy of the source's width and the target's height;
 /// its weights are eight bytes for each of up to `2 * 3 * scale + 2` taps a target row and column.
 fn resizer(source_width: u64, target: &Target, channels: u64) -> u64 {
     let rows = source_width.saturating_mul(u64::from(target.height)).saturating_mul(channels);

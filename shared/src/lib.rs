@@ -27,7 +27,11 @@ mod decode;
 #[cfg(feature = "codec")]
 mod encode;
 #[cfg(feature = "codec")]
+mod optimise;
+#[cfg(feature = "codec")]
 mod orient;
+#[cfg(feature = "codec")]
+mod palette;
 #[cfg(feature = "codec")]
 pub mod pipeline;
 #[cfg(feature = "codec")]

@@ -3,15 +3,13 @@
 use alloc::{borrow::Cow, vec::Vec};
 
 use crate::{
-    Format, ImageError, Limits, Report,
-    decode::jpeg,
-    encode,
+    Format, ImageError, Limits, Report, decode,
     error::Corrupt,
-    orient, placeholder,
-    plan::{Action, Plan, Scale, Target},
+    optimise::{Encoded, Optimised, optimise},
+    placeholder,
+    plan::{Action, Plan, Scale},
     probe::Metadata,
-    raster::Planes,
-    resize, scrub,
+    scrub,
 };
 
 /// A picture that may be stored. Only [`process`] makes one.
@@ -101,29 +99,37 @@ pub fn process<'a>(
             preserve(bytes, report, placeholder)
         }
         Some(target) => {
-            let made = optimise(&bytes, report, target)?;
-            finish(bytes, report, target, made)
+            let Optimised { encoded, placeholder } = optimise(&bytes, report, target)?;
+            // Without fewer bytes the picture stays as it came, above the aimed size or not: a
+            // large picture hurts nobody, and one that grew by being made smaller is absurd.
+            let Some(Encoded { format, bytes: encoded, width, height }) = encoded else {
+                return preserve(bytes, report, placeholder);
+            };
+            Ok(Processed {
+                bytes: Cow::Owned(encoded),
+                format,
+                width,
+                height,
+                action: Action::Optimise,
+                removed: removed(report),
+                placeholder,
+            })
         }
     }
 }
 
-/// What optimising made.
-struct Made {
-    /// Nothing when the encoder did worse than the source.
-    encoded: Option<(Format, Vec<u8>)>,
-    width: u32,
-    height: u32,
-    placeholder: Vec<u8>,
-}
-
 /// Decodes every pixel once; answers the placeholder.
-fn verify(bytes: &[u8], report: &Report) -> Result<Vec<u8>, ImageError> {
+fn verify(bytes: &[u8], report: &Report) -> Result<Vec<u8>, Corrupt> {
+    let (size, orientation) = ((report.width, report.height), report.orientation);
     match report.format {
         Format::Jpeg => {
-            let (planes, _) = decode_jpeg(bytes, report, Scale::Eighth)?;
-            Ok(placeholder::of_planes(&orient::planes(planes, report.orientation)))
+            let decoded = decode::jpeg::decode(bytes, Scale::Eighth, size)?;
+            let (planes, _) = decode::jpeg::planes(decoded)?;
+            Ok(placeholder::of_planes(&planes, orientation))
         }
-        Format::Png | Format::Gif | Format::WebP => Err(Corrupt::Unsupported.into()),
+        Format::Png => decode::png::verify(bytes, orientation),
+        Format::Gif => decode::gif::verify(bytes, size),
+        Format::WebP => decode::webp::verify(bytes, size, orientation),
     }
 }
 
@@ -143,65 +149,7 @@ fn preserve<'a>(
     Ok(Processed { bytes, format, width, height, action: Action::Scrub, removed, placeholder })
 }
 
-/// Optimised bytes when they are fewer; the picture as it came otherwise.
-fn finish<'a>(
-    bytes: Cow<'a, [u8]>,
-    report: &Report,
-    target: &Target,
-    made: Made,
-) -> Result<Processed<'a>, ImageError> {
-    let Made { encoded, width, height, placeholder } = made;
-    let Some((format, encoded)) = encoded else {
-        return preserve(bytes, report, placeholder);
-    };
-    let _ = target;
-    Ok(Processed {
-        bytes: Cow::Owned(encoded),
-        format,
-        width,
-        height,
-        action: Action::Optimise,
-        removed: removed(report),
-        placeholder,
-    })
-}
-
 /// Everything but the colour profile, which stays.
 fn removed(report: &Report) -> Metadata {
     Metadata { icc: 0, ..report.metadata }
-}
-
-fn decode_jpeg(
-    bytes: &[u8],
-    report: &Report,
-    scale: Scale,
-) -> Result<(Planes, Option<Vec<u8>>), ImageError> {
-    let decoded = jpeg::decode(bytes, scale, (report.width, report.height))?;
-    Ok(jpeg::planes(decoded)?)
-}
-
-fn optimise(bytes: &[u8], report: &Report, target: &Target) -> Result<Made, ImageError> {
-    match report.format {
-        Format::Jpeg => optimise_jpeg(bytes, report, target),
-        Format::Png | Format::Gif | Format::WebP => Err(Corrupt::Unsupported.into()),
-    }
-}
-
-fn optimise_jpeg(bytes: &[u8], report: &Report, target: &Target) -> Result<Made, ImageError> {
-    let (planes, icc) = decode_jpeg(bytes, report, target.scale)?;
-    let luma = (target.width as usize, target.height as usize);
-    let chroma = encode::jpeg::chroma_size(luma, target.quality);
-    let planes = orient::planes(resize::planes(planes, luma, chroma)?, report.orientation);
-    let settings = encode::jpeg::Settings {
-        quality: target.quality,
-        effort: target.effort,
-        icc: icc.as_deref(),
-    };
-    let encoded = encode::jpeg::encode(&planes, settings, bytes.len());
-    Ok(Made {
-        encoded: encoded.ok().map(|bytes| (Format::Jpeg, bytes)),
-        width: planes.luma.width as u32,
-        height: planes.luma.height as u32,
-        placeholder: placeholder::of_planes(&planes),
-    })
 }

@@ -7,6 +7,8 @@ use alloc::{vec, vec::Vec};
 
 use crate::{
     decode::jpeg::rgb,
+    orient,
+    probe::Orientation,
     raster::{Layout, Planes, Raster},
 };
 
@@ -45,6 +47,7 @@ impl Mosaic {
     }
 
     /// Looks at some pixels of row `y`.
+    #[expect(clippy::many_single_char_names, reason = "colours and places have letters for names")]
     pub fn row(&mut self, y: usize, layout: Layout, row: &[u8]) {
         let channels = layout.channels();
         let step = self.steps().0;
@@ -60,6 +63,7 @@ impl Mosaic {
         }
     }
 
+    #[expect(clippy::many_single_char_names, reason = "colours and places have letters for names")]
     fn add(&mut self, x: usize, y: usize, [r, g, b, a]: [u8; 4]) {
         let cell = (y * self.down / self.height) * self.across + x * self.across / self.width;
         if let Some([red, green, blue, alpha, pixels]) = self.cells.get_mut(cell) {
@@ -71,32 +75,38 @@ impl Mosaic {
         }
     }
 
-    /// The placeholder.
-    pub fn hash(&self) -> Vec<u8> {
+    /// The placeholder of the picture turned upright.
+    pub fn hash(&self, orientation: Orientation) -> Vec<u8> {
         let mean = |sum: u32, count: u32| {
             u8::try_from((sum + count / 2) / count.max(1)).unwrap_or(u8::MAX)
         };
-        let pixels = self.cells.iter().flat_map(|&[red, green, blue, alpha, pixels]| {
+        let cells = self.cells.iter().flat_map(|&[red, green, blue, alpha, pixels]| {
             [mean(red, alpha), mean(green, alpha), mean(blue, alpha), mean(alpha, pixels)]
         });
-        let pixels: Vec<u8> = pixels.collect();
-        thumbhash::rgba_to_thumb_hash(self.across, self.down, &pixels)
+        let cells = Raster {
+            width: self.across,
+            height: self.down,
+            layout: Layout::Rgba,
+            data: cells.collect(),
+        };
+        let cells = orient::raster(cells, orientation);
+        thumbhash::rgba_to_thumb_hash(cells.width, cells.height, &cells.data)
     }
 }
 
 /// The placeholder of a raster.
-pub(crate) fn of_raster(raster: &Raster) -> Vec<u8> {
+pub(crate) fn of_raster(raster: &Raster, orientation: Orientation) -> Vec<u8> {
     let mut mosaic = Mosaic::new(raster.width, raster.height);
     for (y, row) in raster.rows().enumerate() {
         if mosaic.wants(y) {
             mosaic.row(y, raster.layout, row);
         }
     }
-    mosaic.hash()
+    mosaic.hash(orientation)
 }
 
 /// The placeholder of planes.
-pub(crate) fn of_planes(planes: &Planes) -> Vec<u8> {
+pub(crate) fn of_planes(planes: &Planes, orientation: Orientation) -> Vec<u8> {
     let (width, height) = (planes.luma.width, planes.luma.height);
     let mut mosaic = Mosaic::new(width, height);
     let (step_x, step_y) = mosaic.steps();
@@ -116,5 +126,5 @@ pub(crate) fn of_planes(planes: &Planes) -> Vec<u8> {
             mosaic.add(x, y, [r, g, b, u8::MAX]);
         }
     }
-    mosaic.hash()
+    mosaic.hash(orientation)
 }

@@ -21,14 +21,6 @@ impl Plane {
         Self { width, height, stride: width, data: vec![0; width.saturating_mul(height)] }
     }
 
-    /// The rows, without padding.
-    pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
-        self.data
-            .chunks_exact(self.stride.max(1))
-            .take(self.height)
-            .map(|row| row.get(..self.width).unwrap_or(row))
-    }
-
     /// One row without padding; empty below the picture.
     pub fn row(&self, y: usize) -> &[u8] {
         let start = y.saturating_mul(self.stride);

@@ -36,7 +36,8 @@ pub(crate) fn encode(
     let luma = &planes.luma;
     let size = |length: usize| u32::try_from(length).map_err(|_| EncodeError::Unwritable);
     let (width, height) = (size(luma.width)?, size(luma.height)?);
-    let encoder = encoder(settings);
+    let full_chroma = planes.chroma.as_ref().is_some_and(|[blue, _]| blue.width == luma.width);
+    let encoder = encoder(settings, full_chroma);
     let mut sink = Sink::new(limit);
     let written = match &planes.chroma {
         None => encoder.encode_gray_to_writer(&luma.data, width, height, &mut sink),
@@ -52,21 +53,48 @@ pub(crate) fn encode(
             &mut sink,
         ),
     };
-    sink.finish(written)
+    sink.finish(written.is_ok())
 }
 
-fn encoder(settings: Settings<'_>) -> Encoder {
+fn encoder(settings: Settings<'_>, full_chroma: bool) -> Encoder {
     let preset = match settings.effort {
         Effort::Fast => Preset::BaselineFastest,
         Effort::Balanced => Preset::BaselineBalanced,
         Effort::Small => Preset::ProgressiveSmallest,
     };
-    let subsampling =
-        if settings.quality >= FULL_CHROMA_QUALITY { Subsampling::S444 } else { Subsampling::S420 };
+    let subsampling = if full_chroma { Subsampling::S444 } else { Subsampling::S420 };
     let encoder = Encoder::new(preset).quality(settings.quality).subsampling(subsampling);
     // What lacks the signature of a profile (ICC.1:2010 section 7.2.9) no decoder takes for one.
     match settings.icc.filter(|profile| profile.get(36..40) == Some(b"acsp")) {
         Some(profile) => encoder.icc_profile(profile.to_vec()),
         None => encoder,
     }
+}
+
+/// Below this a picture is a mosaic.
+pub(crate) const MIN_QUALITY: u8 = 20;
+
+/// Encodings that [`best`] may take: 60 steps of quality need six to tell one from the next.
+const MAX_TRIES: u32 = 6;
+
+/// The best quality, from the settings' downwards, whose bytes stay within `limit`.
+pub(crate) fn best(planes: &Planes, settings: Settings<'_>, limit: usize) -> Option<Vec<u8>> {
+    let attempt = |quality| encode(planes, Settings { quality, ..settings }, limit).ok();
+    let mut best = attempt(settings.quality);
+    if best.is_some() {
+        return best;
+    }
+    // Between these lies the answer: `low` is not tried yet, `high` is too much.
+    let (mut low, mut high) = (MIN_QUALITY, settings.quality);
+    for _ in 1..MAX_TRIES {
+        if low >= high {
+            break;
+        }
+        let middle = low.midpoint(high);
+        match attempt(middle) {
+            Some(bytes) => (best, low) = (Some(bytes), middle + 1),
+            None => high = middle,
+        }
+    }
+    best
 }

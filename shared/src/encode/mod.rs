@@ -1,7 +1,10 @@
 //! From pixels to bytes, one file a format. Which format and quality is `pipeline`'s business.
 
+pub(crate) mod gif;
 pub(crate) mod jpeg;
+pub(crate) mod png;
 mod sink;
+pub(crate) mod webp;
 
 pub(crate) use sink::Sink;
 

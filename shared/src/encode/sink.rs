@@ -17,16 +17,13 @@ impl Sink {
         Self { bytes: Vec::new(), limit }
     }
 
-    /// What was written, when `written` says that all of it was.
-    pub fn finish<T, E>(
-        self,
-        written: core::result::Result<T, E>,
-    ) -> core::result::Result<Vec<u8>, EncodeError> {
-        match written {
-            Ok(_) => Ok(self.bytes),
-            // The one write error there is; encoders wrap it in their own.
-            Err(_) if self.bytes.len() == self.limit => Err(EncodeError::TooLong),
-            Err(_) => Err(EncodeError::Unwritable),
+    /// What was written, when the encoder says that it is `complete`.
+    pub fn finish(self, complete: bool) -> core::result::Result<Vec<u8>, EncodeError> {
+        // A full sink is the one write error there is; encoders wrap it in their own.
+        match (complete, self.bytes.len() == self.limit) {
+            (true, _) => Ok(self.bytes),
+            (false, true) => Err(EncodeError::TooLong),
+            (false, false) => Err(EncodeError::Unwritable),
         }
     }
 }

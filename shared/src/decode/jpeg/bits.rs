@@ -74,7 +74,6 @@ impl<'a> Bits<'a> {
 
     /// The next 16 bits, without taking them.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the shift leaves 16 bits")]
     pub const fn peek16(&self) -> u16 {
         (self.window >> 48) as u16
     }

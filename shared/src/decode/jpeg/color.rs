@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::{Decoded, Inks, Model};
 use crate::{
     error::Corrupt,
-    raster::{Plane, Planes},
+    raster::{Layout, Plane, Planes, Raster},
 };
 
 /// The picture as luma and chroma, and the profile that still applies to it.
@@ -19,7 +19,15 @@ pub(crate) fn planes(decoded: Decoded) -> Result<(Planes, Option<Vec<u8>>), Corr
     let first = next()?;
     match model {
         Model::Gray => Ok((Planes { luma: first, chroma: None }, icc)),
-        Model::YCbCr => Ok((Planes { luma: first, chroma: Some([next()?, next()?]) }, icc)),
+        Model::YCbCr => {
+            let chroma = [next()?, next()?];
+            // Luma coarser than chroma is absurd and allowed.
+            if chroma.iter().any(|plane| plane.width > first.width || plane.height > first.height) {
+                let [blue, red] = chroma;
+                return Ok((convert(&[first, blue, red], |stored| stored), icc));
+            }
+            Ok((Planes { luma: first, chroma: Some(chroma) }, icc))
+        }
         Model::Rgb => {
             let channels = [first, next()?, next()?];
             Ok((convert(&channels, |[r, g, b]| ycbcr([r, g, b])), icc))
@@ -29,6 +37,26 @@ pub(crate) fn planes(decoded: Decoded) -> Result<(Planes, Option<Vec<u8>>), Corr
             Ok((convert(&channels, |stored| ycbcr(printed(stored, inks))), None))
         }
     }
+}
+
+/// An opaque raster as luma and chroma.
+pub(crate) fn from_raster(raster: &Raster) -> Planes {
+    let (width, height) = (raster.width, raster.height);
+    if raster.layout == Layout::Gray {
+        let luma = Plane { width, height, stride: width, data: raster.data.clone() };
+        return Planes { luma, chroma: None };
+    }
+    let mut out = [(); 3].map(|()| Plane::new(width, height));
+    let [luma, blue, red] = &mut out;
+    let channels = raster.layout.channels();
+    let samples = luma.data.iter_mut().zip(&mut blue.data).zip(&mut red.data);
+    for (((y, b), r), pixel) in samples.zip(raster.data.chunks_exact(channels)) {
+        if let Some(rgb) = pixel.first_chunk::<3>() {
+            [*y, *b, *r] = ycbcr(*rgb);
+        }
+    }
+    let [luma, blue, red] = out;
+    Planes { luma, chroma: Some([blue, red]) }
 }
 
 /// Converts pixel by pixel; a channel that is coarser than the first repeats its samples.
@@ -56,7 +84,7 @@ fn convert<const N: usize>(channels: &[Plane; N], pixel: impl Fn([u8; N]) -> [u8
 }
 
 /// ITU-R BT.601 over the full range, as JFIF has it (T.871 §7), in 16 fractional bits.
-pub(crate) fn ycbcr([r, g, b]: [u8; 3]) -> [u8; 3] {
+fn ycbcr([r, g, b]: [u8; 3]) -> [u8; 3] {
     let (r, g, b) = (i32::from(r), i32::from(g), i32::from(b));
     let half = 1 << 15;
     let middle = (128 << 16) + half - 1;
@@ -78,7 +106,7 @@ pub(crate) fn rgb([y, blue, red]: [u8; 3]) -> [u8; 3] {
     ]
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
+#[expect(clippy::cast_sign_loss, reason = "clamped to a byte")]
 fn byte(value: i32) -> u8 {
     value.clamp(0, 255) as u8
 }
@@ -94,6 +122,7 @@ fn printed([c, m, y, k]: [u8; 4], inks: Inks) -> [u8; 3] {
 /// Inks on coated paper (US Web Coated SWOP), fitted by polynomials of second degree: those of
 /// pdf.js (`DeviceCmykCS`). Multiplying light instead gives colours that no press prints.
 #[rustfmt::skip]
+#[expect(clippy::many_single_char_names, reason = "inks and lights have letters for names")]
 fn swop([c, m, y, k]: [f32; 4]) -> [u8; 3] {
     let r = 255.0
         + c * (-4.387_332 * c + 54.486_15 * m + 18.822_905 * y + 212.256_62 * k - 285.233_1)
@@ -101,8 +130,8 @@ fn swop([c, m, y, k]: [f32; 4]) -> [u8; 3] {
         + y * (-2.521_734 * y - 21.248_923 * k + 17.511_927)
         + k * (-21.861_221 * k - 189.481_8);
     let g = 255.0
-        + c * (8.841_041 * c + 60.118_027 * m + 6.871_425_6 * y + 31.159_1 * k - 79.297_084)
-        + m * (-15.310_361 * m + 17.575_251 * y + 131.352_5 * k - 190.945_33)
+        + c * (8.841_04 * c + 60.118_027 * m + 6.871_425_6 * y + 31.159_1 * k - 79.297_08)
+        + m * (-15.310_361 * m + 17.575_25 * y + 131.352_5 * k - 190.945_33)
         + y * (4.444_339 * y + 9.863_286 * k - 24.867_416)
         + k * (-20.737_325 * k - 187.804_54);
     let b = 255.0

@@ -133,8 +133,8 @@ impl Scan {
         if count == 0 || count > frame.components.len() {
             return Err(Corrupt::BadHeader);
         }
-        let (list, tail) = rest.split_at_checked(count * 2).ok_or(Corrupt::BadLength)?;
-        let &[first, last, approximation, ..] = tail else { return Err(Corrupt::BadLength) };
+        let (entries, rest) = rest.split_at_checked(count * 2).ok_or(Corrupt::BadLength)?;
+        let &[first, last, approximation, ..] = rest else { return Err(Corrupt::BadLength) };
         let mut scan = Self {
             components: Vec::new(),
             first: usize::from(first),
@@ -142,7 +142,7 @@ impl Scan {
             high: u32::from(approximation >> 4),
             low: u32::from(approximation & 15),
         };
-        for entry in list.chunks_exact(2) {
+        for entry in entries.chunks_exact(2) {
             let &[id, tables] = entry else { return Err(Corrupt::BadLength) };
             let found = frame.components.iter().position(|component| component.id == id);
             let index = found.ok_or(Corrupt::BadHeader)?;

@@ -108,7 +108,7 @@ fn pass4([r0, r1, r2, r3]: [Lanes<4>; 4], shift: u32) -> [Lanes<4>; 4] {
 
 /// Moves from around zero to around the middle of a byte.
 #[inline]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
+#[expect(clippy::cast_sign_loss, reason = "clamped to a byte")]
 fn sample(value: i32) -> u8 {
     value.wrapping_add(128).clamp(0, 255) as u8
 }

@@ -21,7 +21,7 @@ mod huffman;
 mod idct;
 mod scan;
 
-pub(crate) use color::{planes, rgb, ycbcr};
+pub(crate) use color::{from_raster, planes, rgb};
 use frame::{Frame, Scan, Tables};
 use scan::Channels;
 

@@ -120,10 +120,8 @@ impl Channels {
             } else {
                 read_ac(ac, bits, &places, factors, &mut block)?
             };
-            {
-                let ([first, ..], [factor, ..]) = (&mut block, factors);
-                *first = dc.wrapping_mul(i32::from(*factor));
-            }
+            let ([first, ..], [factor, ..]) = (&mut block, factors);
+            *first = dc.wrapping_mul(i32::from(*factor));
             inverse(side, &block, flat, channel.corner(side, x, y));
             if !flat {
                 block.fill(0);
@@ -146,10 +144,7 @@ impl Channels {
                 return Err(Corrupt::BadStructure);
             };
             let value = state.dc(part, dc, bits)?.wrapping_shl(run.scan.low);
-            let (values, _) = list
-                .get_mut(*index)
-                .and_then(|c| c.block(stored, x, y))
-                .ok_or(Corrupt::BadStructure)?;
+            let (values, _) = block(list, *index, stored, (x, y))?;
             if let Some(first) = values.first_mut() {
                 *first = saturate(value);
             }
@@ -162,10 +157,7 @@ impl Channels {
         let (list, stored) = (&mut self.list, self.side * self.side);
         run.blocks(bits, |bits, _, part, x, y| {
             let index = run.scan.components.get(part).ok_or(Corrupt::BadStructure)?.index;
-            let (values, _) = list
-                .get_mut(index)
-                .and_then(|c| c.block(stored, x, y))
-                .ok_or(Corrupt::BadStructure)?;
+            let (values, _) = block(list, index, stored, (x, y))?;
             if bits.bit()
                 && let Some(first) = values.first_mut()
             {
@@ -190,24 +182,21 @@ impl Channels {
                 state.end_of_band -= 1;
                 return Ok(());
             }
-            let (values, nonzero) = list
-                .get_mut(*index)
-                .and_then(|c| c.block(stored, x, y))
-                .ok_or(Corrupt::BadStructure)?;
+            let (values, nonzero) = block(list, *index, stored, (x, y))?;
             let mut k = run.scan.first;
             while k <= run.scan.last {
                 bits.refill();
                 let symbol = ac.symbol(bits)?;
-                let (zeros, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+                let (zeros, size) = (symbol >> 4, u32::from(symbol & 15));
                 if size == 0 {
                     if zeros == 15 {
                         k += 16;
                         continue;
                     }
-                    state.end_of_band = (1u32 << zeros) + u32::from(bits.take(zeros as u32)) - 1;
+                    state.end_of_band = run_of_bands(zeros, bits) - 1;
                     break;
                 }
-                k += zeros;
+                k += usize::from(zeros);
                 let value = extend(bits.take(size), size).wrapping_shl(run.scan.low);
                 if let Some(&place) = places.get(k) {
                     *nonzero |= 1 << k;
@@ -232,28 +221,24 @@ impl Channels {
         let Some((index, _, Some(ac))) = codes.first() else { return Err(Corrupt::BadStructure) };
         let (list, stored, places) = (&mut self.list, self.side * self.side, self.places);
         run.blocks(bits, |bits, state, _, x, y| {
-            let (values, nonzero) = list
-                .get_mut(*index)
-                .and_then(|c| c.block(stored, x, y))
-                .ok_or(Corrupt::BadStructure)?;
+            let (values, nonzero) = block(list, *index, stored, (x, y))?;
             let mut refine = Refine { values, nonzero, places: &places, bit: 1 << run.scan.low };
             let mut k = run.scan.first;
             if state.end_of_band == 0 {
                 while k <= run.scan.last {
                     bits.refill();
                     let symbol = ac.symbol(bits)?;
-                    let (zeros, size) = (usize::from(symbol >> 4), symbol & 15);
+                    let (zeros, size) = (symbol >> 4, symbol & 15);
                     let fresh = match size {
                         0 if zeros < 15 => {
-                            state.end_of_band =
-                                (1u32 << zeros) + u32::from(bits.take(zeros as u32));
+                            state.end_of_band = run_of_bands(zeros, bits);
                             break;
                         }
                         0 => None,
                         // libjpeg warns of sizes above one and takes them for one.
                         _ => Some(bits.take(1) == 1),
                     };
-                    k = refine.run(bits, k, run.scan.last, zeros);
+                    k = refine.run(bits, k, run.scan.last, usize::from(zeros));
                     if let Some(positive) = fresh {
                         refine.set(k, positive);
                     }
@@ -312,9 +297,9 @@ impl Channel {
     }
 
     fn render(&mut self, from: &Coefficients, side: usize, places: &[u8; 64], factors: &[u16; 64]) {
-        let mut placed = [0i32; 64];
+        let mut steps = [0i32; 64];
         for (&place, &factor) in places.iter().zip(factors) {
-            if let Some(slot) = placed.get_mut(usize::from(place)) {
+            if let Some(slot) = steps.get_mut(usize::from(place)) {
                 *slot = i32::from(factor);
             }
         }
@@ -322,7 +307,7 @@ impl Channel {
         for (index, values) in from.values.chunks_exact(side * side).enumerate() {
             let mut flat = true;
             for (position, ((slot, &value), &factor)) in
-                block.iter_mut().zip(values).zip(&placed).enumerate()
+                block.iter_mut().zip(values).zip(&steps).enumerate()
             {
                 *slot = i32::from(value).wrapping_mul(factor);
                 flat &= position == 0 || value == 0;
@@ -331,6 +316,25 @@ impl Channel {
             inverse(side, &block, flat, self.corner(side, x, y));
         }
     }
+}
+
+/// The kept coefficients of one block, and which of all are not zero.
+#[inline]
+fn block(
+    list: &mut [Channel],
+    index: usize,
+    stored: usize,
+    (x, y): (usize, usize),
+) -> Result<(&mut [i16], &mut u64), Corrupt> {
+    let channel = list.get_mut(index).ok_or(Corrupt::BadStructure)?;
+    channel.block(stored, x, y).ok_or(Corrupt::BadStructure)
+}
+
+/// Blocks, this one included, whose band ends here: `EOBn` of table G.1.
+#[inline]
+fn run_of_bands(exponent: u8, bits: &mut Bits<'_>) -> u32 {
+    let exponent = u32::from(exponent);
+    (1 << exponent) + u32::from(bits.take(exponent))
 }
 
 /// What decoding one block leaves for the next (reset at restart markers).

@@ -1,0 +1,129 @@
+//! Reads PNG, row by row where the whole picture is not needed. Chunks, their order and checksums
+//! have been walked by `probe`; here the pixels are inflated and unfiltered to their end.
+
+use alloc::vec::Vec;
+use std::io::Cursor;
+
+use png::{
+    ColorType, Decoder, DecodingError, Info, InterlaceInfo, Limits, Reader, Transformations,
+};
+
+use crate::{
+    error::Corrupt,
+    placeholder::Mosaic,
+    probe::Orientation,
+    raster::{Layout, Raster},
+};
+
+/// Bytes that one ancillary chunk may unpack to: a colour profile of a camera has up to 4 KiB, of a
+/// printer 2 MiB.
+const MAX_CHUNK_BYTES: usize = 4 * 1024 * 1024;
+
+type Source<'a> = Reader<Cursor<&'a [u8]>>;
+
+/// What of a PNG's header says how its colours are meant, to be written again.
+pub(crate) struct Colors {
+    pub icc: Option<Vec<u8>>,
+    pub gamma: Option<png::ScaledFloat>,
+    pub chromaticities: Option<png::SourceChromaticities>,
+    pub srgb: Option<png::SrgbRenderingIntent>,
+}
+
+/// Decodes every frame to its last row; answers the placeholder of the first.
+pub(crate) fn verify(bytes: &[u8], orientation: Orientation) -> Result<Vec<u8>, Corrupt> {
+    let mut reader = open(bytes)?;
+    let layout = layout(&reader);
+    let (width, height) = size(reader.info());
+    let mut mosaic = Mosaic::new(width, height);
+    let mut y = 0;
+    while let Some(row) = reader.next_interlaced_row().map_err(broken)? {
+        match row.interlace() {
+            InterlaceInfo::Null(_) => {
+                if mosaic.wants(y) {
+                    mosaic.row(y, layout, row.data());
+                }
+                y += 1;
+            }
+            // The first six passes hold every other row; the last all columns of the rest, so they
+            // alone show the picture. The first is a small picture by itself.
+            InterlaceInfo::Adam7(_) => {
+                let (across, down) = (width.div_ceil(8), height.div_ceil(8));
+                if y == 0 {
+                    mosaic = Mosaic::new(across, down);
+                }
+                if y < down && mosaic.wants(y) {
+                    mosaic.row(y, layout, row.data());
+                }
+                y += 1;
+            }
+        }
+    }
+    for _ in 1..frames(&reader) {
+        reader.next_frame_info().map_err(broken)?;
+        while reader.next_interlaced_row().map_err(broken)?.is_some() {}
+    }
+    reader.finish().map_err(broken)?;
+    Ok(mosaic.hash(orientation))
+}
+
+/// Decodes the picture.
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Raster, Colors), Corrupt> {
+    let mut reader = open(bytes)?;
+    let (width, height) = size(reader.info());
+    let mut raster = Raster::new(width, height, layout(&reader));
+    if reader.output_buffer_size() != Some(raster.data.len()) {
+        return Err(Corrupt::BadStructure);
+    }
+    reader.next_frame(&mut raster.data).map_err(broken)?;
+    let info = reader.info();
+    let colors = Colors {
+        icc: info.icc_profile.as_ref().map(|profile| profile.to_vec()),
+        gamma: info.gama_chunk,
+        chromaticities: info.chrm_chunk,
+        srgb: info.srgb,
+    };
+    reader.finish().map_err(broken)?;
+    Ok((raster, colors))
+}
+
+fn open(bytes: &[u8]) -> Result<Source<'_>, Corrupt> {
+    // Rows and profiles: what grows with the picture is in `budget`.
+    let limits = Limits { bytes: 16 * MAX_CHUNK_BYTES };
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
+    // Palettes are looked up, small grays widened, transparent colours made alpha, 16 bits made 8.
+    decoder.set_transformations(Transformations::normalize_to_color8());
+    decoder.set_ignore_text_chunk(true);
+    decoder.read_info().map_err(broken)
+}
+
+/// Images in the file: an animation's frames, and a still one that is not among them.
+fn frames(reader: &Source<'_>) -> u32 {
+    let info = reader.info();
+    match info.animation_control {
+        None => 1,
+        Some(control) if info.frame_control.is_some() => control.num_frames,
+        Some(control) => control.num_frames.saturating_add(1),
+    }
+}
+
+fn layout(reader: &Source<'_>) -> Layout {
+    match reader.output_color_type().0 {
+        ColorType::Grayscale => Layout::Gray,
+        ColorType::GrayscaleAlpha => Layout::GrayAlpha,
+        ColorType::Rgba => Layout::Rgba,
+        // Palettes have been looked up.
+        ColorType::Rgb | ColorType::Indexed => Layout::Rgb,
+    }
+}
+
+const fn size(info: &Info<'_>) -> (usize, usize) {
+    (info.width as usize, info.height as usize)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn broken(error: DecodingError) -> Corrupt {
+    match error {
+        DecodingError::IoError(_) => Corrupt::Truncated,
+        _ => Corrupt::BadPixels,
+    }
+}

@@ -1,0 +1,195 @@
+//! Makes a picture smaller: decode, resize, turn upright, encode. One function a format; which
+//! size and quality is aimed for stands in the plan's target.
+
+use alloc::vec::Vec;
+
+use crate::{
+    Format, Report,
+    decode::{self, png::Colors},
+    encode::{self, EncodeError},
+    error::Corrupt,
+    orient, placeholder,
+    plan::Target,
+    probe::Orientation,
+    raster::{Planes, Raster},
+    resize::{self, Method},
+};
+
+/// What optimising came to.
+pub(crate) struct Optimised {
+    /// Nothing when no encoding has fewer bytes than the source.
+    pub encoded: Option<Encoded>,
+    pub placeholder: Vec<u8>,
+}
+
+/// An encoded picture, upright.
+pub(crate) struct Encoded {
+    pub format: Format,
+    pub bytes: Vec<u8>,
+    pub width: u32,
+    pub height: u32,
+}
+
+/// Makes a picture smaller.
+pub(crate) fn optimise(
+    bytes: &[u8],
+    report: &Report,
+    target: &Target,
+) -> Result<Optimised, Corrupt> {
+    match report.format {
+        Format::Jpeg => jpeg(bytes, report, target),
+        Format::Png => png(bytes, report, target),
+        Format::Gif => gif(bytes, report, target),
+        Format::WebP => webp(bytes, report, target),
+    }
+}
+
+const fn size(target: &Target) -> (usize, usize) {
+    (target.width as usize, target.height as usize)
+}
+
+/// The raster at the target's size.
+fn resized(raster: Raster, target: &Target, method: Method) -> Result<Raster, Corrupt> {
+    if (raster.width, raster.height) == size(target) {
+        return Ok(raster);
+    }
+    resize::raster(&raster, size(target), method)
+}
+
+/// The size as seen.
+const fn upright(target: &Target, orientation: Orientation) -> (u32, u32) {
+    if orientation.swaps_axes() {
+        (target.height, target.width)
+    } else {
+        (target.width, target.height)
+    }
+}
+
+fn jpeg(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corrupt> {
+    let decoded = decode::jpeg::decode(bytes, target.scale, (report.width, report.height))?;
+    let (planes, icc) = decode::jpeg::planes(decoded)?;
+    let luma = size(target);
+    let chroma = encode::jpeg::chroma_size(luma, target.quality);
+    let planes = resize::planes(planes, luma, chroma)?;
+    let planes = orient::planes(planes, report.orientation);
+    Ok(photo(&planes, icc.as_deref(), report, target))
+}
+
+/// Encodes planes as JPEG within the target's bytes and the source's.
+fn photo(planes: &Planes, icc: Option<&[u8]>, report: &Report, target: &Target) -> Optimised {
+    let settings = encode::jpeg::Settings { quality: target.quality, effort: target.effort, icc };
+    let source = usize::try_from(report.size_bytes).unwrap_or(usize::MAX);
+    let aim = target.target_bytes.and_then(|most| usize::try_from(most).ok());
+    let limit = aim.map_or(source, |aim| aim.min(source));
+    let bytes = encode::jpeg::best(planes, settings, limit).or_else(|| {
+        // The aim is out of reach: as few bytes as there can be, if they are fewer at all.
+        let settings = encode::jpeg::Settings { quality: encode::jpeg::MIN_QUALITY, ..settings };
+        encode::jpeg::encode(planes, settings, source).ok()
+    });
+    let (width, height) = upright(target, report.orientation);
+    let encoded = bytes.map(|bytes| Encoded { format: Format::Jpeg, bytes, width, height });
+    Optimised { encoded, placeholder: placeholder::of_planes(planes, Orientation::UPRIGHT) }
+}
+
+fn png(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corrupt> {
+    let (raster, colors) = decode::png::decode(bytes)?;
+    let raster = if raster.is_opaque() { raster.without_alpha() } else { raster };
+    let raster = resized(raster, target, Method::Smooth)?;
+    let raster = orient::raster(raster, report.orientation);
+    let placeholder = placeholder::of_raster(&raster, Orientation::UPRIGHT);
+    let encoded = match encode::png::encode(&raster, &colors, target.effort, bytes.len()) {
+        Err(EncodeError::TooLong) => {
+            drop(raster);
+            // Smoothing adds colours, and a drawing of few colours grows by that.
+            let raster = resized(decode::png::decode(bytes)?.0, target, Method::Nearest)?;
+            let raster = orient::raster(raster, report.orientation);
+            encode::png::encode(&raster, &colors, target.effort, bytes.len())
+        }
+        done => done,
+    };
+    let (width, height) = upright(target, report.orientation);
+    let encoded = encoded.ok().map(|bytes| Encoded { format: Format::Png, bytes, width, height });
+    Ok(Optimised { encoded, placeholder })
+}
+
+fn gif(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corrupt> {
+    let (smooth, placeholder) = animation(bytes, report, target, Method::Smooth)?;
+    let encoded = match smooth {
+        Err(EncodeError::TooLong) => animation(bytes, report, target, Method::Nearest)?.0,
+        done => done,
+    };
+    let encoded = encoded.ok().map(|bytes| Encoded {
+        format: Format::Gif,
+        bytes,
+        width: target.width,
+        height: target.height,
+    });
+    Ok(Optimised { encoded, placeholder })
+}
+
+type Written = (Result<Vec<u8>, EncodeError>, Vec<u8>);
+
+/// Resizes frame after frame. Decoding goes on to the last frame when the bytes are too many, so
+/// that a broken end is found in any case.
+fn animation(
+    bytes: &[u8],
+    report: &Report,
+    target: &Target,
+    method: Method,
+) -> Result<Written, Corrupt> {
+    let mut source = decode::gif::Animation::open(bytes, (report.width, report.height))?;
+    let mut hash = Vec::new();
+    let mut out = None;
+    while let Some(shown) = source.next()? {
+        if let Some(Err(_)) = out {
+            continue;
+        }
+        let canvas = resize::raster(source.canvas(), size(target), method)?;
+        if hash.is_empty() {
+            hash = placeholder::of_raster(&canvas, Orientation::UPRIGHT);
+        }
+        let begun = out.unwrap_or_else(|| {
+            let (size, repeat) = (size(target), source.repeat());
+            encode::gif::Animation::begin(size, repeat, &shown.palette, bytes.len())
+        });
+        out = Some(begun.and_then(|mut animation| {
+            animation.frame(canvas, shown)?;
+            Ok(animation)
+        }));
+    }
+    let out = out.ok_or(Corrupt::NoImageData)?;
+    Ok((out.and_then(encode::gif::Animation::finish), hash))
+}
+
+fn webp(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corrupt> {
+    let (raster, icc) = decode::webp::decode(bytes, (report.width, report.height))?;
+    let raster = if raster.is_opaque() { raster.without_alpha() } else { raster };
+    let raster = resized(raster, target, Method::Smooth)?;
+    let raster = orient::raster(raster, report.orientation);
+    if report.lossless || raster.layout.has_alpha() {
+        return Ok(drawing(&raster, icc, bytes.len(), target));
+    }
+    let planes = decode::jpeg::from_raster(&raster);
+    let luma = (planes.luma.width, planes.luma.height);
+    let chroma = encode::jpeg::chroma_size(luma, target.quality);
+    let planes = resize::planes(planes, luma, chroma)?;
+    Ok(photo(&planes, icc.as_deref(), report, target))
+}
+
+/// Encodes without loss, as PNG or WebP, whichever is smaller.
+fn drawing(raster: &Raster, icc: Option<Vec<u8>>, limit: usize, target: &Target) -> Optimised {
+    let placeholder = placeholder::of_raster(raster, Orientation::UPRIGHT);
+    let webp = encode::webp::encode(raster, icc.as_deref(), limit).ok();
+    let limit = webp.as_ref().map_or(limit, Vec::len);
+    let colors = Colors { icc, gamma: None, chromaticities: None, srgb: None };
+    let png = encode::png::encode(raster, &colors, target.effort, limit).ok();
+    let bytes = match (png, webp) {
+        (Some(png), _) => Some((Format::Png, png)),
+        (None, webp) => webp.map(|webp| (Format::WebP, webp)),
+    };
+    // Already upright: WebP has no other size to swap.
+    let length = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    let (width, height) = (length(raster.width), length(raster.height));
+    let encoded = bytes.map(|(format, bytes)| Encoded { format, bytes, width, height });
+    Optimised { encoded, placeholder }
+}

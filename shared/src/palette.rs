@@ -1,0 +1,126 @@
+//! Few colours: finding out that a picture has at most 256, and painting one with given colours.
+
+use alloc::{collections::BTreeMap, vec, vec::Vec};
+
+use crate::raster::{Layout, Raster};
+
+/// What an index of one byte can name.
+const MAX_COLORS: usize = 256;
+
+/// A picture of at most 256 colours.
+pub(crate) struct Indexed {
+    /// The colours with alpha, the least opaque first, so that a PNG's list of alphas is short.
+    pub colors: Vec<[u8; 4]>,
+    /// One for each pixel.
+    pub indices: Vec<u8>,
+}
+
+impl Indexed {
+    /// The picture as indices, or nothing when it has more colours.
+    pub fn of(raster: &Raster) -> Option<Self> {
+        let mut found: BTreeMap<[u8; 4], u8> = BTreeMap::new();
+        let mut last = None;
+        for color in pixels(raster) {
+            if last != Some(color) {
+                found.entry(color).or_default();
+                if found.len() > MAX_COLORS {
+                    return None;
+                }
+                last = Some(color);
+            }
+        }
+        let mut colors: Vec<[u8; 4]> = found.keys().copied().collect();
+        colors.sort_by_key(|&[r, g, b, a]| [a, r, g, b]);
+        for (index, color) in (0..=u8::MAX).zip(&colors) {
+            found.insert(*color, index);
+        }
+        let mut last = ([0; 4], found.get(&[0; 4]).copied().unwrap_or_default());
+        let indices = pixels(raster).map(|color| {
+            if last.0 != color {
+                last = (color, found.get(&color).copied().unwrap_or_default());
+            }
+            last.1
+        });
+        Some(Self { indices: indices.collect(), colors })
+    }
+
+    /// Bits that an index takes in a PNG.
+    pub const fn bits(&self) -> u8 {
+        match self.colors.len() {
+            0..=2 => 1,
+            3..=4 => 2,
+            5..=16 => 4,
+            _ => 8,
+        }
+    }
+}
+
+fn pixels(raster: &Raster) -> impl Iterator<Item = [u8; 4]> {
+    let layout = raster.layout;
+    raster.data.chunks_exact(layout.channels()).map(move |pixel| match (layout, pixel) {
+        (Layout::Gray, &[g]) => [g, g, g, u8::MAX],
+        (Layout::GrayAlpha, &[g, a]) => [g, g, g, a],
+        (Layout::Rgb, &[r, g, b]) => [r, g, b, u8::MAX],
+        (Layout::Rgba, &[r, g, b, a]) => [r, g, b, a],
+        _ => [0; 4],
+    })
+}
+
+/// Finds the nearest of given colours.
+pub(crate) struct Nearest {
+    colors: Vec<[u8; 3]>,
+    /// The colours again, sorted, with their indices: colours that are there are hit exactly.
+    exact: Vec<([u8; 3], u8)>,
+    /// What was found before, by five bits of red, six of green and five of blue: beyond that the
+    /// distance to the next colour of a palette hardly changes.
+    memo: Vec<Option<u8>>,
+}
+
+impl Nearest {
+    pub fn new(colors: &[[u8; 3]]) -> Self {
+        let mut exact: Vec<_> = colors.iter().copied().zip(0..=u8::MAX).collect();
+        exact.sort_unstable();
+        exact.dedup_by_key(|(color, _)| *color);
+        Self { colors: colors.to_vec(), exact, memo: vec![None; 1 << 16] }
+    }
+
+    /// Whether these are its colours.
+    pub fn is_for(&self, colors: &[[u8; 3]]) -> bool {
+        self.colors == colors
+    }
+
+    /// The index of the colour nearest to this one, `except` for one that is spoken for.
+    pub fn find(&mut self, color: [u8; 3], except: Option<u8>) -> u8 {
+        if let Ok(at) = self.exact.binary_search_by_key(&color, |(exact, _)| *exact)
+            && let Some((_, index)) = self.exact.get(at)
+            && Some(*index) != except
+        {
+            return *index;
+        }
+        let [r, g, b] = color.map(usize::from);
+        let key = (r >> 3) << 11 | (g >> 2) << 5 | b >> 3;
+        if let Some(Some(index)) = self.memo.get(key)
+            && Some(*index) != except
+        {
+            return *index;
+        }
+        let candidates = (0..=u8::MAX).zip(&self.colors);
+        let nearest = candidates
+            .filter(|(index, _)| Some(*index) != except)
+            .min_by_key(|(_, candidate)| distance(**candidate, color))
+            .map_or(0, |(index, _)| index);
+        if let Some(slot) = self.memo.get_mut(key) {
+            *slot = Some(nearest);
+        }
+        nearest
+    }
+}
+
+/// Squared, green counting most, as the eye has it.
+fn distance(a: [u8; 3], b: [u8; 3]) -> u32 {
+    let [r, g, blue] = [0, 1, 2].map(|channel: usize| {
+        let at = |color: [u8; 3]| color.get(channel).copied().unwrap_or_default();
+        u32::from(at(a).abs_diff(at(b))).pow(2)
+    });
+    2 * r + 4 * g + 3 * blue
+}
