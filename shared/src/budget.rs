@@ -30,7 +30,10 @@ pub fn peak_bytes(report: &Report, target: Option<&Target>) -> u64 {
     };
     // A scrubbed copy, or an encoded picture while its buffer grows, beside the profile.
     let out = report.size_bytes.saturating_mul(2).saturating_add(report.metadata.icc);
-    peak.saturating_add(out).saturating_add(FIXED)
+    // All but JPEG are decoded from the scrubbed copy.
+    let is_copied = report.format != Format::Jpeg && !report.is_clean();
+    let source = if is_copied { report.size_bytes } else { 0 };
+    peak.saturating_add(out).saturating_add(source).saturating_add(FIXED)
 }
 
 const fn area(width: u32, height: u32) -> u64 {

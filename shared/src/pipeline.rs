@@ -93,6 +93,13 @@ pub fn process<'a>(
     if bytes.len() as u64 != report.size_bytes {
         return Err(Corrupt::BadLength.into());
     }
+    // What is decoded is what is stored, so decoders need not forgive what `inspect` forgives. A JPEG
+    // decodes past what scrubbing takes out, and is spared the copy.
+    let bytes = if report.is_clean() || report.format == Format::Jpeg {
+        bytes
+    } else {
+        Cow::Owned(scrub(&bytes, report)?)
+    };
     match plan.target() {
         None => {
             let placeholder = verify(&bytes, report)?;
@@ -145,7 +152,8 @@ fn preserve<'a>(
         let action = Action::Keep;
         return Ok(Processed { bytes, format, width, height, action, removed, placeholder });
     }
-    let bytes = Cow::Owned(scrub(&bytes, report)?);
+    // The other formats have been scrubbed already.
+    let bytes = if format == Format::Jpeg { Cow::Owned(scrub(&bytes, report)?) } else { bytes };
     Ok(Processed { bytes, format, width, height, action: Action::Scrub, removed, placeholder })
 }
 

@@ -18,6 +18,8 @@ mod mutate;
 mod repair;
 
 use exercise::{Verdict, exercise};
+#[cfg(feature = "codec")]
+use image_rules::Format;
 use image_rules::{Limits, Policy};
 use mutate::Dice;
 use std::{
@@ -91,4 +93,28 @@ fn mutations_do_no_harm() {
         accepted > runs / 20,
         "mutations that are all refused at the door test nothing behind it"
     );
+}
+
+/// What decoders forgive is stored mended: the end mark written anew, the picture as it was.
+#[cfg(feature = "codec")]
+#[test]
+fn a_lost_end_mark_is_written_anew() {
+    use image_rules::{Action, Plan, inspect, process};
+    let policy = Policy::EDGE;
+    for fixture in fixture::all() {
+        let whole = inspect(&fixture.bytes, &policy).expect("a sound fixture");
+        let mark_bytes = match whole.format {
+            Format::Png => 12,
+            Format::Gif => 1,
+            Format::Jpeg | Format::WebP => continue,
+        };
+        let cut = &fixture.bytes[..fixture.bytes.len() - mark_bytes];
+        let report = inspect(cut, &policy).expect("decoders forgive it");
+        let plan = Plan::new(&report, &policy).expect("a small picture");
+        let made = process(cut, &plan, &policy.limits).expect(&fixture.name);
+        assert_eq!(made.action(), Action::Scrub, "{}", fixture.name);
+        if whole.is_clean() {
+            assert_eq!(made.bytes(), fixture.bytes, "{}", fixture.name);
+        }
+    }
 }
