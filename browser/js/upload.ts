@@ -1,5 +1,6 @@
 // Sends one file and reports how far it is. XMLHttpRequest, because fetch tells no upload progress.
 import type { Code } from "./codes.js";
+import type { MetadataKind } from "./verdict.js";
 
 export interface Uploaded {
   imageUrl: string;
@@ -11,6 +12,12 @@ export interface Uploaded {
   width: number;
   height: number;
   sha256: string;
+  /** A thumbhash, base64: a blurred picture of some 25 bytes to show while the real one loads. */
+  placeholder: string;
+  /** Bytes of the file as it was sent. */
+  originalSize: number;
+  /** Which kinds of private data were taken out. */
+  removed: MetadataKind[];
   uploadedAt: string;
   expiresAt: string | null;
 }

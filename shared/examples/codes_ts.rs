@@ -19,6 +19,7 @@ export interface Policy {
     readonly maxBytes: number;
     readonly maxPixels: number;
     readonly maxFrames: number;
+    readonly maxAnimationPixels: number;
     readonly maxPeakBytes: number;
   };
   readonly maxEdge: number;

@@ -99,6 +99,9 @@ function announce(sentence) {
 
 const size = (bytes) => (bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KB` : `${(bytes / 2 ** 20).toFixed(1)} MB`);
 
+const formatName = (format) => (format === "webp" ? "WebP" : format.toUpperCase());
+const kindNames = (kinds, texts) => kinds.map((kind) => texts.kinds[kind]).join(", ");
+
 function addCard(file) {
   const card = $("#upload").content.firstElementChild.cloneNode(true);
   const image = $("img", card);
@@ -121,16 +124,22 @@ function addCard(file) {
     describe(file, report, texts) {
       const turned = report.orientation >= 5;
       const [width, height] = turned ? [report.height, report.width] : [report.width, report.height];
-      const name = report.format === "webp" ? "WebP" : report.format.toUpperCase();
-      $(".meta", card).textContent = `${name} · ${width} × ${height} · ${size(file.size)}`;
-      const kinds = Object.keys(texts.kinds).filter((kind) => report.metadata[kind] > 0);
+      $(".meta", card).textContent = `${formatName(report.format)} · ${width} × ${height} · ${size(file.size)}`;
+      const kinds = Object.keys(texts.kinds).filter((kind) => kind !== "icc" && report.metadata[kind] > 0);
       const found = $(".found", card);
       found.hidden = kinds.length === 0;
-      found.textContent = texts.found(kinds.map((kind) => texts.kinds[kind]).join(", "));
+      found.textContent = texts.found(kindNames(kinds, texts));
     },
     show(stored, texts) {
       image.src = stored.imageUrl;
       image.addEventListener("load", () => URL.revokeObjectURL(local), { once: true });
+      const { width, height, fileSize, originalSize } = stored;
+      const bytes = fileSize < originalSize ? `${size(originalSize)} → ${size(fileSize)}` : size(fileSize);
+      $(".meta", card).textContent = `${formatName(stored.contentType.slice(6))} · ${width} × ${height} · ${bytes}`;
+      if (stored.removed.length > 0) {
+        $(".found", card).textContent = texts.removed(kindNames(stored.removed, texts));
+        $(".found", card).hidden = false;
+      }
       const link = $(".result a", card);
       link.href = stored.imageUrl;
       link.textContent = new URL(stored.imageUrl).pathname;
