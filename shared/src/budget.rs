@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What does not grow with the picture: tables, windows, row buffers' slack (Huffman tables of a
-/// JPEG are 14 KiB, inflate's window and buffers 100 KiB, `fast_image_resize`'s and GIF's below that).
+/// JPEG are 14 KiB, inflate's window and buffers 100 KiB, the resizer's and GIF's below that).
 const FIXED: u64 = 512 * 1024;
 
 /// The peak for a plan with this target; without one the picture is kept or scrubbed.
