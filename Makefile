@@ -61,7 +61,7 @@ $(STAMPS)/targets: | prerequisites
 	@mkdir -p $(@D) && touch $@
 
 # One folder for all tools, so that what they share is compiled once.
-install = CARGO_TARGET_DIR=target/tools/build cargo install --quiet --root target/tools
+install = CARGO_TARGET_DIR=target/tools/build cargo install --root target/tools
 
 $(TOOLS)/wasm-bindgen: | prerequisites
 	$(call say,Building wasm-bindgen $(WASM_BINDGEN_VERSION) (once; about four minutes))
