@@ -13,4 +13,4 @@ JSON
 
 CHROMEDRIVER=$(find_with findDriver) WASM_BINDGEN_TEST_WEBDRIVER_JSON="$capabilities" WASM_BINDGEN_TEST_TIMEOUT=120 \
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner \
-	cargo test --target wasm32-unknown-unknown -p preflight --test chromium
+	cargo test --target wasm32-unknown-unknown -p preflight --tests

@@ -98,6 +98,24 @@ test("workerd answers with the native verdict and stores the native picture", as
   }
 });
 
+test("workerd makes the same smaller pictures as native code and Chromium, byte for byte", async (t) => {
+  const small = await startServer({ vars: { MAX_EDGE: "16" } });
+  t.after(() => small.stop());
+  const lines = readFileSync(join(FOLDER, "processed.txt"), "utf8").trim().split("\n");
+  assert.equal(lines.length, fixtures.length);
+  for (const line of lines) {
+    const [path, outcome] = line.split(" ");
+    const file = join(FOLDER, path);
+    const answer = await fetch(`${small.url}/images`, {
+      method: "POST",
+      headers: { "Content-Type": typeOf(file), Authorization: `Bearer ${small.token()}` },
+      body: readFileSync(file),
+    });
+    const { code, data } = await answer.json();
+    assert.equal(code ?? data.sha256, outcome, path);
+  }
+});
+
 /** The order in which answers name what was removed. */
 const KINDS = ["exif", "gps", "thumbnail", "xmp", "iptc", "icc", "comment", "vendor", "trailing"];
 const byRules = (a, b) => KINDS.indexOf(a) - KINDS.indexOf(b);

@@ -138,6 +138,22 @@ fn claims_that_cannot_be_used_are_invalid() {
 }
 
 #[test]
+fn a_key_of_a_platform_verifies_what_it_signed() {
+    let signing = SigningKey::from_jwk(SIGNING_JWK).expect("valid");
+    let time = clock(NOW_MS).expect("valid");
+    let claims = Claims::new(serde_json::json!({"sub": "123"}))
+        .set_duration(&time, chrono::Duration::seconds(60));
+    let token = Es256.token(&Header::empty(), &claims, &signing.key).expect("signs");
+    let head = head(Some(&format!("Bearer {token}")));
+
+    let mut keys = KeySet::default();
+    assert_eq!(authenticate(&keys, &head, NOW_MS), refused(Code::TokenInvalid), "no key yet");
+    let (public, _private) = SIGNING_JWK.split_once(",\"d\"").expect("has d");
+    keys.add_jwks(&format!(r#"{{"keys":[{public},"alg":"ES256"}}]}}"#)).expect("public");
+    assert!(authenticate(&keys, &head, NOW_MS).is_ok());
+}
+
+#[test]
 fn a_key_set_takes_public_keys_only() {
     let mut keys = KeySet::default();
     let with = |key: &str| format!(r#"{{"keys":[{key}]}}"#);
