@@ -55,6 +55,12 @@ $(STAMPS)/node: package.json package-lock.json | prerequisites
 	npm ci --no-fund --no-audit --loglevel=error
 	@mkdir -p $(@D) && touch $@
 
+# What is measured against, apart from what building needs.
+$(STAMPS)/bench-node: tests/bench/package.json tests/bench/package-lock.json | prerequisites
+	$(call say,Installing the peers to compare with)
+	cd tests/bench && npm ci --no-fund --no-audit --loglevel=error
+	@mkdir -p $(@D) && touch $@
+
 $(STAMPS)/targets: | prerequisites
 	$(call say,Adding the wasm targets of Rust)
 	rustup target add wasm32-unknown-unknown wasm32v1-none
@@ -183,8 +189,10 @@ bench: edge browser ## Compare with others; writes target/bench/*.json
 	node tests/bench/run.mjs
 
 .PHONY: corpora
-corpora: ## Compare verdicts over a folder of files (DIR=…)
+corpora: $(STAMPS)/bench-node ## Compare verdicts and pixels over a folder of files (DIR=…)
 	cargo run --quiet --release -p image-rules --features codec --example corpora -- $(DIR)
+	$(call say,Pixels beside those of libpng\, libwebp and libjpeg-turbo)
+	node tests/conformance/pixels.mjs $(DIR)
 
 .PHONY: fuzz
 fuzz: $(TOOLS)/cargo-fuzz ## Fuzz each target (SECONDS=60 each; needs the nightly toolchain)

@@ -28,6 +28,30 @@ pub fn peak_bytes(report: &Report, target: Option<&Target>) -> u64 {
         (Format::WebP, None) => decode_webp(report),
         (Format::WebP, Some(target)) => optimise_webp(report, target),
     };
+    with_copies(report, peak)
+}
+
+/// The peak for [`crate::pixels`]: decoding at full size, and the picture as RGBA, twice while it is
+/// turned or gets its alpha channel.
+#[must_use]
+#[cfg(feature = "codec")]
+pub fn pixels_bytes(report: &Report) -> u64 {
+    let decoding = match report.format {
+        Format::Jpeg => {
+            decode_jpeg(report, Scale::Full).1.saturating_add(converted(report, Scale::Full))
+        }
+        Format::Png => {
+            canvas(report).saturating_mul(png_channels(report)).saturating_add(verify_png(report))
+        }
+        // The canvas, what it was before, and a frame's indices.
+        Format::Gif => canvas(report).saturating_mul(4 + 4 + 1),
+        Format::WebP => decode_webp(report),
+    };
+    with_copies(report, decoding.saturating_add(canvas(report).saturating_mul(4 * 2)))
+}
+
+/// The peak of pixels, and what is there of the file beside them.
+fn with_copies(report: &Report, peak: u64) -> u64 {
     // A scrubbed copy, or an encoded picture while its buffer grows, beside the profile.
     let out = report.size_bytes.saturating_mul(2).saturating_add(report.metadata.icc);
     // All but JPEG are decoded from the scrubbed copy.

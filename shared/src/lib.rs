@@ -35,6 +35,8 @@ mod palette;
 #[cfg(feature = "codec")]
 pub mod pipeline;
 #[cfg(feature = "codec")]
+pub mod pixels;
+#[cfg(feature = "codec")]
 mod placeholder;
 #[cfg(feature = "codec")]
 mod raster;
@@ -46,6 +48,8 @@ pub use error::ImageError;
 pub use limits::{Limits, Policy};
 #[cfg(feature = "codec")]
 pub use pipeline::{Processed, process};
+#[cfg(feature = "codec")]
+pub use pixels::{Pixels, pixels};
 pub use plan::{Action, Plan};
 pub use probe::{Report, inspect, inspect_as};
 pub use scrub::scrub;

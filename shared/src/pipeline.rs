@@ -93,13 +93,7 @@ pub fn process<'a>(
     if bytes.len() as u64 != report.size_bytes {
         return Err(Corrupt::BadLength.into());
     }
-    // What is decoded is what is stored, so decoders need not forgive what `inspect` forgives. A JPEG
-    // decodes past what scrubbing takes out, and is spared the copy.
-    let bytes = if report.is_clean() || report.format == Format::Jpeg {
-        bytes
-    } else {
-        Cow::Owned(scrub(&bytes, report)?)
-    };
+    let bytes = storable(bytes, report)?;
     match plan.target() {
         None => {
             let placeholder = verify(&bytes, report)?;
@@ -123,6 +117,18 @@ pub fn process<'a>(
             })
         }
     }
+}
+
+/// What is decoded is what is stored, so decoders need not forgive what `inspect` forgives. A JPEG
+/// decodes past what scrubbing takes out, and is spared the copy.
+pub(crate) fn storable<'a>(
+    bytes: Cow<'a, [u8]>,
+    report: &Report,
+) -> Result<Cow<'a, [u8]>, ImageError> {
+    if report.is_clean() || report.format == Format::Jpeg {
+        return Ok(bytes);
+    }
+    Ok(Cow::Owned(scrub(&bytes, report)?))
 }
 
 /// Decodes every pixel once; answers the placeholder.

@@ -46,6 +46,15 @@ pub(crate) fn verify(bytes: &[u8], size: (u32, u32)) -> Result<Vec<u8>, Corrupt>
     Ok(mosaic.hash(Orientation::UPRIGHT))
 }
 
+/// Decodes every frame; answers the canvas as the first leaves it.
+pub(crate) fn first(bytes: &[u8], size: (u32, u32)) -> Result<Raster, Corrupt> {
+    let mut animation = Animation::open(bytes, size)?;
+    animation.next()?.ok_or(Corrupt::NoImageData)?;
+    let Animation { mut frames, canvas, .. } = animation;
+    while frames.next()?.is_some() {}
+    Ok(canvas)
+}
+
 /// The frames as they are coded.
 struct Frames<'a> {
     decoder: Decoder<Cursor<&'a [u8]>>,

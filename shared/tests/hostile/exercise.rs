@@ -1,7 +1,7 @@
 //! Runs one input through everything, and checks what holds for every input.
 
 #[cfg(feature = "codec")]
-use image_rules::{Action, Plan, process};
+use image_rules::{Action, Plan, budget::pixels_bytes, pixels, process};
 use image_rules::{ImageError, Policy, Report, inspect, scrub};
 use peak_alloc::PeakAlloc;
 
@@ -33,7 +33,10 @@ pub fn exercise(bytes: &[u8], policy: &Policy) -> Verdict {
         assert_eq!(report.size_bytes, bytes.len() as u64);
         scrubbed(bytes, report, policy);
         #[cfg(feature = "codec")]
-        processed(bytes, report, policy);
+        {
+            processed(bytes, report, policy);
+            seen(bytes, report, policy);
+        }
     }
     verdict
 }
@@ -84,4 +87,15 @@ fn processed(bytes: &[u8], report: &Report, policy: &Policy) {
         // Making it smaller would have made it larger, so it stayed as it was.
         assert_ne!(made.action(), Action::Optimise);
     }
+}
+
+/// Looking at the pixels holds no more than was computed, and there are as many as was said.
+#[cfg(feature = "codec")]
+fn seen(bytes: &[u8], report: &Report, policy: &Policy) {
+    let (seen, peak_bytes) = measured(|| pixels(bytes, policy));
+    let computed = pixels_bytes(report) + INSPECT_PEAK_BYTES as u64;
+    assert!(peak_bytes as u64 <= computed, "pixels took {peak_bytes} bytes of {computed}");
+    let Ok(seen) = seen else { return };
+    assert_eq!((seen.width, seen.height), report.upright_size());
+    assert_eq!(seen.rgba.len() as u64, u64::from(seen.width) * u64::from(seen.height) * 4);
 }
