@@ -2,12 +2,13 @@
 //! premultiplied, so that invisible colours do not bleed into visible ones. How small is `plan`'s
 //! business.
 //!
-//! Rows are made narrower one by one and summed as soon as there are enough of them, so that no
-//! second picture is in memory, and in integers, so that every machine gets the same pixels.
+//! Rows are summed and narrowed a few at a time, so that no second picture is in memory, and in
+//! integers, so that every machine gets the same pixels.
 //! (`fast_image_resize` differs between instruction sets, holds a copy, and takes minutes to
 //! compile, as it makes each pixel type and precision anew in ours.)
 
 use alloc::{vec, vec::Vec};
+use core::ops::Range;
 
 use crate::{
     error::Corrupt,
@@ -91,7 +92,15 @@ fn nearest(from: &Raster, to: &mut Raster) {
     }
 }
 
-/// Resizes pixels of `C` channels, of which with `alpha` the last is one.
+/// Rows that are narrowed together: as many as there are bytes in a vector register.
+const BLOCK: usize = 16;
+
+/// One sample of each row of a block.
+type Column = [u8; BLOCK];
+
+/// Resizes pixels of `C` channels, of which with `alpha` the last is one: first down, as whole rows
+/// are summed fastest, then across, a block of rows at a time and turned into columns, so that this
+/// is a sum of vectors, too.
 fn smooth<'a, const C: usize>(
     from: (usize, usize),
     rows: impl Fn(usize) -> &'a [u8],
@@ -101,74 +110,101 @@ fn smooth<'a, const C: usize>(
 ) -> Result<(), Corrupt> {
     let across = Taps::new(from.0, to.0);
     let down = Taps::new(from.1, to.1);
-    let line = to.0 * C;
-    // As many narrowed rows as one target row is made of, each in the slot of its number.
-    let slots = down.longest().max(1);
-    let mut ring = vec![0u8; slots * line];
-    let mut multiplied = vec![0u8; if alpha { from.0 * C } else { 0 }];
-    let mut ready = 0;
-    for (target, (first, weights)) in out.chunks_exact_mut(line.max(1)).zip(down.each()) {
-        ready = ready.max(first);
-        while ready < first + weights.len() {
-            let mut row = rows(ready);
-            if alpha {
-                multiply::<C>(row, &mut multiplied);
-                row = &multiplied;
+    let mut multiplied = alpha.then(|| Multiplied::new(from.0 * C, down.longest()));
+    let mut columns: Vec<Column> = vec![[0; BLOCK]; from.0 * C];
+    let mut narrowed: Vec<Column> = vec![[0; BLOCK]; to.0 * C];
+    let mut row = vec![0u8; from.0 * C];
+    let line = (to.0 * C).max(1);
+    let mut spans = down.each();
+    for block in out.chunks_mut(line * BLOCK) {
+        for (lane, (first, weights)) in spans.by_ref().take(block.len() / line).enumerate() {
+            match &mut multiplied {
+                Some(multiplied) => {
+                    multiplied.fill::<C>(first..first + weights.len(), &rows);
+                    sum(&lines(|number| multiplied.row(number), first, weights), &mut row);
+                }
+                None => sum(&lines(&rows, first, weights), &mut row),
             }
-            let slot = (ready % slots) * line;
-            let slot = ring.get_mut(slot..slot + line).ok_or(Corrupt::BadLength)?;
-            narrow::<C>(row, &across, slot);
-            ready += 1;
+            put_lane(&row, lane, &mut columns);
         }
-        let slot = |number: usize| {
-            let start = (number % slots) * line;
-            ring.get(start..start + line).unwrap_or_default()
-        };
-        let lines: Vec<(&[u8], i16)> = (first..).map(slot).zip(weights.iter().copied()).collect();
-        sum(&lines, target);
-        if alpha {
-            divide::<C>(target);
+        narrow::<C>(&columns, &across, &mut narrowed);
+        for (lane, target) in block.chunks_exact_mut(line).enumerate() {
+            take_lane(&narrowed, lane, target);
+            if alpha {
+                divide::<C>(target);
+            }
         }
     }
     Ok(())
 }
 
-/// One row made narrower.
-#[inline]
-fn narrow<const C: usize>(row: &[u8], taps: &Taps, out: &mut [u8]) {
-    if C == 1 {
-        return narrow_plane(row, taps, out);
-    }
-    let (pixels, _) = row.as_chunks::<C>();
-    let (out, _) = out.as_chunks_mut::<C>();
-    for (target, (first, weights)) in out.iter_mut().zip(taps.each()) {
-        let mut sums = [ONE / 2; C];
-        for (pixel, &weight) in pixels.get(first..).unwrap_or_default().iter().zip(weights) {
-            for (sum, &sample) in sums.iter_mut().zip(pixel) {
-                *sum += i32::from(sample) * i32::from(weight);
-            }
+/// The rows that one target row is made of, with their weights.
+fn lines<'r>(
+    row: impl Fn(usize) -> &'r [u8],
+    first: usize,
+    weights: &[i16],
+) -> Vec<(&'r [u8], i16)> {
+    (first..).map(row).zip(weights.iter().copied()).collect()
+}
+
+fn put_lane(row: &[u8], lane: usize, columns: &mut [Column]) {
+    for (column, &sample) in columns.iter_mut().zip(row) {
+        if let Some(slot) = column.get_mut(lane % BLOCK) {
+            *slot = sample;
         }
-        *target = sums.map(byte);
     }
 }
 
-/// The same for one channel, eight neighbours at a time.
-fn narrow_plane(row: &[u8], taps: &Taps, out: &mut [u8]) {
+fn take_lane(columns: &[Column], lane: usize, row: &mut [u8]) {
+    for (sample, column) in row.iter_mut().zip(columns) {
+        *sample = column.get(lane % BLOCK).copied().unwrap_or_default();
+    }
+}
+
+/// Columns made fewer.
+#[inline]
+fn narrow<const C: usize>(columns: &[Column], taps: &Taps, out: &mut [Column]) {
+    let (pixels, _) = columns.as_chunks::<C>();
+    let (out, _) = out.as_chunks_mut::<C>();
     for (target, (first, weights)) in out.iter_mut().zip(taps.each()) {
-        let samples = row.get(first..first + weights.len()).unwrap_or_default();
-        let (eights, rest) = samples.as_chunks::<8>();
-        let (eight_weights, rest_weights) = weights.as_chunks::<8>();
-        let mut sums = [0i32; 8];
-        for (samples, weights) in eights.iter().zip(eight_weights) {
-            for ((sum, &sample), &weight) in sums.iter_mut().zip(samples).zip(weights) {
-                *sum += i32::from(sample) * i32::from(weight);
+        let mut sums = [[ONE / 2; BLOCK]; C];
+        for (pixel, &weight) in pixels.get(first..).unwrap_or_default().iter().zip(weights) {
+            for (sums, column) in sums.iter_mut().zip(pixel) {
+                for (sum, &sample) in sums.iter_mut().zip(column) {
+                    *sum += i32::from(i16::from(sample)) * i32::from(weight);
+                }
             }
         }
-        let mut sum = ONE / 2 + sums.iter().sum::<i32>();
-        for (&sample, &weight) in rest.iter().zip(rest_weights) {
-            sum += i32::from(sample) * i32::from(weight);
+        *target = sums.map(|sums| sums.map(byte));
+    }
+}
+
+/// The last few rows with colours weighed by their alpha, each in the slot of its number.
+struct Multiplied {
+    line: usize,
+    slots: usize,
+    samples: Vec<u8>,
+    ready: usize,
+}
+
+impl Multiplied {
+    fn new(line: usize, slots: usize) -> Self {
+        Self { line, slots, samples: vec![0; line * slots], ready: 0 }
+    }
+
+    /// Makes sure that these rows are there; they never go back.
+    fn fill<'a, const C: usize>(&mut self, range: Range<usize>, rows: impl Fn(usize) -> &'a [u8]) {
+        for number in self.ready.max(range.start)..range.end {
+            let start = number % self.slots.max(1) * self.line;
+            let slot = self.samples.get_mut(start..start + self.line).unwrap_or_default();
+            multiply::<C>(rows(number), slot);
         }
-        *target = byte(sum);
+        self.ready = self.ready.max(range.end);
+    }
+
+    fn row(&self, number: usize) -> &[u8] {
+        let start = number % self.slots.max(1) * self.line;
+        self.samples.get(start..start + self.line).unwrap_or_default()
     }
 }
 
@@ -184,7 +220,7 @@ fn sum(lines: &[(&[u8], i16)], out: &mut [u8]) {
             let (line, _) = line.as_chunks::<LANES>();
             let Some(samples) = line.get(at) else { continue };
             for (sum, &sample) in sums.iter_mut().zip(samples) {
-                *sum += i32::from(sample) * i32::from(*weight);
+                *sum += i32::from(i16::from(sample)) * i32::from(*weight);
             }
         }
         *chunk = sums.map(byte);

@@ -4,6 +4,9 @@
 use crate::error::Corrupt;
 
 /// Bits of one entropy-coded segment, most significant first.
+///
+/// Small and copied about: what is never lent out stays in registers.
+#[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
     at: usize,
@@ -37,11 +40,11 @@ impl<'a> Bits<'a> {
                 return;
             }
         }
-        self.refill_bytewise();
+        *self = self.refilled_bytewise();
     }
 
     #[cold]
-    fn refill_bytewise(&mut self) {
+    fn refilled_bytewise(mut self) -> Self {
         while self.count <= 56 {
             let Some(byte) = self.next_byte() else {
                 // What follows is a marker or nothing: zeros keep the decoder going until it asks
@@ -49,11 +52,12 @@ impl<'a> Bits<'a> {
                 let zeros = 64 - self.count;
                 self.padding += u64::from(zeros);
                 self.count = 64;
-                return;
+                break;
             };
             self.window |= u64::from(byte) << (56 - self.count);
             self.count += 8;
         }
+        self
     }
 
     /// The next byte of the segment with stuffing removed (T.81 §B.1.1.5).
@@ -78,11 +82,11 @@ impl<'a> Bits<'a> {
         (self.window >> 48) as u16
     }
 
-    /// Takes `bits` of what [`Self::refill`] made readable.
+    /// Takes `bits` of what [`Self::refill`] made readable, so there are that many.
     #[inline]
     pub const fn skip(&mut self, bits: u32) {
         self.window <<= bits;
-        self.count = self.count.saturating_sub(bits);
+        self.count = self.count.wrapping_sub(bits);
     }
 
     /// Takes `bits` (at most 16) as a number.

@@ -7,7 +7,7 @@ use alloc::{boxed::Box, vec, vec::Vec};
 use super::{
     bits::Bits,
     frame::{Component, Frame, Scan, Tables},
-    huffman::{Huffman, extend},
+    huffman::{Coefficient, Huffman, extend},
     idct::{Corner, inverse},
 };
 use crate::{error::Corrupt, raster::Plane};
@@ -455,24 +455,14 @@ fn read_ac(
     let mut flat = true;
     let mut k = 1usize;
     while k < 64 {
-        bits.refill();
-        let symbol = table.symbol(bits)?;
-        let (zeros, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-        if size == 0 {
-            if zeros != 15 {
-                break;
-            }
-            k += 16;
-            continue;
-        }
+        let Coefficient { zeros, value } = table.coefficient(bits)?;
         k += zeros;
-        let value = extend(bits.take(size), size);
         // A run beyond the block is ignored, as libjpeg does.
         if let (Some(&place), Some(&factor)) = (places.get(k), factors.get(k))
             && let Some(slot) = block.get_mut(usize::from(place))
         {
             *slot = value.wrapping_mul(i32::from(factor));
-            flat = false;
+            flat &= value == 0;
         }
         k += 1;
     }
@@ -484,14 +474,7 @@ fn read_ac(
 fn skip_ac(table: &Huffman, bits: &mut Bits<'_>) -> Result<(), Corrupt> {
     let mut k = 1usize;
     while k < 64 {
-        bits.refill();
-        let symbol = table.symbol(bits)?;
-        let (zeros, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-        if size == 0 && zeros != 15 {
-            break;
-        }
-        bits.skip(size);
-        k += zeros + 1;
+        k += table.coefficient(bits)?.zeros + 1;
     }
     Ok(())
 }

@@ -1,0 +1,26 @@
+//! The image rules as the bench calls them: bytes in, bytes out, everything on the way.
+
+use image_rules::{Action, Plan, Policy, inspect, limits::Effort, process};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Inspects, plans and processes as the edge does; no bytes for a picture that is kept as it is.
+///
+/// # Panics
+/// When the picture is refused: the bench sends sound ones.
+#[wasm_bindgen]
+#[must_use]
+pub fn run(bytes: &[u8], max_edge: u32, quality: u8, effort: u8) -> Vec<u8> {
+    let effort = match effort {
+        0 => Effort::Fast,
+        1 => Effort::Balanced,
+        _ => Effort::Small,
+    };
+    let policy = Policy { max_edge, quality, effort, ..Policy::BROWSER };
+    let report = inspect(bytes, &policy).expect("a sound picture");
+    let plan = Plan::new(&report, &policy).expect("a picture within the limits");
+    let processed = process(bytes, &plan, &policy.limits).expect("a picture that decodes");
+    match processed.action() {
+        Action::Keep => Vec::new(),
+        Action::Scrub | Action::Optimise => processed.into_bytes().into_owned(),
+    }
+}
