@@ -184,9 +184,9 @@ check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets ## Formatting, lints
 	@sh .make/deny.sh
 
 .PHONY: bench
-bench: edge browser ## Compare with others; writes target/bench/*.json
-	@mkdir -p target/bench
-	node tests/bench/run.mjs
+bench: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen ## Compare with others; writes target/bench/*.json
+	$(call say,Measuring beside sharp\, photon and jSquash (some minutes))
+	node tests/bench/image.mjs
 
 .PHONY: corpora
 corpora: $(STAMPS)/bench-node ## Compare verdicts and pixels over a folder of files (DIR=…)
