@@ -180,7 +180,7 @@ check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets ## Formatting, lints
 	cargo run --quiet -p image-rules --example codes_ts | diff -u browser/js/codes.ts - \
 		|| { echo 'browser/js/codes.ts is not what the Rust codes say: run make browser/js/codes.ts'; exit 1; }
 	tsc -p browser
-	$(call say,Licences\, sources and advisories)
+	$(call say,Licences and sources and advisories)
 	@sh .make/deny.sh
 
 .PHONY: bench
@@ -191,7 +191,7 @@ bench: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen ## Compare w
 .PHONY: corpora
 corpora: $(STAMPS)/bench-node ## Compare verdicts and pixels over a folder of files (DIR=…)
 	cargo run --quiet --release -p image-rules --features codec --example corpora -- $(DIR)
-	$(call say,Pixels beside those of libpng\, libwebp and libjpeg-turbo)
+	$(call say,Pixels beside those of libpng and libwebp and libjpeg-turbo)
 	node tests/conformance/pixels.mjs $(DIR)
 
 .PHONY: fuzz

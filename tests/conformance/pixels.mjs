@@ -133,7 +133,9 @@ function judge(ours, theirs) {
   return { verdict: "beyond", note, isStated: stated !== undefined && isWithin(found, stated) };
 }
 
-const isWithin = (found, { mean, worst }) => found.mean <= mean && found.worst <= worst;
+function isWithin(found, { mean, worst }) {
+  return found.mean <= mean && found.worst <= worst;
+}
 
 /** Of two buffers of RGBA. */
 function difference(a, b) {

@@ -1,3 +1,5 @@
+//! What the walk through a GIF finds, allows and refuses.
+
 use super::*;
 use crate::{
     Format, Policy, inspect,

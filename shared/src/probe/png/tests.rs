@@ -1,3 +1,5 @@
+//! What the walk through a PNG finds, allows and refuses.
+
 use super::{chunk::write, *};
 use crate::{
     Format, Policy,

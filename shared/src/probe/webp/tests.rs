@@ -1,3 +1,5 @@
+//! What the walk through a WebP finds, allows and refuses.
+
 use super::{chunk::write, *};
 use crate::{
     Format, Policy, inspect,
