@@ -88,14 +88,12 @@ fn verify_jpeg(report: &Report) -> u64 {
     peak.max(planes.saturating_mul(2)).saturating_add(converted(report, Scale::Eighth))
 }
 
-/// Inks and RGB become luma and chroma in planes of their own.
+/// Four inks become luma and chroma in planes of their own; red, green and blue where they lie.
 fn converted(report: &Report, scale: Scale) -> u64 {
-    match report.color {
-        Color::Gray => 0,
-        _ if report.color == Color::Cmyk => {
-            area(scale.of(report.width), scale.of(report.height)).saturating_mul(3)
-        }
-        _ => 0,
+    if report.color == Color::Cmyk {
+        area(scale.of(report.width), scale.of(report.height)).saturating_mul(3)
+    } else {
+        0
     }
 }
 

@@ -49,9 +49,9 @@ const fn size(target: &Target) -> (usize, usize) {
 }
 
 /// The raster at the target's size.
-fn resized(raster: Raster, target: &Target, method: Method) -> Result<Raster, Corrupt> {
+fn resized(raster: Raster, target: &Target, method: Method) -> Raster {
     if (raster.width, raster.height) == size(target) {
-        return Ok(raster);
+        return raster;
     }
     resize::raster(&raster, size(target), method)
 }
@@ -70,7 +70,7 @@ fn jpeg(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Cor
     let (planes, icc) = decode::jpeg::planes(decoded)?;
     let luma = size(target);
     let chroma = encode::jpeg::chroma_size(luma, target.quality);
-    let planes = resize::planes(planes, luma, chroma)?;
+    let planes = resize::planes(planes, luma, chroma);
     let planes = orient::planes(planes, report.orientation);
     Ok(photo(&planes, icc.as_deref(), report, target))
 }
@@ -94,14 +94,14 @@ fn photo(planes: &Planes, icc: Option<&[u8]>, report: &Report, target: &Target) 
 fn png(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corrupt> {
     let (raster, colors) = decode::png::decode(bytes)?;
     let raster = if raster.is_opaque() { raster.without_alpha() } else { raster };
-    let raster = resized(raster, target, Method::Smooth)?;
+    let raster = resized(raster, target, Method::Smooth);
     let raster = orient::raster(raster, report.orientation);
     let placeholder = placeholder::of_raster(&raster, Orientation::UPRIGHT);
     let encoded = match encode::png::encode(&raster, &colors, target.effort, bytes.len()) {
         Err(EncodeError::TooLong) => {
             drop(raster);
             // Smoothing adds colours, and a drawing of few colours grows by that.
-            let raster = resized(decode::png::decode(bytes)?.0, target, Method::Nearest)?;
+            let raster = resized(decode::png::decode(bytes)?.0, target, Method::Nearest);
             let raster = orient::raster(raster, report.orientation);
             encode::png::encode(&raster, &colors, target.effort, bytes.len())
         }
@@ -144,7 +144,7 @@ fn animation(
         if let Some(Err(_)) = out {
             continue;
         }
-        let canvas = resize::raster(source.canvas(), size(target), method)?;
+        let canvas = resize::raster(source.canvas(), size(target), method);
         if hash.is_empty() {
             hash = placeholder::of_raster(&canvas, Orientation::UPRIGHT);
         }
@@ -164,7 +164,7 @@ fn animation(
 fn webp(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corrupt> {
     let (raster, icc) = decode::webp::decode(bytes, (report.width, report.height))?;
     let raster = if raster.is_opaque() { raster.without_alpha() } else { raster };
-    let raster = resized(raster, target, Method::Smooth)?;
+    let raster = resized(raster, target, Method::Smooth);
     let raster = orient::raster(raster, report.orientation);
     if report.lossless || raster.layout.has_alpha() {
         return Ok(drawing(&raster, icc, bytes.len(), target));
@@ -172,7 +172,7 @@ fn webp(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Cor
     let planes = decode::jpeg::from_raster(&raster);
     let luma = (planes.luma.width, planes.luma.height);
     let chroma = encode::jpeg::chroma_size(luma, target.quality);
-    let planes = resize::planes(planes, luma, chroma)?;
+    let planes = resize::planes(planes, luma, chroma);
     Ok(photo(&planes, icc.as_deref(), report, target))
 }
 

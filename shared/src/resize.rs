@@ -10,38 +10,28 @@
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
-use crate::{
-    error::Corrupt,
-    raster::{Layout, Plane, Planes, Raster},
-};
+use crate::raster::{Layout, Plane, Planes, Raster};
 
 mod taps;
 
 use taps::{ONE, SHIFT, Taps};
 
 /// The planes at another size; chroma gets the size that the encoder wants of it.
-pub(crate) fn planes(
-    planes: Planes,
-    luma: (usize, usize),
-    chroma: (usize, usize),
-) -> Result<Planes, Corrupt> {
+pub(crate) fn planes(planes: Planes, luma: (usize, usize), chroma: (usize, usize)) -> Planes {
     let Planes { luma: y, chroma: colors } = planes;
-    let y = plane(y, luma)?;
-    let colors = match colors {
-        Some([blue, red]) => Some([plane(blue, chroma)?, plane(red, chroma)?]),
-        None => None,
-    };
-    Ok(Planes { luma: y, chroma: colors })
+    let y = plane(y, luma);
+    let chroma = colors.map(|[blue, red]| [plane(blue, chroma), plane(red, chroma)]);
+    Planes { luma: y, chroma }
 }
 
-fn plane(from: Plane, (width, height): (usize, usize)) -> Result<Plane, Corrupt> {
+fn plane(from: Plane, (width, height): (usize, usize)) -> Plane {
     if (from.width, from.height) == (width, height) {
-        return Ok(from.packed());
+        return from.packed();
     }
     let mut to = Plane::new(width, height);
     let rows = |y| from.row(y);
-    smooth::<1>((from.width, from.height), rows, (width, height), &mut to.data, false)?;
-    Ok(to)
+    smooth::<1>((from.width, from.height), rows, (width, height), &mut to.data, false);
+    to
 }
 
 /// How the pixels between pixels are found.
@@ -54,26 +44,22 @@ pub(crate) enum Method {
 }
 
 /// The raster at another size.
-pub(crate) fn raster(
-    from: &Raster,
-    size: (usize, usize),
-    method: Method,
-) -> Result<Raster, Corrupt> {
+pub(crate) fn raster(from: &Raster, size: (usize, usize), method: Method) -> Raster {
     let mut to = Raster::new(size.0, size.1, from.layout);
     let stride = from.width * from.layout.channels();
     let rows = |y: usize| from.data.get(y * stride..(y + 1) * stride).unwrap_or_default();
     let from_size = (from.width, from.height);
     if method == Method::Nearest {
         nearest(from, &mut to);
-        return Ok(to);
+        return to;
     }
     match from.layout {
-        Layout::Gray => smooth::<1>(from_size, rows, size, &mut to.data, false)?,
-        Layout::GrayAlpha => smooth::<2>(from_size, rows, size, &mut to.data, true)?,
-        Layout::Rgb => smooth::<3>(from_size, rows, size, &mut to.data, false)?,
-        Layout::Rgba => smooth::<4>(from_size, rows, size, &mut to.data, true)?,
+        Layout::Gray => smooth::<1>(from_size, rows, size, &mut to.data, false),
+        Layout::GrayAlpha => smooth::<2>(from_size, rows, size, &mut to.data, true),
+        Layout::Rgb => smooth::<3>(from_size, rows, size, &mut to.data, false),
+        Layout::Rgba => smooth::<4>(from_size, rows, size, &mut to.data, true),
     }
-    Ok(to)
+    to
 }
 
 fn nearest(from: &Raster, to: &mut Raster) {
@@ -107,7 +93,7 @@ fn smooth<'a, const C: usize>(
     to: (usize, usize),
     out: &mut [u8],
     alpha: bool,
-) -> Result<(), Corrupt> {
+) {
     let across = Taps::new(from.0, to.0);
     let down = Taps::new(from.1, to.1);
     let mut multiplied = alpha.then(|| Multiplied::new(from.0 * C, down.longest()));
@@ -135,7 +121,6 @@ fn smooth<'a, const C: usize>(
             }
         }
     }
-    Ok(())
 }
 
 /// The rows that one target row is made of, with their weights.

@@ -21,17 +21,14 @@ pub(crate) fn planes(decoded: Decoded) -> Result<(Planes, Option<Vec<u8>>), Corr
         Model::Gray => Ok((Planes { luma: first, chroma: None }, icc)),
         Model::YCbCr => {
             let chroma = [next()?, next()?];
-            // Luma coarser than chroma is absurd and allowed.
+            // Luma coarser than chroma is absurd and allowed; the probe counts what this makes.
             if chroma.iter().any(|plane| plane.width > first.width || plane.height > first.height) {
                 let [blue, red] = chroma;
                 return Ok((convert(&[first, blue, red], |stored| stored), icc));
             }
             Ok((Planes { luma: first, chroma: Some(chroma) }, icc))
         }
-        Model::Rgb => {
-            let channels = [first, next()?, next()?];
-            Ok((convert(&channels, |[r, g, b]| ycbcr([r, g, b])), icc))
-        }
+        Model::Rgb => Ok((recolor([first, next()?, next()?])?, icc)),
         Model::Inks(inks) => {
             let channels = [first, next()?, next()?, next()?];
             Ok((convert(&channels, |stored| ycbcr(printed(stored, inks))), None))
@@ -57,6 +54,20 @@ pub(crate) fn from_raster(raster: &Raster) -> Planes {
     }
     let [luma, blue, red] = out;
     Planes { luma, chroma: Some([blue, red]) }
+}
+
+/// Red, green and blue become luma and chroma where they lie, so that no second picture is in memory.
+fn recolor([mut red, mut green, mut blue]: [Plane; 3]) -> Result<Planes, Corrupt> {
+    let size = (red.width, red.height);
+    if (green.width, green.height) != size || (blue.width, blue.height) != size {
+        // Subsampled red, green and blue: allowed, and written by nobody.
+        return Err(Corrupt::Unsupported);
+    }
+    let rest = green.data.iter_mut().zip(&mut blue.data);
+    for (first, (second, third)) in red.data.iter_mut().zip(rest) {
+        [*first, *second, *third] = ycbcr([*first, *second, *third]);
+    }
+    Ok(Planes { luma: red, chroma: Some([green, blue]) })
 }
 
 /// Converts pixel by pixel; a channel that is coarser than the first repeats its samples.

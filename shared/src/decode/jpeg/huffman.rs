@@ -170,7 +170,7 @@ impl Coefficient {
     fn of(symbol: u8, value: i32) -> Self {
         let zeros = match symbol {
             // EOB; in sequential scans the other runs without a value mean it, too, as libjpeg has it.
-            _ if symbol & 15 == 0 && symbol != 0xF0 => Self::END,
+            _ if symbol.trailing_zeros() >= 4 && symbol != 0xF0 => Self::END,
             _ => symbol >> 4,
         };
         Self { zeros: usize::from(zeros), value }

@@ -12,6 +12,12 @@ use super::{
 };
 use crate::{error::Corrupt, raster::Plane};
 
+mod refine;
+mod run;
+
+use refine::Refine;
+use run::{Run, codes};
+
 /// From zigzag order to rows (T.81 figure A.6).
 #[rustfmt::skip]
 const NATURAL: [u8; 64] = [
@@ -337,112 +343,6 @@ fn run_of_bands(exponent: u8, bits: &mut Bits<'_>) -> u32 {
     (1 << exponent) + u32::from(bits.take(exponent))
 }
 
-/// What decoding one block leaves for the next (reset at restart markers).
-#[derive(Default)]
-struct State {
-    dc: [i32; 4],
-    /// Blocks of the band that are still to be left as they are.
-    end_of_band: u32,
-}
-
-impl State {
-    /// The DC coefficient: the last one of the component and a difference.
-    #[inline]
-    fn dc(&mut self, part: usize, table: &Huffman, bits: &mut Bits<'_>) -> Result<i32, Corrupt> {
-        bits.refill();
-        let size = u32::from(table.symbol(bits)?);
-        let difference = extend(bits.take(size.min(16)), size);
-        let last = self.dc.get_mut(part).ok_or(Corrupt::BadStructure)?;
-        *last = last.wrapping_add(difference);
-        Ok(*last)
-    }
-}
-
-/// One scan's walk over its blocks.
-struct Run<'a> {
-    frame: &'a Frame,
-    scan: &'a Scan,
-    /// MCUs between restart markers; 0 for none.
-    interval: usize,
-}
-
-impl Run<'_> {
-    /// Calls `block` with the scan's component, column and row of each block, in coding order.
-    fn blocks<'d>(
-        &self,
-        mut bits: Bits<'d>,
-        mut block: impl FnMut(&mut Bits<'d>, &mut State, usize, usize, usize) -> Result<(), Corrupt>,
-    ) -> Result<usize, Corrupt> {
-        let parts = self.parts()?;
-        let (across, down) = self.mcus()?;
-        let mut state = State::default();
-        let mut mcus = 0usize;
-        for mcu_y in 0..down {
-            for mcu_x in 0..across {
-                if self.interval > 0 && mcus > 0 && mcus.is_multiple_of(self.interval) {
-                    let number = (mcus / self.interval - 1) % 8;
-                    bits.restart(u8::try_from(number).unwrap_or_default())?;
-                    state = State::default();
-                }
-                for (part, &(h, v)) in parts.iter().enumerate() {
-                    for y in 0..v {
-                        for x in 0..h {
-                            block(&mut bits, &mut state, part, mcu_x * h + x, mcu_y * v + y)?;
-                        }
-                    }
-                }
-                bits.check()?;
-                mcus += 1;
-            }
-        }
-        // Without a marker the data end here; the caller decides whether that is enough.
-        Ok(bits.marker().unwrap_or(usize::MAX))
-    }
-
-    /// Blocks of one MCU of each component; one of a component alone (§A.2.2).
-    fn parts(&self) -> Result<Vec<(usize, usize)>, Corrupt> {
-        let alone = self.scan.components.len() == 1;
-        let sampling = |index: usize| {
-            let component = self.frame.components.get(index).ok_or(Corrupt::BadHeader)?;
-            Ok(if alone { (1, 1) } else { component.sampling })
-        };
-        let parts: Result<Vec<_>, Corrupt> =
-            self.scan.components.iter().map(|part| sampling(part.index)).collect();
-        let parts = parts?;
-        // §B.2.3: an MCU holds at most ten blocks. Decoders that allow more still agree on the
-        // picture, so this is not checked.
-        Ok(parts)
-    }
-
-    fn mcus(&self) -> Result<(usize, usize), Corrupt> {
-        match self.scan.components.as_slice() {
-            [only] => Ok(self.frame.components.get(only.index).ok_or(Corrupt::BadHeader)?.blocks),
-            _ => Ok(self.frame.mcus),
-        }
-    }
-}
-
-/// The component and tables of each part of a scan; tables only where they are `needed`.
-#[expect(clippy::type_complexity, reason = "one row of a table")]
-fn codes<'t>(
-    scan: &Scan,
-    tables: &'t Tables,
-    dc_needed: bool,
-    ac_needed: bool,
-) -> Result<Vec<(usize, Option<&'t Huffman>, Option<&'t Huffman>)>, Corrupt> {
-    let find = |list: &'t [Option<Huffman>; 4], index: usize, needed: bool| {
-        let table = list.get(index).and_then(Option::as_ref);
-        if needed && table.is_none() { Err(Corrupt::BadStructure) } else { Ok(table) }
-    };
-    let parts = scan.components.iter();
-    parts
-        .map(|part| {
-            let dc = find(&tables.dc, part.dc, dc_needed)?;
-            Ok((part.index, dc, find(&tables.ac, part.ac, ac_needed)?))
-        })
-        .collect()
-}
-
 /// Reads the AC coefficients of a block, dequantised; answers whether all that count are zero.
 #[inline]
 fn read_ac(
@@ -477,54 +377,6 @@ fn skip_ac(table: &Huffman, bits: &mut Bits<'_>) -> Result<(), Corrupt> {
         k += table.coefficient(bits)?.zeros + 1;
     }
     Ok(())
-}
-
-/// A block whose band is refined.
-struct Refine<'a> {
-    values: &'a mut [i16],
-    nonzero: &'a mut u64,
-    places: &'a [u8; 64],
-    /// The bit that is added.
-    bit: i16,
-}
-
-impl Refine<'_> {
-    /// Reads a correction bit for each known coefficient from `k`, past `zeros` unknown ones;
-    /// answers where the next unknown one is, or one past `last`.
-    fn run(&mut self, bits: &mut Bits<'_>, mut k: usize, last: usize, mut zeros: usize) -> usize {
-        while k <= last {
-            if *self.nonzero >> k & 1 == 1 {
-                if bits.bit() {
-                    self.correct(k);
-                }
-            } else if zeros == 0 {
-                return k;
-            } else {
-                zeros -= 1;
-            }
-            k += 1;
-        }
-        k
-    }
-
-    fn correct(&mut self, k: usize) {
-        let place = self.places.get(k).map_or(usize::MAX, |&place| usize::from(place));
-        if let Some(value) = self.values.get_mut(place)
-            && *value & self.bit == 0
-        {
-            let step = if *value < 0 { -self.bit } else { self.bit };
-            *value = value.saturating_add(step);
-        }
-    }
-
-    /// A coefficient that is known from now on.
-    fn set(&mut self, k: usize, positive: bool) {
-        let Some(&place) = self.places.get(k) else { return };
-        *self.nonzero |= 1 << k;
-        if let Some(value) = self.values.get_mut(usize::from(place)) {
-            *value = if positive { self.bit } else { -self.bit };
-        }
-    }
 }
 
 fn saturate(value: i32) -> i16 {

@@ -120,9 +120,22 @@ impl Frame {
         let (across, down) = self.units(&self.components);
         let each = match self.components.as_slice() {
             [_] => 1,
-            all => all.iter().map(|component| component.blocks()).sum(),
+            all => all.iter().map(|component| component.blocks()).sum::<u64>() + self.evened(),
         };
         across * down * each
+    }
+
+    /// Three components of which the first is the coarser (T.81 allows it, nobody writes it) are made
+    /// anew at one size while the old ones are there.
+    fn evened(&self) -> u64 {
+        let most = |factor: fn(&Component) -> u8| self.components.iter().map(factor).max();
+        let (across, down) = (most(|it| it.across), most(|it| it.down));
+        match self.components.as_slice() {
+            [first, _, _] if Some(first.across) < across || Some(first.down) < down => {
+                3 * u64::from(across.unwrap_or_default()) * u64::from(down.unwrap_or_default())
+            }
+            _ => 0,
+        }
     }
 }
 
