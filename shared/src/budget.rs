@@ -11,8 +11,8 @@ use crate::{
     probe::Color,
 };
 
-/// What does not grow with the picture: tables, windows, row buffers' slack (Huffman tables of a
-/// JPEG are 14 KiB, inflate's window and buffers 100 KiB, the resizer's and GIF's below that).
+/// What does not grow with the picture: eight Huffman tables of a JPEG with what is made of them are
+/// 90 KiB, inflate's window and buffers 100 KiB, deflate's 300 KiB, a memo of nearest colours 128 KiB.
 const FIXED: u64 = 512 * 1024;
 
 /// The peak for a plan with this target; without one the picture is kept or scrubbed.
@@ -28,7 +28,7 @@ pub fn peak_bytes(report: &Report, target: Option<&Target>) -> u64 {
         (Format::WebP, None) => decode_webp(report),
         (Format::WebP, Some(target)) => optimise_webp(report, target),
     };
-    with_copies(report, peak)
+    with_copies(report, peak, target.is_some() || !report.is_clean())
 }
 
 /// The peak for [`crate::pixels`]: decoding at full size, and the picture as RGBA, twice while it is
@@ -47,13 +47,15 @@ pub fn pixels_bytes(report: &Report) -> u64 {
         Format::Gif => canvas(report).saturating_mul(4 + 4 + 1),
         Format::WebP => decode_webp(report),
     };
-    with_copies(report, decoding.saturating_add(canvas(report).saturating_mul(4 * 2)))
+    let rgba = canvas(report).saturating_mul(4 * 2);
+    with_copies(report, decoding.saturating_add(rgba), !report.is_clean())
 }
 
 /// The peak of pixels, and what is there of the file beside them.
-fn with_copies(report: &Report, peak: u64) -> u64 {
+fn with_copies(report: &Report, peak: u64, is_rewritten: bool) -> u64 {
     // A scrubbed copy, or an encoded picture while its buffer grows, beside the profile.
-    let out = report.size_bytes.saturating_mul(2).saturating_add(report.metadata.icc);
+    let bytes = if is_rewritten { report.size_bytes.saturating_mul(2) } else { 0 };
+    let out = bytes.saturating_add(report.metadata.icc);
     // All but JPEG are decoded from the scrubbed copy.
     let is_copied = report.format != Format::Jpeg && !report.is_clean();
     let source = if is_copied { report.size_bytes } else { 0 };
@@ -100,11 +102,11 @@ fn converted(report: &Report, scale: Scale) -> u64 {
 fn optimise_jpeg(report: &Report, target: &Target) -> u64 {
     let (planes, decoding) = decode_jpeg(report, target.scale);
     let converted = converted(report, target.scale);
-    let decoded_width = u64::from(target.scale.of(report.width));
+    let decoded = (target.scale.of(report.width), target.scale.of(report.height));
     let planes = if converted > 0 { converted } else { planes };
     let resizing = planes
         .saturating_add(area(target.width, target.height))
-        .saturating_add(resizer(decoded_width, target, 1));
+        .saturating_add(resizer(decoded, target, 1));
     let out = jpeg_planes(target, report.color != Color::Gray);
     // Turned, each plane is there twice for a moment.
     let encoding = out.saturating_mul(2).max(out.saturating_add(encode_jpeg(target, out)));
@@ -137,15 +139,17 @@ fn encode_jpeg(target: &Target, planes: u64) -> u64 {
     }
 }
 
-/// `fast_image_resize` works down first, into a copy of the source's width and the target's height;
-/// its weights are eight bytes for each of up to `2 * 3 * scale + 2` taps a target row and column.
-fn resizer(source_width: u64, target: &Target, channels: u64) -> u64 {
-    let rows = source_width.saturating_mul(u64::from(target.height)).saturating_mul(channels);
-    let weights = source_width
-        .saturating_add(u64::from(target.width))
-        .saturating_add(u64::from(target.height))
-        .saturating_mul(8 * 8);
-    rows.saturating_add(weights)
+/// A block of sixteen rows turned into columns before and after it is narrowed, one row, the rows
+/// that one target row is made of when alpha is premultiplied, and the weights: two bytes for each of
+/// six samples a lobe and some for rounding, and their spans.
+fn resizer(source: (u32, u32), target: &Target, channels: u64) -> u64 {
+    let (width, height) = (u64::from(source.0), u64::from(source.1));
+    let (new_width, new_height) = (u64::from(target.width), u64::from(target.height));
+    let columns = width.saturating_add(new_width).saturating_mul(16 * channels);
+    let rows =
+        if channels.is_multiple_of(2) { 3 + 6 * height.div_ceil(new_height.max(1)) } else { 1 };
+    let weights = (width + height).saturating_mul(2 * 6) + (new_width + new_height) * (2 * 3 + 16);
+    columns.saturating_add(rows.saturating_mul(width * channels)).saturating_add(weights)
 }
 
 /// Channels of a PNG once palettes are looked up and sixteen bits are eight.
@@ -171,7 +175,7 @@ fn rasters(report: &Report, target: &Target, source: u64, channels: u64) -> u64 
     let resizing = if (report.width, report.height) == (target.width, target.height) {
         source
     } else {
-        let rows = resizer(u64::from(report.width), target, channels);
+        let rows = resizer((report.width, report.height), target, channels);
         source.saturating_add(out).saturating_add(rows)
     };
     // Turned; or encoded while indices of a palette are tried.
@@ -185,11 +189,12 @@ fn verify_gif(report: &Report) -> u64 {
 
 fn optimise_gif(report: &Report, target: &Target) -> u64 {
     let out = area(target.width, target.height);
-    // The canvas, what it was before, a frame's indices, and the canvas premultiplied.
-    let source = canvas(report).saturating_mul(4 + 4 + 1 + 4);
-    // Two frames at the new size as colours and as indices.
-    let frames = out.saturating_mul(4 + 4 + 1 + 1);
-    source.saturating_add(frames).saturating_add(resizer(u64::from(report.width), target, 4))
+    // The canvas, what it was before, and a frame's indices.
+    let source = canvas(report).saturating_mul(4 + 4 + 1);
+    // The frame that is held, the one that comes, what is seen; indices, a part of them, and that
+    // compressed, which can take half as much again.
+    let frames = out.saturating_mul(4 + 4 + 4 + 1 + 1 + 2);
+    source.saturating_add(frames).saturating_add(resizer((report.width, report.height), target, 4))
 }
 
 fn decode_webp(report: &Report) -> u64 {

@@ -101,14 +101,20 @@ impl Plan {
         Self::admit(report, Some(target(report, policy, Scale::Full)), &policy.limits)
     }
 
-    /// The coarsest scale that still decodes to the target; when that needs too much memory, one
-    /// step coarser: a picture somewhat smaller than asked for is better than none.
+    /// The coarsest scale that decodes to the target, or to at most a sixteenth less: the 4032 pixels
+    /// of a phone's photo then become 2016 and not 2048, in a third of the time and memory. When
+    /// that still needs too much memory, one step coarser: a picture smaller than asked for is
+    /// better than none.
     fn scaled(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
         let enough = |scale: &Scale| {
             let aim = fitted((report.width, report.height), policy.max_edge);
-            scale.of(report.width) >= aim.0 && scale.of(report.height) >= aim.1
+            let near = |length: u32| length - length / 16;
+            scale.of(report.width) >= near(aim.0) && scale.of(report.height) >= near(aim.1)
         };
-        let fine = Scale::ALL.iter().position(enough).unwrap_or(Scale::ALL.len() - 1);
+        // A picture that is only to lose bytes keeps its size.
+        let fits = report.width.max(report.height) <= policy.max_edge;
+        let fine = Scale::ALL.iter().position(enough).filter(|_| !fits);
+        let fine = fine.unwrap_or(Scale::ALL.len() - 1);
         let try_scale = |index: usize| {
             let scale = Scale::ALL.get(index).copied().unwrap_or(Scale::Full);
             Self::admit(report, Some(target(report, policy, scale)), &policy.limits)

@@ -60,7 +60,7 @@ fn encoder(settings: Settings<'_>, full_chroma: bool) -> Encoder {
     let preset = match settings.effort {
         Effort::Fast => Preset::BaselineFastest,
         Effort::Balanced => Preset::BaselineBalanced,
-        Effort::Small => Preset::ProgressiveSmallest,
+        Effort::Small => Preset::ProgressiveBalanced,
     };
     let subsampling = if full_chroma { Subsampling::S444 } else { Subsampling::S420 };
     let encoder = Encoder::new(preset).quality(settings.quality).subsampling(subsampling);

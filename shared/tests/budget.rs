@@ -1,0 +1,103 @@
+//! What processing really takes, measured by a counting allocator, beside what was computed for it:
+//! never more, and not absurdly less.
+//!
+//! One test, as the allocator counts for the whole process. `cargo test --features codec --test
+//! budget -- --nocapture` prints the figures.
+#![cfg(feature = "codec")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod fixture;
+mod picture;
+
+use image_rules::{Limits, Plan, Policy, inspect, limits::Effort, process};
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// As at the edge, for pictures that are larger in bytes.
+const POLICY: Policy =
+    Policy { limits: Limits { max_bytes: u64::MAX, ..Limits::EDGE }, ..Policy::EDGE };
+
+/// Measured and computed peak.
+fn peaks(bytes: &[u8], policy: &Policy) -> (u64, u64) {
+    let report = inspect(bytes, policy).expect("a sound picture");
+    let plan = Plan::new(&report, policy).expect("within the limits");
+    ALLOCATOR.reset_peak_usage();
+    let before = ALLOCATOR.current_usage();
+    let made = process(bytes, &plan, &policy.limits).expect("pixels that decode");
+    let measured = ALLOCATOR.peak_usage().saturating_sub(before) as u64;
+    drop(made);
+    (measured, plan.peak_bytes())
+}
+
+fn check(name: &str, bytes: &[u8], policy: &Policy) {
+    let (measured, computed) = peaks(bytes, policy);
+    let what = format!("{name}, edge {}, {:?}", policy.max_edge, policy.effort);
+    println!("{what}: measured {measured}, computed {computed}");
+    assert!(measured <= computed, "{what}: {measured} is more than {computed}");
+    // Half a megabyte does not grow with the picture; what does is met within a factor of three.
+    assert!(computed <= 3 * measured + (1 << 20), "{what}: {measured} is far below {computed}");
+}
+
+#[test]
+fn the_computed_peak_holds() {
+    for fixture in fixture::all() {
+        for effort in [Effort::Fast, Effort::Balanced, Effort::Small] {
+            for max_edge in [2048, 20] {
+                let policy = Policy { max_edge, effort, ..POLICY };
+                let report = inspect(&fixture.bytes, &policy).expect("a sound fixture");
+                if Plan::new(&report, &policy).is_ok() {
+                    check(&fixture.name, &fixture.bytes, &policy);
+                }
+            }
+        }
+    }
+    let photo = picture::photo(4032, 3024);
+    for (name, bytes) in [
+        ("12 MP 4:2:0", photo.jpeg(92, false, false)),
+        ("12 MP 4:4:4", photo.jpeg(92, false, true)),
+        ("12 MP progressive", photo.jpeg(92, true, false)),
+    ] {
+        check(name, &bytes, &Policy { max_edge: 1600, ..POLICY });
+        check(name, &bytes, &POLICY);
+    }
+    check(
+        "12 MP RGB",
+        &stored_as_rgb(&photo.jpeg(92, false, true)),
+        &Policy { max_edge: 1600, ..POLICY },
+    );
+    drop(photo);
+    let small = picture::photo(1600, 1200);
+    for effort in [Effort::Fast, Effort::Balanced, Effort::Small] {
+        check("2 MP", &small.jpeg(92, false, false), &Policy { max_edge: 1200, effort, ..POLICY });
+    }
+    check("2 MP kept", &small.jpeg(80, true, false), &POLICY);
+    for max_edge in [2048, 1024] {
+        check("2 MP PNG", &small.png(), &Policy { max_edge, ..POLICY });
+        check("2 MP WebP", &small.webp(), &Policy { max_edge, ..POLICY });
+    }
+    let animation = picture::animation(600, 400, 6);
+    for max_edge in [2048, 300] {
+        check("animated GIF", &animation, &Policy { max_edge, ..POLICY });
+    }
+}
+
+/// The same JPEG with an Adobe segment, instead of JFIF's, which says that its components are red, green
+/// and blue.
+fn stored_as_rgb(jpeg: &[u8]) -> Vec<u8> {
+    let adobe = b"\xFF\xEE\x00\x0EAdobe\x00\x64\x00\x00\x00\x00\x00";
+    let (start, jfif) = jpeg.split_at(2);
+    assert_eq!(jfif[..4], [0xFF, 0xE0, 0, 16], "starts with JFIF's segment");
+    [start, adobe, &jfif[18..]].concat()
+}
+
+/// The promise to phones: what their cameras write passes at the edge.
+#[test]
+#[ignore = "the allocator counts for the whole process; run it alone"]
+fn phone_photos_pass_at_the_edge() {
+    let photo = picture::photo(8064, 6048);
+    for progressive in [false, true] {
+        check("48 MP", &photo.jpeg(60, progressive, false), &POLICY);
+    }
+}
