@@ -124,10 +124,12 @@ $(STAMPS)/www: target/browser/index.js $(PAGES)
 	@cp target/browser/*.js target/browser/*.js.map target/browser/preflight_bg.wasm target/www/preflight/
 	@touch $@
 
-# The generated face of the public codes; committed, so that readers and editors have it.
-browser/js/codes.ts: shared/src/code.rs shared/src/limits.rs shared/examples/codes_ts.rs
-	cargo run --quiet -p image-rules --example codes_ts > $@.new
-	@mv $@.new $@
+# The generated face of the public codes; committed, so that readers and editors have it. `make check`
+# says when it has to be written anew.
+.PHONY: codes
+codes: ## Write browser/js/codes.ts from the codes in Rust
+	cargo run --quiet -p image-rules --example codes_ts > browser/js/codes.ts.new
+	@mv browser/js/codes.ts.new browser/js/codes.ts
 
 # --- Serving -----------------------------------------------------------------------------------------
 
@@ -178,7 +180,7 @@ check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets ## Formatting, lints
 	cargo build --quiet -p image-rules --target wasm32v1-none
 	$(call say,Generated codes and types)
 	cargo run --quiet -p image-rules --example codes_ts | diff -u browser/js/codes.ts - \
-		|| { echo 'browser/js/codes.ts is not what the Rust codes say: run make browser/js/codes.ts'; exit 1; }
+		|| { echo 'browser/js/codes.ts is not what the Rust codes say: run make codes'; exit 1; }
 	tsc -p browser
 	$(call say,Licences and sources and advisories)
 	@sh .make/deny.sh
