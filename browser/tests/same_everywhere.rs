@@ -26,6 +26,7 @@ const FIXTURES: &[(&str, &[u8])] = fixtures![
     "gif/still.gif",
     "jpeg/baseline-420.jpg",
     "jpeg/baseline-444.jpg",
+    "jpeg/cmyk-large.jpg",
     "jpeg/cmyk.jpg",
     "jpeg/gray.jpg",
     "jpeg/orientation-1.jpg",
@@ -63,6 +64,7 @@ const FIXTURES: &[(&str, &[u8])] = fixtures![
     "webp/lossless-alpha.webp",
     "webp/lossless.webp",
     "webp/lossy-alpha.webp",
+    "webp/lossy-large.webp",
     "webp/lossy.webp",
     "webp/private.webp",
 ];

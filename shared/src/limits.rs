@@ -101,7 +101,7 @@ pub enum Effort {
     Fast,
     /// About a tenth fewer bytes for four times the encoding time.
     Balanced,
-    /// The fewest bytes.
+    /// Fewer bytes again, as a progressive picture.
     Small,
 }
 

@@ -4,8 +4,8 @@
 //!
 //! Rows are summed and narrowed a few at a time, so that no second picture is in memory, and in
 //! integers, so that every machine gets the same pixels.
-//! (`fast_image_resize` differs between instruction sets, holds a copy, and takes minutes to
-//! compile, as it makes each pixel type and precision anew in ours.)
+//! (`fast_image_resize` holds a copy of the source's width and the target's height, has a path for
+//! each instruction set, and took minutes to compile where this takes seconds.)
 
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
