@@ -187,7 +187,7 @@ check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets ## Formatting, lints
 
 .PHONY: bench
 bench: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen ## Compare with others; writes target/bench/*.json
-	$(call say,Measuring beside sharp\, photon and jSquash (some minutes))
+	$(call say,Measuring beside sharp and photon and jSquash (some minutes))
 	node tests/bench/image.mjs
 
 .PHONY: corpora
