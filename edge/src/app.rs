@@ -30,6 +30,8 @@ pub trait Ports {
     fn now_ms(&self) -> u64;
     /// Sixteen bytes that nobody can guess.
     fn random(&self) -> [u8; 16];
+    /// Lets others work for so many milliseconds.
+    fn sleep(&self, ms: u64) -> impl Future<Output = ()>;
 }
 
 /// Counts the requests of one address.
@@ -52,10 +54,16 @@ pub trait Ledger {
 #[derive(Debug)]
 pub struct LedgerFault(pub String);
 
-/// The configuration and the ports together.
+/// What the requests of one isolate share beyond the configuration.
+#[derive(Default)]
+pub struct Isolate {}
+
+/// The configuration, what is shared, and the ports together.
 pub struct App<P> {
     /// What the variables say.
     pub config: Rc<Config>,
+    /// What the requests of this isolate share.
+    pub isolate: Rc<Isolate>,
     /// The world outside.
     pub ports: P,
 }

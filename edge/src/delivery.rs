@@ -29,10 +29,10 @@ pub async fn deliver<P: Ports>(
     head: &Parts,
     key: &ObjectKey,
 ) -> Result<Answer<Body<P>>, Failure> {
-    let object = app.ports.store().get(key).await?.ok_or(Code::ImageNotFound)?;
+    let object = app.ports.store().get(key, None).await?.ok_or(Code::ImageNotFound)?;
     let format = key.format().ok_or(Code::ImageNotFound)?;
     let known = text_header(head, header::IF_NONE_MATCH);
-    if known.is_some_and(|known| matches(known, &object.etag)) {
+    if known.is_some_and(|known| matches(known, &object.facts.etag)) {
         let mut answer = response::empty(StatusCode::NOT_MODIFIED);
         describe(&mut answer, &object);
         return Ok(answer);
@@ -41,7 +41,7 @@ pub async fn deliver<P: Ports>(
     describe(&mut answer, &object);
     let media_type = HeaderValue::from_static(Format::media_type(format));
     answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
-    answer.headers_mut().insert(header::CONTENT_LENGTH, object.size_bytes.into());
+    answer.headers_mut().insert(header::CONTENT_LENGTH, object.facts.size_bytes.into());
     if head.method != Method::HEAD {
         *answer.body_mut() = response::Body::Stored(object.content);
     }
@@ -54,7 +54,7 @@ fn describe<B, C>(answer: &mut Answer<B>, object: &StoredObject<C>) {
     headers.insert(header::CONTENT_SECURITY_POLICY, PICTURE_CSP);
     headers.insert("cross-origin-resource-policy", CROSS_ORIGIN);
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
-    if let Ok(etag) = HeaderValue::from_str(&object.etag) {
+    if let Ok(etag) = HeaderValue::from_str(&object.facts.etag) {
         headers.insert(header::ETAG, etag);
     }
 }

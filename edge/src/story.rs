@@ -89,6 +89,8 @@ impl Ports for World {
         *self.random.borrow_mut() += 1;
         [*self.random.borrow(); 16]
     }
+
+    async fn sleep(&self, _ms: u64) {}
 }
 
 struct Fixed;
@@ -106,7 +108,7 @@ impl Variables for Fixed {
 }
 
 fn app(ports: World) -> App<World> {
-    App { config: Rc::new(Config::read(&Fixed).expect("complete")), ports }
+    App { config: Rc::new(Config::read(&Fixed).expect("complete")), isolate: Rc::default(), ports }
 }
 
 struct Outcome {

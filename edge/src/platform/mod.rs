@@ -6,14 +6,14 @@ mod gate;
 mod ledger;
 mod r2;
 
-use std::{cell::OnceCell, io, rc::Rc};
+use std::{cell::OnceCell, io, rc::Rc, time::Duration};
 
 use futures_util::{Stream, StreamExt, stream};
 use http::{StatusCode, Uri, request::Parts};
-use worker::{Date, Env, Headers, Request, Response, ResponseBuilder, Result};
+use worker::{Date, Delay, Env, Headers, Request, Response, ResponseBuilder, Result};
 
 use crate::{
-    app::{App, Ports},
+    app::{App, Isolate, Ports},
     config::{Config, ConfigProblem, Variables},
     health, log,
     response::{Answer, Body},
@@ -23,6 +23,7 @@ use crate::{
 thread_local! {
     /// Variables cannot change while an isolate lives, so they are read once.
     static CONFIG: OnceCell<std::result::Result<Rc<Config>, Vec<ConfigProblem>>> = const { OnceCell::new() };
+    static ISOLATE: Rc<Isolate> = Rc::default();
 }
 
 struct Bindings {
@@ -75,6 +76,10 @@ impl Ports for Bindings {
         getrandom::fill(&mut bytes).expect("crypto.getRandomValues is there in every Worker");
         bytes
     }
+
+    async fn sleep(&self, ms: u64) {
+        Delay::from(Duration::from_millis(ms)).await;
+    }
 }
 
 struct EnvVariables<'a>(&'a Env);
@@ -107,7 +112,8 @@ pub async fn answer(mut request: Request, env: Env) -> Result<Response> {
         Err(_) if request.path() == "/healthz" => return send(health::alive()),
         Err(problems) => return send(health::misconfigured(&problems)),
     };
-    let app = App { config, ports: Bindings::new(&env)? };
+    let isolate = ISOLATE.with(Rc::clone);
+    let app = App { config, isolate, ports: Bindings::new(&env)? };
     let head = head(&request)?;
     let mut body = body(&mut request);
     let answer = route::serve(&app, &head, &mut body).await;

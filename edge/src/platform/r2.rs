@@ -1,14 +1,23 @@
 //! The object store on an R2 bucket.
 
-use worker::{Bucket, Conditional, HttpMetadata, ResponseBody};
+use worker::{Bucket, Conditional, HttpMetadata, Range, Response, ResponseBody};
 
-use crate::storage::{NewObject, ObjectKey, ObjectStore, StoreFault, StoredObject};
+use crate::storage::{
+    Content, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
+};
 
 /// An R2 bucket.
 pub struct R2Store(pub Bucket);
 
 /// A stored picture that streams to the caller without passing through our memory.
 pub struct R2Content(pub ResponseBody);
+
+impl Content for R2Content {
+    async fn into_bytes(self) -> Result<Vec<u8>, StoreFault> {
+        let answer = Response::from_body(self.0).map_err(failed);
+        answer?.bytes().await.map_err(failed)
+    }
+}
 
 impl ObjectStore for R2Store {
     type Content = R2Content;
@@ -32,23 +41,48 @@ impl ObjectStore for R2Store {
         written.map(|_| ()).ok_or(StoreFault::Exists)
     }
 
-    async fn get(&self, key: &ObjectKey) -> Result<Option<StoredObject<R2Content>>, StoreFault> {
-        let Some(object) = self.0.get(key.as_str()).execute().await.map_err(failed)? else {
-            return Ok(None);
-        };
-        let (size_bytes, etag) = (object.size(), object.http_etag());
+    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectFacts>, StoreFault> {
+        let object = self.0.head(key.as_str()).await.map_err(failed)?;
+        Ok(object.as_ref().map(facts))
+    }
+
+    async fn get(
+        &self,
+        key: &ObjectKey,
+        span: Option<Span>,
+    ) -> Result<Option<StoredObject<R2Content>>, StoreFault> {
+        let mut request = self.0.get(key.as_str());
+        if let Some(Span { offset, length }) = span {
+            request = request.range(Range::OffsetWithLength { offset, length });
+        }
+        let Some(object) = request.execute().await.map_err(failed)? else { return Ok(None) };
+        let facts = facts(&object);
         let Some(body) = object.body() else { return Ok(None) };
         let content = R2Content(body.response_body().map_err(failed)?);
-        Ok(Some(StoredObject { content, size_bytes, etag }))
+        Ok(Some(StoredObject { content, facts }))
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreFault> {
         self.0.delete(key.as_str()).await.map_err(failed)
     }
 
+    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Page, StoreFault> {
+        let mut request = self.0.list().limit(limit);
+        if let Some(after) = after {
+            request = request.cursor(after);
+        }
+        let found = request.execute().await.map_err(failed)?;
+        let keys = found.objects().iter().map(worker::Object::key).collect();
+        Ok(Page { keys, next: found.cursor() })
+    }
+
     async fn probe(&self) -> Result<(), StoreFault> {
         self.0.head("readiness").await.map_err(failed).map(|_| ())
     }
+}
+
+fn facts(object: &worker::Object) -> ObjectFacts {
+    ObjectFacts { size_bytes: object.size(), etag: object.http_etag() }
 }
 
 const fn empty_condition() -> Conditional {

@@ -2,7 +2,9 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
-use super::{NewObject, ObjectKey, ObjectStore, StoreFault, StoredObject};
+use super::{
+    Content, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
+};
 
 /// Keeps objects until it is dropped; fails every write when told to.
 #[derive(Default)]
@@ -11,6 +13,12 @@ pub struct MemoryStore {
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
     /// Whether writes fail.
     pub broken: bool,
+}
+
+impl Content for Vec<u8> {
+    async fn into_bytes(self) -> Result<Vec<u8>, StoreFault> {
+        Ok(self)
+    }
 }
 
 impl ObjectStore for MemoryStore {
@@ -26,13 +34,27 @@ impl ObjectStore for MemoryStore {
         Ok(())
     }
 
-    async fn get(&self, key: &ObjectKey) -> Result<Option<StoredObject<Vec<u8>>>, StoreFault> {
-        let bytes = self.objects.borrow().get(key.as_str()).cloned();
-        Ok(bytes.map(|bytes| StoredObject {
-            size_bytes: bytes.len() as u64,
-            etag: format!("\"{}\"", bytes.len()),
-            content: bytes,
-        }))
+    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectFacts>, StoreFault> {
+        let objects = self.objects.borrow();
+        Ok(objects.get(key.as_str()).map(|bytes| facts(bytes)))
+    }
+
+    async fn get(
+        &self,
+        key: &ObjectKey,
+        span: Option<Span>,
+    ) -> Result<Option<StoredObject<Vec<u8>>>, StoreFault> {
+        let objects = self.objects.borrow();
+        let Some(bytes) = objects.get(key.as_str()) else { return Ok(None) };
+        let content = match span {
+            None => bytes.clone(),
+            Some(span) => {
+                let from = usize::try_from(span.offset).expect("small");
+                let to = from + usize::try_from(span.length).expect("small");
+                bytes.get(from..to).expect("a span lies within the object").to_vec()
+            }
+        };
+        Ok(Some(StoredObject { content, facts: facts(bytes) }))
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreFault> {
@@ -40,7 +62,20 @@ impl ObjectStore for MemoryStore {
         Ok(())
     }
 
+    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Page, StoreFault> {
+        let objects = self.objects.borrow();
+        let from = after.unwrap_or_default();
+        let mut keys = objects.keys().filter(|key| key.as_str() > from);
+        let page: Vec<_> = keys.by_ref().take(limit as usize).cloned().collect();
+        let next = keys.next().and(page.last().cloned());
+        Ok(Page { keys: page, next })
+    }
+
     async fn probe(&self) -> Result<(), StoreFault> {
         if self.broken { Err(StoreFault::Failed("told to fail".to_owned())) } else { Ok(()) }
     }
+}
+
+fn facts(bytes: &[u8]) -> ObjectFacts {
+    ObjectFacts { size_bytes: bytes.len() as u64, etag: format!("\"{}\"", bytes.len()) }
 }

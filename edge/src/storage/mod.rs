@@ -11,19 +11,33 @@ use image_rules::Format;
 /// A store of objects that are written once.
 pub trait ObjectStore {
     /// The bytes of an object, as the store hands them out.
-    type Content;
+    type Content: Content;
 
     /// Writes a new object; it is durable when this returns.
     fn put(&self, object: NewObject<'_>) -> impl Future<Output = Result<(), StoreFault>>;
 
-    /// The object, or nothing when there is none.
+    /// What is known of the object, or nothing when there is none.
+    fn head(
+        &self,
+        key: &ObjectKey,
+    ) -> impl Future<Output = Result<Option<ObjectFacts>, StoreFault>>;
+
+    /// The object or a span of it, or nothing when there is none.
     fn get(
         &self,
         key: &ObjectKey,
+        span: Option<Span>,
     ) -> impl Future<Output = Result<Option<StoredObject<Self::Content>>, StoreFault>>;
 
     /// Removes the object; there being none is no fault.
     fn delete(&self, key: &ObjectKey) -> impl Future<Output = Result<(), StoreFault>>;
+
+    /// Some keys of the store in its own order, from where an earlier page ended.
+    fn list(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page, StoreFault>>;
 
     /// Whether the store answers at all.
     fn probe(&self) -> impl Future<Output = Result<(), StoreFault>>;
@@ -41,14 +55,45 @@ pub struct NewObject<'a> {
     pub sha256: [u8; 32],
 }
 
-/// An object that was read.
-pub struct StoredObject<C> {
-    /// Its bytes.
-    pub content: C,
-    /// How many.
+/// Bytes that a store hands out and that have not been read yet.
+pub trait Content {
+    /// All of them, in memory.
+    fn into_bytes(self) -> impl Future<Output = Result<Vec<u8>, StoreFault>>;
+}
+
+/// What is known of an object without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectFacts {
+    /// How many bytes the whole object has.
     pub size_bytes: u64,
     /// Quoted, as it goes into the header.
     pub etag: String,
+}
+
+/// A span of an object; it lies within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first byte.
+    pub offset: u64,
+    /// How many; at least one.
+    pub length: u64,
+}
+
+/// An object that was read.
+pub struct StoredObject<C> {
+    /// Its bytes, or those of the span that was asked for.
+    pub content: C,
+    /// What is known of the whole.
+    pub facts: ObjectFacts,
+}
+
+/// Some keys of a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Every key that was found, ours or not.
+    pub keys: Vec<String>,
+    /// What to go on from; nothing at the end.
+    pub next: Option<String>,
 }
 
 /// The store did not do what was asked.
