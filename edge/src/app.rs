@@ -5,12 +5,17 @@
 
 use std::rc::Rc;
 
-use crate::{config::Config, registry::Registry, storage::ObjectStore};
+use crate::{
+    config::Config, delivery::Copies, memory::MemoryBudget, registry::Registry,
+    storage::ObjectStore,
+};
 
 /// The world outside, as far as the domain may see it.
 pub trait Ports {
     /// Where the bytes go.
     type Store: ObjectStore;
+    /// Where copies of pictures lie near the caller.
+    type Copies: Copies<Content = <Self::Store as ObjectStore>::Content>;
     /// Where the rows go.
     type Registry: Registry;
     /// Who counts the requests of an address.
@@ -20,6 +25,8 @@ pub trait Ports {
 
     /// Where the bytes go.
     fn store(&self) -> &Self::Store;
+    /// Where copies of pictures lie near the caller.
+    fn copies(&self) -> &Self::Copies;
     /// Where the rows go.
     fn registry(&self) -> &Self::Registry;
     /// Who counts the requests of an address.
@@ -56,7 +63,10 @@ pub struct LedgerFault(pub String);
 
 /// What the requests of one isolate share beyond the configuration.
 #[derive(Default)]
-pub struct Isolate {}
+pub struct Isolate {
+    /// The memory in use.
+    pub memory: MemoryBudget,
+}
 
 /// The configuration, what is shared, and the ports together.
 pub struct App<P> {

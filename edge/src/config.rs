@@ -25,6 +25,8 @@ pub struct Config {
     pub guest_token_s: u32,
     /// What is taken and what is made of it.
     pub policy: Policy,
+    /// What bodies and decodes may hold at once in one isolate.
+    pub memory_budget_bytes: u64,
     /// Whether faults can be asked for; in tests only.
     pub fault_injection: bool,
 }
@@ -61,6 +63,13 @@ impl Config {
             allowed_origins: reader.origins(),
             guest_token_s: reader.number("GUEST_TOKEN_S", 300, 1..=86_400),
             policy: reader.policy(),
+            // Below 16 MiB a phone's photo could not be decoded beside its body; above 96 MiB nothing
+            // of an isolate's 128 MB would be left for the rest.
+            memory_budget_bytes: reader.number(
+                "MEMORY_BUDGET_BYTES",
+                67_108_864,
+                16_777_216..=100_663_296,
+            ),
             fault_injection: reader.flag("FAULT_INJECTION"),
             keys,
             signing: match signing {

@@ -9,6 +9,7 @@ pub mod error;
 pub mod health;
 pub mod intake;
 pub mod log;
+pub mod memory;
 pub mod registry;
 pub mod response;
 pub mod route;
@@ -32,8 +33,8 @@ mod events {
     }
 
     #[event(fetch)]
-    async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
-        platform::answer(request, env).await
+    async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+        platform::answer(request, env, context).await
     }
 
     #[event(scheduled)]

@@ -119,28 +119,30 @@ struct Problem<'a> {
     timestamp: String,
 }
 
-/// The answer to whatever was not served; a fault of ours is logged here, once, and not told.
+/// What the caller is told; a fault of ours is logged here, once, and not told.
 #[must_use]
-pub fn problem<C>(
-    failure: &Failure,
-    head: &Parts,
-    request_id: &RequestId,
-    now_ms: u64,
-) -> Answer<Body<C>> {
+pub fn told(failure: Failure, id: &RequestId) -> Refusal {
     match failure {
-        Failure::Refused(refusal) => tell(refusal, head, request_id, now_ms),
+        Failure::Refused(refusal) => refusal,
         Failure::Fault(fault) => {
             let cause = format!("{fault:?}");
-            log::error("request_failed", &[("requestId", &request_id.0), ("cause", &cause)]);
-            tell(&fault.told(), head, request_id, now_ms)
+            log::error("request_failed", &[("requestId", &id.0), ("cause", &cause)]);
+            fault.told()
         }
     }
 }
 
-fn tell<C>(refusal: &Refusal, head: &Parts, id: &RequestId, now_ms: u64) -> Answer<Body<C>> {
+/// The language that the caller reads.
+#[must_use]
+pub fn language(head: &Parts) -> Language {
+    Language::negotiate(text_header(head, header::ACCEPT_LANGUAGE).unwrap_or_default())
+}
+
+/// The answer to whatever was not served.
+#[must_use]
+pub fn problem<C>(refusal: &Refusal, head: &Parts, id: &RequestId, now_ms: u64) -> Answer<Body<C>> {
     let code = refusal.code;
-    let accepted = text_header(head, header::ACCEPT_LANGUAGE).unwrap_or_default();
-    let language = Language::negotiate(accepted);
+    let language = language(head);
     let problem = Problem {
         r#type: format!("urn:the-form:problem:{}", code.name().to_ascii_lowercase()),
         title: code.title(),

@@ -1,15 +1,17 @@
 //! The only route table, and the way of every request through it.
 
-use futures_util::Stream;
 use http::{Method, header, request::Parts};
 use image_rules::Code;
 
 use crate::{
     app::{App, Gate, Ports},
-    auth, delivery,
+    auth,
+    config::Config,
+    delivery,
     error::{Failure, Refusal},
     health,
-    response::{self, Answer},
+    intake::Chunks,
+    response::{self, Answer, RequestId},
     storage::{ObjectKey, ObjectStore},
     upload,
 };
@@ -79,33 +81,27 @@ pub fn find(method: &Method, path: &str, fault_injection: bool) -> Result<Endpoi
 pub type Body<P> = response::Body<<<P as Ports>::Store as ObjectStore>::Content>;
 
 /// Serves one request, to the end: every outcome is an answer.
-pub async fn serve<P: Ports, S, C>(app: &App<P>, head: &Parts, body: S) -> Answer<Body<P>>
-where
-    S: Stream<Item = Result<C, std::io::Error>>,
-    C: AsRef<[u8]>,
-{
+pub async fn serve<P: Ports>(app: &App<P>, head: &Parts, body: impl Chunks) -> Answer<Body<P>> {
     let request_id = response::RequestId::new(app.ports.random());
     let outcome = find(&head.method, head.uri.path(), app.config.fault_injection);
     let answer = match outcome {
-        Ok(endpoint) => handle(app, endpoint, head, body).await,
+        Ok(endpoint) => handle(app, endpoint, head, &request_id, body).await,
         Err(refusal) => Err(refusal.into()),
     };
     let answer = answer.unwrap_or_else(|failure| {
-        response::problem(&failure, head, &request_id, app.ports.now_ms())
+        let refusal = response::told(failure, &request_id);
+        response::problem(&refusal, head, &request_id, app.ports.now_ms())
     });
     response::finish(answer, head, &request_id, &app.config.allowed_origins)
 }
 
-async fn handle<P: Ports, S, C>(
+async fn handle<P: Ports>(
     app: &App<P>,
     endpoint: Endpoint,
     head: &Parts,
-    body: S,
-) -> Result<Answer<Body<P>>, Failure>
-where
-    S: Stream<Item = Result<C, std::io::Error>>,
-    C: AsRef<[u8]>,
-{
+    id: &RequestId,
+    body: impl Chunks,
+) -> Result<Answer<Body<P>>, Failure> {
     match endpoint {
         Endpoint::Preflight { allow } => Ok(response::preflight(allow)),
         Endpoint::Alive => Ok(health::alive()),
@@ -119,7 +115,7 @@ where
         }
         Endpoint::Upload => {
             admit_address(app, head).await?;
-            upload::upload(app, head, body).await
+            upload::upload(app, head, id, body).await
         }
         Endpoint::Panic => break_on_purpose(),
     }
@@ -141,6 +137,16 @@ const GATE_PERIOD_S: u32 = 60;
 #[expect(clippy::panic, reason = "shows that a panic in one request leaves the next one whole")]
 fn break_on_purpose<B>() -> Result<Answer<B>, Failure> {
     panic!("asked to by {PANIC_PATH}")
+}
+
+/// What image URLs start with: as configured, or scheme and authority of the request itself.
+#[must_use]
+pub fn base_url(config: &Config, head: &Parts) -> String {
+    config.public_base_url.clone().unwrap_or_else(|| {
+        let scheme = head.uri.scheme_str().unwrap_or("https");
+        let authority = head.uri.authority().map_or("", |authority| authority.as_str());
+        format!("{scheme}://{authority}")
+    })
 }
 
 /// The value of a header, when it is there and is text.

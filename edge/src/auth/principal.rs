@@ -70,6 +70,17 @@ pub struct Permit {
 }
 
 impl Permit {
+    /// Whether this caller may say to be that user.
+    ///
+    /// # Errors
+    /// `USER_MISMATCH` when the token is another's.
+    pub fn is_for(&self, claimed: Option<&UserId>) -> Result<(), Refusal> {
+        match claimed {
+            Some(claimed) if *claimed != self.owner => Err(Refusal::new(Code::UserMismatch)),
+            _ => Ok(()),
+        }
+    }
+
     /// Whose picture it will be.
     #[must_use]
     pub const fn owner(&self) -> &UserId {

@@ -1,18 +1,55 @@
-//! What the caller sent: the body, read no further than it may go, and the name it had.
+//! What the caller sent: a picture as the body or a form with pictures, read no further than it may
+//! go, and the names they had.
 
 mod body;
+mod disposition;
+mod form;
+mod form_id;
 mod name;
+mod part;
 
-pub use body::read_body;
+pub use disposition::Disposition;
+pub use form_id::FormId;
 pub use name::{FileName, clean_name};
+
+use std::io;
 
 use futures_util::Stream;
 use http::{HeaderName, header, request::Parts};
-use image_rules::{Format, Limits};
+use image_rules::{Code, Format, ImageError, Limits};
 
-use crate::{auth::Permit, error::Failure, route::text_header};
+use crate::{
+    auth::{Permit, UserId},
+    error::Failure,
+    route::text_header,
+};
 
 const X_FILENAME: HeaderName = HeaderName::from_static("x-filename");
+
+/// A body as it arrives.
+pub trait Chunks: Stream<Item = io::Result<Vec<u8>>> + Send + Unpin {}
+
+impl<S: Stream<Item = io::Result<Vec<u8>>> + Send + Unpin> Chunks for S {}
+
+/// All that came with one request.
+#[derive(Debug, Default)]
+pub struct Intake {
+    /// At least one file.
+    pub files: Vec<SentFile>,
+    /// The form that the files answer.
+    pub form_id: Option<FormId>,
+    /// Who the caller says to be.
+    pub user_id: Option<UserId>,
+}
+
+/// One file.
+#[derive(Debug)]
+pub struct SentFile {
+    /// What the caller calls it.
+    pub original_name: Option<FileName>,
+    /// The file, or why it is not one that can be looked into.
+    pub draft: Result<Draft, ImageError>,
+}
 
 /// A file as it came, not yet looked into.
 #[derive(Debug)]
@@ -21,28 +58,68 @@ pub struct Draft {
     pub bytes: Vec<u8>,
     /// What the caller says it is.
     pub declared: Format,
-    /// What the caller calls it.
-    pub original_name: Option<FileName>,
 }
 
-/// Reads a raw body. It takes a [`Permit`], so nothing is read for a caller who may not upload.
+/// A request's body as its headers announce it.
+#[derive(Clone, Copy, Debug)]
+pub struct Announced<'a> {
+    content_type: &'a str,
+    length: Option<u64>,
+    is_form: bool,
+}
+
+impl<'a> Announced<'a> {
+    /// From the headers.
+    #[must_use]
+    pub fn new(head: &'a Parts) -> Self {
+        let content_type = text_header(head, header::CONTENT_TYPE).unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        Self {
+            content_type,
+            length: text_header(head, header::CONTENT_LENGTH).and_then(|text| text.parse().ok()),
+            is_form: essence.eq_ignore_ascii_case("multipart/form-data"),
+        }
+    }
+
+    /// Bytes that the body may have.
+    #[must_use]
+    pub fn limit_bytes(&self, limits: &Limits) -> u64 {
+        if self.is_form { form::most_bytes(limits) } else { limits.max_bytes }
+    }
+
+    /// Bytes that the body will take in memory at most.
+    #[must_use]
+    pub fn held_bytes(&self, limits: &Limits) -> u64 {
+        let limit_bytes = self.limit_bytes(limits);
+        self.length.map_or(limit_bytes, |length| length.min(limit_bytes))
+    }
+}
+
+/// Reads what was sent. It takes a [`Permit`], so nothing is read for a caller who may not upload.
 ///
 /// # Errors
-/// `INVALID_FILE_TYPE`, `FILE_TOO_LARGE`, `FILE_MISSING`, or `MALFORMED_REQUEST` for a body that breaks off.
-pub async fn receive<S, C>(
+/// `INVALID_FILE_TYPE`, `FILE_TOO_LARGE`, `FILE_MISSING`, or `MALFORMED_REQUEST` for a body that
+/// breaks off or a form that is none.
+pub async fn receive(
     _permit: &Permit,
     head: &Parts,
-    body: S,
+    body: impl Chunks,
     limits: &Limits,
-) -> Result<Draft, Failure>
-where
-    S: Stream<Item = Result<C, std::io::Error>>,
-    C: AsRef<[u8]>,
-{
-    let content_type = text_header(head, header::CONTENT_TYPE).unwrap_or_default();
-    let declared = Format::from_media_type(content_type)?;
-    let length = text_header(head, header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
-    let bytes = read_body(body, length, limits.max_bytes).await?;
+) -> Result<Intake, Failure> {
+    let announced = Announced::new(head);
+    let limit_bytes = announced.limit_bytes(limits);
+    if let Some(size_bytes) = announced.length
+        && size_bytes > limit_bytes
+    {
+        return Err(ImageError::TooManyBytes { size_bytes, limit_bytes }.into());
+    }
+    if announced.is_form {
+        let intake = form::read_form(announced.content_type, body, limits).await?;
+        return if intake.files.is_empty() { Err(Code::FileMissing.into()) } else { Ok(intake) };
+    }
+    let declared = Format::from_media_type(announced.content_type)?;
+    let bytes = body::read_body(body, announced.length, limit_bytes).await?;
     let original_name = text_header(head, X_FILENAME).and_then(clean_name);
-    Ok(Draft { bytes, declared, original_name })
+    let draft = Ok(Draft { bytes, declared });
+    Ok(Intake { files: vec![SentFile { original_name, draft }], ..Intake::default() })
 }

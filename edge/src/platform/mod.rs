@@ -1,16 +1,27 @@
 //! The Workers platform: with `lib.rs` the only place that knows it. Requests are turned into plain
 //! values here, answers back, and the ports are filled with what the bindings give.
 
+mod copies;
 mod d1;
 mod gate;
 mod ledger;
 mod r2;
 
-use std::{cell::OnceCell, io, rc::Rc, time::Duration};
+use std::{
+    cell::OnceCell,
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{self, Poll},
+    time::Duration,
+};
 
 use futures_util::{Stream, StreamExt, stream};
 use http::{StatusCode, Uri, request::Parts};
-use worker::{Date, Delay, Env, Headers, Request, Response, ResponseBuilder, Result};
+use worker::{
+    Context, Date, Delay, Env, Headers, Request, Response, ResponseBuilder, Result,
+    send::SendWrapper,
+};
 
 use crate::{
     app::{App, Isolate, Ports},
@@ -28,15 +39,17 @@ thread_local! {
 
 struct Bindings {
     store: r2::R2Store,
+    copies: copies::CachedCopies,
     registry: d1::D1Registry,
     gate: gate::AddressGate,
     ledger: ledger::RemoteLedger,
 }
 
 impl Bindings {
-    fn new(env: &Env) -> Result<Self> {
+    fn new(env: &Env, context: Option<Rc<Context>>) -> Result<Self> {
         Ok(Self {
             store: r2::R2Store(env.bucket("IMAGES")?),
+            copies: copies::CachedCopies(context),
             registry: d1::D1Registry(env.d1("REGISTRY")?),
             gate: gate::AddressGate(env.rate_limiter("ADDRESS_LIMIT")?),
             ledger: ledger::RemoteLedger(env.durable_object("LEDGER")?),
@@ -46,12 +59,17 @@ impl Bindings {
 
 impl Ports for Bindings {
     type Store = r2::R2Store;
+    type Copies = copies::CachedCopies;
     type Registry = d1::D1Registry;
     type Gate = gate::AddressGate;
     type Ledger = ledger::RemoteLedger;
 
     fn store(&self) -> &Self::Store {
         &self.store
+    }
+
+    fn copies(&self) -> &Self::Copies {
+        &self.copies
     }
 
     fn registry(&self) -> &Self::Registry {
@@ -106,14 +124,14 @@ fn config(env: &Env) -> std::result::Result<Rc<Config>, Vec<ConfigProblem>> {
 }
 
 /// Answers one request.
-pub async fn answer(mut request: Request, env: Env) -> Result<Response> {
+pub async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
     let config = match config(&env) {
         Ok(config) => config,
         Err(_) if request.path() == "/healthz" => return send(health::alive()),
         Err(problems) => return send(health::misconfigured(&problems)),
     };
     let isolate = ISOLATE.with(Rc::clone);
-    let app = App { config, isolate, ports: Bindings::new(&env)? };
+    let app = App { config, isolate, ports: Bindings::new(&env, Some(Rc::new(context)))? };
     let head = head(&request)?;
     let mut body = body(&mut request);
     let answer = route::serve(&app, &head, &mut body).await;
@@ -136,7 +154,7 @@ async fn linger(mut body: impl Stream<Item = io::Result<Vec<u8>>> + Unpin) {
 
 /// Tries every part and logs the one that does not work.
 pub async fn check_health(env: Env) {
-    match Bindings::new(&env) {
+    match Bindings::new(&env, None) {
         Ok(bindings) => {
             health::probe(&bindings).await;
         }
@@ -160,12 +178,28 @@ fn head(request: &Request) -> Result<Parts> {
     Ok(builder.body(()).map_err(invalid)?.into_parts().0)
 }
 
-/// The body as it arrives; a request without one is a body without bytes.
-fn body(request: &mut Request) -> impl Stream<Item = io::Result<Vec<u8>>> + Unpin + use<> {
-    let chunks = request.stream().ok();
-    stream::iter(chunks)
-        .flatten()
-        .map(|chunk| chunk.map_err(|error| io::Error::other(error.to_string())))
+type BodyStream = Pin<Box<dyn Stream<Item = io::Result<Vec<u8>>>>>;
+
+/// The body as it arrives. Wasm has one thread, so the wrapper's promise that it may be sent to
+/// another holds.
+struct Incoming(SendWrapper<BodyStream>);
+
+impl Stream for Incoming {
+    type Item = io::Result<Vec<u8>>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<Option<Self::Item>> {
+        self.0.0.as_mut().poll_next(context)
+    }
+}
+
+/// A request without a body is a body without bytes.
+fn body(request: &mut Request) -> Incoming {
+    let chunks = stream::iter(request.stream().ok()).flatten();
+    let chunks = chunks.map(|chunk| chunk.map_err(|error| io::Error::other(error.to_string())));
+    Incoming(SendWrapper::new(Box::pin(chunks)))
 }
 
 fn send(answer: Answer<Body<r2::R2Content>>) -> Result<Response> {

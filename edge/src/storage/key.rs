@@ -52,6 +52,14 @@ impl ObjectKey {
         &self.0
     }
 
+    /// When the object was written, as the key says.
+    #[must_use]
+    pub fn written_ms(&self) -> u64 {
+        let file = self.0.rsplit('/').next().unwrap_or_default();
+        let (timestamp, _) = file.split_once('-').unwrap_or_default();
+        timestamp.parse().unwrap_or_default()
+    }
+
     /// The format that the extension names.
     #[must_use]
     pub fn format(&self) -> Option<Format> {
@@ -92,6 +100,7 @@ mod tests {
         let text = "users/guest-1_a/images/1699876543210-00000000-0000-4000-8000-000000000000.webp";
         assert_eq!(key.as_str(), text);
         assert_eq!(key.format(), Some(Format::WebP));
+        assert_eq!(key.written_ms(), 1_699_876_543_210);
         assert_eq!(ObjectKey::parse(text), Some(key));
     }
 

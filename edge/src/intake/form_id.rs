@@ -1,0 +1,44 @@
+//! The form that a picture answers, as the platform names it: data only.
+
+/// 1 to 128 bytes of text without control characters.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FormId(String);
+
+impl FormId {
+    const MAX_BYTES: usize = 128;
+
+    /// From the bytes of a field.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let text = core::str::from_utf8(bytes).ok()?.trim();
+        let is_id = (1..=Self::MAX_BYTES).contains(&text.len()) && !text.contains(char::is_control);
+        is_id.then(|| Self(text.to_owned()))
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_short_text() {
+        let long = "x".repeat(129);
+        for (bytes, expected) in [
+            (&b"f-1"[..], Some("f-1")),
+            ("\u{c124}\u{bb38} 3".as_bytes(), Some("\u{c124}\u{bb38} 3")),
+            (b" f ", Some("f")),
+            (b"", None),
+            (b"a\nb", None),
+            (b"\xFF", None),
+            (long.as_bytes(), None),
+        ] {
+            assert_eq!(FormId::parse(bytes).as_ref().map(FormId::as_str), expected);
+        }
+    }
+}

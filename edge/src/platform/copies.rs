@@ -1,0 +1,78 @@
+//! Copies of pictures in the data centre's cache (the Cache API), beside the answer that is on its
+//! way. Whatever the cache does not do is no fault: the store is asked again.
+
+use std::rc::Rc;
+
+use image_rules::Format;
+use worker::{Cache, Context, Headers, Response, ResponseBody, ResponseBuilder};
+
+use super::r2::R2Content;
+use crate::{
+    delivery::{Copies, Picture},
+    storage::ObjectFacts,
+};
+
+/// The cache, and what keeps the Worker alive until a copy is in it.
+pub struct CachedCopies(pub Option<Rc<Context>>);
+
+/// A stream may come without its length, so the copy carries it.
+const SIZE: &str = "x-size-bytes";
+
+impl Copies for CachedCopies {
+    type Content = R2Content;
+
+    async fn find(&self, address: &str) -> Option<Picture<R2Content>> {
+        let copy = Cache::default().get(address, false).await.ok()??;
+        let header = |name: &str| copy.headers().get(name).ok().flatten();
+        let format = Format::from_media_type(&header("content-type")?).ok()?;
+        let facts = ObjectFacts { size_bytes: header(SIZE)?.parse().ok()?, etag: header("etag")? };
+        Some(Picture { content: R2Content(copy.into_parts().1), facts, format })
+    }
+
+    fn keep(&self, address: &str, picture: Picture<R2Content>) -> Picture<R2Content> {
+        let Some(context) = &self.0 else { return picture };
+        let Picture { content, facts, format } = picture;
+        let (content, copy) = twice(content.0, &facts, format);
+        if let Some(copy) = copy {
+            let address = address.to_owned();
+            context.wait_until(async move {
+                // Not kept is not lost: the next caller is served from the store.
+                let _ = Cache::default().put(address, copy).await;
+            });
+        }
+        Picture { content: R2Content(content), facts, format }
+    }
+
+    fn content(&self, bytes: Vec<u8>) -> R2Content {
+        R2Content(ResponseBody::Body(bytes))
+    }
+
+    async fn forget(&self, address: &str) {
+        let _ = Cache::default().delete(address, false).await;
+    }
+}
+
+/// The same body for the caller and for the cache.
+fn twice(
+    body: ResponseBody,
+    facts: &ObjectFacts,
+    format: Format,
+) -> (ResponseBody, Option<Response>) {
+    let builder =
+        headers(facts, format).map(|headers| ResponseBuilder::new().with_headers(headers));
+    let Ok(builder) = builder else { return (body, None) };
+    let mut copy = builder.body(body);
+    match copy.cloned() {
+        Ok(original) => (original.into_parts().1, Some(copy)),
+        Err(_) => (copy.into_parts().1, None),
+    }
+}
+
+fn headers(facts: &ObjectFacts, format: Format) -> worker::Result<Headers> {
+    let headers = Headers::new();
+    headers.set("cache-control", "public, max-age=31536000, immutable")?;
+    headers.set("content-type", format.media_type())?;
+    headers.set("etag", &facts.etag)?;
+    headers.set(SIZE, &facts.size_bytes.to_string())?;
+    Ok(headers)
+}
