@@ -1,8 +1,11 @@
 //! Every variable, parsed once. A wrong one is named; nothing half-works.
 
+mod limits;
+
 use image_rules::Policy;
 
 use crate::auth::{KeySet, SigningKey, UnusableKey};
+pub use limits::{AccountLimits, Uploads};
 
 /// Where variables come from.
 pub trait Variables {
@@ -25,6 +28,10 @@ pub struct Config {
     pub guest_token_s: u32,
     /// What is taken and what is made of it.
     pub policy: Policy,
+    /// How much an account may do.
+    pub limits: AccountLimits,
+    /// What becomes of uploads, and when.
+    pub uploads: Uploads,
     /// Whether faults can be asked for; in tests only.
     pub fault_injection: bool,
 }
@@ -61,6 +68,8 @@ impl Config {
             allowed_origins: reader.origins(),
             guest_token_s: reader.number("GUEST_TOKEN_S", 300, 1..=86_400),
             policy: reader.policy(),
+            limits: reader.account_limits(),
+            uploads: reader.uploads(),
             fault_injection: reader.flag("FAULT_INJECTION"),
             keys,
             signing: match signing {
@@ -201,7 +210,7 @@ mod tests {
     }
 
     /// The variables that `make dev` writes, with fixed keys.
-    fn variables() -> BTreeMap<&'static str, &'static str> {
+    pub(super) fn variables() -> BTreeMap<&'static str, &'static str> {
         BTreeMap::from([
             ("SIGNING_JWK", SIGNING_JWK),
             ("AUTH_HS256_SECRET", HS256_SECRET),
@@ -229,6 +238,9 @@ mod tests {
             ("ALLOWED_ORIGINS", "https://a.example/path"),
             ("PUBLIC_BASE_URL", "image.example"),
             ("FAULT_INJECTION", "yes"),
+            ("DAILY_BYTES", "0"),
+            ("PENDING_ROLES", "GUEST,ROOT"),
+            ("REQUIRE_TICKET", "1"),
         ]);
         let problems = Config::read(&wrong).expect_err("all wrong");
         let mut named: Vec<_> = problems.iter().map(|problem| problem.variable).collect();

@@ -118,6 +118,7 @@ async fn register<P: Ports>(
     let row = NewRow {
         key: &stored.key,
         owner: permit.owner(),
+        form_id: None,
         format: stored.format,
         width: stored.width,
         height: stored.height,
