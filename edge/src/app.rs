@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use crate::{
-    config::Config, delivery::Copies, memory::MemoryBudget, registry::Registry,
+    config::Config, delivery::Copies, ledger::Ledger, memory::MemoryBudget, registry::Registry,
     storage::ObjectStore,
 };
 
@@ -20,7 +20,7 @@ pub trait Ports {
     type Registry: Registry;
     /// Who counts the requests of an address.
     type Gate: Gate;
-    /// The part that keeps one user's account of uploads.
+    /// Who keeps the accounts of users and addresses.
     type Ledger: Ledger;
 
     /// Where the bytes go.
@@ -31,7 +31,7 @@ pub trait Ports {
     fn registry(&self) -> &Self::Registry;
     /// Who counts the requests of an address.
     fn gate(&self) -> &Self::Gate;
-    /// The part that keeps one user's account of uploads.
+    /// Who keeps the accounts of users and addresses.
     fn ledger(&self) -> &Self::Ledger;
     /// Milliseconds since 1970.
     fn now_ms(&self) -> u64;
@@ -50,16 +50,6 @@ pub trait Gate {
 /// The gate could not be asked.
 #[derive(Debug)]
 pub struct GateFault(pub String);
-
-/// One user's account of uploads.
-pub trait Ledger {
-    /// Whether it answers from its own storage.
-    fn probe(&self) -> impl Future<Output = Result<(), LedgerFault>>;
-}
-
-/// The ledger could not be asked.
-#[derive(Debug)]
-pub struct LedgerFault(pub String);
 
 /// What the requests of one isolate share beyond the configuration.
 #[derive(Default)]

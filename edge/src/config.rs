@@ -1,8 +1,11 @@
 //! Every variable, parsed once. A wrong one is named; nothing half-works.
 
+mod limits;
+
 use image_rules::Policy;
 
 use crate::auth::{KeySet, SigningKey, UnusableKey};
+pub use limits::{AccountLimits, Uploads};
 
 /// Where variables come from.
 pub trait Variables {
@@ -27,6 +30,10 @@ pub struct Config {
     pub policy: Policy,
     /// What bodies and decodes may hold at once in one isolate.
     pub memory_budget_bytes: u64,
+    /// How much an account may do.
+    pub limits: AccountLimits,
+    /// What becomes of uploads, and when.
+    pub uploads: Uploads,
     /// Whether faults can be asked for; in tests only.
     pub fault_injection: bool,
 }
@@ -70,6 +77,8 @@ impl Config {
                 67_108_864,
                 16_777_216..=100_663_296,
             ),
+            limits: reader.account_limits(),
+            uploads: reader.uploads(),
             fault_injection: reader.flag("FAULT_INJECTION"),
             keys,
             signing: match signing {
@@ -210,7 +219,7 @@ mod tests {
     }
 
     /// The variables that `make dev` writes, with fixed keys.
-    fn variables() -> BTreeMap<&'static str, &'static str> {
+    pub(super) fn variables() -> BTreeMap<&'static str, &'static str> {
         BTreeMap::from([
             ("SIGNING_JWK", SIGNING_JWK),
             ("AUTH_HS256_SECRET", HS256_SECRET),
@@ -238,6 +247,9 @@ mod tests {
             ("ALLOWED_ORIGINS", "https://a.example/path"),
             ("PUBLIC_BASE_URL", "image.example"),
             ("FAULT_INJECTION", "yes"),
+            ("DAILY_BYTES", "0"),
+            ("PENDING_ROLES", "GUEST,ROOT"),
+            ("REQUIRE_TICKET", "1"),
         ]);
         let problems = Config::read(&wrong).expect_err("all wrong");
         let mut named: Vec<_> = problems.iter().map(|problem| problem.variable).collect();

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use image_rules::{Code, ImageError, Language};
 
-use crate::{app::GateFault, registry::RegistryFault, storage::StoreFault};
+use crate::{app::GateFault, ledger::LedgerFault, registry::RegistryFault, storage::StoreFault};
 
 /// The end of a request that was not served.
 #[derive(Debug)]
@@ -68,6 +68,8 @@ pub enum Fault {
     Registry(RegistryFault),
     /// The rate limiter.
     Gate(GateFault),
+    /// The ledger: what cannot be counted is not admitted.
+    Ledger(LedgerFault),
     /// A key of ours that cannot sign.
     Signing,
 }
@@ -81,7 +83,9 @@ impl Fault {
     pub const fn told(&self) -> Refusal {
         match self {
             Self::Store(_) => Refusal::retry(Code::StorageUnavailable, FAULT_RETRY_S),
-            Self::Registry(_) | Self::Gate(_) => Refusal::retry(Code::Busy, FAULT_RETRY_S),
+            Self::Registry(_) | Self::Gate(_) | Self::Ledger(_) => {
+                Refusal::retry(Code::Busy, FAULT_RETRY_S)
+            }
             Self::Signing => Refusal::new(Code::Internal),
         }
     }
@@ -114,6 +118,12 @@ impl From<StoreFault> for Failure {
 impl From<RegistryFault> for Failure {
     fn from(fault: RegistryFault) -> Self {
         Self::Fault(Fault::Registry(fault))
+    }
+}
+
+impl From<LedgerFault> for Failure {
+    fn from(fault: LedgerFault) -> Self {
+        Self::Fault(Fault::Ledger(fault))
     }
 }
 

@@ -5,8 +5,9 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::{
-    app::{Ledger, Ports},
+    app::Ports,
     config::ConfigProblem,
+    ledger::Ledger,
     log,
     registry::Registry,
     response::{self, Answer, Body},

@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod error;
 pub mod health;
 pub mod intake;
+pub mod ledger;
 pub mod log;
 pub mod memory;
 pub mod registry;

@@ -10,10 +10,14 @@ use image_rules::Format;
 use serde_json::Value;
 
 use crate::{
-    app::{App, Gate, GateFault, Ledger, LedgerFault, Ports},
+    app::{App, Gate, GateFault, Ports},
     auth::tests::{HS256_SECRET, NOW_MS, SIGNING_JWK, hs256},
     config::{Config, Variables},
     delivery::{Copies, Picture},
+    ledger::{
+        Account, Ledger, LedgerFault,
+        message::{Question, Reply},
+    },
     registry::memory::MemoryRegistry,
     response::Body,
     route::serve,
@@ -88,6 +92,10 @@ impl Copies for MemoryCopies {
 struct SoundLedger;
 
 impl Ledger for SoundLedger {
+    async fn ask(&self, _: &Account, _: Question) -> Result<Reply, LedgerFault> {
+        Ok(Reply::Done)
+    }
+
     async fn probe(&self) -> Result<(), LedgerFault> {
         Ok(())
     }
@@ -190,7 +198,7 @@ fn an_upload_is_stored_registered_and_answered_with_its_url() {
     assert_eq!(data["imageId"], 1);
     assert_eq!(data["originalFilename"], "me.gif");
     assert_eq!(app.ports.store.objects.borrow().keys().collect::<Vec<_>>(), [key]);
-    assert_eq!(*app.ports.registry.keys.borrow(), [key]);
+    assert_eq!(app.ports.registry.keys(), [key]);
 
     let picture = send(&app, Request::builder().uri(format!("https://edge.example/{key}")), b"");
     assert_eq!(picture.status, StatusCode::OK);
@@ -204,9 +212,9 @@ fn nothing_is_acknowledged_that_is_not_kept() {
     let outcome = send(&app_without_store, upload(), PIXEL);
     assert_eq!(outcome.json["code"], "STORAGE_UNAVAILABLE");
     assert!(outcome.headers.contains_key("retry-after"));
-    assert!(app_without_store.ports.registry.keys.borrow().is_empty());
+    assert!(app_without_store.ports.registry.keys().is_empty());
 
-    let registry = MemoryRegistry { broken: true, ..MemoryRegistry::default() };
+    let registry = MemoryRegistry::failing();
     let app_without_registry = app(World { registry, ..World::default() });
     let outcome = send(&app_without_registry, upload(), PIXEL);
     assert_eq!(outcome.json["code"], "BUSY");
@@ -225,7 +233,7 @@ fn an_address_over_its_limit_waits_before_its_token_is_looked_at() {
 
 #[test]
 fn readiness_names_the_part_that_is_down() {
-    let registry = MemoryRegistry { broken: true, ..MemoryRegistry::default() };
+    let registry = MemoryRegistry::failing();
     let app = app(World { registry, ..World::default() });
     let outcome = send(&app, Request::builder().uri("https://edge.example/readyz"), b"");
     assert_eq!(outcome.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -235,7 +243,7 @@ fn readiness_names_the_part_that_is_down() {
 
 #[test]
 fn a_fault_of_ours_is_not_told_in_its_own_words() {
-    let registry = MemoryRegistry { broken: true, ..MemoryRegistry::default() };
+    let registry = MemoryRegistry::failing();
     let app = app(World { registry, ..World::default() });
     let outcome = send(&app, upload(), PIXEL);
     assert!(!outcome.json.to_string().contains("told to fail"), "{}", outcome.json);

@@ -1,19 +1,39 @@
-//! The registry on a D1 database. Values are bound, never written into the statement.
+//! The registry on a D1 database. Values are bound, never written into the statement, and no question
+//! is waited for longer than its deadline.
 
+use std::{pin::pin, time::Duration};
+
+use futures_util::future::{Either, select};
 use serde::Deserialize;
-use worker::{D1Database, D1Type};
+use worker::{D1Database, D1PreparedStatement, D1Type, Delay};
 
-use crate::registry::{ImageId, NewRow, Registry, RegistryFault};
+use crate::{
+    registry::{Event, ImageId, NewRow, Registry, RegistryFault, Row},
+    storage::ObjectKey,
+};
 
 /// A D1 database.
 pub struct D1Registry(pub D1Database);
 
-const INSERT: &str = "INSERT INTO images (key, owner, media_type, width, height, size_bytes, sha256, \
-     original_name, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id";
+// Doing nothing returns no row, hence the update that changes nothing.
+const INSERT: &str = "INSERT INTO images (key, owner, form_id, media_type, width, height, size_bytes, \
+     sha256, original_name, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+     ON CONFLICT (key) DO UPDATE SET key = key RETURNING id";
+const INSERT_EVENT: &str = "INSERT INTO events (mark, at_ms, kind, subject, reason, until_ms, detail) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (mark) DO NOTHING";
+
+/// A D1 database answers within milliseconds, seconds when it is far away or just waking.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize)]
 struct InsertedRow {
-    id: u64,
+    id: ImageId,
+}
+
+impl D1Registry {
+    fn bind(&self, sql: &str, values: &[D1Type<'_>]) -> Result<D1PreparedStatement, RegistryFault> {
+        self.0.prepare(sql).bind_refs(values).map_err(failed)
+    }
 }
 
 impl Registry for D1Registry {
@@ -22,25 +42,64 @@ impl Registry for D1Registry {
         let values = [
             D1Type::Text(row.key.as_str()),
             D1Type::Text(&owner),
+            text(row.form_id),
             D1Type::Text(row.format.media_type()),
             number(row.width.into()),
             number(row.height.into()),
             number(row.size_bytes),
             D1Type::Text(row.sha256),
-            row.original_name.map_or(D1Type::Null, D1Type::Text),
+            text(row.original_name),
             number(row.created_ms),
         ];
-        let statement = self.0.prepare(INSERT).bind_refs(&values).map_err(failed)?;
-        let inserted: Option<InsertedRow> = statement.first(None).await.map_err(failed)?;
+        let statement = self.bind(INSERT, &values)?;
+        let inserted: Option<InsertedRow> = in_time(statement.first(None)).await?;
         let inserted = inserted.ok_or_else(|| RegistryFault("no row came back".to_owned()))?;
-        Ok(ImageId(inserted.id))
+        Ok(inserted.id)
+    }
+
+    async fn find(&self, key: &ObjectKey) -> Result<Option<Row>, RegistryFault> {
+        let key = [D1Type::Text(key.as_str())];
+        let statement = self.bind("SELECT * FROM images WHERE key = ?1", &key)?;
+        in_time(statement.first(None)).await
+    }
+
+    async fn remove(&self, key: &ObjectKey) -> Result<(), RegistryFault> {
+        let key = [D1Type::Text(key.as_str())];
+        let statement = self.bind("DELETE FROM images WHERE key = ?1", &key)?;
+        in_time(statement.run()).await.map(|_| ())
+    }
+
+    async fn event(&self, event: &Event) -> Result<(), RegistryFault> {
+        let values = [
+            D1Type::Text(&event.mark),
+            number(event.at_ms),
+            D1Type::Text(&event.kind),
+            D1Type::Text(&event.subject),
+            D1Type::Text(&event.reason),
+            event.until_ms.map_or(D1Type::Null, number),
+            text(event.detail.as_deref()),
+        ];
+        let statement = self.bind(INSERT_EVENT, &values)?;
+        in_time(statement.run()).await.map(|_| ())
     }
 
     async fn probe(&self) -> Result<(), RegistryFault> {
-        // The table, not just the database: a database without its migrations is not ready.
-        let statement = self.0.prepare("SELECT id FROM images LIMIT 1");
-        statement.run().await.map_err(failed).map(|_| ())
+        // The newest table, not just the database: one without its migrations is not ready.
+        let statement = self.0.prepare("SELECT id FROM events LIMIT 1");
+        in_time(statement.run()).await.map(|_| ())
     }
+}
+
+/// Waits for an answer, but not for ever.
+async fn in_time<T>(answer: impl Future<Output = worker::Result<T>>) -> Result<T, RegistryFault> {
+    match select(pin!(answer), pin!(Delay::from(DEADLINE))).await {
+        Either::Left((answer, _)) => answer.map_err(failed),
+        Either::Right(_) => Err(RegistryFault("no answer in time".to_owned())),
+    }
+}
+
+fn text(value: Option<&str>) -> D1Type<'_> {
+    value.map_or(D1Type::Null, D1Type::Text)
 }
 
 /// D1 speaks JavaScript numbers, exact up to 2^53: sizes and milliseconds stay far below.

@@ -1,44 +1,56 @@
-//! The ledger's Durable Object, and how the Worker reaches it. It keeps its account in its own
-//! SQLite and so far answers whether that works.
+//! How the Worker reaches the ledgers: one question a request, as JSON.
 
-use worker::{
-    DurableObject, Env, ObjectNamespace, Request, Response, Result, State, durable_object,
+use worker::{Headers, Method, ObjectNamespace, Request, RequestInit, Response, Result};
+
+use crate::ledger::{
+    Account, Ledger, LedgerFault,
+    message::{Envelope, Question, Reply},
 };
-
-use crate::app::{Ledger as LedgerPort, LedgerFault};
-
-/// One user's account, alive in exactly one place of the world.
-#[durable_object]
-pub struct Ledger {
-    state: State,
-}
-
-impl DurableObject for Ledger {
-    fn new(state: State, _env: Env) -> Self {
-        Self { state }
-    }
-
-    async fn fetch(&self, _request: Request) -> Result<Response> {
-        self.state.storage().sql().exec("SELECT 1", None)?;
-        Response::empty()
-    }
-}
 
 /// The namespace of all ledgers.
 pub struct RemoteLedger(pub ObjectNamespace);
 
 impl RemoteLedger {
-    async fn ask(&self, name: &str) -> Result<Response> {
-        self.0.id_from_name(name)?.get_stub()?.fetch_with_str("https://ledger/probe").await
+    async fn send(&self, name: &str, body: &str) -> Result<Response> {
+        let headers = Headers::new();
+        headers.set("content-type", "application/json")?;
+        let mut init = RequestInit::new();
+        init.with_method(Method::Post).with_headers(headers).with_body(Some(body.into()));
+        let request = Request::new_with_init("https://ledger/", &init)?;
+        self.0.get_by_name(name)?.fetch_with_request(request).await
+    }
+
+    async fn put(
+        &self,
+        account: String,
+        question: Question,
+    ) -> std::result::Result<Reply, LedgerFault> {
+        let envelope = Envelope { account, question };
+        let body = serde_json::to_string(&envelope).map_err(|_| LedgerFault::Beside)?;
+        let mut answer = self.send(&envelope.account, &body).await.map_err(unreachable)?;
+        let text = answer.text().await.map_err(unreachable)?;
+        match answer.status_code() {
+            200 => serde_json::from_str(&text).map_err(|_| LedgerFault::Beside),
+            status => Err(LedgerFault::Failed { status, cause: text }),
+        }
     }
 }
 
-impl LedgerPort for RemoteLedger {
-    async fn probe(&self) -> std::result::Result<(), LedgerFault> {
-        match self.ask("readiness").await {
-            Ok(answer) if answer.status_code() == 200 => Ok(()),
-            Ok(answer) => Err(LedgerFault(format!("answered {}", answer.status_code()))),
-            Err(error) => Err(LedgerFault(error.to_string())),
-        }
+impl Ledger for RemoteLedger {
+    async fn ask(
+        &self,
+        account: &Account,
+        question: Question,
+    ) -> std::result::Result<Reply, LedgerFault> {
+        self.put(account.to_string(), question).await
     }
+
+    async fn probe(&self) -> std::result::Result<(), LedgerFault> {
+        self.put("readiness".to_owned(), Question::Probe).await.map(|_| ())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn unreachable(error: worker::Error) -> LedgerFault {
+    LedgerFault::Unreachable(error.to_string())
 }

@@ -1,6 +1,7 @@
 //! The Workers platform: with `lib.rs` the only place that knows it. Requests are turned into plain
 //! values here, answers back, and the ports are filled with what the bindings give.
 
+mod account;
 mod copies;
 mod d1;
 mod gate;

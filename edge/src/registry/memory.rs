@@ -1,27 +1,95 @@
 //! A registry in memory, for tests.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-use super::{ImageId, NewRow, Registry, RegistryFault};
+use super::{Event, ImageId, NewRow, Registry, RegistryFault, Row};
+use crate::storage::ObjectKey;
 
-/// Keeps keys in order of registration; fails when told to.
+/// Keeps rows in order of registration; fails when told to.
 #[derive(Default)]
 pub struct MemoryRegistry {
-    /// The keys of the rows; the first has the number 1.
-    pub keys: RefCell<Vec<String>>,
+    /// The rows; the first has the number 1.
+    pub rows: RefCell<Vec<Row>>,
+    /// What happened.
+    pub events: RefCell<Vec<Event>>,
     /// Whether it fails.
-    pub broken: bool,
+    pub broken: Cell<bool>,
+    /// Whether it adds a row and then fails to say so.
+    pub silent: Cell<bool>,
+    last_id: Cell<u64>,
+}
+
+impl MemoryRegistry {
+    /// One that fails.
+    #[must_use]
+    pub fn failing() -> Self {
+        let registry = Self::default();
+        registry.broken.set(true);
+        registry
+    }
+
+    /// The keys of the rows, oldest first.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        self.rows.borrow().iter().map(|row| row.key.clone()).collect()
+    }
+
+    fn insert(&self, row: NewRow<'_>) -> ImageId {
+        let mut rows = self.rows.borrow_mut();
+        if let Some(there) = rows.iter().find(|there| there.key == row.key.as_str()) {
+            return there.id;
+        }
+        self.last_id.set(self.last_id.get() + 1);
+        let id = ImageId(self.last_id.get());
+        rows.push(Row {
+            id,
+            key: row.key.to_string(),
+            owner: row.owner.to_string(),
+            form_id: row.form_id.map(str::to_owned),
+            media_type: row.format.media_type().to_owned(),
+            width: row.width,
+            height: row.height,
+            size_bytes: row.size_bytes,
+            sha256: row.sha256.to_owned(),
+            original_name: row.original_name.map(str::to_owned),
+            created_ms: row.created_ms,
+        });
+        id
+    }
 }
 
 impl Registry for MemoryRegistry {
     async fn add(&self, row: NewRow<'_>) -> Result<ImageId, RegistryFault> {
         self.probe().await?;
-        let mut keys = self.keys.borrow_mut();
-        keys.push(row.key.to_string());
-        Ok(ImageId(keys.len() as u64))
+        let id = self.insert(row);
+        if self.silent.get() {
+            Err(RegistryFault("told to say nothing".to_owned()))
+        } else {
+            Ok(id)
+        }
+    }
+
+    async fn find(&self, key: &ObjectKey) -> Result<Option<Row>, RegistryFault> {
+        self.probe().await?;
+        Ok(self.rows.borrow().iter().find(|row| row.key == key.as_str()).cloned())
+    }
+
+    async fn remove(&self, key: &ObjectKey) -> Result<(), RegistryFault> {
+        self.probe().await?;
+        self.rows.borrow_mut().retain(|row| row.key != key.as_str());
+        Ok(())
+    }
+
+    async fn event(&self, event: &Event) -> Result<(), RegistryFault> {
+        self.probe().await?;
+        let mut events = self.events.borrow_mut();
+        if events.iter().all(|there| there.mark != event.mark) {
+            events.push(event.clone());
+        }
+        Ok(())
     }
 
     async fn probe(&self) -> Result<(), RegistryFault> {
-        if self.broken { Err(RegistryFault("told to fail".to_owned())) } else { Ok(()) }
+        if self.broken.get() { Err(RegistryFault("told to fail".to_owned())) } else { Ok(()) }
     }
 }

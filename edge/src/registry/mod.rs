@@ -1,23 +1,35 @@
-//! The list of pictures that are kept: one row for each, with the number that platforms store.
+//! The list of pictures that are kept: one row for each, with the number that platforms store; and
+//! what happened to accounts.
 
 #[cfg(test)]
 pub mod memory;
 
 use image_rules::Format;
+use serde::{Deserialize, Serialize};
 
 use crate::{auth::UserId, storage::ObjectKey};
 
 /// Keeps the rows.
 pub trait Registry {
-    /// Adds a row; it is durable when this returns.
+    /// Adds a row; it is durable when this returns. For a key that has a row already, nothing changes
+    /// and its number is told.
     fn add(&self, row: NewRow<'_>) -> impl Future<Output = Result<ImageId, RegistryFault>>;
+
+    /// The row of a key, if there is one.
+    fn find(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Row>, RegistryFault>>;
+
+    /// Removes the row of a key; there being none is no fault.
+    fn remove(&self, key: &ObjectKey) -> impl Future<Output = Result<(), RegistryFault>>;
+
+    /// Adds an event; one with the same mark is there once.
+    fn event(&self, event: &Event) -> impl Future<Output = Result<(), RegistryFault>>;
 
     /// Whether the database answers at all.
     fn probe(&self) -> impl Future<Output = Result<(), RegistryFault>>;
 }
 
 /// The number of a registered picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageId(pub u64);
 
 /// A picture to be registered.
@@ -27,6 +39,8 @@ pub struct NewRow<'a> {
     pub key: &'a ObjectKey,
     /// Whose it is.
     pub owner: &'a UserId,
+    /// The form that it belongs to.
+    pub form_id: Option<&'a str>,
     /// What it is.
     pub format: Format,
     /// Width as seen.
@@ -41,6 +55,52 @@ pub struct NewRow<'a> {
     pub original_name: Option<&'a str>,
     /// When it was stored.
     pub created_ms: u64,
+}
+
+/// A registered picture, as the database has it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Row {
+    /// Its number.
+    pub id: ImageId,
+    /// Where its bytes lie.
+    pub key: String,
+    /// Whose it is.
+    pub owner: String,
+    /// The form that it belongs to.
+    pub form_id: Option<String>,
+    /// Its media type.
+    pub media_type: String,
+    /// Width as seen.
+    pub width: u32,
+    /// Height as seen.
+    pub height: u32,
+    /// Bytes that were stored.
+    pub size_bytes: u64,
+    /// Digest of what was stored, in hexadecimal.
+    pub sha256: String,
+    /// What the caller called it.
+    pub original_name: Option<String>,
+    /// When it was stored.
+    pub created_ms: u64,
+}
+
+/// Something that happened to an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Tells this event from every other, also when it is told again.
+    pub mark: String,
+    /// When.
+    pub at_ms: u64,
+    /// What: `ban` or `lift`.
+    pub kind: String,
+    /// To whom: `user:{id}` or `ip:{address}`.
+    pub subject: String,
+    /// Why.
+    pub reason: String,
+    /// Until when, for a ban.
+    pub until_ms: Option<u64>,
+    /// Who did it, or what led to it.
+    pub detail: Option<String>,
 }
 
 /// The database did not do what was asked, with the platform's words.

@@ -3,8 +3,10 @@
 mod key;
 #[cfg(test)]
 pub mod memory;
+mod stem;
 
 pub use key::{KeyParts, ObjectKey};
+pub use stem::Stem;
 
 use image_rules::Format;
 

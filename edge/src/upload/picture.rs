@@ -108,6 +108,7 @@ impl<P: Ports> Lot<'_, P> {
         let row = NewRow {
             key: &stored.key,
             owner: self.permit.owner(),
+            form_id: self.form_id.as_ref().map(FormId::as_str),
             format: stored.format,
             width: stored.width,
             height: stored.height,

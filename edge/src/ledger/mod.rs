@@ -1,0 +1,209 @@
+//! One account of uploads for each user and each address: limits, strikes and bans, and every upload
+//! from its admission until it is registered, claimed or gone. This file is the port through which
+//! the rest of the Worker asks; an account that cannot be asked admits nothing.
+
+pub mod message;
+mod text;
+
+use core::fmt;
+
+use crate::{auth::UserId, storage::ObjectKey};
+use message::{
+    Admission, Admit, Ban, Claim, Claimed, Commit, Commitment, Enter, Entrance, Known, Question,
+    Release, Removal, Reply, Sight, Standing, Strike, Terms,
+};
+
+/// Whose account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// Of a user. For an object: of the user that its key names.
+    User(UserId),
+    /// Of an address.
+    Address(String),
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user) => write!(f, "user:{user}"),
+            Self::Address(address) => write!(f, "ip:{address}"),
+        }
+    }
+}
+
+/// The ledger could not be asked, so nothing is admitted.
+#[derive(Debug)]
+pub enum LedgerFault {
+    /// It did not answer, with the platform's words.
+    Unreachable(String),
+    /// It answered with a failure of its own.
+    Failed {
+        /// The status.
+        status: u16,
+        /// Its words.
+        cause: String,
+    },
+    /// It answered what was not asked.
+    Beside,
+}
+
+/// All accounts, each of which answers one question after the other.
+pub trait Ledger {
+    /// Asks an account.
+    fn ask(
+        &self,
+        account: &Account,
+        question: Question,
+    ) -> impl Future<Output = Result<Reply, LedgerFault>>;
+
+    /// Whether ledgers answer from their own storage.
+    fn probe(&self) -> impl Future<Output = Result<(), LedgerFault>>;
+
+    /// One request more from an address; before any token is looked at.
+    fn enter(
+        &self,
+        address: &str,
+        enter: Enter,
+    ) -> impl Future<Output = Result<Entrance, LedgerFault>> {
+        async move {
+            let account = Account::Address(address.to_owned());
+            match self.ask(&account, Question::Enter(enter)).await? {
+                Reply::Entry(entrance) => Ok(entrance),
+                _ => Err(LedgerFault::Beside),
+            }
+        }
+    }
+
+    /// One upload more; before its body is read.
+    fn admit(
+        &self,
+        owner: &UserId,
+        admit: Admit,
+    ) -> impl Future<Output = Result<Admission, LedgerFault>> {
+        async move {
+            match self.ask(&Account::User(owner.clone()), Question::Admit(admit)).await? {
+                Reply::Admission(admission) => Ok(admission),
+                _ => Err(LedgerFault::Beside),
+            }
+        }
+    }
+
+    /// The object of an admitted upload was stored.
+    fn commit(
+        &self,
+        owner: &UserId,
+        commit: Commit,
+    ) -> impl Future<Output = Result<Commitment, LedgerFault>> {
+        async move {
+            match self.ask(&Account::User(owner.clone()), Question::Commit(commit)).await? {
+                Reply::Commitment(commitment) => Ok(commitment),
+                _ => Err(LedgerFault::Beside),
+            }
+        }
+    }
+
+    /// An admitted upload came to nothing.
+    fn release(
+        &self,
+        owner: &UserId,
+        release: Release,
+    ) -> impl Future<Output = Result<(), LedgerFault>> {
+        async move {
+            match self.ask(&Account::User(owner.clone()), Question::Release(release)).await? {
+                Reply::Done => Ok(()),
+                _ => Err(LedgerFault::Beside),
+            }
+        }
+    }
+
+    /// Somebody did what honest callers do not.
+    fn strike(
+        &self,
+        account: &Account,
+        strike: Strike,
+    ) -> impl Future<Output = Result<Standing, LedgerFault>> {
+        async move { standing(self.ask(account, Question::Strike(strike)).await?) }
+    }
+
+    /// A pending picture of `owner` is to be kept; `owner` is whom its key names.
+    fn claim(
+        &self,
+        owner: &UserId,
+        claim: Claim,
+    ) -> impl Future<Output = Result<Claimed, LedgerFault>> {
+        async move {
+            match self.ask(&Account::User(owner.clone()), Question::Claim(claim)).await? {
+                Reply::Claimed(claimed) => Ok(claimed),
+                _ => Err(LedgerFault::Beside),
+            }
+        }
+    }
+
+    /// A picture is to go, known here or registered long ago; `owner` is whom its key names.
+    fn remove(
+        &self,
+        owner: &UserId,
+        key: ObjectKey,
+    ) -> impl Future<Output = Result<Removal, LedgerFault>> {
+        async move {
+            match self.ask(&Account::User(owner.clone()), Question::Remove { key }).await? {
+                Reply::Removal(removal) => Ok(removal),
+                _ => Err(LedgerFault::Beside),
+            }
+        }
+    }
+
+    /// Shuts an account out until a time.
+    fn ban(
+        &self,
+        account: &Account,
+        ban: Ban,
+    ) -> impl Future<Output = Result<Standing, LedgerFault>> {
+        async move { standing(self.ask(account, Question::Ban(ban)).await?) }
+    }
+
+    /// Lets an account in again and forgets its strikes.
+    fn lift(&self, account: &Account, by: String) -> impl Future<Output = Result<(), LedgerFault>> {
+        async move {
+            match self.ask(account, Question::Lift { by }).await? {
+                Reply::Done => Ok(()),
+                _ => Err(LedgerFault::Beside),
+            }
+        }
+    }
+
+    /// What an administrator sees of an account.
+    fn look(
+        &self,
+        account: &Account,
+        terms: Terms,
+    ) -> impl Future<Output = Result<Sight, LedgerFault>> {
+        async move {
+            match self.ask(account, Question::Look { terms }).await? {
+                Reply::Sight(sight) => Ok(sight),
+                _ => Err(LedgerFault::Beside),
+            }
+        }
+    }
+
+    /// Which of these are in flight, pending or kept in the account of `owner`.
+    fn knows(
+        &self,
+        owner: &UserId,
+        keys: Vec<String>,
+    ) -> impl Future<Output = Result<Vec<Known>, LedgerFault>> {
+        async move {
+            match self.ask(&Account::User(owner.clone()), Question::Knows { keys }).await? {
+                Reply::Known(known) => Ok(known),
+                _ => Err(LedgerFault::Beside),
+            }
+        }
+    }
+}
+
+fn standing(reply: Reply) -> Result<Standing, LedgerFault> {
+    match reply {
+        Reply::Standing(standing) => Ok(standing),
+        _ => Err(LedgerFault::Beside),
+    }
+}
