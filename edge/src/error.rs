@@ -5,7 +5,10 @@ use std::borrow::Cow;
 
 use image_rules::{Code, ImageError, Language};
 
-use crate::{app::GateFault, ledger::LedgerFault, registry::RegistryFault, storage::StoreFault};
+use crate::{
+    app::GateFault, ledger::LedgerFault, registry::RegistryFault, response::timestamp,
+    storage::StoreFault,
+};
 
 /// The end of a request that was not served.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Refusal {
     pub allow: Option<&'static str>,
     /// When to come back, with 429 and 503.
     pub retry_after_s: Option<u32>,
+    /// When a ban ends.
+    pub until_ms: Option<u64>,
     /// What exactly was wrong with the picture: it makes the sentence particular.
     pub image: Option<ImageError>,
 }
@@ -33,29 +38,35 @@ impl Refusal {
     /// With nothing to tell beyond the code.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code, allow: None, retry_after_s: None, image: None }
+        Self { code, allow: None, retry_after_s: None, until_ms: None, image: None }
     }
 
     /// With a time to come back.
     #[must_use]
     pub const fn retry(code: Code, after_s: u32) -> Self {
-        Self { code, allow: None, retry_after_s: Some(after_s), image: None }
+        Self { retry_after_s: Some(after_s), ..Self::new(code) }
     }
 
     /// A sentence that says what is wrong and what to do.
     #[must_use]
     pub fn sentence(&self, language: Language) -> Cow<'static, str> {
-        match &self.image {
-            Some(error) => error.sentence(language),
-            None => Cow::Borrowed(self.code.sentence(language)),
+        match (&self.image, self.until_ms) {
+            (Some(error), _) => error.sentence(language),
+            (None, Some(until_ms)) => {
+                let (sentence, until) = (self.code.sentence(language), timestamp(until_ms));
+                Cow::Owned(match language {
+                    Language::En => format!("{sentence} The block ends at {until}."),
+                    Language::Ko => format!("{sentence} 차단은 {until}에 풀립니다."),
+                })
+            }
+            (None, None) => Cow::Borrowed(self.code.sentence(language)),
         }
     }
 
     /// For an address that takes other methods.
     #[must_use]
     pub const fn method(allow: &'static str) -> Self {
-        let code = Code::MethodNotAllowed;
-        Self { code, allow: Some(allow), retry_after_s: None, image: None }
+        Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed) }
     }
 }
 

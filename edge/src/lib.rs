@@ -1,8 +1,10 @@
 //! The Worker at `image.the-form`. This file only receives the platform's events; the story of a
 //! request begins in [`route`].
 
+pub mod admission;
 pub mod app;
 pub mod auth;
+pub mod call;
 pub mod config;
 pub mod delivery;
 pub mod error;

@@ -7,6 +7,7 @@ use image_rules::{Code, Format, Language, Policy};
 use serde::Serialize;
 
 use crate::{
+    call::Call,
     config::AllowedOrigins,
     error::{Failure, Refusal},
     log,
@@ -117,6 +118,9 @@ struct Problem<'a> {
     backend_code: &'static str,
     request_id: &'a str,
     timestamp: String,
+    /// When a ban ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    banned_until: Option<String>,
 }
 
 /// What the caller is told; a fault of ours is logged here, once, and not told.
@@ -140,9 +144,9 @@ pub fn language(head: &Parts) -> Language {
 
 /// The answer to whatever was not served.
 #[must_use]
-pub fn problem<C>(refusal: &Refusal, head: &Parts, id: &RequestId, now_ms: u64) -> Answer<Body<C>> {
+pub fn problem<C>(refusal: &Refusal, call: &Call<'_>, now_ms: u64) -> Answer<Body<C>> {
     let code = refusal.code;
-    let language = language(head);
+    let language = call.language();
     let problem = Problem {
         r#type: format!("urn:the-form:problem:{}", code.name().to_ascii_lowercase()),
         title: code.title(),
@@ -150,8 +154,9 @@ pub fn problem<C>(refusal: &Refusal, head: &Parts, id: &RequestId, now_ms: u64) 
         detail: &refusal.sentence(language),
         code: code.name(),
         backend_code: code.backend_code(),
-        request_id: &id.0,
+        request_id: &call.id.0,
         timestamp: timestamp(now_ms),
+        banned_until: refusal.until_ms.map(timestamp),
     };
     let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = json(status, &problem);
@@ -190,18 +195,17 @@ pub fn preflight<C>(allow: &'static str) -> Answer<Body<C>> {
 const ALLOWED_HEADERS: HeaderValue =
     HeaderValue::from_static("Authorization, Content-Type, X-Filename, Accept-Language");
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Location, ETag, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id",
+    "Location, ETag, Content-Range, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id",
 );
 
 /// What every answer carries, errors too: the request's id, who may read it, and no guessing of types.
 #[must_use]
 pub fn finish<C>(
     mut answer: Answer<Body<C>>,
-    head: &Parts,
-    request_id: &RequestId,
+    call: &Call<'_>,
     allowed: &AllowedOrigins,
 ) -> Answer<Body<C>> {
-    if head.method == http::Method::HEAD {
+    if call.head.method == http::Method::HEAD {
         *answer.body_mut() = Body::Empty;
     }
     let headers = answer.headers_mut();
@@ -210,11 +214,12 @@ pub fn finish<C>(
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
-    if let Ok(id) = HeaderValue::from_str(&request_id.0) {
+    if let Ok(id) = HeaderValue::from_str(&call.id.0) {
         headers.insert("x-request-id", id);
     }
+    call.write_limits(headers);
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    if let Some(origin) = allowed.answer_to(head) {
+    if let Some(origin) = allowed.answer_to(call.head) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
     }
@@ -247,7 +252,7 @@ mod tests {
 
     fn finished(head: &Parts, allowed: &AllowedOrigins) -> HeaderMap {
         let answer = empty::<()>(StatusCode::OK);
-        finish(answer, head, &RequestId::new([0; 16]), allowed).headers().clone()
+        finish(answer, &Call::new(head, RequestId::new([0; 16])), allowed).headers().clone()
     }
 
     #[test]

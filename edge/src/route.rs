@@ -4,8 +4,10 @@ use http::{Method, header, request::Parts};
 use image_rules::Code;
 
 use crate::{
-    app::{App, Gate, Ports},
+    admission,
+    app::{App, Ports},
     auth,
+    call::Call,
     config::Config,
     delivery,
     error::{Failure, Refusal},
@@ -82,24 +84,23 @@ pub type Body<P> = response::Body<<<P as Ports>::Store as ObjectStore>::Content>
 
 /// Serves one request, to the end: every outcome is an answer.
 pub async fn serve<P: Ports>(app: &App<P>, head: &Parts, body: impl Chunks) -> Answer<Body<P>> {
-    let request_id = response::RequestId::new(app.ports.random());
+    let call = Call::new(head, RequestId::new(app.ports.random()));
     let outcome = find(&head.method, head.uri.path(), app.config.fault_injection);
     let answer = match outcome {
-        Ok(endpoint) => handle(app, endpoint, head, &request_id, body).await,
+        Ok(endpoint) => handle(app, endpoint, &call, body).await,
         Err(refusal) => Err(refusal.into()),
     };
     let answer = answer.unwrap_or_else(|failure| {
-        let refusal = response::told(failure, &request_id);
-        response::problem(&refusal, head, &request_id, app.ports.now_ms())
+        let refusal = response::told(failure, &call.id);
+        response::problem(&refusal, &call, app.ports.now_ms())
     });
-    response::finish(answer, head, &request_id, &app.config.allowed_origins)
+    response::finish(answer, &call, &app.config.allowed_origins)
 }
 
 async fn handle<P: Ports>(
     app: &App<P>,
     endpoint: Endpoint,
-    head: &Parts,
-    id: &RequestId,
+    call: &Call<'_>,
     body: impl Chunks,
 ) -> Result<Answer<Body<P>>, Failure> {
     match endpoint {
@@ -108,31 +109,18 @@ async fn handle<P: Ports>(
         Endpoint::Ready => Ok(health::ready(&app.ports).await),
         Endpoint::Policy => Ok(response::policy(&app.config.policy)),
         Endpoint::PublicKeys => Ok(auth::public_keys(&app.config.keys)),
-        Endpoint::Picture(key) => delivery::deliver(app, head, &key).await,
+        Endpoint::Picture(key) => delivery::deliver(app, call.head, &key).await,
         Endpoint::GuestToken => {
-            admit_address(app, head).await?;
+            admission::enter(app, call).await?;
             auth::issue_guest_token(app)
         }
         Endpoint::Upload => {
-            admit_address(app, head).await?;
-            upload::upload(app, head, id, body).await
+            admission::enter(app, call).await?;
+            upload::upload(app, call, body).await
         }
         Endpoint::Panic => break_on_purpose(),
     }
 }
-
-/// The limit of an address comes before any token is verified, so that guessing is bounded.
-async fn admit_address<P: Ports>(app: &App<P>, head: &Parts) -> Result<(), Failure> {
-    let address = head.headers.get("cf-connecting-ip").and_then(|value| value.to_str().ok());
-    if app.ports.gate().admits(address.unwrap_or("unknown")).await? {
-        Ok(())
-    } else {
-        Err(Refusal::retry(Code::RateLimited, GATE_PERIOD_S).into())
-    }
-}
-
-/// The period of the rate-limit binding in wrangler.toml.
-const GATE_PERIOD_S: u32 = 60;
 
 #[expect(clippy::panic, reason = "shows that a panic in one request leaves the next one whole")]
 fn break_on_purpose<B>() -> Result<Answer<B>, Failure> {

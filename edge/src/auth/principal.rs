@@ -57,7 +57,9 @@ impl Principal {
     /// `ROLE_NOT_ALLOWED` for a role that uploads nothing.
     pub fn may_upload(self) -> Result<Permit, Refusal> {
         match self.role {
-            Role::User | Role::Guest | Role::Service => Ok(Permit { owner: self.user }),
+            Role::User | Role::Guest | Role::Service => {
+                Ok(Permit { owner: self.user, role: self.role })
+            }
             Role::Admin => Err(Refusal::new(Code::RoleNotAllowed)),
         }
     }
@@ -67,9 +69,16 @@ impl Principal {
 #[derive(Debug)]
 pub struct Permit {
     owner: UserId,
+    role: Role,
 }
 
 impl Permit {
+    /// As what the caller uploads.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
     /// Whether this caller may say to be that user.
     ///
     /// # Errors

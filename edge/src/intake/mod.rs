@@ -51,6 +51,14 @@ pub struct SentFile {
     pub draft: Result<Draft, ImageError>,
 }
 
+impl SentFile {
+    /// How many bytes came that can be looked into.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.draft.as_ref().map_or(0, |draft| draft.bytes.len() as u64)
+    }
+}
+
 /// A file as it came, not yet looked into.
 #[derive(Debug)]
 pub struct Draft {

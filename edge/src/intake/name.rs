@@ -10,6 +10,12 @@ impl FileName {
     /// What most file systems hold.
     const MAX_BYTES: usize = 255;
 
+    /// As text of its own.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
     /// As text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,13 +1,17 @@
 //! How an upload is answered: one picture as itself, several as a list in their order.
 
-use http::{StatusCode, header, request::Parts};
+use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::{
+    app::{App, Ports},
+    call::Call,
     error::Failure,
-    intake::{FileName, FormId},
+    intake::FileName,
+    ledger::message::{Receipt, Record},
     registry::ImageId,
-    response::{self, Answer, RequestId, timestamp},
+    response::{self, Answer, timestamp},
+    route::{Body, base_url},
 };
 
 /// What became of one file: what was taken, or why it was not and what it is called.
@@ -15,28 +19,54 @@ pub(super) type Outcome = Result<Taken, (Failure, Option<FileName>)>;
 
 /// A picture that was taken.
 pub(super) struct Taken {
-    pub(super) record: Record,
+    pub(super) receipt: Receipt,
+    /// Whether it was stored now; if not, the same bytes were there already.
+    pub(super) is_new: bool,
 }
 
 /// A stored picture as the contract tells of it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Record {
-    pub(super) image_url: String,
-    pub(super) key: String,
-    pub(super) image_id: Option<ImageId>,
-    pub(super) form_id: Option<FormId>,
-    pub(super) file_size: u64,
-    pub(super) original_filename: Option<FileName>,
-    pub(super) content_type: &'static str,
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) sha256: String,
-    pub(super) placeholder: String,
-    pub(super) original_size: u64,
-    pub(super) removed: Vec<&'static str>,
-    pub(super) uploaded_at: String,
-    pub(super) expires_at: Option<String>,
+struct Stored {
+    image_url: String,
+    key: String,
+    image_id: Option<ImageId>,
+    form_id: Option<String>,
+    file_size: u64,
+    original_filename: Option<String>,
+    content_type: &'static str,
+    width: u32,
+    height: u32,
+    sha256: String,
+    placeholder: String,
+    original_size: u64,
+    removed: Vec<String>,
+    uploaded_at: String,
+    expires_at: Option<String>,
+}
+
+impl Stored {
+    fn new(receipt: Receipt, base_url: &str) -> Self {
+        let Receipt { record, image_id, expires_ms } = receipt;
+        let Record { key, sha256, format, width, height, .. } = record;
+        Self {
+            image_url: format!("{base_url}/{key}"),
+            key: key.to_string(),
+            image_id,
+            form_id: record.form_id,
+            file_size: record.size_bytes,
+            original_filename: record.original_name,
+            content_type: format.media_type(),
+            width,
+            height,
+            sha256,
+            placeholder: record.placeholder,
+            original_size: record.original_size_bytes,
+            removed: record.removed,
+            uploaded_at: timestamp(record.stored_ms),
+            expires_at: expires_ms.map(timestamp),
+        }
+    }
 }
 
 /// A file of several that was not taken.
@@ -51,7 +81,7 @@ struct Refused {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Entry {
-    Stored(Box<Record>),
+    Stored(Box<Stored>),
     Refused(Refused),
 }
 
@@ -68,32 +98,30 @@ struct Uploaded<'a, D> {
 const MESSAGE: &str = "upload_image_success";
 
 /// The answer to a request with one file or several.
-pub(super) fn answer<C>(
+pub(super) fn answer<P: Ports>(
     mut outcomes: Vec<Outcome>,
-    head: &Parts,
-    id: &RequestId,
-    now_ms: u64,
-) -> Result<Answer<response::Body<C>>, Failure> {
+    app: &App<P>,
+    call: &Call<'_>,
+) -> Result<Answer<Body<P>>, Failure> {
+    let base_url = base_url(&app.config, call.head);
+    let now = timestamp(app.ports.now_ms());
     if outcomes.len() > 1 {
-        return Ok(list(outcomes, head, id, now_ms));
+        return Ok(list(outcomes, call, &base_url, now));
     }
     match outcomes.pop() {
-        Some(Ok(taken)) => Ok(single(&taken)),
+        Some(Ok(taken)) => Ok(single(taken, &base_url, now)),
         Some(Err((failure, _))) => Err(failure),
         None => Err(image_rules::Code::FileMissing.into()),
     }
 }
 
-fn single<C>(taken: &Taken) -> Answer<response::Body<C>> {
-    let record = &taken.record;
-    let answer = Uploaded {
-        message: MESSAGE,
-        data: record,
-        url: Some(&record.image_url),
-        timestamp: record.uploaded_at.clone(),
-    };
-    let mut answer = response::json(StatusCode::CREATED, &answer);
-    if let Ok(location) = record.image_url.parse() {
+fn single<C>(taken: Taken, base_url: &str, timestamp: String) -> Answer<response::Body<C>> {
+    let status = if taken.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let stored = Stored::new(taken.receipt, base_url);
+    let url = Some(stored.image_url.as_str());
+    let mut answer =
+        response::json(status, &Uploaded { message: MESSAGE, data: &stored, url, timestamp });
+    if let Ok(location) = HeaderValue::from_str(&stored.image_url) {
         answer.headers_mut().insert(header::LOCATION, location);
     }
     answer
@@ -101,35 +129,37 @@ fn single<C>(taken: &Taken) -> Answer<response::Body<C>> {
 
 fn list<C>(
     outcomes: Vec<Outcome>,
-    head: &Parts,
-    id: &RequestId,
-    now_ms: u64,
+    call: &Call<'_>,
+    base_url: &str,
+    timestamp: String,
 ) -> Answer<response::Body<C>> {
     let status = if outcomes.iter().all(Result::is_ok) {
         StatusCode::CREATED
     } else {
         StatusCode::MULTI_STATUS
     };
-    let language = response::language(head);
-    let entries: Vec<_> = outcomes
-        .into_iter()
-        .map(|outcome| match outcome {
-            Ok(taken) => Entry::Stored(Box::new(taken.record)),
+    let entries: Vec<_> =
+        outcomes.into_iter().map(|outcome| Entry::new(outcome, call, base_url)).collect();
+    // Who reads one address takes the first.
+    let url = entries.iter().find_map(|entry| match entry {
+        Entry::Stored(stored) => Some(stored.image_url.as_str()),
+        Entry::Refused(_) => None,
+    });
+    response::json(status, &Uploaded { message: MESSAGE, data: &entries, url, timestamp })
+}
+
+impl Entry {
+    fn new(outcome: Outcome, call: &Call<'_>, base_url: &str) -> Self {
+        match outcome {
+            Ok(taken) => Self::Stored(Box::new(Stored::new(taken.receipt, base_url))),
             Err((failure, original_filename)) => {
-                let refusal = response::told(failure, id);
-                Entry::Refused(Refused {
+                let refusal = response::told(failure, &call.id);
+                Self::Refused(Refused {
                     code: refusal.code.name(),
-                    detail: refusal.sentence(language).into_owned(),
+                    detail: refusal.sentence(call.language()).into_owned(),
                     original_filename,
                 })
             }
-        })
-        .collect();
-    // Uppy's bundle takes the first address as that of all.
-    let url = entries.iter().find_map(|entry| match entry {
-        Entry::Stored(record) => Some(record.image_url.as_str()),
-        Entry::Refused(_) => None,
-    });
-    let timestamp = timestamp(now_ms);
-    response::json(status, &Uploaded { message: MESSAGE, data: &entries, url, timestamp })
+        }
+    }
 }

@@ -1,149 +1,149 @@
-//! One picture of an upload: the image rules, the store, the registry.
+//! One picture of an upload: the image rules, the store, the ledger.
 
 use base64ct::{Base64, Encoding};
-use http::request::Parts;
-use image_rules::{Format, Plan, Processed, inspect_as, probe::Metadata, process};
+use image_rules::{Code, ImageError, Plan, Processed, inspect_as, process};
 use sha2::{Digest, Sha256};
 
-use super::answer::{Outcome, Record, Taken};
+use super::answer::Taken;
 use crate::{
+    admission::judge,
     app::{App, Ports},
     auth::Permit,
-    error::Failure,
+    call::Call,
+    error::{Failure, Refusal},
     intake::{Draft, FileName, FormId, SentFile},
+    ledger::{
+        Ledger,
+        message::{Commit, Commitment, Disposition, Leave, Record, Release},
+    },
+    log,
     memory::{Purpose, reserve},
-    registry::{ImageId, NewRow, Registry},
-    response::timestamp,
-    route::base_url,
-    storage::{KeyParts, NewObject, ObjectKey, ObjectStore},
+    storage::{NewObject, ObjectStore, Stem},
 };
+
+/// When a caller comes back whose upload took too long or could not be registered.
+const RETRY_S: u32 = 2;
 
 /// What the pictures of one request have in common.
 pub(super) struct Lot<'a, P> {
     pub(super) app: &'a App<P>,
-    pub(super) head: &'a Parts,
+    pub(super) call: &'a Call<'a>,
     pub(super) permit: &'a Permit,
-    pub(super) form_id: Option<FormId>,
 }
 
-/// A picture that is durably stored.
-struct Stored {
-    key: ObjectKey,
-    format: Format,
-    width: u32,
-    height: u32,
-    size_bytes: u64,
-    sha256: String,
-    placeholder: String,
-    removed: Metadata,
-    original_bytes: u64,
-    original_name: Option<FileName>,
-    written_ms: u64,
+/// What the caller says of a picture: data only.
+struct Sent<'a> {
+    name: Option<FileName>,
+    form_id: Option<&'a FormId>,
 }
 
 impl<P: Ports> Lot<'_, P> {
-    /// Takes one picture to its end.
-    pub(super) async fn take(&self, file: SentFile) -> Outcome {
-        let name = file.original_name.clone();
-        let outcome = self.take_draft(file).await;
-        outcome.map_err(|failure| (failure, name))
-    }
-
-    async fn take_draft(&self, file: SentFile) -> Result<Taken, Failure> {
-        let draft = file.draft?;
-        let original_bytes = draft.bytes.len() as u64;
-        let processed = self.apply_rules(draft).await?;
-        let stored = self.store(processed, original_bytes, file.original_name).await?;
-        let image_id = self.register(&stored).await?;
-        Ok(Taken { record: self.record(stored, image_id) })
-    }
-
-    /// Looks into the bytes, decides, and keeps, scrubs or optimises.
-    async fn apply_rules(&self, draft: Draft) -> Result<Processed<'static>, Failure> {
-        let policy = &self.app.config.policy;
-        let report = inspect_as(&draft.bytes, draft.declared, policy)?;
-        let plan = Plan::new(&report, policy)?;
-        let _memory = reserve(self.app, Purpose::Decode, plan.peak_bytes()).await?;
-        Ok(process(draft.bytes, &plan, &policy.limits)?)
-    }
-
-    async fn store(
+    /// Takes one picture to its end; what comes to nothing is given back.
+    pub(super) async fn take(
         &self,
-        processed: Processed<'static>,
-        original_bytes: u64,
-        original_name: Option<FileName>,
-    ) -> Result<Stored, Failure> {
-        let written_ms = self.app.ports.now_ms();
-        let digest = Sha256::digest(processed.bytes());
-        let stored = Stored {
-            key: ObjectKey::new(&KeyParts {
-                owner: self.permit.owner(),
-                now_ms: written_ms,
-                random: self.app.ports.random(),
-                format: processed.format(),
-            }),
-            format: processed.format(),
-            width: processed.width(),
-            height: processed.height(),
-            size_bytes: processed.bytes().len() as u64,
-            sha256: format!("{digest:x}"),
-            placeholder: Base64::encode_string(processed.placeholder()),
-            removed: *processed.removed(),
-            original_bytes,
-            original_name,
-            written_ms,
+        leave: &Leave,
+        file: SentFile,
+        form_id: Option<&FormId>,
+    ) -> Result<Taken, Failure> {
+        let sent = Sent { name: file.original_name, form_id };
+        let processed = match self.apply_rules(file.draft).await {
+            Ok(processed) => processed,
+            Err(failure) => {
+                self.release(&leave.stem, false).await;
+                return Err(failure);
+            }
         };
-        let object = NewObject {
-            key: &stored.key,
-            bytes: processed.into_bytes().into_owned(),
-            format: stored.format,
-            sha256: digest.into(),
-        };
-        self.app.ports.store().put(object).await?;
-        Ok(stored)
-    }
-
-    /// Registers what was stored; what cannot be registered is not kept.
-    async fn register(&self, stored: &Stored) -> Result<ImageId, Failure> {
-        let row = NewRow {
-            key: &stored.key,
-            owner: self.permit.owner(),
-            form_id: self.form_id.as_ref().map(FormId::as_str),
-            format: stored.format,
-            width: stored.width,
-            height: stored.height,
-            size_bytes: stored.size_bytes,
-            sha256: &stored.sha256,
-            original_name: stored.original_name.as_ref().map(FileName::as_str),
-            created_ms: stored.written_ms,
-        };
-        match self.app.ports.registry().add(row).await {
-            Ok(image_id) => Ok(image_id),
-            Err(fault) => {
-                self.app.ports.store().delete(&stored.key).await?;
-                Err(fault.into())
+        match self.store(leave, sent, processed).await {
+            Ok(record) => self.commit(leave, record).await,
+            Err(failure) => {
+                // A store that fails may have written all the same.
+                self.release(&leave.stem, true).await;
+                Err(failure)
             }
         }
     }
 
-    fn record(&self, stored: Stored, image_id: ImageId) -> Record {
-        let base = base_url(&self.app.config, self.head);
-        Record {
-            image_url: format!("{base}/{}", stored.key),
-            key: stored.key.to_string(),
-            image_id: Some(image_id),
-            form_id: self.form_id.clone(),
-            file_size: stored.size_bytes,
-            original_filename: stored.original_name,
-            content_type: stored.format.media_type(),
-            width: stored.width,
-            height: stored.height,
-            sha256: stored.sha256,
-            placeholder: stored.placeholder,
-            original_size: stored.original_bytes,
-            removed: stored.removed.kinds().collect(),
-            uploaded_at: timestamp(stored.written_ms),
-            expires_at: None,
+    /// Looks into the bytes, decides, and keeps, scrubs or optimises.
+    async fn apply_rules(
+        &self,
+        draft: Result<Draft, ImageError>,
+    ) -> Result<(u64, Processed<'static>), Failure> {
+        let Draft { bytes, declared } = draft?;
+        let policy = &self.app.config.policy;
+        let plan =
+            inspect_as(&bytes, declared, policy).and_then(|report| Plan::new(&report, policy));
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(error) => {
+                judge(self.app, self.permit, &error, &bytes).await;
+                return Err(error.into());
+            }
+        };
+        let size_bytes = bytes.len() as u64;
+        let _memory = reserve(self.app, Purpose::Decode, plan.peak_bytes()).await?;
+        Ok((size_bytes, process(bytes, &plan, &policy.limits)?))
+    }
+
+    async fn store(
+        &self,
+        leave: &Leave,
+        sent: Sent<'_>,
+        (original_size_bytes, processed): (u64, Processed<'static>),
+    ) -> Result<Record, Failure> {
+        let format = processed.format();
+        let digest = Sha256::digest(processed.bytes());
+        let key = leave.stem.key(format).ok_or(Code::Internal)?;
+        let record = Record {
+            key,
+            sha256: format!("{digest:x}"),
+            format,
+            width: processed.width(),
+            height: processed.height(),
+            size_bytes: processed.bytes().len() as u64,
+            original_size_bytes,
+            original_name: sent.name.map(FileName::into_string),
+            form_id: sent.form_id.map(|id| id.as_str().to_owned()),
+            placeholder: Base64::encode_string(processed.placeholder()),
+            removed: processed.removed().kinds().map(str::to_owned).collect(),
+            stored_ms: self.app.ports.now_ms(),
+        };
+        let bytes = processed.into_bytes().into_owned();
+        let object = NewObject { key: &record.key, bytes, format, sha256: digest.into() };
+        self.app.ports.store().put(object).await?;
+        Ok(record)
+    }
+
+    /// Nothing is acknowledged that the ledger has not accepted. When it cannot be heard, it may
+    /// have: then nothing is touched, and its alarm puts things right.
+    async fn commit(&self, leave: &Leave, record: Record) -> Result<Taken, Failure> {
+        let key = record.key.clone();
+        let commit = Commit { record, disposition: self.disposition() };
+        let commitment = self.app.ports.ledger().commit(self.permit.owner(), commit).await?;
+        if let Commitment::Accepted(receipt) = commitment {
+            return Ok(Taken { receipt: *receipt, is_new: true });
+        }
+        let deleted = self.app.ports.store().delete(&key).await;
+        self.release(&leave.stem, deleted.is_err()).await;
+        match commitment {
+            Commitment::Same(receipt) => Ok(Taken { receipt: *receipt, is_new: false }),
+            _ => Err(Refusal::retry(Code::Busy, RETRY_S).into()),
+        }
+    }
+
+    fn disposition(&self) -> Disposition {
+        let uploads = &self.app.config.uploads;
+        if uploads.pending_roles.contains(&self.permit.role()) {
+            Disposition::Pending { for_s: uploads.pending_s }
+        } else {
+            Disposition::Register
+        }
+    }
+
+    /// Gives back what was reserved. If that is not heard, the lease ends by itself.
+    pub(super) async fn release(&self, stem: &Stem, stored_maybe: bool) {
+        let release = Release { stem: stem.clone(), stored_maybe };
+        if let Err(fault) = self.app.ports.ledger().release(self.permit.owner(), release).await {
+            log::error("release_unheard", &[("cause", &format!("{fault:?}"))]);
         }
     }
 }

@@ -1,0 +1,124 @@
+//! Who may go on: the limits of an address before anything else is looked at, those of a user
+//! before a body is read, and what becomes of callers who do what honest ones do not.
+
+use image_rules::{Code, ImageError};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    app::{App, Gate, Ports},
+    auth::{Permit, Principal, authenticate},
+    call::Call,
+    error::{Failure, Refusal},
+    ledger::{
+        Account, Ledger,
+        message::{Admit, Barrier, Enter, Leave, Offence, Refused, Strike},
+    },
+    log,
+};
+
+/// The period of the rate-limit binding in wrangler.toml.
+const GATE_PERIOD_S: u32 = 60;
+
+/// Counts a request against its address, before any token is looked at, so that guessing is
+/// bounded: first roughly and near, then exactly.
+///
+/// # Errors
+/// `RATE_LIMITED`, `USER_BANNED`.
+pub async fn enter<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<(), Failure> {
+    let account = call.address();
+    let Account::Address(address) = &account else { return Ok(()) };
+    if !app.ports.gate().admits(address).await? {
+        return Err(Refusal::retry(Code::RateLimited, GATE_PERIOD_S).into());
+    }
+    let enter = Enter { rate_per_minute: app.config.limits.address_per_minute };
+    let entrance = app.ports.ledger().enter(address, enter).await?;
+    call.tell_address(entrance.rate);
+    entrance.refused.map_or(Ok(()), |refused| Err(refusal(refused, app.ports.now_ms()).into()))
+}
+
+/// Verifies the caller's token; a forged one is a strike against the address it came from.
+///
+/// # Errors
+/// What verification says.
+pub async fn principal<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<Principal, Failure> {
+    let outcome = authenticate(&app.config.keys, call.head, app.ports.now_ms());
+    if outcome.as_ref().is_err_and(|refusal| refusal.code == Code::TokenInvalid) {
+        let token = crate::route::text_header(call.head, http::header::AUTHORIZATION);
+        let deed = fingerprint(token.unwrap_or_default().as_bytes());
+        strike(app, &call.address(), Offence::ForgedToken, deed).await;
+    }
+    Ok(outcome?)
+}
+
+/// Asks the user's ledger for the leave to store one object of so many bytes.
+///
+/// # Errors
+/// `USER_BANNED`, `RATE_LIMITED`, `QUOTA_EXCEEDED`, `TICKET_SPENT`.
+pub async fn admit<P: Ports>(
+    app: &App<P>,
+    call: &Call<'_>,
+    permit: &Permit,
+    bytes: u64,
+) -> Result<Leave, Failure> {
+    let admit = Admit {
+        terms: app.config.limits.terms(permit.role()),
+        bytes,
+        lease_s: app.config.uploads.intent_s,
+        ticket: None,
+    };
+    let admission = app.ports.ledger().admit(permit.owner(), admit).await?;
+    call.tell_user(&admission.gauges);
+    admission.outcome.map_err(|refused| refusal(refused, app.ports.now_ms()).into())
+}
+
+/// Counts a file that no honest caller sends against the user.
+pub async fn judge<P: Ports>(app: &App<P>, permit: &Permit, error: &ImageError, file: &[u8]) {
+    if let Some(offence) = offence(error, file.len() as u64) {
+        let account = Account::User(permit.owner().clone());
+        strike(app, &account, offence, fingerprint(file)).await;
+    }
+}
+
+/// What a refusal by the image rules says of the caller. A type that is not taken, a picture with
+/// another picture's name, a broken one and a large one are honest mistakes.
+const fn offence(error: &ImageError, size_bytes: u64) -> Option<Offence> {
+    /// Photos have some 4 pixels in a byte and screenshots 100; deflate reaches 1,000 with nothing in
+    /// the picture at all.
+    const BOMB_PIXELS_PER_BYTE: u64 = 1000;
+    match error {
+        ImageError::Disguised { .. } | ImageError::Unrecognised => Some(Offence::Disguise),
+        ImageError::TooManyPixels { pixels, .. } if *pixels / BOMB_PIXELS_PER_BYTE > size_bytes => {
+            Some(Offence::Bomb)
+        }
+        _ => None,
+    }
+}
+
+async fn strike<P: Ports>(app: &App<P>, account: &Account, reason: Offence, fingerprint: String) {
+    let limits = &app.config.limits;
+    let strike =
+        Strike { reason, fingerprint, strikes_to_ban: limits.strikes_to_ban, ban_s: limits.ban_s };
+    // The refusal stands in any case; a strike that is not counted is the lesser harm.
+    if let Err(fault) = app.ports.ledger().strike(account, strike).await {
+        log::error("strike_uncounted", &[("cause", &format!("{fault:?}"))]);
+    }
+}
+
+/// Tells one deed from another without keeping it: 64 bits of its digest.
+fn fingerprint(deed: &[u8]) -> String {
+    format!("{:.16}", format!("{:x}", Sha256::digest(deed)))
+}
+
+fn refusal(refused: Refused, now_ms: u64) -> Refusal {
+    let after_s = refused.retry_after_s;
+    match refused.by {
+        Barrier::Ban => Refusal {
+            until_ms: Some(now_ms.saturating_add(u64::from(after_s) * 1000)),
+            ..Refusal::retry(Code::UserBanned, after_s)
+        },
+        Barrier::Rate => Refusal::retry(Code::RateLimited, after_s),
+        Barrier::DailyCount | Barrier::DailyBytes => Refusal::retry(Code::QuotaExceeded, after_s),
+        Barrier::TicketSpent => Refusal::new(Code::TicketSpent),
+        Barrier::TicketExpired => Refusal::new(Code::TokenExpired),
+    }
+}

@@ -1,0 +1,123 @@
+//! One request as its way through the Worker sees it: its head, its id, where it comes from, and
+//! the limits that it learned of on the way.
+
+use std::{
+    cell::RefCell,
+    net::{IpAddr, Ipv6Addr},
+};
+
+use http::{HeaderMap, HeaderValue, request::Parts};
+use image_rules::Language;
+
+use crate::{
+    ledger::{
+        Account,
+        message::{Gauge, Gauges},
+    },
+    response::{self, RequestId},
+};
+
+/// One request.
+pub struct Call<'a> {
+    /// Method, address and headers.
+    pub head: &'a Parts,
+    /// Its name in its answer and in the log.
+    pub id: RequestId,
+    limits: RefCell<Vec<(&'static str, Gauge)>>,
+}
+
+impl<'a> Call<'a> {
+    /// A request that has just come.
+    #[must_use]
+    pub const fn new(head: &'a Parts, id: RequestId) -> Self {
+        Self { head, id, limits: RefCell::new(Vec::new()) }
+    }
+
+    /// The language that the caller reads.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        response::language(self.head)
+    }
+
+    /// The account of the address that the request comes from.
+    #[must_use]
+    pub fn address(&self) -> Account {
+        let value = self.head.headers.get("cf-connecting-ip");
+        Account::Address(normal_address(value.and_then(|value| value.to_str().ok())))
+    }
+
+    /// Remembers how the address stands, to tell the caller.
+    pub fn tell_address(&self, gauge: Gauge) {
+        self.limits.replace(vec![("address", gauge)]);
+    }
+
+    /// Remembers how the user stands, to tell the caller: of more use than the address.
+    pub fn tell_user(&self, gauges: &Gauges) {
+        let Gauges { rate, daily_count, daily_bytes } = *gauges;
+        self.limits.replace(vec![("user", rate), ("day", daily_count), ("bytes", daily_bytes)]);
+    }
+
+    /// Writes the `RateLimit` fields, when limits were learned of.
+    pub fn write_limits(&self, headers: &mut HeaderMap) {
+        let limits = self.limits.borrow();
+        if limits.is_empty() {
+            return;
+        }
+        let list = |entry: fn(&str, &Gauge) -> String| {
+            let entries: Vec<_> = limits.iter().map(|(name, gauge)| entry(name, gauge)).collect();
+            HeaderValue::from_str(&entries.join(", ")).ok()
+        };
+        let policy =
+            list(|name, gauge| format!("\"{name}\";q={};w={}", gauge.quota, gauge.window_s));
+        let state =
+            list(|name, gauge| format!("\"{name}\";r={};t={}", gauge.remaining, gauge.reset_s));
+        headers
+            .extend(policy.map(|value| (http::HeaderName::from_static("ratelimit-policy"), value)));
+        headers.extend(state.map(|value| (http::HeaderName::from_static("ratelimit"), value)));
+    }
+}
+
+/// An address as an account is kept for it: of IPv6 the first 64 bits, as whoever has one address of
+/// a network has all of it (RFC 6177).
+fn normal_address(text: Option<&str>) -> String {
+    match text.and_then(|text| text.parse::<IpAddr>().ok()) {
+        None => "unknown".to_owned(),
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
+            Some(address) => address.to_string(),
+            None => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_account_however_it_is_written() {
+        for (text, expected) in [
+            (Some("203.0.113.7"), "203.0.113.7"),
+            (Some("::ffff:203.0.113.7"), "203.0.113.7"),
+            (Some("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::"),
+            (Some("2001:DB8:1:2::9"), "2001:db8:1:2::"),
+            (Some("somewhere"), "unknown"),
+            (None, "unknown"),
+        ] {
+            assert_eq!(normal_address(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_written_as_the_fields_want_them() {
+        let (head, ()) = http::Request::new(()).into_parts();
+        let call = Call::new(&head, RequestId::new([0; 16]));
+        let mut headers = HeaderMap::new();
+        call.write_limits(&mut headers);
+        assert!(headers.is_empty());
+        call.tell_address(Gauge { quota: 120, window_s: 60, remaining: 12, reset_s: 30 });
+        call.write_limits(&mut headers);
+        assert_eq!(headers["ratelimit-policy"], "\"address\";q=120;w=60");
+        assert_eq!(headers["ratelimit"], "\"address\";r=12;t=30");
+    }
+}
