@@ -6,6 +6,7 @@ mod d1;
 mod gate;
 mod ledger;
 mod r2;
+mod shelf;
 
 use std::{cell::OnceCell, io, rc::Rc, time::Duration};
 
