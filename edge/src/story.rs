@@ -207,7 +207,7 @@ fn an_upload_is_stored_registered_and_answered_with_its_url() {
 
 #[test]
 fn nothing_is_acknowledged_that_is_not_kept() {
-    let store = MemoryStore { broken: true, ..MemoryStore::default() };
+    let store = MemoryStore::failing();
     let app_without_store = app(World { store, ..World::default() });
     let outcome = send(&app_without_store, upload(), PIXEL);
     assert_eq!(outcome.json["code"], "STORAGE_UNAVAILABLE");

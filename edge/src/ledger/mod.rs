@@ -2,12 +2,24 @@
 //! from its admission until it is registered, claimed or gone. This file is the port through which
 //! the rest of the Worker asks; an account that cannot be asked admits nothing.
 
+mod book;
+mod bucket;
+pub mod desk;
+mod entry;
+#[cfg(test)]
+pub mod memory;
 pub mod message;
+#[cfg(test)]
+mod model;
+mod quota;
+pub mod shelf;
+mod standing;
 mod text;
 
 use core::fmt;
 
 use crate::{auth::UserId, storage::ObjectKey};
+pub use entry::Entry;
 use message::{
     Admission, Admit, Ban, Claim, Claimed, Commit, Commitment, Enter, Entrance, Known, Question,
     Release, Removal, Reply, Sight, Standing, Strike, Terms,

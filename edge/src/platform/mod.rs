@@ -7,6 +7,7 @@ mod d1;
 mod gate;
 mod ledger;
 mod r2;
+mod shelf;
 
 use std::{
     cell::OnceCell,

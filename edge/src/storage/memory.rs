@@ -1,18 +1,31 @@
 //! A store in memory, for tests.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
 
 use super::{
     Content, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
 };
 
-/// Keeps objects until it is dropped; fails every write when told to.
+/// Keeps objects until it is dropped; fails to write and to delete when told to.
 #[derive(Default)]
 pub struct MemoryStore {
     /// What is stored, by key.
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
-    /// Whether writes fail.
-    pub broken: bool,
+    /// Whether it fails.
+    pub broken: Cell<bool>,
+}
+
+impl MemoryStore {
+    /// One that fails.
+    #[must_use]
+    pub fn failing() -> Self {
+        let store = Self::default();
+        store.broken.set(true);
+        store
+    }
 }
 
 impl Content for Vec<u8> {
@@ -58,6 +71,7 @@ impl ObjectStore for MemoryStore {
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreFault> {
+        self.probe().await?;
         self.objects.borrow_mut().remove(key.as_str());
         Ok(())
     }
@@ -72,7 +86,7 @@ impl ObjectStore for MemoryStore {
     }
 
     async fn probe(&self) -> Result<(), StoreFault> {
-        if self.broken { Err(StoreFault::Failed("told to fail".to_owned())) } else { Ok(()) }
+        if self.broken.get() { Err(StoreFault::Failed("told to fail".to_owned())) } else { Ok(()) }
     }
 }
 

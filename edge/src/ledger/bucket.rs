@@ -1,0 +1,173 @@
+//! A token bucket in whole numbers: it neither drifts nor loses what a clock sets back.
+
+use serde::{Deserialize, Serialize};
+
+use super::message::Gauge;
+
+/// The window of every rate, and at the same time the shares that one token is made of: a quota of
+/// `q` a window brings `q` shares each millisecond, a whole number whatever `q` is.
+const WINDOW_MS: u64 = 60_000;
+const WINDOW_S: u32 = 60;
+
+/// What is missing from a bucket that was full to begin with. It holds one window's quota, so that
+/// a burst may spend all of it at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    missing_shares: u64,
+    at_ms: u64,
+}
+
+impl Bucket {
+    /// Takes a token, or says how many seconds until there is one.
+    ///
+    /// # Errors
+    /// Those seconds, rounded up.
+    pub fn take(&mut self, now_ms: u64, quota: u32) -> Result<(), u32> {
+        self.settle(now_ms, quota);
+        let quota = u64::from(quota.max(1));
+        let after = self.missing_shares.saturating_add(WINDOW_MS);
+        let over = after.saturating_sub(quota * WINDOW_MS);
+        if over == 0 {
+            self.missing_shares = after;
+            return Ok(());
+        }
+        Err(seconds(self.ahead(now_ms) + over.div_ceil(quota)).max(1))
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn gauge(mut self, now_ms: u64, quota: u32) -> Gauge {
+        self.settle(now_ms, quota);
+        let whole = u64::from(quota.max(1));
+        let full_in_ms = match self.missing_shares {
+            0 => 0,
+            missing => self.ahead(now_ms) + missing.div_ceil(whole),
+        };
+        Gauge {
+            quota: whole,
+            window_s: WINDOW_S,
+            remaining: (whole * WINDOW_MS).saturating_sub(self.missing_shares) / WINDOW_MS,
+            reset_s: seconds(full_in_ms),
+        }
+    }
+
+    /// Adds what came since it was last looked at. While a clock that was set back has not caught up,
+    /// nothing comes; set back by more than a window, it is believed, or nobody would pass for long.
+    fn settle(&mut self, now_ms: u64, quota: u32) {
+        let elapsed_ms = now_ms.saturating_sub(self.at_ms);
+        let came = elapsed_ms.saturating_mul(quota.max(1).into());
+        self.missing_shares = self.missing_shares.saturating_sub(came);
+        if now_ms > self.at_ms || self.ahead(now_ms) > WINDOW_MS {
+            self.at_ms = now_ms;
+        }
+    }
+
+    /// How long the clock has to catch up.
+    const fn ahead(self, now_ms: u64) -> u64 {
+        self.at_ms.saturating_sub(now_ms)
+    }
+}
+
+/// Rounded up, so that whoever waits so long is not too early.
+fn seconds(ms: u64) -> u32 {
+    u32::try_from(ms.div_ceil(1000)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const START_MS: u64 = 1_763_114_400_000;
+
+    #[test]
+    fn a_burst_spends_the_quota_and_the_next_token_comes_when_it_was_said() {
+        let mut bucket = Bucket::default();
+        for left in (0..60).rev() {
+            assert_eq!(bucket.take(START_MS, 60), Ok(()));
+            assert_eq!(bucket.gauge(START_MS, 60).remaining, left);
+        }
+        assert_eq!(bucket.take(START_MS, 60), Err(1));
+        assert_eq!(bucket.take(START_MS + 999, 60), Err(1));
+        assert_eq!(bucket.take(START_MS + 1000, 60), Ok(()));
+        let gauge = Gauge { quota: 60, window_s: 60, remaining: 0, reset_s: 60 };
+        assert_eq!(bucket.gauge(START_MS + 1000, 60), gauge);
+        assert_eq!(bucket.gauge(START_MS + 61_000, 60).remaining, 60);
+    }
+
+    #[test]
+    fn a_slow_rate_does_not_drift() {
+        let mut bucket = Bucket::default();
+        // Seven a window: 8571.43 ms each, looked at every millisecond of an hour.
+        let passed = (0..3_600_000).filter(|ms| bucket.take(START_MS + ms, 7).is_ok()).count();
+        assert_eq!(passed, 7 + 7 * 60 - 1, "the last token of the hour comes with its end");
+    }
+
+    #[test]
+    fn a_clock_that_was_far_ahead_locks_nobody_out() {
+        let mut bucket = Bucket::default();
+        while bucket.take(START_MS + 86_400_000, 6).is_ok() {}
+        assert_eq!(bucket.take(START_MS, 6), Err(10));
+        assert_eq!(bucket.take(START_MS + 10_000, 6), Ok(()));
+    }
+
+    proptest! {
+        /// Any window sees at most the quota and what comes while it lasts, also when the clock jitters.
+        #[test]
+        fn never_more_than_the_quota_and_what_comes(
+            quota in 1_u32..50,
+            steps in prop::collection::vec((0_u64..4000, 0_u64..3000, 1_u8..8), 1..120),
+        ) {
+            let mut bucket = Bucket::default();
+            let (mut clock_ms, mut passed) = (START_MS, Vec::new());
+            for (on_ms, back_ms, asks) in steps {
+                clock_ms += on_ms;
+                for _ in 0..asks {
+                    if bucket.take(clock_ms - back_ms, quota).is_ok() {
+                        passed.push(clock_ms);
+                    }
+                }
+            }
+            for (first, from_ms) in passed.iter().enumerate() {
+                for (last, to_ms) in passed.iter().enumerate().skip(first) {
+                    let within = (last - first) as u64 + 1;
+                    let back_ms = 3000;
+                    let most = u64::from(quota) * (WINDOW_MS + (to_ms - from_ms) + back_ms);
+                    prop_assert!(within * WINDOW_MS <= most, "{within} from {from_ms} to {to_ms}");
+                }
+            }
+        }
+
+        /// On a clock that only goes on, the bound is exact, and the wait that is told is neither too
+        /// short nor a second too long.
+        #[test]
+        fn the_bound_is_exact_and_the_wait_is_true(
+            quota in 1_u32..50,
+            steps in prop::collection::vec((0_u64..4000, 1_u8..8), 1..120),
+        ) {
+            let mut bucket = Bucket::default();
+            let (mut now_ms, mut passed) = (START_MS, Vec::new());
+            for (on_ms, asks) in steps {
+                now_ms += on_ms;
+                for _ in 0..asks {
+                    match bucket.take(now_ms, quota) {
+                        Ok(()) => passed.push(now_ms),
+                        Err(wait_s) => {
+                            let then_ms = now_ms + u64::from(wait_s) * 1000;
+                            prop_assert!(bucket.clone().take(then_ms, quota).is_ok());
+                            prop_assert!(bucket.clone().take(then_ms - 1000, quota).is_err());
+                        }
+                    }
+                }
+            }
+            for (first, from_ms) in passed.iter().enumerate() {
+                for (last, to_ms) in passed.iter().enumerate().skip(first) {
+                    let within = (last - first) as u64 + 1;
+                    let most = u64::from(quota) * (WINDOW_MS + to_ms - from_ms);
+                    prop_assert!(within * WINDOW_MS <= most, "{within} from {from_ms} to {to_ms}");
+                }
+            }
+        }
+    }
+}
