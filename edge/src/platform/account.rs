@@ -66,7 +66,7 @@ impl Ledger {
     }
 
     fn reach(&self) -> std::result::Result<Bindings, ShelfFault> {
-        Bindings::new(&self.env).map_err(|error| ShelfFault(error.to_string()))
+        Bindings::new(&self.env, None).map_err(|error| ShelfFault(error.to_string()))
     }
 
     /// Opened at the first question; when that fails, at the next.

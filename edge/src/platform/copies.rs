@@ -31,8 +31,8 @@ impl Copies for CachedCopies {
 
     fn keep(&self, address: &str, picture: Picture<R2Content>) -> Picture<R2Content> {
         let Some(context) = &self.0 else { return picture };
-        let Picture { content, facts, format } = picture;
-        let (content, copy) = twice(content.0, &facts, format);
+        let Picture { content: body, facts, format } = picture;
+        let (body, copy) = twice(body.0, &facts, format);
         if let Some(copy) = copy {
             let address = address.to_owned();
             context.wait_until(async move {
@@ -40,7 +40,7 @@ impl Copies for CachedCopies {
                 let _ = Cache::default().put(address, copy).await;
             });
         }
-        Picture { content: R2Content(content), facts, format }
+        Picture { content: R2Content(body), facts, format }
     }
 
     fn content(&self, bytes: Vec<u8>) -> R2Content {

@@ -1,0 +1,49 @@
+//! How stored pictures are handed out.
+
+use super::*;
+
+/// The path of a stored picture.
+fn stored(app: &App<World>) -> String {
+    let outcome = send(app, upload(), PIXEL);
+    format!("/{}", outcome.json["data"]["key"].as_str().expect("stored"))
+}
+
+#[test]
+fn a_picture_is_served_whole_in_part_and_not_at_all() {
+    let app = app();
+    let path = stored(&app);
+    let get = |headers: &[(&str, &str)]| {
+        let mut request = get(&path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        send(&app, request, b"")
+    };
+    let whole = get(&[]);
+    let etag = whole.headers["etag"].to_str().expect("text").to_owned();
+    assert_eq!(whole.headers["content-length"], PIXEL.len().to_string());
+    assert_eq!(whole.headers["accept-ranges"], "bytes");
+    assert!(whole.headers.contains_key("last-modified"));
+    assert_eq!(get(&[("if-none-match", &etag)]).status, StatusCode::NOT_MODIFIED);
+    assert_eq!(get(&[("if-match", "\"other\"")]).status, StatusCode::PRECONDITION_FAILED);
+    let part = get(&[("range", "bytes=0-5")]);
+    assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
+    assert_eq!(part.headers["content-range"], format!("bytes 0-5/{}", PIXEL.len()));
+    let beyond = get(&[("range", "bytes=5000-")]);
+    assert_eq!(beyond.status, StatusCode::RANGE_NOT_SATISFIABLE);
+    assert_eq!(beyond.headers["content-range"], format!("bytes */{}", PIXEL.len()));
+}
+
+#[test]
+fn a_variant_is_made_once_and_only_in_the_sizes_that_there_are() {
+    let app = app();
+    let path = stored(&app);
+    let get = |query: &str| send(&app, get(&format!("{path}?{query}")), b"");
+    let thumb = get("v=thumb");
+    assert_eq!(thumb.status, StatusCode::OK);
+    assert_eq!(thumb.headers["content-type"], "image/gif");
+    app.ports.store.objects.borrow_mut().clear();
+    assert_eq!(get("v=thumb").status, StatusCode::OK, "served from its copy");
+    assert_eq!(get("v=medium").json["code"], "IMAGE_NOT_FOUND");
+    assert_eq!(get("v=huge").json["code"], "MALFORMED_REQUEST");
+}
