@@ -14,7 +14,10 @@ use super::{
     shelf::{Sheet, Shelf, ShelfFault, Unsent},
 };
 use crate::{
-    registry::{Event, memory::MemoryRegistry},
+    registry::{
+        Event,
+        memory::{MemoryRegistry, turn},
+    },
     storage::{Stem, memory::MemoryStore},
 };
 
@@ -138,7 +141,8 @@ pub struct MemoryReach {
     pub registry: Rc<MemoryRegistry>,
     /// Milliseconds since 1970.
     pub clock_ms: Rc<Cell<u64>>,
-    drawn: Cell<u64>,
+    /// How often it was asked for randomness.
+    pub drawn: Cell<u64>,
 }
 
 impl Reach for MemoryReach {
@@ -166,15 +170,7 @@ impl Reach for MemoryReach {
 
     /// Time does not pass, but others get their turn.
     async fn sleep(&self, _ms: u64) {
-        let mut first = true;
-        core::future::poll_fn(|context| {
-            if core::mem::take(&mut first) {
-                context.waker().wake_by_ref();
-                return core::task::Poll::Pending;
-            }
-            core::task::Poll::Ready(())
-        })
-        .await;
+        turn().await;
     }
 }
 

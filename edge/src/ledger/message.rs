@@ -202,7 +202,7 @@ pub struct Leave {
     /// What its key begins with; the extension follows from the format.
     #[serde(with = "text")]
     pub stem: Stem,
-    /// When the leave ends: what is stored later is removed.
+    /// When the leave ends: nothing may be written to the store from then on.
     pub until_ms: u64,
 }
 

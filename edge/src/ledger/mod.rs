@@ -14,6 +14,8 @@ mod model;
 mod quota;
 pub mod shelf;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use core::fmt;

@@ -1,6 +1,10 @@
 //! A registry in memory, for tests.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    task::Poll,
+};
 
 use super::{Event, ImageId, NewRow, Registry, RegistryFault, Row};
 use crate::storage::ObjectKey;
@@ -16,6 +20,8 @@ pub struct MemoryRegistry {
     pub broken: Cell<bool>,
     /// Whether it adds a row and then fails to say so.
     pub silent: Cell<bool>,
+    /// How often it lets others take their turn before it adds a row.
+    pub slow: Cell<u32>,
     last_id: Cell<u64>,
 }
 
@@ -60,6 +66,9 @@ impl MemoryRegistry {
 
 impl Registry for MemoryRegistry {
     async fn add(&self, row: NewRow<'_>) -> Result<ImageId, RegistryFault> {
+        for _ in 0..self.slow.get() {
+            turn().await;
+        }
         self.probe().await?;
         let id = self.insert(row);
         if self.silent.get() {
@@ -92,4 +101,17 @@ impl Registry for MemoryRegistry {
     async fn probe(&self) -> Result<(), RegistryFault> {
         if self.broken.get() { Err(RegistryFault("told to fail".to_owned())) } else { Ok(()) }
     }
+}
+
+/// Lets others take their turn.
+pub async fn turn() {
+    let mut first = true;
+    poll_fn(|context| {
+        if core::mem::take(&mut first) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
 }

@@ -66,15 +66,22 @@ impl<S: Shelf> Book<'_, S> {
         Ok(Some(entry))
     }
 
-    /// What is due and must go, written down as leaving. What is kept is only forgotten.
+    /// What is due and must go, written down as leaving. What is kept is only forgotten, and an upload
+    /// that ran out of time is given a little more, for an object that is just being written.
     pub fn collect(&self, most: u32) -> Result<Vec<Entry>, ShelfFault> {
         let mut leaving = Vec::new();
         for entry in self.shelf.due_entries(self.now_ms, most)? {
-            if matches!(entry.state, State::Kept { .. }) {
-                self.shelf.drop_entry(&entry.stem)?;
-                continue;
+            match entry.state {
+                State::Kept { .. } => {
+                    self.shelf.drop_entry(&entry.stem)?;
+                    continue;
+                }
+                State::Intent => {
+                    self.withdraw(entry)?;
+                    continue;
+                }
+                _ => self.give_back(&entry)?,
             }
-            self.give_back(&entry)?;
             let entry = Entry { charge: None, ..entry.removing(self.now_ms) };
             self.shelf.write_entry(&entry)?;
             leaving.push(entry);
