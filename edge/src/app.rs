@@ -5,7 +5,12 @@
 
 use std::rc::Rc;
 
-use crate::{config::Config, registry::Registry, storage::ObjectStore};
+use crate::{
+    auth::{KeyServer, RemoteKeys},
+    config::Config,
+    registry::Registry,
+    storage::ObjectStore,
+};
 
 /// The world outside, as far as the domain may see it.
 pub trait Ports {
@@ -17,6 +22,8 @@ pub trait Ports {
     type Gate: Gate;
     /// The part that keeps one user's account of uploads.
     type Ledger: Ledger;
+    /// Who publishes the keys of a platform.
+    type KeyServer: KeyServer;
 
     /// Where the bytes go.
     fn store(&self) -> &Self::Store;
@@ -26,6 +33,8 @@ pub trait Ports {
     fn gate(&self) -> &Self::Gate;
     /// The part that keeps one user's account of uploads.
     fn ledger(&self) -> &Self::Ledger;
+    /// Who publishes the keys of a platform.
+    fn key_server(&self) -> &Self::KeyServer;
     /// Milliseconds since 1970.
     fn now_ms(&self) -> u64;
     /// Sixteen bytes that nobody can guess.
@@ -56,7 +65,10 @@ pub struct LedgerFault(pub String);
 
 /// What the requests of one isolate share beyond the configuration.
 #[derive(Default)]
-pub struct Isolate {}
+pub struct Isolate {
+    /// The keys that were fetched from the key server.
+    pub remote_keys: RemoteKeys,
+}
 
 /// The configuration, what is shared, and the ports together.
 pub struct App<P> {

@@ -10,7 +10,10 @@ use serde_json::Value;
 
 use crate::{
     app::{App, Gate, GateFault, Ledger, LedgerFault, Ports},
-    auth::tests::{HS256_SECRET, NOW_MS, SIGNING_JWK, hs256},
+    auth::{
+        memory::{Clock, MemoryKeyServer},
+        tests::{HS256_SECRET, NOW_MS, SIGNING_JWK, hs256},
+    },
     config::{Config, Variables},
     registry::memory::MemoryRegistry,
     response::Body,
@@ -22,17 +25,33 @@ use crate::{
 const PIXEL: &[u8] =
     b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
 
-#[derive(Default)]
-struct World {
+pub(crate) struct World {
     store: MemoryStore,
     registry: MemoryRegistry,
     gate: CountingGate,
     ledger: SoundLedger,
+    pub(crate) key_server: MemoryKeyServer,
+    pub(crate) clock: Rc<Clock>,
     random: RefCell<u8>,
 }
 
+impl Default for World {
+    fn default() -> Self {
+        let clock = Clock::at(NOW_MS);
+        Self {
+            store: MemoryStore::default(),
+            registry: MemoryRegistry::default(),
+            gate: CountingGate::default(),
+            ledger: SoundLedger,
+            key_server: MemoryKeyServer::new(&clock),
+            clock,
+            random: RefCell::default(),
+        }
+    }
+}
+
 /// Lets so many pass and no more.
-struct CountingGate {
+pub(crate) struct CountingGate {
     left: RefCell<u32>,
 }
 
@@ -50,8 +69,7 @@ impl Gate for CountingGate {
     }
 }
 
-#[derive(Default)]
-struct SoundLedger;
+pub(crate) struct SoundLedger;
 
 impl Ledger for SoundLedger {
     async fn probe(&self) -> Result<(), LedgerFault> {
@@ -64,6 +82,7 @@ impl Ports for World {
     type Registry = MemoryRegistry;
     type Gate = CountingGate;
     type Ledger = SoundLedger;
+    type KeyServer = MemoryKeyServer;
 
     fn store(&self) -> &MemoryStore {
         &self.store
@@ -81,8 +100,12 @@ impl Ports for World {
         &self.ledger
     }
 
+    fn key_server(&self) -> &MemoryKeyServer {
+        &self.key_server
+    }
+
     fn now_ms(&self) -> u64 {
-        NOW_MS
+        self.clock.now_ms()
     }
 
     fn random(&self) -> [u8; 16] {
@@ -90,7 +113,9 @@ impl Ports for World {
         [*self.random.borrow(); 16]
     }
 
-    async fn sleep(&self, _ms: u64) {}
+    async fn sleep(&self, ms: u64) {
+        self.clock.sleep(ms).await;
+    }
 }
 
 struct Fixed;

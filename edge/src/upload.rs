@@ -33,7 +33,7 @@ where
     C: AsRef<[u8]>,
 {
     let policy = &app.config.policy;
-    let principal = authenticate(&app.config.keys, head, app.ports.now_ms())?;
+    let principal = authenticate(app, head).await?;
     let permit = principal.may_upload()?;
     let draft = intake::receive(&permit, head, body, &policy.limits).await?;
     let original = Original { size_bytes: draft.bytes.len() as u64, name: draft.original_name };

@@ -51,6 +51,18 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// Who it is.
+    #[must_use]
+    pub const fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// What they may be.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
     /// The leave to upload, by role.
     ///
     /// # Errors
