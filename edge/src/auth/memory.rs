@@ -3,7 +3,7 @@
 use core::{cell::Cell, future::poll_fn, pin::pin, task::Context, task::Poll};
 use std::{cell::RefCell, rc::Rc};
 
-use futures_util::task::noop_waker;
+use futures_util::{future::maybe_done, task::noop_waker};
 
 use super::{KeyServer, KeyServerFault};
 
@@ -11,7 +11,7 @@ use super::{KeyServer, KeyServerFault};
 #[derive(Default)]
 pub(crate) struct Clock {
     now_ms: Cell<u64>,
-    /// Whether whoever sleeps waits for [`Clock::run`] instead of moving the time on.
+    /// Whether whoever sleeps waits for the time instead of moving it on.
     is_stepped: Cell<bool>,
 }
 
@@ -41,9 +41,14 @@ impl Clock {
         poll_fn(|_| if self.now_ms() >= until_ms { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
-    /// Runs a future, moving the time on by a step whenever all in it wait.
-    pub(crate) fn run<F: Future>(&self, future: F) -> F::Output {
+    /// From now on whoever sleeps waits for [`Clock::run`] to move the time on.
+    pub(crate) fn hold(&self) {
         self.is_stepped.set(true);
+    }
+
+    /// Runs a future, moving the time on by a step whenever it waits.
+    pub(crate) fn run<F: Future>(&self, future: F) -> F::Output {
+        self.hold();
         let mut future = pin!(future);
         let began_ms = self.now_ms();
         while self.now_ms() - began_ms < Self::HANGING_MS {
@@ -55,6 +60,20 @@ impl Clock {
             self.advance(Self::STEP_MS);
         }
         panic!("it hangs");
+    }
+}
+
+impl Clock {
+    /// Runs futures side by side, as one isolate does.
+    pub(crate) fn run_all<F: Future>(&self, futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+        let mut all: Vec<_> = futures.map(|future| Box::pin(maybe_done(future))).collect();
+        self.run(poll_fn(|context| {
+            let waiting = all
+                .iter_mut()
+                .filter_map(|one| one.as_mut().poll(context).is_pending().then_some(()));
+            if waiting.count() > 0 { Poll::Pending } else { Poll::Ready(()) }
+        }));
+        all.iter_mut().filter_map(|one| one.as_mut().take_output()).collect()
     }
 }
 

@@ -8,11 +8,12 @@ use super::{Principal, claims::Verified, keys, remote::NeverLoaded, token::Prese
 use crate::{
     app::{App, Ports},
     error::Refusal,
-    route::text_header,
 };
 
 /// When to come back while the keys have not been seen yet.
 const KEYS_RETRY_S: u32 = 5;
+
+const INVALID: Refusal = Refusal::new(Code::TokenInvalid);
 
 /// Verifies the bearer token of a request.
 ///
@@ -20,7 +21,6 @@ const KEYS_RETRY_S: u32 = 5;
 /// `TOKEN_MISSING`, `TOKEN_EXPIRED` (only for a token that was genuine), `TOKEN_INVALID`; `BUSY` when
 /// the keys that could tell have never been reached.
 pub async fn authenticate<P: Ports>(app: &App<P>, head: &Parts) -> Result<Principal, Refusal> {
-    const INVALID: Refusal = Refusal::new(Code::TokenInvalid);
     let token = Presented::parse(bearer(head)?).ok_or(INVALID)?;
     let verified = match keys::verify(&app.config.keys.keys, &token) {
         Some(verified) => verified,
@@ -29,14 +29,16 @@ pub async fn authenticate<P: Ports>(app: &App<P>, head: &Parts) -> Result<Princi
     verified.principal(&app.config.token_rules, app.ports.now_ms())
 }
 
+/// The token as it stands in the header. Bytes that are no text are no missing token.
 fn bearer(head: &Parts) -> Result<&str, Refusal> {
-    let header = text_header(head, header::AUTHORIZATION).unwrap_or_default();
-    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
-    let token = token.trim();
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
-        return Err(Refusal::new(Code::TokenMissing));
+    const MISSING: Refusal = Refusal::new(Code::TokenMissing);
+    let header = head.headers.get(header::AUTHORIZATION).ok_or(MISSING)?.as_bytes();
+    let (scheme, token) = header.split_at_checked(b"Bearer ".len()).ok_or(MISSING)?;
+    let token = token.trim_ascii();
+    if !scheme.eq_ignore_ascii_case(b"Bearer ") || token.is_empty() {
+        return Err(MISSING);
     }
-    Ok(token)
+    str::from_utf8(token).map_err(|_| INVALID)
 }
 
 /// What the published keys of the platform make of a token that no configured key signed.
