@@ -8,7 +8,7 @@ pub trait KeyServer {
     fn fetch(&self, url: &str) -> impl Future<Output = Result<String, KeyServerFault>>;
 }
 
-/// The most that a key set may have: 64 RSA keys of 2048 bits, with certificates left out, have 35 KiB.
+/// The most that a key set may have: 32 RSA keys of 2048 bits, each with a certificate of 1.5 KB, fit in.
 pub const MAX_KEY_SET_BYTES: usize = 64 * 1024;
 
 /// Why there is no key set.
