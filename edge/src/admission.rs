@@ -41,7 +41,7 @@ pub async fn enter<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<(), Failur
 /// # Errors
 /// What verification says.
 pub async fn principal<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<Principal, Failure> {
-    let outcome = authenticate(&app.config.keys, call.head, app.ports.now_ms());
+    let outcome = authenticate(app, call.head).await;
     if outcome.as_ref().is_err_and(|refusal| refusal.code == Code::TokenInvalid) {
         let token = crate::route::text_header(call.head, http::header::AUTHORIZATION);
         let deed = fingerprint(token.unwrap_or_default().as_bytes());

@@ -6,7 +6,12 @@
 use std::rc::Rc;
 
 use crate::{
-    config::Config, delivery::Copies, ledger::Ledger, memory::MemoryBudget, registry::Registry,
+    auth::{KeyServer, RemoteKeys},
+    config::Config,
+    delivery::Copies,
+    ledger::Ledger,
+    memory::MemoryBudget,
+    registry::Registry,
     storage::ObjectStore,
 };
 
@@ -22,6 +27,8 @@ pub trait Ports {
     type Gate: Gate;
     /// Who keeps the accounts of users and addresses.
     type Ledger: Ledger;
+    /// Who publishes the keys of a platform.
+    type KeyServer: KeyServer;
 
     /// Where the bytes go.
     fn store(&self) -> &Self::Store;
@@ -33,6 +40,8 @@ pub trait Ports {
     fn gate(&self) -> &Self::Gate;
     /// Who keeps the accounts of users and addresses.
     fn ledger(&self) -> &Self::Ledger;
+    /// Who publishes the keys of a platform.
+    fn key_server(&self) -> &Self::KeyServer;
     /// Milliseconds since 1970.
     fn now_ms(&self) -> u64;
     /// Sixteen bytes that nobody can guess.
@@ -56,6 +65,8 @@ pub struct GateFault(pub String);
 pub struct Isolate {
     /// The memory in use.
     pub memory: MemoryBudget,
+    /// The keys that were fetched from the key server.
+    pub remote_keys: RemoteKeys,
 }
 
 /// The configuration, what is shared, and the ports together.

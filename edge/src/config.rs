@@ -4,7 +4,7 @@ mod limits;
 
 use image_rules::Policy;
 
-use crate::auth::{KeySet, SigningKey, UnusableKey};
+use crate::auth::{KeyServerUrl, KeySet, SigningKey, TokenRules, UnusableKey};
 pub use limits::{AccountLimits, Uploads};
 
 /// Where variables come from.
@@ -22,6 +22,10 @@ pub struct Config {
     pub allowed_origins: AllowedOrigins,
     /// The keys that tokens are verified with.
     pub keys: KeySet,
+    /// Where more of them are published.
+    pub key_server: Option<KeyServerUrl>,
+    /// What tokens of the platform must say.
+    pub token_rules: TokenRules,
     /// The key that signs what is issued here.
     pub signing: SigningKey,
     /// How long a guest token lives.
@@ -81,6 +85,11 @@ impl Config {
             uploads: reader.uploads(),
             fault_injection: reader.flag("FAULT_INJECTION"),
             keys,
+            key_server: reader.key_server(),
+            token_rules: TokenRules {
+                issuer: variables.read("AUTH_ISSUER"),
+                audience: variables.read("AUTH_AUDIENCE"),
+            },
             signing: match signing {
                 Some(signing) if reader.problems.is_empty() => signing,
                 _ => return Err(reader.problems),
@@ -171,7 +180,7 @@ impl<V: Variables> Reader<'_, V> {
     fn signing(&mut self) -> Option<SigningKey> {
         let jwk = self.variables.read("SIGNING_JWK").unwrap_or_default();
         let key = SigningKey::from_jwk(&jwk);
-        if let Err(UnusableKey) = key {
+        if key.is_err() {
             self.problem("SIGNING_JWK", "a private P-256 JWK (make dev writes one)");
         }
         key.ok()
@@ -182,17 +191,29 @@ impl<V: Variables> Reader<'_, V> {
         if let Some(signing) = signing {
             keys.add_own(signing);
         }
-        if let Some(secret) = self.variables.read("AUTH_HS256_SECRET")
-            && keys.add_secret(&secret).is_err()
-        {
-            self.problem("AUTH_HS256_SECRET", "at least 32 bytes");
+        if let Some(secret) = self.variables.read("AUTH_HS256_SECRET") {
+            self.usable("AUTH_HS256_SECRET", keys.add_secret(&secret));
         }
-        if let Some(jwks) = self.variables.read("AUTH_JWKS")
-            && keys.add_jwks(&jwks).is_err()
-        {
-            self.problem("AUTH_JWKS", "a JSON Web Key Set of public P-256 keys");
+        if let Some(jwks) = self.variables.read("AUTH_JWKS") {
+            self.usable("AUTH_JWKS", keys.add_jwks(&jwks));
         }
         keys
+    }
+
+    fn usable(&mut self, variable: &'static str, outcome: Result<(), UnusableKey>) {
+        if let Err(reason) = outcome {
+            self.problem(variable, reason.expected());
+        }
+    }
+
+    fn key_server(&mut self) -> Option<KeyServerUrl> {
+        const EXPECTED: &str = "an https URL without a user name (http only for localhost)";
+        let text = self.variables.read("AUTH_JWKS_URL")?;
+        let url = KeyServerUrl::parse(&text);
+        if url.is_none() {
+            self.problem("AUTH_JWKS_URL", EXPECTED);
+        }
+        url
     }
 }
 
@@ -242,6 +263,7 @@ mod tests {
             ("SIGNING_JWK", "{\"kty\":\"oct\"}"),
             ("AUTH_HS256_SECRET", "short"),
             ("AUTH_JWKS", "not json"),
+            ("AUTH_JWKS_URL", "http://login.example/jwks.json"),
             ("MAX_UPLOAD_BYTES", "5MB"),
             ("QUALITY", "0"),
             ("ALLOWED_ORIGINS", "https://a.example/path"),

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{
     KeySet, Role,
-    keys::PublicJwk,
-    verify::{TokenClaims, clock},
+    claims::{OWN_ISSUER, TokenClaims, clock},
+    signing::PublicJwk,
 };
 use crate::{
     app::{App, Ports},
@@ -30,7 +30,12 @@ struct GuestToken {
 pub fn issue_guest_token<P: Ports, C>(app: &App<P>) -> Result<Answer<Body<C>>, Failure> {
     let now_ms = app.ports.now_ms();
     let uuid = uuid::Builder::from_random_bytes(app.ports.random()).into_uuid();
-    let claims = TokenClaims { sub: format!("guest-{uuid}"), role: Role::Guest };
+    let claims = TokenClaims {
+        sub: format!("guest-{uuid}"),
+        role: Role::Guest,
+        iss: Some(OWN_ISSUER.to_owned()),
+        aud: None,
+    };
     let lifetime_s = app.config.guest_token_s;
     let token = sign(app, claims, lifetime_s, now_ms).ok_or(Failure::Fault(Fault::Signing))?;
     let data = GuestToken { token, expires_in: lifetime_s };

@@ -2,52 +2,161 @@
 
 use core::fmt;
 
-use jwt_compact::{alg::Hs256Key, jwk::JsonWebKey};
+use jwt_compact::{
+    AlgorithmExt, Token, UntrustedToken,
+    alg::{Ed25519, Es256, Hs256, Hs256Key, Rsa, RsaPublicKey},
+};
 use p256::ecdsa;
-use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use serde::de::DeserializeOwned;
+
+use super::{
+    claims::{TokenClaims, Verified},
+    jwk,
+    signing::{PublicJwk, SigningKey},
+    token::Presented,
+};
+
+/// What the library takes for a key on Curve25519.
+pub(super) type Ed25519Key = <Ed25519 as jwt_compact::Algorithm>::VerifyingKey;
+
+/// The algorithms that keys here can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Algorithm {
+    Hs256,
+    Rs256,
+    Es256,
+    EdDsa,
+}
+
+impl Algorithm {
+    /// Those whose verifying key may be seen by everybody.
+    pub(super) const PUBLIC: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
+
+    /// As headers and keys write it (RFC 7518 §3.1, RFC 8037 §3.1).
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+}
 
 /// A key that a token can be verified with.
 pub(super) enum VerifyingKey {
     /// HMAC with SHA-256 and a shared secret.
     Hs256(Hs256Key),
+    /// RSA with PKCS #1 v1.5 and SHA-256.
+    Rs256(Box<RsaPublicKey>),
     /// ECDSA on P-256 with SHA-256.
     Es256(ecdsa::VerifyingKey),
+    /// Ed25519.
+    EdDsa(Ed25519Key),
+}
+
+impl VerifyingKey {
+    /// The only algorithm that it is used with.
+    pub(super) const fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Hs256(_) => Algorithm::Hs256,
+            Self::Rs256(_) => Algorithm::Rs256,
+            Self::Es256(_) => Algorithm::Es256,
+            Self::EdDsa(_) => Algorithm::EdDsa,
+        }
+    }
+}
+
+/// Whose tokens a key verifies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Those issued here.
+    Here,
+    /// Those of the platform that we work for.
+    Platform,
 }
 
 /// A key and the name that tokens know it by.
 pub(super) struct NamedKey {
     pub(super) id: Option<String>,
     pub(super) key: VerifyingKey,
+    pub(super) origin: Origin,
 }
 
-/// All keys that tokens are verified with.
+impl NamedKey {
+    /// Whether a token that names this key, or none, may have been signed with it. A key without a
+    /// name, as a shared secret is, stands for every token of its algorithm.
+    fn may_have_signed(&self, wanted: Option<&str>) -> bool {
+        let named = self.id.as_deref();
+        wanted.is_none() || named.is_none() || named == wanted
+    }
+
+    /// The token as this key reads it, when this key signed it with this key's algorithm.
+    pub(super) fn check<T: DeserializeOwned>(
+        &self,
+        token: &UntrustedToken<'_>,
+    ) -> Option<Token<T>> {
+        match &self.key {
+            // The library compares MACs through `subtle`, in a time that says nothing of where they
+            // differ; the others check signatures, where there is no secret to find out.
+            VerifyingKey::Hs256(key) => Hs256.validator(key).validate(token),
+            VerifyingKey::Rs256(key) => Rsa::rs256().validator(key).validate(token),
+            VerifyingKey::Es256(key) => Es256.validator(key).validate(token),
+            VerifyingKey::EdDsa(key) => Ed25519.validator(key).validate(token),
+        }
+        .ok()
+    }
+}
+
+/// The first of the keys that signed a token, and what it says.
+pub(super) fn verify(keys: &[NamedKey], token: &Presented<'_>) -> Option<Verified> {
+    let wanted = token.key_id();
+    keys.iter().filter(|key| key.may_have_signed(wanted)).find_map(|key| {
+        let (_head, claims) = key.check::<TokenClaims>(token.untrusted())?.into_parts();
+        Some(Verified { claims, origin: key.origin })
+    })
+}
+
+/// The keys that the configuration gives.
 #[derive(Default)]
 pub struct KeySet {
     pub(super) keys: Vec<NamedKey>,
     pub(super) own: Vec<PublicJwk>,
 }
 
-/// The key text is not one that can be used.
+/// Why a key text cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnusableKey;
-
-/// A public key as it stands in a key set (RFC 7517 §4).
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct PublicJwk {
-    #[serde(flatten)]
-    pub(super) key: JsonWebKey<'static>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) kid: Option<String>,
-    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
-    pub(super) usage: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) alg: Option<String>,
+pub enum UnusableKey {
+    /// A shared secret shorter than its hash.
+    Short,
+    /// No JSON Web Key Set, or one with a member twice.
+    NotAKeySet,
+    /// A shared secret or the private half of a key, where everybody may look.
+    Secret,
+    /// Meant for something other than verifying.
+    Purpose,
+    /// Named for an algorithm that is not the one of its type.
+    Algorithm,
+    /// So small that it can be broken.
+    Weak,
+    /// Incomplete, of another type or curve, or no point of its curve.
+    Malformed,
 }
 
-#[derive(Deserialize)]
-struct KeySetDocument {
-    keys: Vec<serde_json::Value>,
+impl UnusableKey {
+    /// What it should have been.
+    #[must_use]
+    pub const fn expected(self) -> &'static str {
+        match self {
+            Self::Short => "at least 32 bytes",
+            Self::NotAKeySet => "a JSON Web Key Set, {\"keys\":[…]}, with no member twice",
+            Self::Secret => "public keys only, without a shared secret or a private part",
+            Self::Purpose => "keys that verify: use sig, key_ops with verify, or neither",
+            Self::Algorithm => "keys whose alg is RS256 (RSA), ES256 (EC), EdDSA (OKP) or absent",
+            Self::Weak => "RSA keys of at least 2048 bits, and Ed25519 keys of full order",
+            Self::Malformed => "complete RSA (up to 4096 bits), P-256 or Ed25519 keys",
+        }
+    }
 }
 
 impl KeySet {
@@ -60,10 +169,10 @@ impl KeySet {
     /// When it is shorter than its hash.
     pub fn add_secret(&mut self, secret: &str) -> Result<(), UnusableKey> {
         if secret.len() < Self::MIN_SECRET_BYTES {
-            return Err(UnusableKey);
+            return Err(UnusableKey::Short);
         }
         let key = VerifyingKey::Hs256(Hs256Key::new(secret.as_bytes()));
-        self.keys.push(NamedKey { id: None, key });
+        self.keys.push(NamedKey { id: None, key, origin: Origin::Platform });
         Ok(())
     }
 
@@ -72,79 +181,22 @@ impl KeySet {
     /// # Errors
     /// When it is no key set or a key in it cannot be used.
     pub fn add_jwks(&mut self, json: &str) -> Result<(), UnusableKey> {
-        let document: KeySetDocument = serde_json::from_str(json).map_err(|_| UnusableKey)?;
-        for value in document.keys {
-            let jwk: PublicJwk = serde_json::from_value(value).map_err(|_| UnusableKey)?;
-            if jwk.alg.as_deref().is_some_and(|alg| alg != "ES256") || jwk.key.is_signing_key() {
-                return Err(UnusableKey);
-            }
-            let key = ecdsa::VerifyingKey::try_from(&jwk.key).map_err(|_| UnusableKey)?;
-            self.keys.push(NamedKey { id: jwk.kid, key: VerifyingKey::Es256(key) });
-        }
+        let keys: Result<Vec<_>, _> = jwk::read_key_set(json)?.into_iter().collect();
+        self.keys.extend(keys?);
         Ok(())
     }
 
     /// Adds the public half of the key that signs here, so that its tokens verify here as well.
     pub fn add_own(&mut self, signing: &SigningKey) {
-        let public = *signing.key.verifying_key();
         let id = Some(signing.id.clone());
-        self.own.push(PublicJwk {
-            key: own_coordinates(&public),
-            kid: id.clone(),
-            usage: Some("sig".to_owned()),
-            alg: Some("ES256".to_owned()),
-        });
-        self.keys.push(NamedKey { id, key: VerifyingKey::Es256(public) });
-    }
-}
-
-fn own_coordinates(public: &ecdsa::VerifyingKey) -> JsonWebKey<'static> {
-    let point = public.to_encoded_point(false);
-    let coordinate = |bytes: Option<&p256::FieldBytes>| {
-        bytes.map(|bytes| bytes.to_vec()).unwrap_or_default().into()
-    };
-    JsonWebKey::EllipticCurve {
-        curve: "P-256".into(),
-        x: coordinate(point.x()),
-        y: coordinate(point.y()),
-        secret: None,
+        let key = VerifyingKey::Es256(*signing.key.verifying_key());
+        self.own.push(signing.public_jwk());
+        self.keys.push(NamedKey { id, key, origin: Origin::Here });
     }
 }
 
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeySet({} keys)", self.keys.len())
-    }
-}
-
-/// The key that signs what is issued here.
-pub struct SigningKey {
-    pub(super) key: ecdsa::SigningKey,
-    pub(super) id: String,
-}
-
-impl SigningKey {
-    /// From a private P-256 JWK.
-    ///
-    /// # Errors
-    /// When it is anything else.
-    pub fn from_jwk(json: &str) -> Result<Self, UnusableKey> {
-        let jwk: JsonWebKey<'_> = serde_json::from_str(json).map_err(|_| UnusableKey)?;
-        let key = ecdsa::SigningKey::try_from(&jwk).map_err(|_| UnusableKey)?;
-        // The thumbprint (RFC 7638) names the key, so a rotated key has another name by itself.
-        let thumbprint = jwk.thumbprint::<Sha256>();
-        let id = format!("{:016x}", leading_u64(&thumbprint));
-        Ok(Self { key, id })
-    }
-}
-
-/// 64 bits tell the few keys of one deployment apart.
-fn leading_u64(digest: &[u8]) -> u64 {
-    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({})", self.id)
     }
 }

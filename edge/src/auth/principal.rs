@@ -30,7 +30,7 @@ impl fmt::Display for UserId {
 
 /// What a caller may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[serde(rename_all = "UPPERCASE", try_from = "String")]
 pub enum Role {
     /// A signed-in user; also a token that names no role.
     #[default]
@@ -43,6 +43,31 @@ pub enum Role {
     Admin,
 }
 
+/// A role that there is not.
+#[derive(Debug)]
+pub struct UnknownRole;
+
+impl fmt::Display for UnknownRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no such role")
+    }
+}
+
+/// Written out, because the derived reading of an enum takes `{"ADMIN":null}` as well.
+impl TryFrom<String> for Role {
+    type Error = UnknownRole;
+
+    fn try_from(name: String) -> Result<Self, UnknownRole> {
+        match name.as_str() {
+            "USER" => Ok(Self::User),
+            "GUEST" => Ok(Self::Guest),
+            "SERVICE" => Ok(Self::Service),
+            "ADMIN" => Ok(Self::Admin),
+            _ => Err(UnknownRole),
+        }
+    }
+}
+
 /// A caller whose token was verified; only verification makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
@@ -51,6 +76,18 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// Who it is.
+    #[must_use]
+    pub const fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// What they may be.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
     /// The leave to upload, by role.
     ///
     /// # Errors

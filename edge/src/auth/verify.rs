@@ -1,102 +1,56 @@
-//! From the `Authorization` header to a [`Principal`]: missing, expired and invalid told apart.
+//! From the `Authorization` header to a [`Principal`]: missing, expired and invalid told apart, and
+//! nothing more told than that.
 
-use chrono::{DateTime, Duration, Utc};
 use http::{header, request::Parts};
 use image_rules::Code;
-use jwt_compact::{
-    Algorithm, AlgorithmExt, TimeOptions, Token, UntrustedToken, ValidationError,
-    alg::{Es256, Hs256},
+
+use super::{Principal, claims::Verified, keys, remote::NeverLoaded, token::Presented};
+use crate::{
+    app::{App, Ports},
+    error::Refusal,
 };
-use serde::{Deserialize, Serialize};
 
-use super::{
-    KeySet, Principal, Role, UserId,
-    keys::{NamedKey, VerifyingKey},
-};
-use crate::{error::Refusal, route::text_header};
+/// When to come back while the keys have not been seen yet.
+const KEYS_RETRY_S: u32 = 5;
 
-/// A token of ours has about 400 bytes; one with many claims of a platform's own rarely 2,000.
-const MAX_TOKEN_BYTES: usize = 8192;
-/// Clocks of servers differ by seconds.
-const LEEWAY_S: i64 = 30;
-
-/// What a token says beyond its times.
-#[derive(Serialize, Deserialize)]
-pub(super) struct TokenClaims {
-    pub(super) sub: String,
-    #[serde(default)]
-    pub(super) role: Role,
-}
+const INVALID: Refusal = Refusal::new(Code::TokenInvalid);
 
 /// Verifies the bearer token of a request.
 ///
 /// # Errors
-/// `TOKEN_MISSING`, `TOKEN_EXPIRED` (only for a token that was genuine), `TOKEN_INVALID`.
-pub fn authenticate(keys: &KeySet, head: &Parts, now_ms: u64) -> Result<Principal, Refusal> {
-    let header = text_header(head, header::AUTHORIZATION).unwrap_or_default();
-    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
-    let token = token.trim();
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
-        return Err(Refusal::new(Code::TokenMissing));
-    }
-    verify(keys, token, now_ms)
+/// `TOKEN_MISSING`, `TOKEN_EXPIRED` (only for a token that was genuine), `TOKEN_INVALID`; `BUSY` when
+/// the keys that could tell have never been reached.
+pub async fn authenticate<P: Ports>(app: &App<P>, head: &Parts) -> Result<Principal, Refusal> {
+    let token = Presented::parse(bearer(head)?).ok_or(INVALID)?;
+    let verified = match keys::verify(&app.config.keys.keys, &token) {
+        Some(verified) => verified,
+        None => ask_key_server(app, &token).await?.ok_or(INVALID)?,
+    };
+    verified.principal(&app.config.token_rules, app.ports.now_ms())
 }
 
-fn verify(keys: &KeySet, token: &str, now_ms: u64) -> Result<Principal, Refusal> {
-    const INVALID: Refusal = Refusal::new(Code::TokenInvalid);
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(INVALID);
+/// The token as it stands in the header. Bytes that are no text are no missing token.
+fn bearer(head: &Parts) -> Result<&str, Refusal> {
+    const MISSING: Refusal = Refusal::new(Code::TokenMissing);
+    let header = head.headers.get(header::AUTHORIZATION).ok_or(MISSING)?.as_bytes();
+    let (scheme, token) = header.split_at_checked(b"Bearer ".len()).ok_or(MISSING)?;
+    let token = token.trim_ascii();
+    if !scheme.eq_ignore_ascii_case(b"Bearer ") || token.is_empty() {
+        return Err(MISSING);
     }
-    let token = UntrustedToken::new(token).map_err(|_| INVALID)?;
-    let signed = keys.candidates(&token).find_map(|key| key.check(&token)).ok_or(INVALID)?;
-    let claims = signed.claims();
-    let time = clock(now_ms).ok_or(INVALID)?;
-    claims.validate_expiration(&time).map_err(|error| match error {
-        ValidationError::Expired => Refusal::new(Code::TokenExpired),
-        _ => INVALID,
-    })?;
-    if claims.not_before.is_some() {
-        claims.validate_maturity(&time).map_err(|_| INVALID)?;
-    }
-    let user = UserId::parse(&claims.custom.sub).ok_or(INVALID)?;
-    Ok(Principal { user, role: claims.custom.role })
+    str::from_utf8(token).map_err(|_| INVALID)
 }
 
-/// A clock that stands at the moment of the request.
-pub(super) fn clock(now_ms: u64) -> Option<TimeOptions<impl Fn() -> DateTime<Utc>>> {
-    let now = DateTime::from_timestamp_millis(i64::try_from(now_ms).ok()?)?;
-    Some(TimeOptions::new(Duration::seconds(LEEWAY_S), move || now))
-}
-
-impl KeySet {
-    /// The keys that a token may have been signed with: those of its name, or all when it names
-    /// none. A secret has no name and stands for every token of its algorithm.
-    fn candidates<'a>(
-        &'a self,
-        token: &'a UntrustedToken<'_>,
-    ) -> impl Iterator<Item = &'a NamedKey> {
-        let wanted = token.header().key_id.as_deref();
-        self.keys.iter().filter(move |key| {
-            let named = key.id.as_deref();
-            wanted.is_none() || named.is_none() || named == wanted
-        })
+/// What the published keys of the platform make of a token that no configured key signed.
+async fn ask_key_server<P: Ports>(
+    app: &App<P>,
+    token: &Presented<'_>,
+) -> Result<Option<Verified>, Refusal> {
+    let Some(url) = &app.config.key_server else { return Ok(None) };
+    if !token.has_public_algorithm() {
+        return Ok(None);
     }
-}
-
-impl NamedKey {
-    /// The token as this key reads it, when this key signed it with this key's algorithm.
-    fn check(&self, token: &UntrustedToken<'_>) -> Option<Token<TokenClaims>> {
-        match &self.key {
-            VerifyingKey::Hs256(key) => check(&Hs256, key, token),
-            VerifyingKey::Es256(key) => check(&Es256, key, token),
-        }
-    }
-}
-
-fn check<A: Algorithm>(
-    algorithm: &A,
-    key: &A::VerifyingKey,
-    token: &UntrustedToken<'_>,
-) -> Option<Token<TokenClaims>> {
-    algorithm.validator(key).validate(token).ok()
+    let remote = &app.isolate.remote_keys;
+    let outcome = remote.verify(&app.ports, url, token).await;
+    outcome.map_err(|NeverLoaded| Refusal::retry(Code::Busy, KEYS_RETRY_S))
 }

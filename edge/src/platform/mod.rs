@@ -5,6 +5,7 @@ mod account;
 mod copies;
 mod d1;
 mod gate;
+mod key_server;
 mod ledger;
 mod r2;
 mod shelf;
@@ -45,6 +46,7 @@ struct Bindings {
     registry: d1::D1Registry,
     gate: gate::AddressGate,
     ledger: ledger::RemoteLedger,
+    key_server: key_server::HttpKeyServer,
 }
 
 impl Bindings {
@@ -55,6 +57,7 @@ impl Bindings {
             registry: d1::D1Registry(env.d1("REGISTRY")?),
             gate: gate::AddressGate(env.rate_limiter("ADDRESS_LIMIT")?),
             ledger: ledger::RemoteLedger(env.durable_object("LEDGER")?),
+            key_server: key_server::HttpKeyServer,
         })
     }
 }
@@ -65,6 +68,7 @@ impl Ports for Bindings {
     type Registry = d1::D1Registry;
     type Gate = gate::AddressGate;
     type Ledger = ledger::RemoteLedger;
+    type KeyServer = key_server::HttpKeyServer;
 
     fn store(&self) -> &Self::Store {
         &self.store
@@ -84,6 +88,10 @@ impl Ports for Bindings {
 
     fn ledger(&self) -> &Self::Ledger {
         &self.ledger
+    }
+
+    fn key_server(&self) -> &Self::KeyServer {
+        &self.key_server
     }
 
     fn now_ms(&self) -> u64 {

@@ -19,7 +19,10 @@ use serde_json::Value;
 
 use crate::{
     app::{App, Gate, GateFault, Ports},
-    auth::tests::{HS256_SECRET, NOW_MS, SIGNING_JWK, hs256},
+    auth::{
+        memory::{Clock, MemoryKeyServer},
+        tests::{HS256_SECRET, NOW_MS, SIGNING_JWK, hs256},
+    },
     config::{Config, Variables},
     delivery::{Copies, Picture},
     ledger::memory::MemoryLedger,
@@ -33,12 +36,14 @@ use crate::{
 const PIXEL: &[u8] =
     b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
 
-struct World {
+pub(crate) struct World {
     store: Rc<MemoryStore>,
     copies: MemoryCopies,
     registry: Rc<MemoryRegistry>,
     gate: CountingGate,
     ledger: MemoryLedger,
+    pub(crate) key_server: MemoryKeyServer,
+    pub(crate) clock: Rc<Clock>,
     clock_ms: Rc<Cell<u64>>,
     /// How much time passes at each look at the clock.
     tick_ms: Cell<u64>,
@@ -48,16 +53,20 @@ struct World {
 impl Default for World {
     fn default() -> Self {
         let (store, registry) = (Rc::<MemoryStore>::default(), Rc::<MemoryRegistry>::default());
-        let clock_ms = Rc::new(Cell::new(NOW_MS));
-        let ledger =
-            MemoryLedger::over(Rc::clone(&store), Rc::clone(&registry), Rc::clone(&clock_ms));
-        let (copies, gate) = (MemoryCopies::default(), CountingGate::default());
+        let clock = Clock::at(NOW_MS);
+        let clock_ms = clock.hands();
         Self {
+            ledger: MemoryLedger::over(
+                Rc::clone(&store),
+                Rc::clone(&registry),
+                Rc::clone(&clock_ms),
+            ),
             store,
-            copies,
             registry,
-            gate,
-            ledger,
+            copies: MemoryCopies::default(),
+            gate: CountingGate::default(),
+            key_server: MemoryKeyServer::new(&clock),
+            clock,
             clock_ms,
             tick_ms: Cell::default(),
             random: Cell::default(),
@@ -73,7 +82,7 @@ impl World {
 }
 
 /// Lets so many pass and no more.
-struct CountingGate {
+pub(crate) struct CountingGate {
     left: Cell<u32>,
 }
 
@@ -94,7 +103,7 @@ type KeptCopy = (Vec<u8>, ObjectFacts, Format);
 
 /// Keeps every copy, so that tests see what was made.
 #[derive(Default)]
-struct MemoryCopies {
+pub(crate) struct MemoryCopies {
     kept: RefCell<BTreeMap<String, KeptCopy>>,
 }
 
@@ -127,6 +136,7 @@ impl Ports for World {
     type Registry = MemoryRegistry;
     type Gate = CountingGate;
     type Ledger = MemoryLedger;
+    type KeyServer = MemoryKeyServer;
 
     fn store(&self) -> &MemoryStore {
         &self.store
@@ -148,6 +158,10 @@ impl Ports for World {
         &self.ledger
     }
 
+    fn key_server(&self) -> &MemoryKeyServer {
+        &self.key_server
+    }
+
     fn now_ms(&self) -> u64 {
         self.clock_ms.set(self.clock_ms.get() + self.tick_ms.get());
         self.clock_ms.get()
@@ -158,7 +172,9 @@ impl Ports for World {
         [self.random.get(); 16]
     }
 
-    async fn sleep(&self, _ms: u64) {}
+    async fn sleep(&self, ms: u64) {
+        self.clock.sleep(ms).await;
+    }
 }
 
 struct Set<'a>(&'a [(&'a str, &'a str)]);

@@ -1,0 +1,109 @@
+//! What a genuine token says, and whether it says it to us and now.
+
+use chrono::{DateTime, Duration, Utc};
+use image_rules::Code;
+use jwt_compact::{Claims, TimeOptions};
+use serde::{Deserialize, Serialize};
+
+use super::{Principal, Role, UserId, keys::Origin};
+use crate::error::Refusal;
+
+/// Clocks of servers differ by seconds.
+const LEEWAY_S: i64 = 30;
+
+/// The issuer that tokens of ours name, whatever a platform's own is called.
+pub(super) const OWN_ISSUER: &str = "urn:the-form:images";
+
+/// What a token says beyond its times.
+#[derive(Serialize, Deserialize)]
+pub(super) struct TokenClaims {
+    pub(super) sub: String,
+    #[serde(default)]
+    pub(super) role: Role,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) iss: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) aud: Option<Audience>,
+}
+
+/// Whom a token is meant for: one name, or several (RFC 7519 §4.1.3).
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Audience {
+    fn includes(&self, name: &str) -> bool {
+        match self {
+            Self::One(one) => one == name,
+            Self::Many(many) => many.iter().any(|one| one == name),
+        }
+    }
+}
+
+/// What tokens of a platform must say besides who and until when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenRules {
+    /// Who must have issued them.
+    pub issuer: Option<String>,
+    /// Whom they must be meant for.
+    pub audience: Option<String>,
+}
+
+/// The claims of a token whose signature was found good, and whose key that was.
+pub(super) struct Verified {
+    pub(super) claims: Claims<TokenClaims>,
+    pub(super) origin: Origin,
+}
+
+impl Verified {
+    /// The caller, when the token is meant for us and its time is now.
+    pub(super) fn principal(self, rules: &TokenRules, now_ms: u64) -> Result<Principal, Refusal> {
+        const INVALID: Refusal = Refusal::new(Code::TokenInvalid);
+        if !self.follows(rules) {
+            return Err(INVALID);
+        }
+        check_times(&self.claims, now_ms).map_err(Refusal::new)?;
+        let TokenClaims { sub, role, .. } = self.claims.custom;
+        Ok(Principal { user: UserId::parse(&sub).ok_or(INVALID)?, role })
+    }
+
+    /// Our key vouches for our tokens and a platform's for its own; neither can pass for the other.
+    fn follows(&self, rules: &TokenRules) -> bool {
+        let TokenClaims { iss, aud, .. } = &self.claims.custom;
+        let issuer = iss.as_deref();
+        match self.origin {
+            Origin::Here => issuer.is_none_or(|issuer| issuer == OWN_ISSUER),
+            Origin::Platform => {
+                let wanted = rules.issuer.as_deref();
+                issuer != Some(OWN_ISSUER)
+                    && (wanted.is_none() || issuer == wanted)
+                    && rules.audience.as_deref().is_none_or(|wanted| {
+                        aud.as_ref().is_some_and(|audience| audience.includes(wanted))
+                    })
+            }
+        }
+    }
+}
+
+/// `TOKEN_EXPIRED` when there is nothing wrong but the hour. Whole seconds in checked bounds: the
+/// library's own comparison subtracts the leeway and panics below the year -262143.
+fn check_times(claims: &Claims<TokenClaims>, now_ms: u64) -> Result<(), Code> {
+    let seconds = |time: Option<DateTime<Utc>>| time.map(|time| time.timestamp());
+    let expires = seconds(claims.expiration).ok_or(Code::TokenInvalid)?;
+    let starts = [seconds(claims.not_before), seconds(claims.issued_at)];
+    let starts = || starts.iter().flatten();
+    let now = i64::try_from(now_ms / 1000).map_err(|_| Code::TokenInvalid)?;
+    if expires < 0 || starts().any(|start| *start < 0 || *start > now + LEEWAY_S) {
+        return Err(Code::TokenInvalid);
+    }
+    if now >= expires.saturating_add(LEEWAY_S) { Err(Code::TokenExpired) } else { Ok(()) }
+}
+
+/// A clock that stands at the moment of the request.
+pub(super) fn clock(now_ms: u64) -> Option<TimeOptions<impl Fn() -> DateTime<Utc>>> {
+    let now = DateTime::from_timestamp_millis(i64::try_from(now_ms).ok()?)?;
+    Some(TimeOptions::new(Duration::zero(), move || now))
+}

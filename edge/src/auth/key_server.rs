@@ -1,0 +1,88 @@
+//! The port to the server that publishes a platform's keys, and which addresses may be one.
+
+use http::Uri;
+
+/// Fetches key sets.
+pub trait KeyServer {
+    /// The document at this address. Giving up in time is the caller's: what is dropped is aborted.
+    fn fetch(&self, url: &str) -> impl Future<Output = Result<String, KeyServerFault>>;
+}
+
+/// The most that a key set may have: 32 RSA keys of 2048 bits, each with a certificate of 1.5 KB, fit in.
+pub const MAX_KEY_SET_BYTES: usize = 64 * 1024;
+
+/// Why there is no key set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyServerFault {
+    /// The server could not be reached.
+    Unreachable(String),
+    /// It answered with something other than 200; redirects are not followed.
+    Status(u16),
+    /// The document is larger than [`MAX_KEY_SET_BYTES`].
+    TooLarge,
+    /// The document is no text.
+    NotText,
+    /// There was no whole answer in time.
+    Late,
+    /// The document is no JSON Web Key Set.
+    NotAKeySet,
+}
+
+/// An address that keys may be fetched from: nobody on the way can change what it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyServerUrl(String);
+
+impl KeyServerUrl {
+    /// From an absolute `https` URL, or an `http` one of this machine, without a name, a password or
+    /// a fragment in it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let uri: Uri = text.parse().ok()?;
+        let authority = uri.authority()?.as_str();
+        let safe = match uri.scheme_str()? {
+            "https" => true,
+            "http" => matches!(uri.host()?, "localhost" | "127.0.0.1" | "[::1]"),
+            _ => false,
+        };
+        let plain = !authority.contains('@') && !text.contains('#');
+        (safe && plain).then(|| Self(text.to_owned()))
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KeyServerUrl;
+
+    #[test]
+    fn keys_come_over_tls_or_from_this_machine() {
+        for text in [
+            "https://login.example/.well-known/jwks.json?v=1",
+            "https://login.example:8443/keys",
+            "http://localhost:9000/jwks.json",
+            "http://127.0.0.1/jwks.json",
+        ] {
+            assert!(KeyServerUrl::parse(text).is_some_and(|url| url.as_str() == text), "{text}");
+        }
+        for text in [
+            "",
+            "login.example/jwks.json",
+            "/jwks.json",
+            "http://login.example/jwks.json",
+            "http://localhost.login.example/jwks.json",
+            "http://127.0.0.1@login.example/jwks.json",
+            "https://name:password@login.example/jwks.json",
+            "https://login.example/jwks.json#part",
+            "ftp://login.example/jwks.json",
+            "file:///etc/jwks.json",
+            "https://login.example/a b",
+        ] {
+            assert_eq!(KeyServerUrl::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The key that signs what is issued here, and its public half for others.
+
+use core::fmt;
+
+use jwt_compact::jwk::JsonWebKey;
+use p256::ecdsa;
+use serde::Serialize;
+use sha2::Sha256;
+
+use super::{UnusableKey, keys::Algorithm};
+
+/// The key that signs what is issued here.
+pub struct SigningKey {
+    pub(super) key: ecdsa::SigningKey,
+    pub(super) id: String,
+}
+
+/// A public key as it stands in a key set (RFC 7517 §4).
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct PublicJwk {
+    #[serde(flatten)]
+    key: JsonWebKey<'static>,
+    kid: String,
+    #[serde(rename = "use")]
+    usage: &'static str,
+    alg: &'static str,
+}
+
+impl SigningKey {
+    /// From a private P-256 JWK.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn from_jwk(json: &str) -> Result<Self, UnusableKey> {
+        let jwk: JsonWebKey<'_> = serde_json::from_str(json).map_err(|_| UnusableKey::Malformed)?;
+        let key = ecdsa::SigningKey::try_from(&jwk).map_err(|_| UnusableKey::Malformed)?;
+        // The thumbprint (RFC 7638) names the key, so a rotated key has another name by itself.
+        let thumbprint = jwk.thumbprint::<Sha256>();
+        let id = format!("{:016x}", leading_u64(&thumbprint));
+        Ok(Self { key, id })
+    }
+
+    /// Its public half.
+    pub(super) fn public_jwk(&self) -> PublicJwk {
+        PublicJwk {
+            key: coordinates(self.key.verifying_key()),
+            kid: self.id.clone(),
+            usage: "sig",
+            alg: Algorithm::Es256.name(),
+        }
+    }
+}
+
+fn coordinates(public: &ecdsa::VerifyingKey) -> JsonWebKey<'static> {
+    let point = public.to_encoded_point(false);
+    let coordinate = |bytes: Option<&p256::FieldBytes>| {
+        bytes.map(|bytes| bytes.to_vec()).unwrap_or_default().into()
+    };
+    JsonWebKey::EllipticCurve {
+        curve: "P-256".into(),
+        x: coordinate(point.x()),
+        y: coordinate(point.y()),
+        secret: None,
+    }
+}
+
+/// 64 bits tell the few keys of one deployment apart.
+fn leading_u64(digest: &[u8]) -> u64 {
+    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.id)
+    }
+}

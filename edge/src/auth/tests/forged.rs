@@ -1,0 +1,99 @@
+//! Every trick that tokens are known for, with every kind of key: none is taken, each is called what
+//! it is, and no address in a token is ever asked for.
+
+mod bodies;
+mod encodings;
+mod heads;
+mod strangers;
+
+use std::collections::BTreeSet;
+
+use image_rules::Code;
+use serde_json::{Value, json};
+
+use super::{
+    Desk, NOW_MS,
+    keyring::{Signer, claims, encode, key_pairs, key_set, platform},
+};
+
+/// The only address that may ever be asked.
+const KEY_SERVER: &str = "https://login.example/jwks.json";
+
+/// Tokens that must be refused, each with what is wrong with it.
+#[derive(Default)]
+struct Forgeries(Vec<(String, String)>);
+
+impl Forgeries {
+    fn add(&mut self, what: impl Into<String>, token: impl Into<String>) {
+        self.0.push((what.into(), token.into()));
+    }
+}
+
+fn desk() -> Desk {
+    let desk = Desk::with(&[("AUTH_JWKS", &key_set(key_pairs())), ("AUTH_JWKS_URL", KEY_SERVER)]);
+    let other = json!({"keys": [Signer::p256().named_jwk("elsewhere")]});
+    *desk.app.ports.key_server.answer.borrow_mut() = Ok(other.to_string());
+    desk
+}
+
+#[test]
+fn no_forged_token_is_taken_and_no_address_in_one_is_asked() {
+    let mut forged = Forgeries::default();
+    for signer in platform() {
+        heads::other_algorithms(&mut forged, signer);
+        heads::keys_in_the_header(&mut forged, signer);
+        heads::broken_headers(&mut forged, signer);
+        bodies::broken_claims(&mut forged, signer);
+        bodies::absurd_times(&mut forged, signer);
+        encodings::other_encodings(&mut forged, signer);
+    }
+    strangers::public_keys_as_secrets(&mut forged);
+    strangers::other_keys(&mut forged);
+
+    let desk = desk();
+    for (what, token) in &forged.0 {
+        assert_eq!(desk.refusal(token), Code::TokenInvalid, "{what}: {token}");
+    }
+    let asked = desk.app.ports.key_server.asked.borrow();
+    assert!(asked.iter().all(|url| url == KEY_SERVER), "{asked:?}");
+    let distinct: BTreeSet<_> = forged.0.iter().map(|(_, token)| token).collect();
+    assert!(distinct.len() >= 200, "only {} kinds", distinct.len());
+    println!("{} forged tokens, all refused", distinct.len());
+}
+
+#[test]
+fn what_the_forgeries_start_from_is_taken() {
+    let desk = desk();
+    for signer in platform() {
+        let name = signer.name();
+        assert_eq!(desk.user(&signer.genuine(name)), "123", "{name}");
+        let nameless = json!({"alg": name}).to_string();
+        assert_eq!(desk.user(&signer.token(&nameless, &claims(&json!({})))), "123", "{name}");
+        let fuller = json!({
+            "alg": name, "kid": name, "typ": "at+jwt", "cty": "json", "other": {"a": [1, 2]},
+            "x5t": encode([7; 20]),
+        });
+        let full = claims(&json!({
+            "role": "USER", "iss": "https://login.example", "aud": ["a", "b"], "nbf": 0,
+            "iat": NOW_MS / 1000 + 20, "exp": 9_999_999_999_u64, "more": [{"sub": "x"}],
+        }));
+        assert_eq!(desk.user(&signer.token(&fuller.to_string(), &full)), "123", "{name}");
+    }
+}
+
+#[test]
+fn only_the_hour_makes_a_genuine_token_expired() {
+    let desk = desk();
+    let expired = |exp: Value| claims(&json!({ "exp": exp }));
+    for signer in platform() {
+        let head = signer.head(signer.name());
+        for exp in [json!(0), json!(1), json!(NOW_MS / 1000 - 30), json!(1_500_000_000.5)] {
+            assert_eq!(desk.refusal(&signer.token(&head, &expired(exp))), Code::TokenExpired);
+        }
+        let token = signer.token(&head, &expired(json!(NOW_MS / 1000 - 29)));
+        assert_eq!(desk.user(&token), "123", "within the leeway");
+        let mut forged = signer.token(&head, &expired(json!(1)));
+        forged.replace_range(forged.len() - 8.., "AAAAAAAA");
+        assert_eq!(desk.refusal(&forged), Code::TokenInvalid, "expired and forged");
+    }
+}

@@ -1,0 +1,260 @@
+//! Keys from a key server: one fetch for many, little asked for unknown names, nothing lost while it is
+//! down, nobody kept waiting.
+
+use image_rules::Code;
+use serde_json::json;
+
+use super::{
+    Desk,
+    keyring::{Signer, claims, key_set},
+};
+use crate::{auth::KeyServerFault, error::Refusal};
+
+const KEY_SERVER: &str = "https://login.example/jwks.json";
+const MINUTE_MS: u64 = 60_000;
+
+fn desk() -> Desk {
+    Desk::with(&[("AUTH_JWKS_URL", KEY_SERVER)])
+}
+
+impl Desk {
+    fn publish(&self, keys: &[&Signer]) {
+        let keys = keys.iter().enumerate().map(|(at, key)| key.named_jwk(&format!("k{at}")));
+        let keys: Vec<_> = keys.collect();
+        *self.app.ports.key_server.answer.borrow_mut() = Ok(json!({ "keys": keys }).to_string());
+    }
+
+    fn fails(&self, fault: KeyServerFault) {
+        *self.app.ports.key_server.answer.borrow_mut() = Err(fault);
+    }
+
+    fn answers_after(&self, delay_ms: u64) {
+        self.app.ports.key_server.delay_ms.set(delay_ms);
+    }
+
+    fn asked(&self) -> usize {
+        self.app.ports.key_server.asked.borrow().len()
+    }
+
+    fn later(&self, ms: u64) {
+        self.app.ports.clock.advance(ms);
+    }
+
+    /// How long it takes to answer.
+    fn measure_ms(&self, token: &str) -> u64 {
+        let began_ms = self.app.ports.clock.now_ms();
+        let _ = self.show(token);
+        self.app.ports.clock.now_ms() - began_ms
+    }
+}
+
+/// A token that outlives the test.
+fn lasting(key: &Signer, kid: &str) -> String {
+    key.token(&key.head(kid), &claims(&json!({"exp": 9_999_999_999_u64})))
+}
+
+fn down() -> KeyServerFault {
+    KeyServerFault::Unreachable("refused".to_owned())
+}
+
+fn busy() -> Refusal {
+    Refusal::retry(Code::Busy, 5)
+}
+
+#[test]
+fn keys_are_fetched_once_and_kept() {
+    let (desk, key) = (desk(), Signer::ed25519());
+    desk.publish(&[&key]);
+    assert_eq!(desk.asked(), 0, "not before somebody needs them");
+    for _ in 0..100 {
+        assert_eq!(desk.user(&lasting(&key, "k0")), "123");
+        desk.later(1_000);
+    }
+    assert_eq!(*desk.app.ports.key_server.asked.borrow(), [KEY_SERVER]);
+}
+
+#[test]
+fn only_tokens_that_a_public_key_could_verify_are_worth_a_question() {
+    let desk = desk();
+    let head = json!({"alg": "HS256", "kid": "unknown"}).to_string();
+    let stranger = Signer::Hs256(jwt_compact::alg::Hs256Key::new("x".repeat(32)));
+    assert_eq!(desk.refusal(&stranger.token(&head, &claims(&json!({})))), Code::TokenInvalid);
+    assert_eq!(desk.refusal("eyJhbGciOiJub25lIn0.e30."), Code::TokenInvalid);
+    assert_eq!(desk.refusal("garbage"), Code::TokenInvalid);
+    assert_eq!(desk.asked(), 0);
+}
+
+#[test]
+fn many_at_a_cold_start_wait_for_one_fetch() {
+    let (desk, key) = (desk(), Signer::p256());
+    desk.publish(&[&key]);
+    desk.answers_after(400);
+    let token = lasting(&key, "k0");
+    let outcomes = desk.app.ports.clock.run_all((0..200).map(|_| desk.shown(&token)));
+    assert!(outcomes.iter().all(Result::is_ok));
+    assert_eq!(desk.asked(), 1);
+}
+
+#[test]
+fn a_thousand_made_up_names_in_a_minute_cost_one_fetch() {
+    let (desk, key) = (desk(), Signer::ed25519());
+    desk.publish(&[&key]);
+    assert_eq!(desk.user(&lasting(&key, "k0")), "123");
+    desk.later(10_000);
+    let stranger = Signer::ed25519();
+    for number in 0..1_000 {
+        assert_eq!(
+            desk.refusal(&lasting(&stranger, &format!("made-up-{number}"))),
+            Code::TokenInvalid
+        );
+        desk.later(59);
+    }
+    assert_eq!(desk.asked(), 2, "the first load, and one for all the names");
+    assert_eq!(desk.user(&lasting(&key, "k0")), "123", "others are served meanwhile");
+    desk.later(MINUTE_MS);
+    assert_eq!(desk.refusal(&lasting(&stranger, "made-up")), Code::TokenInvalid);
+    assert_eq!(desk.asked(), 3, "the next minute has one more");
+}
+
+#[test]
+fn a_thousand_made_up_names_at_once_cost_one_fetch() {
+    let (desk, stranger) = (desk(), Signer::ed25519());
+    desk.answers_after(300);
+    let tokens: Vec<_> =
+        (0..1_000).map(|number| lasting(&stranger, &format!("n{number}"))).collect();
+    let all = tokens.iter().map(|token| desk.shown(token));
+    let outcomes = desk.app.ports.clock.run_all(all);
+    assert!(outcomes.iter().all(|outcome| *outcome == Err(Refusal::new(Code::TokenInvalid))));
+    assert_eq!(desk.asked(), 1);
+}
+
+#[test]
+fn a_new_key_is_taken_after_one_fetch_and_a_withdrawn_one_no_longer() {
+    let (desk, old, new) = (desk(), Signer::ed25519(), Signer::p256());
+    desk.publish(&[&old]);
+    assert_eq!(desk.user(&lasting(&old, "k0")), "123");
+    desk.publish(&[&old, &new]);
+    desk.later(1_000);
+    assert_eq!(desk.user(&lasting(&new, "k1")), "123");
+    assert_eq!(desk.asked(), 2);
+    desk.publish(&[&new]);
+    desk.later(5 * MINUTE_MS);
+    assert_eq!(desk.refusal(&lasting(&old, "k0")), Code::TokenInvalid, "five minutes at most");
+    assert_eq!(desk.asked(), 3);
+}
+
+#[test]
+fn a_token_that_names_no_key_is_tried_with_all_and_may_be_of_a_new_one() {
+    let (desk, old, new) = (desk(), Signer::ed25519(), Signer::ed25519());
+    let nameless = |key: &Signer| key.token(r#"{"alg":"EdDSA"}"#, &claims(&json!({})));
+    desk.publish(&[&Signer::p256(), &old]);
+    assert_eq!(desk.user(&nameless(&old)), "123");
+    desk.publish(&[&old, &new]);
+    assert_eq!(desk.user(&nameless(&new)), "123");
+    assert_eq!(desk.asked(), 2);
+}
+
+#[test]
+fn a_bad_signature_under_a_known_name_asks_nobody() {
+    let (desk, key) = (desk(), Signer::ed25519());
+    desk.publish(&[&key]);
+    assert_eq!(desk.user(&lasting(&key, "k0")), "123");
+    for _ in 0..10 {
+        assert_eq!(desk.refusal(&lasting(&Signer::ed25519(), "k0")), Code::TokenInvalid);
+    }
+    assert_eq!(desk.asked(), 1);
+}
+
+#[test]
+fn known_keys_go_on_while_the_server_is_down_and_unknown_ones_are_refused() {
+    let (desk, key, new) = (desk(), Signer::ed25519(), Signer::ed25519());
+    desk.publish(&[&key]);
+    assert_eq!(desk.user(&lasting(&key, "k0")), "123");
+    desk.fails(down());
+    let day_of_minutes = 24 * 60;
+    for _ in 0..day_of_minutes {
+        desk.later(MINUTE_MS);
+        assert_eq!(desk.user(&lasting(&key, "k0")), "123");
+        assert_eq!(desk.refusal(&lasting(&new, "k1")), Code::TokenInvalid);
+    }
+    assert!(desk.asked() <= 2 * day_of_minutes, "{}", desk.asked());
+    desk.publish(&[&key, &new]);
+    desk.later(MINUTE_MS);
+    assert_eq!(desk.user(&lasting(&new, "k1")), "123", "it is noticed when it is back");
+}
+
+#[test]
+fn without_any_keys_the_caller_is_asked_to_come_back() {
+    let (desk, key) = (desk(), Signer::ed25519());
+    for fault in [
+        down(),
+        KeyServerFault::Status(302),
+        KeyServerFault::Status(500),
+        KeyServerFault::TooLarge,
+        KeyServerFault::NotText,
+    ] {
+        desk.fails(fault);
+        let asked = desk.asked();
+        for _ in 0..5 {
+            assert_eq!(desk.show(&lasting(&key, "k0")), Err(busy()));
+            desk.later(900);
+        }
+        assert_eq!(desk.asked(), asked + 1, "not asked again at once");
+        desk.later(1_000);
+    }
+    for document in ["", "<html>", "[]", r#"{"keys":[],"keys":[]}"#] {
+        *desk.app.ports.key_server.answer.borrow_mut() = Ok(document.to_owned());
+        assert_eq!(desk.show(&lasting(&key, "k0")), Err(busy()), "{document}");
+        desk.later(5_000);
+    }
+    desk.publish(&[&key]);
+    assert_eq!(desk.user(&lasting(&key, "k0")), "123", "and is served when the keys are there");
+}
+
+#[test]
+fn a_server_that_never_answers_keeps_nobody_waiting() {
+    let (desk, key) = (desk(), Signer::ed25519());
+    desk.publish(&[&key]);
+    desk.answers_after(u64::MAX);
+    let token = lasting(&key, "k0");
+    let began_ms = desk.app.ports.clock.now_ms();
+    let all = (0..100).map(|_| desk.shown(&token));
+    let outcomes = desk.app.ports.clock.run_all(all);
+    assert!(outcomes.iter().all(|outcome| *outcome == Err(busy())));
+    let waited_ms = desk.app.ports.clock.now_ms() - began_ms;
+    assert!((2_000..=3_000).contains(&waited_ms), "{waited_ms}");
+    assert_eq!(desk.asked(), 1);
+
+    desk.answers_after(0);
+    desk.later(5_000);
+    assert_eq!(desk.user(&token), "123");
+    desk.answers_after(u64::MAX);
+    desk.later(5 * MINUTE_MS);
+    assert!(desk.measure_ms(&token) <= 3_000, "the one who refreshes");
+    assert_eq!(desk.measure_ms(&token), 0, "the next one");
+    assert_eq!(desk.user(&token), "123");
+}
+
+#[test]
+fn who_goes_away_while_fetching_does_not_keep_the_others_out() {
+    let (desk, key) = (desk(), Signer::ed25519());
+    desk.publish(&[&key]);
+    desk.answers_after(100);
+    let token = lasting(&key, "k0");
+    // Begun and never carried on, as the platform does it with a caller who hangs up.
+    let mut leaving = Box::pin(desk.shown(&token));
+    let mut context = core::task::Context::from_waker(futures_util::task::noop_waker_ref());
+    assert!(leaving.as_mut().poll(&mut context).is_pending());
+    core::mem::forget(leaving);
+
+    assert_eq!(desk.show(&token), Err(busy()), "it waited in vain, and not for ever");
+    desk.later(5_000);
+    assert_eq!(desk.user(&token), "123");
+}
+
+#[test]
+fn an_empty_key_set_is_an_answer() {
+    let (desk, key) = (desk(), Signer::ed25519());
+    *desk.app.ports.key_server.answer.borrow_mut() = Ok(key_set(&[]));
+    assert_eq!(desk.refusal(&lasting(&key, "k0")), Code::TokenInvalid);
+}

@@ -1,0 +1,82 @@
+//! Who must have issued a token and for whom: a platform's rules for its tokens, ours for ours.
+
+use image_rules::Code;
+use serde_json::{Value, json};
+
+use super::{
+    Desk,
+    keyring::{Signer, claims, key_pairs, key_set, platform},
+    refused,
+};
+use crate::{auth::issue_guest_token, response::Body};
+
+const ISSUER: &str = "https://login.example/";
+const AUDIENCE: &str = "images";
+
+fn strict() -> Desk {
+    let keys = key_set(key_pairs());
+    Desk::with(&[("AUTH_JWKS", &keys), ("AUTH_ISSUER", ISSUER), ("AUTH_AUDIENCE", AUDIENCE)])
+}
+
+fn says(signer: &Signer, changes: &Value) -> String {
+    signer.token(&signer.head(signer.name()), &claims(changes))
+}
+
+#[test]
+fn a_token_of_the_platform_names_its_issuer_and_us() {
+    let desk = strict();
+    for signer in platform() {
+        for aud in [json!(AUDIENCE), json!([AUDIENCE]), json!(["other", AUDIENCE])] {
+            let token = says(signer, &json!({"iss": ISSUER, "aud": aud}));
+            assert_eq!(desk.user(&token), "123");
+        }
+        for changes in [
+            json!({}),
+            json!({"iss": ISSUER}),
+            json!({"aud": AUDIENCE}),
+            json!({"iss": "https://login.example", "aud": AUDIENCE}),
+            json!({"iss": "HTTPS://LOGIN.EXAMPLE/", "aud": AUDIENCE}),
+            json!({"iss": [ISSUER], "aud": AUDIENCE}),
+            json!({"iss": ISSUER, "aud": "image"}),
+            json!({"iss": ISSUER, "aud": []}),
+            json!({"iss": ISSUER, "aud": ["other"]}),
+            json!({"iss": ISSUER, "aud": [AUDIENCE, 7]}),
+            json!({"iss": ISSUER, "aud": format!("{AUDIENCE} other")}),
+            json!({"iss": "urn:the-form:images", "aud": AUDIENCE}),
+        ] {
+            assert_eq!(desk.refusal(&says(signer, &changes)), Code::TokenInvalid, "{changes}");
+        }
+        let expired = json!({"iss": ISSUER, "aud": AUDIENCE, "exp": 1});
+        assert_eq!(desk.refusal(&says(signer, &expired)), Code::TokenExpired);
+        let expired_elsewhere = json!({"iss": "https://other.example/", "exp": 1});
+        assert_eq!(desk.refusal(&says(signer, &expired_elsewhere)), Code::TokenInvalid);
+    }
+}
+
+#[test]
+fn what_is_issued_here_is_taken_here_whatever_the_platform_demands() {
+    for desk in [strict(), Desk::with(&[])] {
+        let token = guest_token(&desk);
+        let principal = desk.show(&token).expect("taken");
+        assert!(principal.user().to_string().starts_with("guest-"));
+        desk.app.ports.clock.advance(331_000);
+        assert_eq!(desk.show(&token), refused(Code::TokenExpired));
+    }
+}
+
+#[test]
+fn our_key_does_not_speak_for_the_platform() {
+    let desk = strict();
+    let signing = desk.app.config.signing.key.clone();
+    let ours = Signer::Es256(signing);
+    let head = ours.head(&desk.app.config.signing.id);
+    let token = ours.token(&head, &claims(&json!({"iss": ISSUER, "aud": AUDIENCE})));
+    assert_eq!(desk.refusal(&token), Code::TokenInvalid);
+}
+
+fn guest_token(desk: &Desk) -> String {
+    let answer = issue_guest_token::<_, Vec<u8>>(&desk.app).expect("issued");
+    let Body::Bytes(bytes) = answer.into_body() else { panic!("a guest token is JSON") };
+    let answer: Value = serde_json::from_slice(&bytes).expect("JSON");
+    answer["data"]["token"].as_str().expect("text").to_owned()
+}
