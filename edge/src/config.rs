@@ -1,6 +1,10 @@
 //! Every variable, parsed once. A wrong one is named; nothing half-works.
 
+mod storage;
+
 use image_rules::Policy;
+
+pub use storage::Storage;
 
 use crate::auth::{KeySet, SigningKey, UnusableKey};
 
@@ -25,6 +29,10 @@ pub struct Config {
     pub guest_token_s: u32,
     /// What is taken and what is made of it.
     pub policy: Policy,
+    /// Where pictures are stored.
+    pub storage: Storage,
+    /// How long one call to the store may take.
+    pub storage_timeout_ms: u64,
     /// Whether faults can be asked for; in tests only.
     pub fault_injection: bool,
 }
@@ -56,13 +64,21 @@ impl Config {
         let mut reader = Reader { variables, problems: Vec::new() };
         let signing = reader.signing();
         let keys = reader.keys(signing.as_ref());
+        let storage_timeout_ms = reader.storage_timeout_ms();
+        let storage = reader.storage(storage_timeout_ms);
         let config = Self {
             public_base_url: reader.base_url(),
             allowed_origins: reader.origins(),
             guest_token_s: reader.number("GUEST_TOKEN_S", 300, 1..=86_400),
             policy: reader.policy(),
             fault_injection: reader.flag("FAULT_INJECTION"),
+            storage_timeout_ms,
             keys,
+            // Last, since they have no default to go on with.
+            storage: match storage {
+                Some(storage) => storage,
+                None => return Err(reader.problems),
+            },
             signing: match signing {
                 Some(signing) if reader.problems.is_empty() => signing,
                 _ => return Err(reader.problems),
@@ -201,7 +217,7 @@ mod tests {
     }
 
     /// The variables that `make dev` writes, with fixed keys.
-    fn variables() -> BTreeMap<&'static str, &'static str> {
+    pub(super) fn variables() -> BTreeMap<&'static str, &'static str> {
         BTreeMap::from([
             ("SIGNING_JWK", SIGNING_JWK),
             ("AUTH_HS256_SECRET", HS256_SECRET),

@@ -2,9 +2,12 @@
 //! values here, answers back, and the ports are filled with what the bindings give.
 
 mod d1;
+mod deadline;
 mod gate;
 mod ledger;
 mod r2;
+mod s3;
+mod store;
 
 use std::{cell::OnceCell, io, rc::Rc, time::Duration};
 
@@ -27,16 +30,16 @@ thread_local! {
 }
 
 struct Bindings {
-    store: r2::R2Store,
+    store: store::Store,
     registry: d1::D1Registry,
     gate: gate::AddressGate,
     ledger: ledger::RemoteLedger,
 }
 
 impl Bindings {
-    fn new(env: &Env) -> Result<Self> {
+    fn new(env: &Env, config: &Config) -> Result<Self> {
         Ok(Self {
-            store: r2::R2Store(env.bucket("IMAGES")?),
+            store: store::Store::new(env, config)?,
             registry: d1::D1Registry(env.d1("REGISTRY")?),
             gate: gate::AddressGate(env.rate_limiter("ADDRESS_LIMIT")?),
             ledger: ledger::RemoteLedger(env.durable_object("LEDGER")?),
@@ -45,7 +48,7 @@ impl Bindings {
 }
 
 impl Ports for Bindings {
-    type Store = r2::R2Store;
+    type Store = store::Store;
     type Registry = d1::D1Registry;
     type Gate = gate::AddressGate;
     type Ledger = ledger::RemoteLedger;
@@ -113,7 +116,8 @@ pub async fn answer(mut request: Request, env: Env) -> Result<Response> {
         Err(problems) => return send(health::misconfigured(&problems)),
     };
     let isolate = ISOLATE.with(Rc::clone);
-    let app = App { config, isolate, ports: Bindings::new(&env)? };
+    let ports = Bindings::new(&env, &config)?;
+    let app = App { config, isolate, ports };
     let head = head(&request)?;
     let mut body = body(&mut request);
     let answer = route::serve(&app, &head, &mut body).await;
@@ -136,7 +140,9 @@ async fn linger(mut body: impl Stream<Item = io::Result<Vec<u8>>> + Unpin) {
 
 /// Tries every part and logs the one that does not work.
 pub async fn check_health(env: Env) {
-    match Bindings::new(&env) {
+    // A variable that cannot be used was logged when it was read.
+    let Ok(config) = config(&env) else { return };
+    match Bindings::new(&env, &config) {
         Ok(bindings) => {
             health::probe(&bindings).await;
         }
@@ -168,7 +174,7 @@ fn body(request: &mut Request) -> impl Stream<Item = io::Result<Vec<u8>>> + Unpi
         .map(|chunk| chunk.map_err(|error| io::Error::other(error.to_string())))
 }
 
-fn send(answer: Answer<Body<r2::R2Content>>) -> Result<Response> {
+fn send(answer: Answer<Body<store::StoredBytes>>) -> Result<Response> {
     let (head, body) = answer.into_parts();
     let headers = Headers::new();
     for (name, value) in &head.headers {
@@ -179,6 +185,6 @@ fn send(answer: Answer<Body<r2::R2Content>>) -> Result<Response> {
         Body::Empty => builder.empty(),
         Body::Bytes(bytes) => builder.fixed(bytes),
         Body::Stored(_) if head.status == StatusCode::NOT_MODIFIED => builder.empty(),
-        Body::Stored(content) => builder.body(content.0),
+        Body::Stored(content) => builder.body(content.into_stream()),
     })
 }
