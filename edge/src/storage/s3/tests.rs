@@ -64,7 +64,8 @@ fn a_write_says_what_it_is_and_never_overwrites() {
 
 #[test]
 fn the_bucket_may_be_part_of_the_host() {
-    let virtual_host = store_of(super::ServiceParts { path_style: false, ..parts() }, [Reply::stored()]);
+    let virtual_host =
+        store_of(super::ServiceParts { path_style: false, ..parts() }, [Reply::stored()]);
     assert_eq!(put(&virtual_host), Ok(()));
     assert_eq!(paths(&virtual_host.seen()), [format!("https://pictures.s3.example/{KEY}")]);
 }
@@ -85,7 +86,9 @@ fn success_is_believed_only_when_it_looks_like_the_service() {
 
 #[test]
 fn what_will_not_pass_by_itself_is_tried_once() {
-    for (status, code) in [(400, "BadDigest"), (404, "NoSuchBucket"), (405, ""), (413, "EntityTooLarge")] {
+    for (status, code) in
+        [(400, "BadDigest"), (404, "NoSuchBucket"), (405, ""), (413, "EntityTooLarge")]
+    {
         let store = store([Reply::error(status, code)]);
         assert_eq!(put(&store), Err(rejected(status, code)));
         assert!(store.outside.pauses.borrow().is_empty());
@@ -97,15 +100,21 @@ fn what_will_not_pass_by_itself_is_tried_once() {
 
 #[test]
 fn what_passes_by_itself_is_tried_three_times_with_growing_pauses() {
-    for (status, code) in
-        [(500, "InternalError"), (502, ""), (503, "SlowDown"), (504, ""), (429, ""), (400, "RequestTimeout")]
-    {
+    for (status, code) in [
+        (500, "InternalError"),
+        (502, ""),
+        (503, "SlowDown"),
+        (504, ""),
+        (429, ""),
+        (400, "RequestTimeout"),
+    ] {
         let failing = store([0; 3].map(|_| Reply::error(status, code)));
         assert_eq!(put(&failing), Err(rejected(status, code)));
         assert_eq!(failing.methods(), ["PUT"; 3]);
         assert_eq!(*failing.outside.pauses.borrow(), [200, 400]);
 
-        let recovering = store([Reply::error(status, code), Reply::error(status, code), Reply::stored()]);
+        let recovering =
+            store([Reply::error(status, code), Reply::error(status, code), Reply::stored()]);
         assert_eq!(put(&recovering), Ok(()));
     }
     let unreachable = store([broken(), broken(), broken()]);
@@ -117,7 +126,11 @@ fn a_service_that_hangs_is_given_up_in_bounded_time() {
     let hanging = store([0; 3].map(|_| Reply::Fault(HttpFault::Timeout)));
     assert_eq!(put(&hanging), Err(StoreFault::Timeout));
     let timeouts: Vec<_> = hanging.seen().iter().map(|seen| seen.timeout_ms).collect();
-    assert_eq!(timeouts, [10_000, 10_000, 25_000 - 20_000 - 200 - 400], "the last has what is left");
+    assert_eq!(
+        timeouts,
+        [10_000, 10_000, 25_000 - 20_000 - 200 - 400],
+        "the last has what is left"
+    );
     assert_eq!(hanging.spent_ms(), 25_000);
 
     let probed = store([Reply::Fault(HttpFault::Timeout)]);
