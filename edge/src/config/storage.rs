@@ -9,7 +9,7 @@ pub enum Storage {
     /// In the R2 bucket that is bound as `IMAGES`.
     R2,
     /// In a bucket of an S3-compatible service.
-    S3(Service),
+    S3(Box<Service>),
 }
 
 impl<V: Variables> Reader<'_, V> {
@@ -21,7 +21,7 @@ impl<V: Variables> Reader<'_, V> {
     pub(super) fn storage(&mut self, timeout_ms: u64) -> Option<Storage> {
         match self.variables.read("STORAGE").as_deref() {
             None | Some("r2") => Some(Storage::R2),
-            Some("s3") => self.service(timeout_ms).map(Storage::S3),
+            Some("s3") => self.service(timeout_ms).map(|service| Storage::S3(Box::new(service))),
             Some(_) => {
                 self.problem("STORAGE", "r2 or s3");
                 None

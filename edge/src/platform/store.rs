@@ -38,7 +38,7 @@ impl Store {
                 timeout_ms: config.storage_timeout_ms,
             }),
             Storage::S3(service) => Self::S3(S3.with(|cell| {
-                let store = || Rc::new(S3Store::new(service.clone(), Fetcher));
+                let store = || Rc::new(S3Store::new((**service).clone(), Fetcher));
                 Rc::clone(cell.get_or_init(store))
             })),
         })

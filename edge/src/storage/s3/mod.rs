@@ -7,12 +7,8 @@ mod answer;
 mod outside;
 mod put;
 mod retry;
-#[cfg(test)]
-mod scripted;
 mod settings;
 mod sign;
-#[cfg(test)]
-mod signatures;
 #[cfg(test)]
 mod tests;
 mod xml;

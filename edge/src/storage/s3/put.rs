@@ -28,7 +28,8 @@ impl<O: Outside> S3Store<O> {
         let digest = Base64::encode_string(&object.sha256);
         let mut may_be_ours = false;
         let attempt = async |timeout_ms| {
-            let writing = Writing { store: self, object, digest: &digest, timeout_ms };
+            let until_ms = self.outside.now_ms().saturating_add(timeout_ms);
+            let writing = Writing { store: self, object, digest: &digest, until_ms };
             let step = writing.attempt(may_be_ours).await;
             may_be_ours |= matches!(step, Step::Again(_));
             step
@@ -42,19 +43,24 @@ struct Writing<'a, O> {
     store: &'a S3Store<O>,
     object: &'a NewObject<'a>,
     digest: &'a str,
-    timeout_ms: u64,
+    /// When the attempt is over, whatever it takes to make sure of it.
+    until_ms: u64,
 }
 
 impl<O: Outside> Writing<'_, O> {
     async fn attempt(&self, may_be_ours: bool) -> Step<()> {
         if self.store.knows_conditions.get() {
-            match self.store.send(self.call().header("if-none-match", "*"), self.timeout_ms).await {
+            match self.store.send(self.call().header("if-none-match", "*"), self.left_ms()).await {
                 Err(fault) => return Step::Again(fault.into()),
                 Ok(answer) if answer.status == 501 => self.unlearn(),
                 Ok(answer) => return self.conclude(answer, may_be_ours).await,
             }
         }
         self.look_then_write(may_be_ours).await
+    }
+
+    fn left_ms(&self) -> u64 {
+        self.until_ms.saturating_sub(self.store.outside.now_ms())
     }
 
     fn call(&self) -> Call<'_> {
@@ -74,13 +80,13 @@ impl<O: Outside> Writing<'_, O> {
 
     /// For a service that does not know conditional writes.
     async fn look_then_write(&self, may_be_ours: bool) -> Step<()> {
-        match self.store.try_head(self.object.key.as_str(), self.timeout_ms).await {
+        match self.store.try_head(self.object.key.as_str(), self.left_ms()).await {
             Step::Done(Some(_)) => return self.taken(may_be_ours).await,
             Step::Done(None) => {}
             Step::Again(fault) => return Step::Again(fault),
             Step::Stop(fault) => return Step::Stop(fault),
         }
-        match self.store.send(self.call(), self.timeout_ms).await {
+        match self.store.send(self.call(), self.left_ms()).await {
             Err(fault) => Step::Again(fault.into()),
             Ok(answer) => self.conclude(answer, may_be_ours).await,
         }
@@ -122,7 +128,7 @@ impl<O: Outside> Writing<'_, O> {
     async fn is_there(&self) -> Step<bool> {
         let key = self.object.key.as_str();
         let call = Call::object(Method::Head, key).header("x-amz-checksum-mode", "ENABLED");
-        let found = match self.store.send(call, self.timeout_ms).await {
+        let found = match self.store.send(call, self.left_ms()).await {
             Err(fault) => return Step::Again(fault.into()),
             Ok(found) if found.status == 200 => found,
             Ok(other) => return answer::judge(answer::rejection(other).await),
@@ -138,7 +144,7 @@ impl<O: Outside> Writing<'_, O> {
     }
 
     async fn reads_back(&self) -> Step<bool> {
-        match self.store.try_get(self.object.key.as_str(), None, self.timeout_ms).await {
+        match self.store.try_get(self.object.key.as_str(), None, self.left_ms()).await {
             Step::Done(None) => Step::Done(false),
             Step::Done(Some(object)) => match object.content.into_bytes().await {
                 Ok(bytes) => {

@@ -31,9 +31,10 @@ impl Patience {
         Self { attempts: 3, attempt_ms, total_ms: attempt_ms / 2 * 5 }
     }
 
-    /// For the question whether the service works now.
+    /// For the question whether the service works now: in the time of one attempt, and once more only
+    /// because a connection that was kept open may have been closed by the other side.
     pub(super) const fn of_probe(attempt_ms: u64) -> Self {
-        Self { attempts: 1, attempt_ms, total_ms: attempt_ms }
+        Self { attempts: 2, attempt_ms, total_ms: attempt_ms }
     }
 }
 

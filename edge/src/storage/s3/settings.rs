@@ -136,7 +136,7 @@ impl fmt::Debug for Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::s3::scripted::parts;
+    use crate::storage::s3::tests::scripted::parts;
 
     fn with(change: impl FnOnce(&mut ServiceParts)) -> Result<Service, ServiceProblem> {
         let mut parts = parts();

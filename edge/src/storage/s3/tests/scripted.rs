@@ -8,13 +8,16 @@ use std::{
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{
+use crate::storage::s3::{
     HttpAnswer, HttpBody, HttpFault, HttpRequest, Outside, S3Store, Service, ServiceParts,
 };
 
-pub(super) const NOW_MS: u64 = 1_763_114_400_000;
+/// What is stored.
+pub(crate) const PICTURE: &[u8] = b"the bytes of a picture";
 
-pub(super) fn parts() -> ServiceParts {
+pub(crate) const NOW_MS: u64 = 1_763_114_400_000;
+
+pub(crate) fn parts() -> ServiceParts {
     ServiceParts {
         endpoint: "https://s3.example".to_owned(),
         region: "eu-west-1".to_owned(),
@@ -28,39 +31,46 @@ pub(super) fn parts() -> ServiceParts {
 }
 
 /// What the service does with one request.
-pub(super) enum Reply {
-    Answer { status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8> },
+pub(crate) enum Reply {
+    Answer { status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8>, after_ms: u64 },
     Fault(HttpFault),
 }
 
 impl Reply {
-    pub(super) fn status(status: u16) -> Self {
-        Self::Answer { status, headers: Vec::new(), body: Vec::new() }
+    pub(crate) fn status(status: u16) -> Self {
+        Self::Answer { status, headers: Vec::new(), body: Vec::new(), after_ms: 0 }
     }
 
-    pub(super) fn error(status: u16, code: &str) -> Self {
+    pub(crate) fn error(status: u16, code: &str) -> Self {
         let body =
             format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>").into_bytes();
-        Self::Answer { status, headers: Vec::new(), body }
+        Self::status(status).holding(&body)
     }
 
-    pub(super) fn stored() -> Self {
+    pub(crate) fn stored() -> Self {
         Self::status(200).with("etag", "\"e1\"")
     }
 
-    pub(super) fn object(bytes: &[u8]) -> Self {
+    pub(crate) fn object(bytes: &[u8]) -> Self {
         let size = bytes.len().to_string();
         Self::stored().with("content-length", size).holding(bytes)
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         if let Self::Answer { headers, .. } = &mut self {
             headers.push((name, value.into()));
         }
         self
     }
 
-    pub(super) fn holding(mut self, bytes: &[u8]) -> Self {
+    pub(crate) fn after_ms(mut self, ms: u64) -> Self {
+        if let Self::Answer { after_ms, .. } = &mut self {
+            *after_ms = ms;
+        }
+        self
+    }
+
+    pub(crate) fn holding(mut self, bytes: &[u8]) -> Self {
         if let Self::Answer { body, .. } = &mut self {
             *body = bytes.to_vec();
         }
@@ -70,32 +80,32 @@ impl Reply {
 
 /// A request as it arrived.
 #[derive(Clone)]
-pub(super) struct Seen {
-    pub(super) method: &'static str,
-    pub(super) url: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Option<Vec<u8>>,
-    pub(super) timeout_ms: u64,
+pub(crate) struct Seen {
+    pub(crate) method: &'static str,
+    pub(crate) url: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) timeout_ms: u64,
 }
 
 impl Seen {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
-pub(super) struct Scripted {
-    pub(super) replies: RefCell<VecDeque<Reply>>,
-    pub(super) seen: RefCell<Vec<Seen>>,
-    pub(super) pauses: RefCell<Vec<u64>>,
+pub(crate) struct Scripted {
+    pub(crate) replies: RefCell<VecDeque<Reply>>,
+    pub(crate) seen: RefCell<Vec<Seen>>,
+    pub(crate) pauses: RefCell<Vec<u64>>,
     now_ms: Cell<u64>,
 }
 
-pub(super) fn store(replies: impl IntoIterator<Item = Reply>) -> S3Store<Scripted> {
+pub(crate) fn store(replies: impl IntoIterator<Item = Reply>) -> S3Store<Scripted> {
     store_of(parts(), replies)
 }
 
-pub(super) fn store_of(
+pub(crate) fn store_of(
     parts: ServiceParts,
     replies: impl IntoIterator<Item = Reply>,
 ) -> S3Store<Scripted> {
@@ -109,15 +119,15 @@ pub(super) fn store_of(
 }
 
 impl S3Store<Scripted> {
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.outside.seen.borrow().clone()
     }
 
-    pub(super) fn methods(&self) -> Vec<&'static str> {
+    pub(crate) fn methods(&self) -> Vec<&'static str> {
         self.outside.seen.borrow().iter().map(|seen| seen.method).collect()
     }
 
-    pub(super) fn spent_ms(&self) -> u64 {
+    pub(crate) fn spent_ms(&self) -> u64 {
         self.outside.now_ms() - NOW_MS
     }
 }
@@ -143,7 +153,8 @@ impl Outside for Scripted {
                 self.now_ms.set(self.now_ms.get() + took_ms);
                 Err(fault)
             }
-            Reply::Answer { status, headers, body } => {
+            Reply::Answer { status, headers, body, after_ms } => {
+                self.now_ms.set(self.now_ms.get() + after_ms);
                 let pairs = headers.into_iter().map(|(name, value)| {
                     let value = HeaderValue::from_str(&value).expect("a header");
                     (HeaderName::from_static(name), value)
