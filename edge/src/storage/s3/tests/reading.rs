@@ -71,6 +71,8 @@ fn deleting_what_is_not_there_is_no_fault() {
     for reply in [Reply::status(204), Reply::status(200), Reply::error(404, "NoSuchKey")] {
         assert_eq!(block_on(store([reply]).delete(&key())), Ok(()));
     }
+    let without = store([Reply::error(501, "NotImplemented")]);
+    assert_eq!(block_on(without.delete(&key())), Err(rejected(501, "NotImplemented")), "once");
     let forbidden = store([Reply::error(403, "AccessDenied")]);
     assert_eq!(block_on(forbidden.delete(&key())), Err(denied(403, "AccessDenied")));
 }
