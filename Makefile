@@ -20,6 +20,7 @@ WASM_BINDGEN_VERSION := 0.2.130
 WORKER_BUILD_VERSION := 0.8.7
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
+S3S_FS_VERSION := 0.14.1
 
 export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/$(TOOLS):$(PATH)
 export WASM_BINDGEN_BIN := $(CURDIR)/$(TOOLS)/wasm-bindgen
@@ -84,6 +85,11 @@ $(TOOLS)/cargo-deny: | prerequisites
 $(TOOLS)/cargo-fuzz: | prerequisites
 	$(call say,Building cargo-fuzz $(CARGO_FUZZ_VERSION) (once; about a minute))
 	$(install) --locked cargo-fuzz@$(CARGO_FUZZ_VERSION)
+
+# A real S3 server to test against; it verifies signatures.
+$(TOOLS)/s3s-fs: | prerequisites
+	$(call say,Building s3s-fs $(S3S_FS_VERSION) (once; about two minutes))
+	$(install) --locked s3s-fs@$(S3S_FS_VERSION) --features binary
 
 .PHONY: chromium
 chromium: | $(STAMPS)/node
@@ -166,7 +172,7 @@ test-browser: $(TOOLS)/wasm-bindgen chromium | $(STAMPS)/targets
 	$(call say,The browser module in Chromium)
 	@sh .make/wasm-test.sh
 
-test-e2e: setup edge www chromium
+test-e2e: setup edge www chromium $(TOOLS)/s3s-fs
 	$(call say,End to end: wrangler dev and Chromium)
 	node --test --test-concurrency=1 --test-timeout=240000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs
 

@@ -1,11 +1,14 @@
 //! Every variable, parsed once. A wrong one is named; nothing half-works.
 
 mod limits;
+mod storage;
 
 use image_rules::Policy;
 
-use crate::auth::{KeyServerUrl, KeySet, SigningKey, TokenRules, UnusableKey};
 pub use limits::{AccountLimits, Uploads};
+pub use storage::Storage;
+
+use crate::auth::{KeyServerUrl, KeySet, SigningKey, TokenRules, UnusableKey};
 
 /// Where variables come from.
 pub trait Variables {
@@ -38,6 +41,10 @@ pub struct Config {
     pub limits: AccountLimits,
     /// What becomes of uploads, and when.
     pub uploads: Uploads,
+    /// Where pictures are stored.
+    pub storage: Storage,
+    /// How long one call to the store may take.
+    pub storage_timeout_ms: u64,
     /// Whether faults can be asked for; in tests only.
     pub fault_injection: bool,
 }
@@ -69,6 +76,8 @@ impl Config {
         let mut reader = Reader { variables, problems: Vec::new() };
         let signing = reader.signing();
         let keys = reader.keys(signing.as_ref());
+        let storage_timeout_ms = reader.storage_timeout_ms();
+        let storage = reader.storage(storage_timeout_ms);
         let config = Self {
             public_base_url: reader.base_url(),
             allowed_origins: reader.origins(),
@@ -84,11 +93,17 @@ impl Config {
             limits: reader.account_limits(),
             uploads: reader.uploads(),
             fault_injection: reader.flag("FAULT_INJECTION"),
+            storage_timeout_ms,
             keys,
             key_server: reader.key_server(),
             token_rules: TokenRules {
                 issuer: variables.read("AUTH_ISSUER"),
                 audience: variables.read("AUTH_AUDIENCE"),
+            },
+            // Last, since they have no default to go on with.
+            storage: match storage {
+                Some(storage) => storage,
+                None => return Err(reader.problems),
             },
             signing: match signing {
                 Some(signing) if reader.problems.is_empty() => signing,

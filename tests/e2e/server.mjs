@@ -79,7 +79,8 @@ async function stop(child, state) {
   rmSync(state, { recursive: true, force: true, maxRetries: 5 });
 }
 
-function freePort() {
+/** A port that nobody listens on now. */
+export function freePort() {
   return new Promise((resolve) => {
     const probe = createServer().listen(0, "127.0.0.1", () => {
       const { port } = probe.address();

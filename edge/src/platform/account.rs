@@ -5,7 +5,7 @@ use std::{cell::OnceCell, time::Duration};
 
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
-use super::{Bindings, shelf::SqlShelf};
+use super::{Bindings, config, shelf::SqlShelf};
 use crate::{
     ledger::{
         desk::{Desk, DeskFault},
@@ -66,7 +66,8 @@ impl Ledger {
     }
 
     fn reach(&self) -> std::result::Result<Bindings, ShelfFault> {
-        Bindings::new(&self.env, None).map_err(|error| ShelfFault(error.to_string()))
+        let config = config(&self.env).map_err(|_| ShelfFault("a variable is wrong".to_owned()))?;
+        Bindings::new(&self.env, &config, None).map_err(|error| ShelfFault(error.to_string()))
     }
 
     /// Opened at the first question; when that fails, at the next.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use image_rules::Format;
 use worker::{Cache, Context, Headers, Response, ResponseBody, ResponseBuilder};
 
-use super::r2::R2Content;
+use super::store::StoredBytes;
 use crate::{
     delivery::{Copies, Picture},
     storage::ObjectFacts,
@@ -19,20 +19,20 @@ pub struct CachedCopies(pub Option<Rc<Context>>);
 const SIZE: &str = "x-size-bytes";
 
 impl Copies for CachedCopies {
-    type Content = R2Content;
+    type Content = StoredBytes;
 
-    async fn find(&self, address: &str) -> Option<Picture<R2Content>> {
+    async fn find(&self, address: &str) -> Option<Picture<StoredBytes>> {
         let copy = Cache::default().get(address, false).await.ok()??;
         let header = |name: &str| copy.headers().get(name).ok().flatten();
         let format = Format::from_media_type(&header("content-type")?).ok()?;
         let facts = ObjectFacts { size_bytes: header(SIZE)?.parse().ok()?, etag: header("etag")? };
-        Some(Picture { content: R2Content(copy.into_parts().1), facts, format })
+        Some(Picture { content: StoredBytes::Copy(copy.into_parts().1), facts, format })
     }
 
-    fn keep(&self, address: &str, picture: Picture<R2Content>) -> Picture<R2Content> {
+    fn keep(&self, address: &str, picture: Picture<StoredBytes>) -> Picture<StoredBytes> {
         let Some(context) = &self.0 else { return picture };
         let Picture { content: body, facts, format } = picture;
-        let (body, copy) = twice(body.0, &facts, format);
+        let (body, copy) = twice(body.into_stream(), &facts, format);
         if let Some(copy) = copy {
             let address = address.to_owned();
             context.wait_until(async move {
@@ -40,11 +40,11 @@ impl Copies for CachedCopies {
                 let _ = Cache::default().put(address, copy).await;
             });
         }
-        Picture { content: R2Content(body), facts, format }
+        Picture { content: StoredBytes::Copy(body), facts, format }
     }
 
-    fn content(&self, bytes: Vec<u8>) -> R2Content {
-        R2Content(ResponseBody::Body(bytes))
+    fn content(&self, bytes: Vec<u8>) -> StoredBytes {
+        StoredBytes::Copy(ResponseBody::Body(bytes))
     }
 
     async fn forget(&self, address: &str) {

@@ -4,11 +4,14 @@
 mod account;
 mod copies;
 mod d1;
+mod deadline;
 mod gate;
 mod key_server;
 mod ledger;
 mod r2;
+mod s3;
 mod shelf;
+mod store;
 
 use std::{
     cell::OnceCell,
@@ -41,7 +44,7 @@ thread_local! {
 }
 
 struct Bindings {
-    store: r2::R2Store,
+    store: store::Store,
     copies: copies::CachedCopies,
     registry: d1::D1Registry,
     gate: gate::AddressGate,
@@ -50,9 +53,9 @@ struct Bindings {
 }
 
 impl Bindings {
-    fn new(env: &Env, context: Option<Rc<Context>>) -> Result<Self> {
+    fn new(env: &Env, config: &Config, context: Option<Rc<Context>>) -> Result<Self> {
         Ok(Self {
-            store: r2::R2Store(env.bucket("IMAGES")?),
+            store: store::Store::new(env, config)?,
             copies: copies::CachedCopies(context),
             registry: d1::D1Registry(env.d1("REGISTRY")?),
             gate: gate::AddressGate(env.rate_limiter("ADDRESS_LIMIT")?),
@@ -63,7 +66,7 @@ impl Bindings {
 }
 
 impl Ports for Bindings {
-    type Store = r2::R2Store;
+    type Store = store::Store;
     type Copies = copies::CachedCopies;
     type Registry = d1::D1Registry;
     type Gate = gate::AddressGate;
@@ -141,7 +144,8 @@ pub async fn answer(mut request: Request, env: Env, context: Context) -> Result<
         Err(problems) => return send(health::misconfigured(&problems)),
     };
     let isolate = ISOLATE.with(Rc::clone);
-    let app = App { config, isolate, ports: Bindings::new(&env, Some(Rc::new(context)))? };
+    let ports = Bindings::new(&env, &config, Some(Rc::new(context)))?;
+    let app = App { config, isolate, ports };
     let head = head(&request)?;
     let mut body = body(&mut request);
     let answer = route::serve(&app, &head, &mut body).await;
@@ -164,7 +168,9 @@ async fn linger(mut body: impl Stream<Item = io::Result<Vec<u8>>> + Unpin) {
 
 /// Tries every part and logs the one that does not work.
 pub async fn check_health(env: Env) {
-    match Bindings::new(&env, None) {
+    // A variable that cannot be used was logged when it was read.
+    let Ok(config) = config(&env) else { return };
+    match Bindings::new(&env, &config, None) {
         Ok(bindings) => {
             health::probe(&bindings).await;
         }
@@ -212,7 +218,7 @@ fn body(request: &mut Request) -> Incoming {
     Incoming(SendWrapper::new(Box::pin(chunks)))
 }
 
-fn send(answer: Answer<Body<r2::R2Content>>) -> Result<Response> {
+fn send(answer: Answer<Body<store::StoredBytes>>) -> Result<Response> {
     let (head, body) = answer.into_parts();
     let headers = Headers::new();
     for (name, value) in &head.headers {
@@ -223,6 +229,6 @@ fn send(answer: Answer<Body<r2::R2Content>>) -> Result<Response> {
         Body::Empty => builder.empty(),
         Body::Bytes(bytes) => builder.fixed(bytes),
         Body::Stored(_) if head.status == StatusCode::NOT_MODIFIED => builder.empty(),
-        Body::Stored(content) => builder.body(content.0),
+        Body::Stored(content) => builder.body(content.into_stream()),
     })
 }

@@ -1,21 +1,50 @@
-//! The object store on an R2 bucket.
+//! The object store on an R2 bucket. A call that hangs is given up; R2 tries again by itself.
 
 use worker::{Bucket, Conditional, HttpMetadata, Range, Response, ResponseBody};
 
+use super::deadline::{TimedOut, within};
 use crate::storage::{
     Content, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
 };
 
 /// An R2 bucket.
-pub struct R2Store(pub Bucket);
+pub struct R2Store {
+    /// The binding.
+    pub bucket: Bucket,
+    /// How long one call may take.
+    pub timeout_ms: u64,
+}
 
-/// A stored picture that streams to the caller without passing through our memory.
-pub struct R2Content(pub ResponseBody);
+/// A stored picture, still on its way.
+pub struct R2Content {
+    /// The bytes.
+    pub body: ResponseBody,
+    timeout_ms: u64,
+}
+
+impl R2Store {
+    async fn bounded<T>(
+        &self,
+        call: impl Future<Output = worker::Result<T>>,
+    ) -> Result<T, StoreFault> {
+        bounded(self.timeout_ms, call).await
+    }
+}
+
+async fn bounded<T>(
+    timeout_ms: u64,
+    call: impl Future<Output = worker::Result<T>>,
+) -> Result<T, StoreFault> {
+    match within(timeout_ms, call).await {
+        Ok(outcome) => outcome.map_err(failed),
+        Err(TimedOut) => Err(StoreFault::Timeout),
+    }
+}
 
 impl Content for R2Content {
     async fn into_bytes(self) -> Result<Vec<u8>, StoreFault> {
-        let answer = Response::from_body(self.0).map_err(failed);
-        answer?.bytes().await.map_err(failed)
+        let mut answer = Response::from_body(self.body).map_err(failed)?;
+        bounded(self.timeout_ms, answer.bytes()).await
     }
 }
 
@@ -29,20 +58,18 @@ impl ObjectStore for R2Store {
         };
         let unless_there =
             Conditional { etag_does_not_match: Some("*".to_owned()), ..empty_condition() };
-        let written = self
-            .0
+        let write = self
+            .bucket
             .put(object.key.as_str(), object.bytes)
             .http_metadata(metadata)
             .sha256(object.sha256)
-            .only_if(unless_there)
-            .execute()
-            .await
-            .map_err(failed)?;
+            .only_if(unless_there);
+        let written = self.bounded(write.execute()).await?;
         written.map(|_| ()).ok_or(StoreFault::Exists)
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectFacts>, StoreFault> {
-        let object = self.0.head(key.as_str()).await.map_err(failed)?;
+        let object = self.bounded(self.bucket.head(key.as_str())).await?;
         Ok(object.as_ref().map(facts))
     }
 
@@ -51,33 +78,34 @@ impl ObjectStore for R2Store {
         key: &ObjectKey,
         span: Option<Span>,
     ) -> Result<Option<StoredObject<R2Content>>, StoreFault> {
-        let mut request = self.0.get(key.as_str());
+        let mut request = self.bucket.get(key.as_str());
         if let Some(Span { offset, length }) = span {
             request = request.range(Range::OffsetWithLength { offset, length });
         }
-        let Some(object) = request.execute().await.map_err(failed)? else { return Ok(None) };
+        let Some(object) = self.bounded(request.execute()).await? else { return Ok(None) };
         let facts = facts(&object);
         let Some(body) = object.body() else { return Ok(None) };
-        let content = R2Content(body.response_body().map_err(failed)?);
+        let body = body.response_body().map_err(failed)?;
+        let content = R2Content { body, timeout_ms: self.timeout_ms };
         Ok(Some(StoredObject { content, facts }))
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreFault> {
-        self.0.delete(key.as_str()).await.map_err(failed)
+        self.bounded(self.bucket.delete(key.as_str())).await
     }
 
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Page, StoreFault> {
-        let mut request = self.0.list().limit(limit);
+        let mut request = self.bucket.list().limit(limit);
         if let Some(after) = after {
             request = request.cursor(after);
         }
-        let found = request.execute().await.map_err(failed)?;
+        let found = self.bounded(request.execute()).await?;
         let keys = found.objects().iter().map(worker::Object::key).collect();
         Ok(Page { keys, next: found.cursor() })
     }
 
     async fn probe(&self) -> Result<(), StoreFault> {
-        self.0.head("readiness").await.map_err(failed).map(|_| ())
+        self.bounded(self.bucket.head("readiness")).await.map(|_| ())
     }
 }
 

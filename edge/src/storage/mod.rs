@@ -1,10 +1,13 @@
 //! Where pictures lie: the key of an object, and the port to whatever store holds it.
 
+mod fault;
 mod key;
 #[cfg(test)]
 pub mod memory;
+pub mod s3;
 mod stem;
 
+pub use fault::{Doubt, ErrorCode, Rejection, StoreFault};
 pub use key::{KeyParts, ObjectKey};
 pub use stem::Stem;
 
@@ -89,6 +92,13 @@ pub struct StoredObject<C> {
     pub facts: ObjectFacts,
 }
 
+impl<C> StoredObject<C> {
+    /// The same object with its bytes in other hands.
+    pub fn map<D>(self, change: impl FnOnce(C) -> D) -> StoredObject<D> {
+        StoredObject { content: change(self.content), facts: self.facts }
+    }
+}
+
 /// Some keys of a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
@@ -96,13 +106,4 @@ pub struct Page {
     pub keys: Vec<String>,
     /// What to go on from; nothing at the end.
     pub next: Option<String>,
-}
-
-/// The store did not do what was asked.
-#[derive(Debug)]
-pub enum StoreFault {
-    /// It failed, with the platform's words.
-    Failed(String),
-    /// There is an object at this key already; nothing was overwritten.
-    Exists,
 }
