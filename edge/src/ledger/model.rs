@@ -283,6 +283,8 @@ enum Step {
     Ring,
     /// One task goes on to its next wait.
     Go(prop::sample::Index),
+    /// All tasks go on to their ends.
+    GoOn,
     /// One task is cut off where it waits.
     Cut(prop::sample::Index),
     Wait(u64),
@@ -302,8 +304,11 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Ring),
         30 => index().prop_map(Step::Go),
         1 => index().prop_map(Step::Cut),
+        2 => Just(Step::GoOn),
         2 => (0_u64..400_000).prop_map(Step::Wait),
-        1 => (0_u64..7_200_000).prop_map(Step::Wait),
+        // Just before and at the ends of waits, leases and expiries.
+        4 => prop::sample::select(vec![59_999, 60_000, 299_999, 300_000, 3_540_000, 3_600_000])
+            .prop_map(Step::Wait),
         1 => (any::<bool>(), any::<bool>(), any::<bool>())
             .prop_map(|(store, registry, silent)| Step::Weather { store, registry, silent }),
     ]
@@ -351,6 +356,7 @@ fn live(steps: Vec<Step>) {
                     drop(tasks.remove(at));
                 }
             }
+            Step::GoOn => tasks.drain(..).for_each(block_on),
             Step::Cut(which) if !tasks.is_empty() => {
                 drop(tasks.remove(which.index(tasks.len())));
             }
@@ -377,7 +383,7 @@ fn live(steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_acknowledged_is_lost_and_nothing_else_remains(

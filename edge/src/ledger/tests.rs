@@ -249,6 +249,21 @@ fn a_pending_picture_is_claimed_once_or_goes_away() {
 }
 
 #[test]
+fn who_sends_a_pending_picture_again_has_it_as_long_as_if_it_were_new() {
+    let ledger = ledger();
+    let (key, _) = upload(&ledger, 1, PENDING);
+    wait(&ledger, 3_599_999);
+    let Commitment::Same(receipt) = upload(&ledger, 1, PENDING).1 else { panic!("the same") };
+    assert_eq!(receipt.record.key, key);
+    assert_eq!(receipt.expires_ms, Some(NOW_MS + 3_599_999 + 3_600_000));
+    ring_for(&ledger, 3_599_990);
+    assert_eq!(objects(&ledger), [key.as_str()]);
+    // To be registered is more than to be pending: it is another picture.
+    let (_, registered) = upload(&ledger, 1, Disposition::Register);
+    assert!(accepted(registered).image_id.is_some());
+}
+
+#[test]
 fn a_claim_that_broke_off_is_taken_up_by_the_same_claimant_only() {
     let ledger = ledger();
     let (key, _) = upload(&ledger, 1, PENDING);
