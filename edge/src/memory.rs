@@ -2,7 +2,14 @@
 //! does and wasm never gives memory back, so bodies and decodes are admitted by their size, wait a
 //! bounded time, and are refused after it.
 
-use std::{cell::Cell, rc::Rc};
+mod metered;
+
+pub use metered::Metered;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use image_rules::Code;
 
@@ -18,16 +25,35 @@ const PATIENCE_MS: u64 = 4_000;
 const STEP_MS: u64 = 10;
 /// When those who were turned away come back.
 const RETRY_S: u32 = 2;
+/// How long a body may take before others get the memory that it has not filled: on a phone's
+/// connection of 8 Mbit/s the largest takes five seconds.
+const FILL_MS: u64 = 5_000;
 
-/// What is in use.
+/// What is in use. The lock is never waited for, as wasm has one thread.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryBudget(Rc<Cell<u64>>);
+pub struct MemoryBudget(Arc<Mutex<Book>>);
+
+#[derive(Debug, Default)]
+struct Book {
+    used_bytes: u64,
+    leases: BTreeMap<u64, Held>,
+    last: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    bytes: u64,
+    /// What of it has been filled; all of it for a decode.
+    filled_bytes: u64,
+    since_ms: u64,
+}
 
 /// Memory that is in use until this is dropped.
 #[derive(Debug)]
 pub struct Lease {
     budget: MemoryBudget,
-    bytes: u64,
+    id: u64,
+    most_bytes: u64,
 }
 
 /// What the memory is for.
@@ -53,33 +79,75 @@ impl MemoryBudget {
     /// Bytes in use.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
-        self.0.get()
+        self.book().used_bytes
     }
 
-    fn take(&self, bytes: u64, most: u64) -> Option<Lease> {
-        let used = self.0.get().checked_add(bytes)?;
+    fn book(&self) -> MutexGuard<'_, Book> {
+        // Numbers cannot be left half-written.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, purpose: Purpose, bytes: u64, most_bytes: u64, now_ms: u64) -> Option<Lease> {
+        let mut book = self.book();
+        book.squeeze(now_ms);
+        let used_bytes = book.used_bytes.checked_add(bytes)?;
         // Alone, anything that the policy lets through is let through here, too.
-        if used > most && self.0.get() > 0 {
+        if used_bytes > most_bytes && book.used_bytes > 0 {
             return None;
         }
-        self.0.set(used);
-        Some(Lease { budget: self.clone(), bytes })
+        book.used_bytes = used_bytes;
+        book.last += 1;
+        let id = book.last;
+        let filled_bytes = if purpose == Purpose::Decode { bytes } else { 0 };
+        book.leases.insert(id, Held { bytes, filled_bytes, since_ms: now_ms });
+        drop(book);
+        Some(Lease { budget: self.clone(), id, most_bytes })
+    }
+}
+
+impl Book {
+    /// Bodies that come too slowly keep what they have filled and no more, so that a few slow
+    /// callers do not stop the others.
+    fn squeeze(&mut self, now_ms: u64) {
+        for held in self.leases.values_mut() {
+            if now_ms.saturating_sub(held.since_ms) >= FILL_MS && held.filled_bytes < held.bytes {
+                self.used_bytes = self.used_bytes.saturating_sub(held.bytes - held.filled_bytes);
+                held.bytes = held.filled_bytes;
+            }
+        }
     }
 }
 
 impl Lease {
-    /// Gives back what is above so many bytes.
-    pub fn shrink(&mut self, bytes: u64) {
-        let freed = self.bytes.saturating_sub(bytes);
-        self.bytes -= freed;
-        self.budget.0.set(self.budget.0.get().saturating_sub(freed));
+    /// So many bytes have come. Whether there is memory for them.
+    fn fill(&self, bytes: u64) -> bool {
+        let mut book = self.budget.book();
+        let used_bytes = book.used_bytes;
+        let Some(held) = book.leases.get_mut(&self.id) else { return false };
+        held.filled_bytes = held.filled_bytes.saturating_add(bytes);
+        let more = held.filled_bytes.saturating_sub(held.bytes);
+        if more > 0 && used_bytes.saturating_add(more) > self.most_bytes {
+            return false;
+        }
+        held.bytes += more;
+        book.used_bytes = used_bytes.saturating_add(more);
+        true
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.shrink(0);
+        let mut book = self.budget.book();
+        if let Some(held) = book.leases.remove(&self.id) {
+            book.used_bytes = book.used_bytes.saturating_sub(held.bytes);
+        }
     }
+}
+
+/// What those are told for whom there is no memory.
+#[must_use]
+pub const fn busy() -> Refusal {
+    Refusal::retry(Code::Busy, RETRY_S)
 }
 
 /// Waits for memory.
@@ -93,25 +161,29 @@ pub async fn reserve<P: Ports>(
 ) -> Result<Lease, Refusal> {
     let most_bytes = purpose.most(app.config.memory_budget_bytes);
     for _ in 0..PATIENCE_MS / STEP_MS {
-        if let Some(lease) = app.isolate.memory.take(bytes, most_bytes) {
+        let now_ms = app.ports.now_ms();
+        if let Some(lease) = app.isolate.memory.take(purpose, bytes, most_bytes, now_ms) {
             return Ok(lease);
         }
         app.ports.sleep(STEP_MS).await;
     }
-    Err(Refusal::retry(Code::Busy, RETRY_S))
+    Err(busy())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn body(budget: &MemoryBudget, bytes: u64, now_ms: u64) -> Option<Lease> {
+        budget.take(Purpose::Body, bytes, Purpose::Body.most(200), now_ms)
+    }
+
     #[test]
     fn what_is_leased_comes_back() {
         let budget = MemoryBudget::default();
-        let mut first = budget.take(60, 100).expect("there is room");
-        assert!(budget.take(41, 100).is_none());
-        first.shrink(50);
-        let second = budget.take(50, 100).expect("room was given back");
+        let first = body(&budget, 60, 0).expect("there is room");
+        assert!(body(&budget, 41, 0).is_none());
+        let second = body(&budget, 40, 0).expect("there is just enough");
         assert_eq!(budget.used_bytes(), 100);
         drop((first, second));
         assert_eq!(budget.used_bytes(), 0);
@@ -120,17 +192,31 @@ mod tests {
     #[test]
     fn bodies_leave_half_to_decodes() {
         let budget = MemoryBudget::default();
-        let body = budget.take(50, Purpose::Body.most(100)).expect("half is for bodies");
-        assert!(budget.take(1, Purpose::Body.most(100)).is_none());
-        assert!(budget.take(50, Purpose::Decode.most(100)).is_some());
-        drop(body);
+        let held = body(&budget, 100, 0).expect("half is for bodies");
+        assert!(body(&budget, 1, 0).is_none());
+        assert!(budget.take(Purpose::Decode, 100, Purpose::Decode.most(200), 0).is_some());
+        drop(held);
     }
 
     #[test]
     fn alone_anything_passes_and_nothing_overflows() {
         let budget = MemoryBudget::default();
-        let large = budget.take(1_000, 100).expect("alone");
-        assert!(budget.take(u64::MAX, 100).is_none());
+        let large = body(&budget, 1_000, 0).expect("alone");
+        assert!(body(&budget, u64::MAX, 0).is_none());
         drop(large);
+    }
+
+    #[test]
+    fn slow_bodies_keep_only_what_they_have_filled() {
+        let budget = MemoryBudget::default();
+        let slow = body(&budget, 100, 0).expect("there is room");
+        assert!(slow.fill(10));
+        assert!(body(&budget, 90, FILL_MS - 1).is_none());
+        let other = body(&budget, 90, FILL_MS).expect("the slow one has ten");
+        assert!(!slow.fill(1), "there is no memory left for it");
+        drop(other);
+        assert!(slow.fill(1), "there is again");
+        drop(slow);
+        assert_eq!(budget.used_bytes(), 0);
     }
 }

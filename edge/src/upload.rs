@@ -12,7 +12,7 @@ use crate::{
     error::Failure,
     intake::{self, Announced, Chunks, Intake},
     ledger::message::Leave,
-    memory::{Lease, Purpose, reserve},
+    memory::{Lease, Metered, Purpose, reserve},
     response::Answer,
     route::Body,
 };
@@ -54,7 +54,9 @@ async fn read<P: Ports>(
     body: impl Chunks,
 ) -> Result<(Intake, Lease), Failure> {
     let memory = reserve(app, Purpose::Body, held_bytes).await?;
-    let intake = intake::receive(permit, call.head, body, &app.config.policy.limits).await?;
+    let limits = &app.config.policy.limits;
+    let body = Metered::new(body, &memory);
+    let intake = intake::receive(permit, call.head, body, limits).await?;
     permit.is_for(intake.user_id.as_ref())?;
     Ok((intake, memory))
 }

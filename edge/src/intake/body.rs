@@ -1,10 +1,12 @@
 //! Reads a body and stops where the limit is, whatever the length header promised.
 
+use std::io;
+
 use futures_util::StreamExt;
 use image_rules::{Code, ImageError};
 
 use super::Chunks;
-use crate::error::Failure;
+use crate::{error::Failure, memory};
 
 /// The whole body, when it has at most `limit_bytes`.
 ///
@@ -21,8 +23,7 @@ pub async fn read_body(
     let hint = hint.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
     let mut bytes = Vec::with_capacity(hint);
     while let Some(chunk) = body.next().await {
-        // A body that breaks off is the connection's affair: nobody is left to read the cause.
-        let chunk = chunk.map_err(|_| Code::MalformedRequest)?;
+        let chunk = chunk.map_err(|error| broken_off(&error))?;
         let size_bytes = bytes.len() as u64 + chunk.len() as u64;
         if size_bytes > limit_bytes {
             return Err(ImageError::TooManyBytes { size_bytes, limit_bytes }.into());
@@ -32,10 +33,16 @@ pub async fn read_body(
     if bytes.is_empty() { Err(ImageError::Empty.into()) } else { Ok(bytes) }
 }
 
+/// A body that breaks off is the connection's affair, unless it was we who had no memory for it.
+pub fn broken_off(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => memory::busy().into(),
+        _ => Code::MalformedRequest.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use futures_executor::block_on;
     use futures_util::stream;
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, header};
 use image_rules::{Code, ImageError};
 use multer::{Constraints, Field, Multipart, SizeLimit, bytes::Bytes};
 
-use super::{Chunks, Disposition};
+use super::{Chunks, Disposition, body::broken_off};
 use crate::error::Failure;
 
 /// Parts in one request: the files, our two fields, and what other libraries add.
@@ -95,6 +95,10 @@ fn broken(error: &multer::Error, limit_bytes: u64) -> Failure {
         multer::Error::StreamSizeExceeded { .. } => {
             ImageError::TooManyBytes { size_bytes: limit_bytes + 1, limit_bytes }.into()
         }
+        multer::Error::StreamReadFailed(cause) => match cause.downcast_ref() {
+            Some(cause) => broken_off(cause),
+            None => Code::MalformedRequest.into(),
+        },
         _ => Code::MalformedRequest.into(),
     }
 }

@@ -18,7 +18,7 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
-    task::{self, Poll},
+    task::{self, Poll, ready},
     time::Duration,
 };
 
@@ -28,6 +28,8 @@ use worker::{
     Context, Date, Delay, Env, Headers, Request, Response, ResponseBuilder, Result,
     send::SendWrapper,
 };
+
+use deadline::within;
 
 use crate::{
     app::{App, Isolate, Ports},
@@ -154,11 +156,13 @@ pub async fn answer(mut request: Request, env: Env, context: Context) -> Result<
 }
 
 /// A caller who is still sending cannot hear a refusal, so what is left of the body is read and
-/// dropped, as nginx lingers; 16 MiB are three of the largest uploads that are taken by default.
-async fn linger(mut body: impl Stream<Item = io::Result<Vec<u8>>> + Unpin) {
+/// dropped, as nginx lingers; 16 MiB are three of the largest uploads that are taken by default, and
+/// whoever pauses has stopped sending.
+async fn linger(mut body: Incoming) {
     const MOST_BYTES: usize = 16 * 1024 * 1024;
+    const PAUSE_MS: u64 = 1_000;
     let mut dropped_bytes = 0;
-    while let Some(Ok(chunk)) = body.next().await {
+    while let Ok(Some(Ok(chunk))) = within(PAUSE_MS, body.next()).await {
         dropped_bytes += chunk.len();
         if dropped_bytes > MOST_BYTES {
             break;
@@ -196,9 +200,15 @@ fn head(request: &Request) -> Result<Parts> {
 
 type BodyStream = Pin<Box<dyn Stream<Item = io::Result<Vec<u8>>>>>;
 
-/// The body as it arrives. Wasm has one thread, so the wrapper's promise that it may be sent to
-/// another holds.
-struct Incoming(SendWrapper<BodyStream>);
+/// The body as it arrives; one that stops is given up. Wasm has one thread, so the wrapper's
+/// promise that it may be sent to another holds.
+struct Incoming {
+    chunks: SendWrapper<BodyStream>,
+    patience: SendWrapper<Pin<Box<Delay>>>,
+}
+
+/// A phone that changes from one mast to another is silent for some seconds.
+const SILENCE: Duration = Duration::from_secs(20);
 
 impl Stream for Incoming {
     type Item = io::Result<Vec<u8>>;
@@ -207,7 +217,12 @@ impl Stream for Incoming {
         mut self: Pin<&mut Self>,
         context: &mut task::Context<'_>,
     ) -> Poll<Option<Self::Item>> {
-        self.0.0.as_mut().poll_next(context)
+        let Poll::Ready(chunk) = self.chunks.0.as_mut().poll_next(context) else {
+            ready!(self.patience.0.as_mut().poll(context));
+            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+        };
+        self.patience = silence();
+        Poll::Ready(chunk)
     }
 }
 
@@ -215,7 +230,11 @@ impl Stream for Incoming {
 fn body(request: &mut Request) -> Incoming {
     let chunks = stream::iter(request.stream().ok()).flatten();
     let chunks = chunks.map(|chunk| chunk.map_err(|error| io::Error::other(error.to_string())));
-    Incoming(SendWrapper::new(Box::pin(chunks)))
+    Incoming { chunks: SendWrapper::new(Box::pin(chunks)), patience: silence() }
+}
+
+fn silence() -> SendWrapper<Pin<Box<Delay>>> {
+    SendWrapper::new(Box::pin(Delay::from(SILENCE)))
 }
 
 fn send(answer: Answer<Body<store::StoredBytes>>) -> Result<Response> {

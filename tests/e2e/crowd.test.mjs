@@ -1,0 +1,56 @@
+// Many at once: 500 uploads by 20 users, side by side. Every picture that was acknowledged is there
+// byte for byte, every refusal is a code, and the bucket holds nothing else.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+
+import { gif } from "./pictures.mjs";
+import { startServer } from "./server.mjs";
+
+const USERS = 20;
+const UPLOADS = 25;
+const CUT = readFileSync(new URL("../fixtures/jpeg/baseline-420.jpg", import.meta.url)).subarray(0, 200);
+
+let server;
+before(async () => {
+  server = await startServer({ vars: { RATE_PER_MINUTE: "20" } });
+});
+after(() => server.stop());
+
+/** Each user's fifth picture is broken, and the last five are over the limit. */
+async function upload(user, number) {
+  const isCut = number % 5 === 4;
+  const headers = {
+    Authorization: `Bearer ${server.token({ sub: `user-${user}` })}`,
+    "Content-Type": isCut ? "image/jpeg" : "image/gif",
+    "CF-Connecting-IP": `198.51.100.${user}`,
+  };
+  const body = isCut ? CUT : gif(user * 1000 + number + 1);
+  const answer = await fetch(`${server.url}/images`, { method: "POST", headers, body });
+  return { status: answer.status, json: await answer.json(), body, user };
+}
+
+test("500 uploads by 20 users at once: what is acknowledged is there, and nothing else", async (t) => {
+  const began = Date.now();
+  const all = [];
+  for (let number = 0; number < UPLOADS; number++) for (let user = 0; user < USERS; user++) all.push(upload(user, number));
+  const outcomes = await Promise.all(all);
+  const seconds = (Date.now() - began) / 1000;
+  const count = {};
+  for (const { status, json } of outcomes) count[json.code ?? status] = (count[json.code ?? status] ?? 0) + 1;
+  t.diagnostic(`${outcomes.length} uploads in ${seconds.toFixed(1)} s: ${JSON.stringify(count)}`);
+
+  const stored = outcomes.filter(({ status }) => status === 201);
+  const objects = server.objects();
+  for (const { json, body, user } of stored) {
+    assert.ok(json.data.key.startsWith(`users/user-${user}/images/`));
+    assert.deepEqual(objects.get(json.data.key), body);
+    const served = await fetch(json.data.imageUrl);
+    assert.deepEqual(Buffer.from(await served.arrayBuffer()), body);
+  }
+  assert.equal(objects.size, stored.length, "nothing else in the bucket");
+  assert.deepEqual(server.rows().map(({ key }) => key).sort(), [...objects.keys()].sort());
+  const codes = Object.keys(count).sort();
+  assert.deepEqual(codes, ["201", "IMAGE_CORRUPT", "RATE_LIMITED"], "no refusal without its code");
+  assert.ok(stored.length + (count.IMAGE_CORRUPT ?? 0) >= USERS * 20, "each user has 20 a minute, or a few more as time passes");
+});

@@ -1,0 +1,144 @@
+// POST /images with multipart/form-data on the built Worker: as browsers, curl, Uppy and FilePond
+// send it, and as nobody should.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { startServer } from "./server.mjs";
+
+const fixture = (path) => readFileSync(new URL(`../fixtures/${path}`, import.meta.url));
+const JPEG = fixture("jpeg/baseline-420.jpg");
+const PNG = fixture("png/rgba8.png");
+
+let server;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+
+const file = (bytes, name, type = "image/jpeg") => new File([bytes], name, { type });
+
+async function send(fields, headers = {}) {
+  const body = new FormData();
+  for (const [name, value] of fields) body.append(name, value);
+  const authorization = { Authorization: `Bearer ${server.token()}` };
+  const answer = await fetch(`${server.url}/images`, { method: "POST", headers: { ...authorization, ...headers }, body });
+  return { status: answer.status, json: await answer.json() };
+}
+
+/** Bytes as they are, without a library in between. */
+function sendRaw(body, contentType, length = body.length) {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(server.url);
+    const socket = connect(port, hostname);
+    let answer = "";
+    socket.on("data", (text) => (answer += text));
+    socket.on("error", reject);
+    socket.on("close", () => resolve(answer));
+    socket.write(
+      `POST /images HTTP/1.1\r\nHost: ${hostname}:${port}\r\nAuthorization: Bearer ${server.token()}\r\n` +
+        `Content-Type: ${contentType}\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n`,
+    );
+    socket.write(body);
+  });
+}
+
+test("fields may stand before or after the file, whatever the file's field is called", async () => {
+  const fields = [["formId", "설문-7"], ["userId", "123"]];
+  for (const name of ["image", "file", "files[]"]) {
+    for (const order of [[...fields, [name, file(JPEG, "프로필 사진.jpg")]], [[name, file(JPEG, "프로필 사진.jpg")], ...fields]]) {
+      const { status, json } = await send(order);
+      assert.ok(status === 201 || status === 200, JSON.stringify(json));
+      assert.equal(json.data.formId, "설문-7");
+      assert.equal(json.data.originalFilename, "프로필 사진.jpg");
+      assert.equal(json.url, json.data.imageUrl);
+      assert.ok(server.objects().has(json.data.key));
+    }
+  }
+  assert.equal(server.rows()[0].form_id, "설문-7");
+});
+
+test("FilePond's field comes twice: its metadata, then the file", async () => {
+  const { status, json } = await send([["filepond", "{}"], ["filepond", file(PNG, "a.png", "image/png")]]);
+  assert.equal(status, 201, JSON.stringify(json));
+  assert.equal(json.data.contentType, "image/png");
+});
+
+test("several files have one result each, in their order", async () => {
+  const before = server.objects().size;
+  const { status, json } = await send([
+    ["files[]", file(fixture("gif/animated.gif"), "moving.gif", "image/gif")],
+    ["files[]", file("just text", "disguised.jpg")],
+    ["files[]", file(new Uint8Array(5_300_000), "large.jpg")],
+    ["files[]", file(fixture("webp/lossy.webp"), "b.webp", "image/webp")],
+  ]);
+  assert.equal(status, 207);
+  assert.deepEqual(json.data.map(({ code }) => code), [undefined, "INVALID_FILE_SIGNATURE", "FILE_TOO_LARGE", undefined]);
+  assert.deepEqual(json.data.map(({ originalFilename }) => originalFilename), ["moving.gif", "disguised.jpg", "large.jpg", "b.webp"]);
+  assert.ok(json.data[1].detail.length > 10);
+  assert.equal(json.url, json.data[0].imageUrl);
+  assert.equal(server.objects().size, before + 2);
+});
+
+test("another's userId is refused although it comes last, and nothing is stored", async () => {
+  const before = server.objects().size;
+  const { status, json } = await send([["image", file(fixture("jpeg/gray.jpg"), "a.jpg")], ["userId", "124"]]);
+  assert.equal(json.code, "USER_MISMATCH");
+  assert.equal(status, 403);
+  assert.equal(server.objects().size, before);
+});
+
+test("forms without a picture, and bodies that are no form, have their codes", async () => {
+  const empty = await send([["image", file("", "", "application/octet-stream")], ["formId", "f"]]);
+  assert.equal(empty.json.code, "FILE_MISSING");
+  assert.equal((await send([["formId", "f"]])).json.code, "FILE_MISSING");
+  assert.equal((await send([["image", file("", "a.jpg")]])).json.code, "FILE_MISSING");
+  for (const [type, body] of [
+    ["multipart/form-data", "--x\r\n"],
+    ["multipart/form-data; boundary=x", "no form"],
+    ["multipart/form-data; boundary=x", '--x\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\ncut'],
+  ]) {
+    assert.match(await sendRaw(body, type), /MALFORMED_REQUEST/, body);
+  }
+});
+
+test("a form that is too large as a whole is refused unread, or cut where it lies about its length", async () => {
+  const began = Date.now();
+  const announced = await sendRaw("--x\r\n", "multipart/form-data; boundary=x", 40_000_000).catch(() => "");
+  assert.ok(announced === "" || announced.includes("FILE_TOO_LARGE"), announced);
+  assert.ok(Date.now() - began < 30_000);
+  const { status, json } = await send(Array.from({ length: 5 }, (_, n) => ["image", file(new Uint8Array(4_800_000), `${n}.jpg`)]));
+  assert.equal(json.code, "FILE_TOO_LARGE");
+  assert.equal(status, 413);
+});
+
+test("curl uploads with a name in RFC 8187's form and one in plain UTF-8", () => {
+  const folder = mkdtempSync(join(tmpdir(), "the-form-curl-"));
+  const path = join(folder, "가나다.png");
+  writeFileSync(path, PNG);
+  const form = ["-F", "formId=f-1", "-F", `image=@${path};type=image/png`];
+  const json = JSON.parse(
+    execFileSync("curl", ["-s", "-H", `Authorization: Bearer ${server.token({ sub: "curl" })}`, ...form, `${server.url}/images`]),
+  );
+  rmSync(folder, { recursive: true });
+  assert.equal(json.data.originalFilename, "가나다.png");
+  assert.equal(json.data.formId, "f-1");
+});
+
+test("filename* is read, and names change neither key nor header", async () => {
+  const part = (disposition) =>
+    Buffer.concat([
+      Buffer.from(`--x\r\nContent-Disposition: form-data; name="image"; ${disposition}\r\nContent-Type: image/png\r\n\r\n`),
+      PNG,
+      Buffer.from("\r\n--x--\r\n"),
+    ]);
+  const answer = await sendRaw(part("filename=\"x.png\"; filename*=UTF-8''%ED%95%9C%EA%B8%80.png"), "multipart/form-data; boundary=x");
+  assert.match(answer, /"originalFilename":"한글.png"/);
+  const hostile = await sendRaw(part('filename="../../a\\"b%0d%0aX-Evil: 1.png"'), "multipart/form-data; boundary=x");
+  assert.doesNotMatch(hostile.split("\r\n\r\n", 1)[0], /evil/i);
+  assert.match(hostile, /"key":"users\/123\/images\/\d+-[0-9a-f-]{36}\.png"/);
+});

@@ -1,0 +1,38 @@
+// Pictures made for a test: of any size, and as many different ones as it takes.
+import { crc32, deflateSync } from "node:zlib";
+
+/** A PNG of soft colours. */
+export function png(width, height) {
+  const rows = Buffer.alloc((width * 3 + 1) * height);
+  let at = 0;
+  for (let y = 0; y < height; y++) {
+    at++; // filter: none
+    for (let x = 0; x < width; x++) {
+      rows[at++] = (x * 255) / width;
+      rows[at++] = (y * 255) / height;
+      rows[at++] = 128 + 90 * Math.sin(x / 40) * Math.cos(y / 30);
+    }
+  }
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2], 8); // eight bits, colours
+  const chunks = [chunk("IHDR", header), chunk("IDAT", deflateSync(rows, { level: 1 })), chunk("IEND", Buffer.alloc(0))];
+  return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), ...chunks]);
+}
+
+function chunk(name, content) {
+  const named = Buffer.concat([Buffer.from(name, "latin1"), content]);
+  const framed = Buffer.alloc(8 + named.length);
+  framed.writeUInt32BE(content.length, 0);
+  framed.set(named, 4);
+  framed.writeUInt32BE(crc32(named), 4 + named.length);
+  return framed;
+}
+
+/** A small GIF that no other number gives. */
+export function gif(number) {
+  const bytes = Buffer.from("GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b", "latin1");
+  bytes.writeUIntBE(number, 13, 6);
+  return bytes;
+}
