@@ -30,9 +30,10 @@ function makeKey(alg, kid) {
   return { alg, kid, privateKey, publicKey, jwk: { ...publicKey.export({ format: "jwk" }), kid, alg, use: "sig" } };
 }
 
-/** A token of this key; `head` and `claims` change what it says. */
+let users = 0;
+/** A token of this key for a user of its own; `head` and `claims` change what it says. */
 function mint({ alg, kid, privateKey }, { head = {}, claims = {} } = {}) {
-  const payload = { sub: "123", exp: now() + 60, ...claims };
+  const payload = { sub: `user-${++users}`, exp: now() + 60, ...claims };
   const text = `${encode({ alg, kid, ...head })}.${encode(payload)}`;
   return `${text}.${signature[alg](privateKey, Buffer.from(text)).toString("base64url")}`;
 }
@@ -57,6 +58,9 @@ async function startKeyServer(keys = []) {
   };
   return state;
 }
+
+/** A Worker that bans nobody for the many forged tokens that it is shown here. */
+const startWorker = (vars) => startServer({ vars: { STRIKES_TO_BAN: "1000", ...vars } });
 
 let batch = 0;
 /** A new address of a caller, since each may send 120 requests a minute. */
@@ -89,7 +93,7 @@ let keyServer;
 let server;
 before(async () => {
   keyServer = await startKeyServer(keys.map(({ jwk }) => jwk));
-  server = await startServer({ vars: { AUTH_JWKS_URL: keyServer.url } });
+  server = await startWorker({ AUTH_JWKS_URL: keyServer.url });
 });
 after(async () => {
   await server?.stop();
@@ -110,7 +114,7 @@ test("what node signs is taken, with every algorithm", async () => {
     await assertTaken(server, mint(key, { head: { kid: undefined } }), address);
     await assertRefused(server, mint(key, { claims: { exp: now() - 60 } }), address, "TOKEN_EXPIRED");
   }
-  await assertTaken(server, server.token(), address);
+  await assertTaken(server, server.token({ sub: "with-the-secret" }), address);
   assert.equal(keyServer.asked, 1);
 });
 
@@ -171,7 +175,7 @@ test("forged tokens are refused, and nobody asks the addresses in them", async (
 test("names that nobody knows cause one fetch a minute at most, and a new key is found by it", async (t) => {
   const source = await startKeyServer([keys[0].jwk]);
   t.after(source.stop);
-  const worker = await startServer({ vars: { AUTH_JWKS_URL: source.url } });
+  const worker = await startWorker({ AUTH_JWKS_URL: source.url });
   t.after(() => worker.stop());
   await assertTaken(worker, mint(keys[0]), nextAddress());
   assert.equal(source.asked, 1);
@@ -194,7 +198,7 @@ test("names that nobody knows cause one fetch a minute at most, and a new key is
 
 test("a key server that goes away takes nothing along that is known", async (t) => {
   const source = await startKeyServer(keys.map(({ jwk }) => jwk));
-  const worker = await startServer({ vars: { AUTH_JWKS_URL: source.url } });
+  const worker = await startWorker({ AUTH_JWKS_URL: source.url });
   t.after(() => worker.stop());
   await assertTaken(worker, mint(keys[0]), nextAddress());
   await source.stop();
@@ -211,7 +215,7 @@ test("a key server that goes away takes nothing along that is known", async (t) 
 test("a key server that hangs, wanders off or never ends keeps nobody waiting", async (t) => {
   const source = await startKeyServer(keys.map(({ jwk }) => jwk));
   t.after(source.stop);
-  const worker = await startServer({ vars: { AUTH_JWKS_URL: source.url } });
+  const worker = await startWorker({ AUTH_JWKS_URL: source.url });
   t.after(() => worker.stop());
   for (const mode of ["hang", "drip", "redirect", "flood"]) {
     source.mode = mode;
@@ -221,7 +225,7 @@ test("a key server that hangs, wanders off or never ends keeps nobody waiting", 
       assert.deepEqual([answer.status, answer.code, answer.retryAfter], [503, "BUSY", "5"], mode);
       assert.ok(answer.ms < 5_000, `${mode}: ${answer.ms} ms`);
     }
-    await assertTaken(worker, worker.token(), address);
+    await assertTaken(worker, worker.token({ sub: `with-the-secret-${mode}` }), address);
     await new Promise((resolve) => setTimeout(resolve, 5_100));
   }
   assert.deepEqual(source.paths, Array(4).fill("/jwks.json"), "one try each, and no redirect followed");
@@ -235,7 +239,7 @@ test("issuer and audience are demanded of the platform and not of our own tokens
     AUTH_ISSUER: "https://login.example",
     AUTH_AUDIENCE: "images",
   };
-  const worker = await startServer({ vars });
+  const worker = await startWorker(vars);
   t.after(() => worker.stop());
   const address = nextAddress();
   const iss = vars.AUTH_ISSUER;

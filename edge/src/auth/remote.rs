@@ -40,7 +40,7 @@ pub struct RemoteKeys {
 #[derive(Default)]
 struct State {
     loaded: Option<Rc<Loaded>>,
-    /// How often keys were loaded, so that a request can tell whether they were since it came.
+    /// How often keys were loaded, by which a request tells whether they were since it came.
     loads: u64,
     /// When the fetch began that has not ended yet.
     in_flight_ms: Option<u64>,
@@ -87,28 +87,41 @@ impl RemoteKeys {
         url: &KeyServerUrl,
         token: &Presented<'_>,
     ) -> Result<Option<Verified>, NeverLoaded> {
-        let loads_before = self.state.borrow().loads;
-        let mut waited_ms = 0;
-        loop {
-            let loaded = self.state.borrow().loaded.clone();
-            let verified = loaded.as_ref().and_then(|loaded| keys::verify(&loaded.keys, token));
-            let is_new = self.state.borrow().loads > loads_before;
-            let need = match &loaded {
-                None => Need::Load,
-                Some(_) if is_new => return Ok(verified),
-                Some(loaded) if verified.is_none() && !loaded.names(token) => Need::Missing,
-                Some(loaded) if loaded.is_old(ports.now_ms()) => Need::Refresh,
-                Some(_) => return Ok(verified),
-            };
-            let turn = self.state.borrow_mut().turn(need, ports.now_ms());
-            match turn {
-                Turn::Fetch => self.fetch(ports, url).await,
-                Turn::InFlight if need != Need::Refresh && waited_ms < DEADLINE_MS => {
-                    ports.sleep(POLL_MS).await;
-                    waited_ms += POLL_MS;
-                }
-                Turn::InFlight | Turn::NotDue if loaded.is_some() => return Ok(verified),
-                Turn::InFlight | Turn::NotDue => return Err(NeverLoaded),
+        let loads_before = self.loads();
+        let loaded = self.loaded();
+        let verified = loaded.as_ref().and_then(|loaded| keys::verify(&loaded.keys, token));
+        let need = match &loaded {
+            None => Need::Load,
+            Some(loaded) if verified.is_none() && !loaded.names(token) => Need::Missing,
+            Some(loaded) if loaded.is_old(ports.now_ms()) => Need::Refresh,
+            Some(_) => return Ok(verified),
+        };
+        let turn = self.state.borrow_mut().turn(need, ports.now_ms());
+        match turn {
+            Turn::Fetch => self.fetch(ports, url).await,
+            Turn::InFlight if need != Need::Refresh => self.wait(ports).await,
+            Turn::InFlight | Turn::NotDue => {}
+        }
+        if self.loads() > loads_before {
+            return Ok(self.loaded().and_then(|loaded| keys::verify(&loaded.keys, token)));
+        }
+        if loaded.is_some() { Ok(verified) } else { Err(NeverLoaded) }
+    }
+
+    fn loaded(&self) -> Option<Rc<Loaded>> {
+        self.state.borrow().loaded.clone()
+    }
+
+    fn loads(&self) -> u64 {
+        self.state.borrow().loads
+    }
+
+    /// Waits until the fetch of another request has ended, and no longer than one may take.
+    async fn wait<P: Ports>(&self, ports: &P) {
+        for _ in 0..DEADLINE_MS / POLL_MS {
+            ports.sleep(POLL_MS).await;
+            if self.state.borrow().in_flight_ms.is_none() {
+                return;
             }
         }
     }

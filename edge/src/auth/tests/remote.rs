@@ -236,6 +236,24 @@ fn a_server_that_never_answers_keeps_nobody_waiting() {
 }
 
 #[test]
+fn who_waits_for_the_fetch_of_another_does_not_wait_twice() {
+    let (desk, key) = (desk(), Signer::ed25519());
+    desk.publish(&[&key]);
+    let known = lasting(&key, "k0");
+    assert_eq!(desk.user(&known), "123");
+    desk.answers_after(u64::MAX);
+    desk.later(5 * MINUTE_MS);
+    let unknown = lasting(&Signer::ed25519(), "k1");
+    let began_ms = desk.app.ports.clock.now_ms();
+    let both = [&known, &unknown].into_iter().map(|token| desk.shown(token));
+    let outcomes = desk.app.ports.clock.run_all(both);
+    assert!(outcomes[0].is_ok());
+    assert_eq!(outcomes[1], Err(Refusal::new(Code::TokenInvalid)));
+    assert!(desk.app.ports.clock.now_ms() - began_ms <= 3_000);
+    assert_eq!(desk.asked(), 2, "the load and the refresh");
+}
+
+#[test]
 fn who_goes_away_while_fetching_does_not_keep_the_others_out() {
     let (desk, key) = (desk(), Signer::ed25519());
     desk.publish(&[&key]);
