@@ -2,6 +2,7 @@
 //! values here, answers back, and the ports are filled with what the bindings give.
 
 mod account;
+mod bytes;
 mod copies;
 mod d1;
 mod deadline;
@@ -62,6 +63,12 @@ impl Bindings {
             ledger: ledger::RemoteLedger(env.durable_object("LEDGER")?),
             key_server: key_server::HttpKeyServer,
         })
+    }
+
+    /// For work that no request waits for.
+    fn aside(env: &Env) -> Result<Self> {
+        let unusable = |_| worker::Error::from("a variable cannot be used");
+        Self::new(env, &*config(env).map_err(unusable)?, None)
     }
 }
 
@@ -168,9 +175,7 @@ async fn linger(mut body: impl Stream<Item = io::Result<Vec<u8>>> + Unpin) {
 
 /// Tries every part and logs the one that does not work.
 pub async fn check_health(env: Env) {
-    // A variable that cannot be used was logged when it was read.
-    let Ok(config) = config(&env) else { return };
-    match Bindings::new(&env, &config, None) {
+    match Bindings::aside(&env) {
         Ok(bindings) => {
             health::probe(&bindings).await;
         }
@@ -218,7 +223,7 @@ fn body(request: &mut Request) -> Incoming {
     Incoming(SendWrapper::new(Box::pin(chunks)))
 }
 
-fn send(answer: Answer<Body<store::StoredBytes>>) -> Result<Response> {
+fn send(answer: Answer<Body<bytes::PictureBytes>>) -> Result<Response> {
     let (head, body) = answer.into_parts();
     let headers = Headers::new();
     for (name, value) in &head.headers {
