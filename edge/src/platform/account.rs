@@ -5,7 +5,7 @@ use std::{cell::OnceCell, time::Duration};
 
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
-use super::{Bindings, config, shelf::SqlShelf};
+use super::{Bindings, shelf::SqlShelf};
 use crate::{
     ledger::{
         desk::{Desk, DeskFault},
@@ -66,8 +66,7 @@ impl Ledger {
     }
 
     fn reach(&self) -> std::result::Result<Bindings, ShelfFault> {
-        let config = config(&self.env).map_err(|_| ShelfFault("a variable is wrong".to_owned()))?;
-        Bindings::new(&self.env, &config, None).map_err(|error| ShelfFault(error.to_string()))
+        Bindings::aside(&self.env).map_err(|error| ShelfFault(error.to_string()))
     }
 
     /// Opened at the first question; when that fails, at the next.

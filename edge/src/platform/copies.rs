@@ -6,7 +6,7 @@ use std::rc::Rc;
 use image_rules::Format;
 use worker::{Cache, Context, Headers, Response, ResponseBody, ResponseBuilder};
 
-use super::store::StoredBytes;
+use super::bytes::PictureBytes;
 use crate::{
     delivery::{Copies, Picture},
     storage::ObjectFacts,
@@ -19,20 +19,20 @@ pub struct CachedCopies(pub Option<Rc<Context>>);
 const SIZE: &str = "x-size-bytes";
 
 impl Copies for CachedCopies {
-    type Content = StoredBytes;
+    type Content = PictureBytes;
 
-    async fn find(&self, address: &str) -> Option<Picture<StoredBytes>> {
+    async fn find(&self, address: &str) -> Option<Picture<PictureBytes>> {
         let copy = Cache::default().get(address, false).await.ok()??;
         let header = |name: &str| copy.headers().get(name).ok().flatten();
         let format = Format::from_media_type(&header("content-type")?).ok()?;
         let facts = ObjectFacts { size_bytes: header(SIZE)?.parse().ok()?, etag: header("etag")? };
-        Some(Picture { content: StoredBytes::Copy(copy.into_parts().1), facts, format })
+        Some(Picture { content: PictureBytes::new(copy.into_parts().1), facts, format })
     }
 
-    fn keep(&self, address: &str, picture: Picture<StoredBytes>) -> Picture<StoredBytes> {
+    fn keep(&self, address: &str, picture: Picture<PictureBytes>) -> Picture<PictureBytes> {
         let Some(context) = &self.0 else { return picture };
-        let Picture { content: body, facts, format } = picture;
-        let (body, copy) = twice(body.into_stream(), &facts, format);
+        let Picture { content: bytes, facts, format } = picture;
+        let (body, copy) = twice(bytes.into_stream(), &facts, format);
         if let Some(copy) = copy {
             let address = address.to_owned();
             context.wait_until(async move {
@@ -40,11 +40,11 @@ impl Copies for CachedCopies {
                 let _ = Cache::default().put(address, copy).await;
             });
         }
-        Picture { content: StoredBytes::Copy(body), facts, format }
+        Picture { content: PictureBytes::new(body), facts, format }
     }
 
-    fn content(&self, bytes: Vec<u8>) -> StoredBytes {
-        StoredBytes::Copy(ResponseBody::Body(bytes))
+    fn content(&self, bytes: Vec<u8>) -> PictureBytes {
+        PictureBytes::new(ResponseBody::Body(bytes))
     }
 
     async fn forget(&self, address: &str) {

@@ -2,6 +2,7 @@
 //! values here, answers back, and the ports are filled with what the bindings give.
 
 mod account;
+mod bytes;
 mod copies;
 mod d1;
 mod deadline;
@@ -64,6 +65,12 @@ impl Bindings {
             ledger: ledger::RemoteLedger(env.durable_object("LEDGER")?),
             key_server: key_server::HttpKeyServer,
         })
+    }
+
+    /// For work that no request waits for.
+    fn aside(env: &Env) -> Result<Self> {
+        let unusable = |_| worker::Error::from("a variable cannot be used");
+        Self::new(env, &*config(env).map_err(unusable)?, None)
     }
 }
 
@@ -172,9 +179,7 @@ async fn linger(mut body: Incoming) {
 
 /// Tries every part and logs the one that does not work.
 pub async fn check_health(env: Env) {
-    // A variable that cannot be used was logged when it was read.
-    let Ok(config) = config(&env) else { return };
-    match Bindings::new(&env, &config, None) {
+    match Bindings::aside(&env) {
         Ok(bindings) => {
             health::probe(&bindings).await;
         }
@@ -237,7 +242,7 @@ fn silence() -> SendWrapper<Pin<Box<Delay>>> {
     SendWrapper::new(Box::pin(Delay::from(SILENCE)))
 }
 
-fn send(answer: Answer<Body<store::StoredBytes>>) -> Result<Response> {
+fn send(answer: Answer<Body<bytes::PictureBytes>>) -> Result<Response> {
     let (head, body) = answer.into_parts();
     let headers = Headers::new();
     for (name, value) in &head.headers {

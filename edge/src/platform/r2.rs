@@ -1,10 +1,13 @@
 //! The object store on an R2 bucket. A call that hangs is given up; R2 tries again by itself.
 
-use worker::{Bucket, Conditional, HttpMetadata, Range, Response, ResponseBody};
+use worker::{Bucket, Conditional, HttpMetadata, Range};
 
-use super::deadline::{TimedOut, within};
+use super::{
+    bytes::PictureBytes,
+    deadline::{TimedOut, within},
+};
 use crate::storage::{
-    Content, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
+    NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
 };
 
 /// An R2 bucket.
@@ -15,41 +18,20 @@ pub struct R2Store {
     pub timeout_ms: u64,
 }
 
-/// A stored picture, still on its way.
-pub struct R2Content {
-    /// The bytes.
-    pub body: ResponseBody,
-    timeout_ms: u64,
-}
-
 impl R2Store {
     async fn bounded<T>(
         &self,
         call: impl Future<Output = worker::Result<T>>,
     ) -> Result<T, StoreFault> {
-        bounded(self.timeout_ms, call).await
-    }
-}
-
-async fn bounded<T>(
-    timeout_ms: u64,
-    call: impl Future<Output = worker::Result<T>>,
-) -> Result<T, StoreFault> {
-    match within(timeout_ms, call).await {
-        Ok(outcome) => outcome.map_err(failed),
-        Err(TimedOut) => Err(StoreFault::Timeout),
-    }
-}
-
-impl Content for R2Content {
-    async fn into_bytes(self) -> Result<Vec<u8>, StoreFault> {
-        let mut answer = Response::from_body(self.body).map_err(failed)?;
-        bounded(self.timeout_ms, answer.bytes()).await
+        match within(self.timeout_ms, call).await {
+            Ok(outcome) => outcome.map_err(failed),
+            Err(TimedOut) => Err(StoreFault::Timeout),
+        }
     }
 }
 
 impl ObjectStore for R2Store {
-    type Content = R2Content;
+    type Content = PictureBytes;
 
     async fn put(&self, object: NewObject<'_>) -> Result<(), StoreFault> {
         let metadata = HttpMetadata {
@@ -77,7 +59,7 @@ impl ObjectStore for R2Store {
         &self,
         key: &ObjectKey,
         span: Option<Span>,
-    ) -> Result<Option<StoredObject<R2Content>>, StoreFault> {
+    ) -> Result<Option<StoredObject<PictureBytes>>, StoreFault> {
         let mut request = self.bucket.get(key.as_str());
         if let Some(Span { offset, length }) = span {
             request = request.range(Range::OffsetWithLength { offset, length });
@@ -86,7 +68,7 @@ impl ObjectStore for R2Store {
         let facts = facts(&object);
         let Some(body) = object.body() else { return Ok(None) };
         let body = body.response_body().map_err(failed)?;
-        let content = R2Content { body, timeout_ms: self.timeout_ms };
+        let content = PictureBytes::new(body);
         Ok(Some(StoredObject { content, facts }))
     }
 

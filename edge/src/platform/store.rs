@@ -2,17 +2,14 @@
 
 use std::{cell::OnceCell, rc::Rc};
 
-use worker::{Env, Response, ResponseBody, Result};
+use worker::{Env, Result};
 
-use super::{
-    r2::{R2Content, R2Store},
-    s3::{FetchedBody, Fetcher},
-};
+use super::{bytes::PictureBytes, r2::R2Store, s3::Fetcher};
 use crate::{
     config::{Config, Storage},
     storage::{
-        Content, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault,
-        StoredObject, s3::S3Store,
+        NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
+        s3::S3Store,
     },
 };
 
@@ -45,45 +42,10 @@ impl Store {
     }
 }
 
-/// A stored picture of one of the stores.
-pub enum StoredBytes {
-    /// From R2.
-    R2(R2Content),
-    /// From an S3-compatible service.
-    S3(FetchedBody),
-    /// Kept near the caller, or made here.
-    Copy(ResponseBody),
-}
-
-impl StoredBytes {
-    /// For the caller, to whom it streams without passing through our memory.
-    pub fn into_stream(self) -> ResponseBody {
-        match self {
-            Self::R2(content) => content.body,
-            Self::S3(content) => content.into_stream(),
-            Self::Copy(body) => body,
-        }
-    }
-}
-
-impl Content for StoredBytes {
-    async fn into_bytes(self) -> core::result::Result<Vec<u8>, StoreFault> {
-        match self {
-            Self::R2(content) => content.into_bytes().await,
-            Self::S3(content) => content.into_bytes().await,
-            Self::Copy(ResponseBody::Body(bytes)) => Ok(bytes),
-            Self::Copy(body) => {
-                let failed = |error: worker::Error| StoreFault::Failed(error.to_string());
-                Response::from_body(body).map_err(failed)?.bytes().await.map_err(failed)
-            }
-        }
-    }
-}
-
 type Outcome<T> = core::result::Result<T, StoreFault>;
 
 impl ObjectStore for Store {
-    type Content = StoredBytes;
+    type Content = PictureBytes;
 
     async fn put(&self, object: NewObject<'_>) -> Outcome<()> {
         match self {
@@ -103,11 +65,11 @@ impl ObjectStore for Store {
         &self,
         key: &ObjectKey,
         span: Option<Span>,
-    ) -> Outcome<Option<StoredObject<StoredBytes>>> {
-        Ok(match self {
-            Self::R2(store) => store.get(key, span).await?.map(|found| found.map(StoredBytes::R2)),
-            Self::S3(store) => store.get(key, span).await?.map(|found| found.map(StoredBytes::S3)),
-        })
+    ) -> Outcome<Option<StoredObject<PictureBytes>>> {
+        match self {
+            Self::R2(store) => store.get(key, span).await,
+            Self::S3(store) => store.get(key, span).await,
+        }
     }
 
     async fn delete(&self, key: &ObjectKey) -> Outcome<()> {

@@ -92,13 +92,6 @@ pub struct StoredObject<C> {
     pub facts: ObjectFacts,
 }
 
-impl<C> StoredObject<C> {
-    /// The same object with its bytes in other hands.
-    pub fn map<D>(self, change: impl FnOnce(C) -> D) -> StoredObject<D> {
-        StoredObject { content: change(self.content), facts: self.facts }
-    }
-}
-
 /// Some keys of a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
