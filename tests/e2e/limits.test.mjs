@@ -44,8 +44,10 @@ function limits(headers, field = "ratelimit") {
 /** Waits until it holds, for at most so many seconds. */
 async function until(holds, seconds = 20) {
   const deadline = Date.now() + seconds * 1000;
-  while (Date.now() < deadline && !(await holds())) await sleep(200);
-  assert.ok(await holds(), "did not come about in time");
+  while (!(await holds())) {
+    assert.ok(Date.now() < deadline, "did not come about in time");
+    await sleep(200);
+  }
 }
 
 const mine = (server, sub) => [...server.objects().keys()].filter((key) => key.startsWith(`users/${sub}/`));
