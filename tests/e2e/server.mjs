@@ -30,14 +30,18 @@ export async function startServer({ vars = {} } = {}) {
   const extra = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const options = ["--ip", "127.0.0.1", "--port", port, "--persist-to", state, "--env-file", keys];
   const quiet = ["--show-interactive-dev-session=false", "--inspector-port", await freePort()];
-  const child = spawn(WRANGLER, ["dev", ...options, ...quiet, ...extra].map(String), {
-    env: QUIET,
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
   let log = "";
-  child.stdout.on("data", (text) => (log += text));
-  child.stderr.on("data", (text) => (log += text));
+  let child;
+  const launch = async () => {
+    child = spawn(WRANGLER, ["dev", ...options, ...quiet, ...extra].map(String), {
+      env: QUIET,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stdout.on("data", (text) => (log += text));
+    child.stderr.on("data", (text) => (log += text));
+    await ready(server, child);
+  };
 
   const server = {
     url: `http://127.0.0.1:${port}`,
@@ -45,11 +49,19 @@ export async function startServer({ vars = {} } = {}) {
     token: (claims = {}, lifetimeS = 300) => hs256(secret, claims, lifetimeS),
     signing: privateKey,
     objects: () => objects(state),
-    rows: () => rows(state),
-    stop: () => stop(child, state),
+    rows: (table = "images") => rows(state, table),
+    /** Ends it at once, as a crash would, and starts it again on the same state. */
+    restart: async () => {
+      await end(child, "SIGKILL");
+      await launch();
+    },
+    stop: async () => {
+      await end(child, "SIGTERM");
+      rmSync(state, { recursive: true, force: true, maxRetries: 5 });
+    },
   };
   try {
-    await ready(server, child);
+    await launch();
   } catch (error) {
     await server.stop();
     throw error;
@@ -67,20 +79,17 @@ async function ready(server, child) {
   throw new Error(`wrangler dev did not answer:\n${server.log()}`);
 }
 
-async function stop(child, state) {
-  if (child.exitCode === null) {
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    // The whole group: wrangler starts workerd, and workerd must not outlive it.
-    process.kill(-child.pid, "SIGTERM");
-    const killer = setTimeout(() => process.kill(-child.pid, "SIGKILL"), 5_000);
-    await ended;
-    clearTimeout(killer);
-  }
-  rmSync(state, { recursive: true, force: true, maxRetries: 5 });
+async function end(child, signal) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  // The whole group: wrangler starts workerd, and workerd must not outlive it.
+  process.kill(-child.pid, signal);
+  const killer = setTimeout(() => process.kill(-child.pid, "SIGKILL"), 5_000);
+  await ended;
+  clearTimeout(killer);
 }
 
-/** A port that nobody listens on now. */
-export function freePort() {
+function freePort() {
   return new Promise((resolve) => {
     const probe = createServer().listen(0, "127.0.0.1", () => {
       const { port } = probe.address();
@@ -113,10 +122,10 @@ function objects(state) {
   return found;
 }
 
-/** The rows of the registry, straight from the state folder. */
-function rows(state) {
+/** The rows of a table of the registry, straight from the state folder. */
+function rows(state, table) {
   return databases(join(state, "v3/d1/miniflare-D1DatabaseObject")).flatMap((database) =>
-    hasTable(database, "images") ? query(database, "SELECT * FROM images ORDER BY id") : [],
+    hasTable(database, table) ? query(database, `SELECT * FROM ${table} ORDER BY id`) : [],
   );
 }
 

@@ -4,7 +4,7 @@
 
 use super::{
     book::{Book, ClaimStep, CommitStep},
-    entry::{Entry, State},
+    entry::Entry,
     message::{Claim, Claimed, Commit, Commitment, Envelope, Question, Record, Removal, Reply},
     shelf::{Shelf, ShelfFault},
 };
@@ -189,7 +189,7 @@ impl<S: Shelf, R: Reach> Desk<'_, S, R> {
             Ok(image_id) => self.book().end_claim(&record, image_id),
             Err(fault) => {
                 tell_fault("claim", &fault);
-                Ok(Claimed::Unregistered)
+                self.book().fail_claim(&record)
             }
         }
     }
@@ -259,7 +259,7 @@ impl<S: Shelf, R: Reach> Desk<'_, S, R> {
     }
 
     async fn erase(&self, entry: &Entry) -> Result<(), EraseFault> {
-        let row_maybe = matches!(entry.state, State::Removing { row_maybe: true, .. });
+        let row_maybe = entry.row_until_ms().is_some();
         for key in entry.keys() {
             if row_maybe {
                 self.reach.registry().remove(&key).await.map_err(EraseFault::Registry)?;

@@ -13,6 +13,10 @@ use crate::{
     storage::{ObjectKey, Stem},
 };
 
+/// How long a registration that was begun may go without an end, and how long a row may still come
+/// of it although nobody waits any more: far above the registry's deadline of seconds.
+pub const REGISTERING_MS: u64 = 60_000;
+
 /// One upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -60,8 +64,9 @@ pub enum State {
     Removing {
         /// The one key that it has, when that is known.
         key: Option<String>,
-        /// Whether the registry may have a row.
-        row_maybe: bool,
+        /// Until when the registry may get a row of it, when it was ever told: until then the removal
+        /// is not over.
+        row_until_ms: Option<u64>,
     },
 }
 
@@ -124,21 +129,35 @@ impl Entry {
 
     /// The same upload on its way out, looked at again at `due_ms`; one that is already is left as it is.
     #[must_use]
-    pub fn removing(self, due_ms: u64) -> Self {
+    pub fn removing(self, now_ms: u64, due_ms: u64) -> Self {
         let key = self.state.record().map(|record| record.key.to_string());
-        // Only a registry that was told can have a row: one that never was is not asked.
-        let row_maybe = !matches!(self.state, State::Intent | State::Pending(_));
-        match self.state {
-            State::Removing { .. } => self,
-            _ => Self { state: State::Removing { key, row_maybe }, due_ms, tries: 0, ..self },
-        }
+        let row_until_ms = match self.state {
+            State::Removing { .. } => return self,
+            State::Intent | State::Pending(_) => None,
+            // Also of what is kept: it may have been asked for twice, and the second is on its way.
+            State::Registering(_) | State::Claiming { .. } | State::Kept { .. } => {
+                Some(now_ms.saturating_add(REGISTERING_MS))
+            }
+        };
+        Self { state: State::Removing { key, row_until_ms }, due_ms, tries: 0, ..self }
     }
 
-    /// A picture that the ledger does not know, registered long ago, on its way out.
+    /// A picture that the ledger does not know, on its way out: registered long ago, or given up
+    /// while the registry was being told of it.
     #[must_use]
-    pub fn stranger(key: &ObjectKey, due_ms: u64) -> Self {
-        let state = State::Removing { key: Some(key.to_string()), row_maybe: true };
+    pub fn stranger(key: &ObjectKey, row_until_ms: u64, due_ms: u64) -> Self {
+        let state =
+            State::Removing { key: Some(key.to_string()), row_until_ms: Some(row_until_ms) };
         Self { stem: Stem::of(key), state, due_ms, lease_ms: 0, charge: None, tries: 0 }
+    }
+
+    /// Until when the registry may get a row of an upload on its way out.
+    #[must_use]
+    pub const fn row_until_ms(&self) -> Option<u64> {
+        match self.state {
+            State::Removing { row_until_ms, .. } => row_until_ms,
+            _ => None,
+        }
     }
 
     /// The keys that an object of this upload may have.

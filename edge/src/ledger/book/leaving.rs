@@ -4,7 +4,7 @@
 use super::Book;
 use crate::{
     ledger::{
-        entry::{Entry, State},
+        entry::{Entry, REGISTERING_MS, State},
         message::Release,
         shelf::{Shelf, ShelfFault, Unsent},
     },
@@ -29,7 +29,7 @@ impl<S: Shelf> Book<'_, S> {
                 self.shelf.drop_entry(&entry.stem)
             }
             // The caller has deleted the object; a row that may be there is the alarm's.
-            State::Removing { row_maybe: false, .. } if !release.stored_maybe => {
+            State::Removing { row_until_ms: None, .. } if !release.stored_maybe => {
                 self.shelf.drop_entry(&entry.stem)
             }
             _ => Ok(()),
@@ -40,7 +40,7 @@ impl<S: Shelf> Book<'_, S> {
     pub(super) fn withdraw(&self, entry: Entry) -> Result<(), ShelfFault> {
         self.give_back(&entry)?;
         let settled_ms = entry.settled_ms(self.now_ms);
-        self.shelf.write_entry(&Entry { charge: None, ..entry.removing(settled_ms) })
+        self.shelf.write_entry(&Entry { charge: None, ..entry.removing(self.now_ms, settled_ms) })
     }
 
     /// Only once: whoever calls this writes the entry without its charge, or drops it.
@@ -55,10 +55,10 @@ impl<S: Shelf> Book<'_, S> {
     pub fn begin_removal(&self, key: &ObjectKey) -> Result<Option<Entry>, ShelfFault> {
         let due_ms = self.now_ms.saturating_add(OWN_TIME_MS);
         let entry = match self.shelf.entry(&Stem::of(key))? {
-            None => Entry::stranger(key, due_ms),
+            None => Entry::stranger(key, self.now_ms, due_ms),
             Some(entry) if entry.keys().contains(key) => {
                 self.give_back(&entry)?;
-                Entry { charge: None, ..entry.removing(due_ms) }
+                Entry { charge: None, ..entry.removing(self.now_ms, due_ms) }
             }
             Some(_) => return Ok(None),
         };
@@ -82,19 +82,29 @@ impl<S: Shelf> Book<'_, S> {
                 }
                 _ => self.give_back(&entry)?,
             }
-            let entry = Entry { charge: None, ..entry.removing(self.now_ms) };
+            let entry = Entry { charge: None, ..entry.removing(self.now_ms, self.now_ms) };
             self.shelf.write_entry(&entry)?;
             leaving.push(entry);
         }
         Ok(leaving)
     }
 
-    /// All of it is gone: forgotten, unless it changed meanwhile.
+    /// All of it is gone: forgotten, unless it changed meanwhile or a row may still come.
     pub fn end_removal(&self, entry: &Entry) -> Result<(), ShelfFault> {
-        if self.shelf.entry(&entry.stem)?.as_ref() == Some(entry) {
-            self.shelf.drop_entry(&entry.stem)?;
+        if self.shelf.entry(&entry.stem)?.as_ref() != Some(entry) {
+            return Ok(());
         }
-        Ok(())
+        match entry.row_until_ms().filter(|until_ms| *until_ms > self.now_ms) {
+            Some(due_ms) => self.shelf.write_entry(&Entry { due_ms, tries: 0, ..entry.clone() }),
+            None => self.shelf.drop_entry(&entry.stem),
+        }
+    }
+
+    /// An upload was given up while the registry was being told of it, so a row may be there or come:
+    /// the removal is taken up again, or goes on.
+    pub(super) fn disown(&self, key: &ObjectKey) -> Result<(), ShelfFault> {
+        let until_ms = self.now_ms.saturating_add(REGISTERING_MS);
+        self.shelf.write_entry(&Entry::stranger(key, until_ms, self.now_ms))
     }
 
     /// Something did not answer: later again, unless it changed meanwhile.

@@ -5,7 +5,7 @@ use super::Book;
 use crate::{
     auth::UserId,
     ledger::{
-        entry::{Entry, State},
+        entry::{Entry, REGISTERING_MS, State},
         message::{Claim, Claimed, Commit, Commitment, Disposition, Phase, Receipt, Record},
         shelf::{Shelf, ShelfFault},
     },
@@ -15,8 +15,6 @@ use crate::{
 
 /// How long the same bytes are known again: what a client retries, it retries within a day.
 const REMEMBERED_MS: u64 = 86_400_000;
-/// How long a registration that was begun may go without an end: far above the registry's deadline.
-const REGISTERING_MS: u64 = 60_000;
 
 /// What a commit comes to.
 #[derive(Debug)]
@@ -110,16 +108,13 @@ impl<S: Shelf> Book<'_, S> {
     /// The registry did not answer: it may have a row all the same, so the alarm looks later.
     pub fn fail_commit(&self, record: &Record) -> Result<Commitment, ShelfFault> {
         match self.shelf.entry(&Stem::of(&record.key))? {
-            Some(entry) if matches!(entry.state, State::Registering(_)) => {
-                self.withdraw(entry)?;
-                Ok(Commitment::Unregistered)
-            }
-            Some(entry) => {
-                let kept = entry.receipt().map(Commitment::Accepted);
-                Ok(kept.unwrap_or(Commitment::Unregistered))
-            }
-            None => Ok(Commitment::Unregistered),
+            Some(entry) if entry.state.phase() == Phase::Registering => self.withdraw(entry)?,
+            entry => match entry.as_ref().and_then(Entry::receipt) {
+                Some(receipt) => return Ok(Commitment::Accepted(receipt)),
+                None => self.disown(&record.key)?,
+            },
         }
+        Ok(Commitment::Unregistered)
     }
 
     /// A pending picture is to be kept. Who begins to claim it has it: nobody else gets it after.
@@ -158,6 +153,16 @@ impl<S: Shelf> Book<'_, S> {
         })
     }
 
+    /// The registry did not answer: the claim stays begun, and its claimant may take it up again.
+    pub fn fail_claim(&self, record: &Record) -> Result<Claimed, ShelfFault> {
+        let entry = self.shelf.entry(&Stem::of(&record.key))?;
+        Ok(match entry.map(|entry| entry.state.phase()) {
+            Some(Phase::Claiming) => Claimed::Unregistered,
+            Some(Phase::Kept) => Claimed::AlreadyRegistered,
+            _ => self.disown(&record.key).map(|()| Claimed::NotFound)?,
+        })
+    }
+
     /// Marks as kept; whether this was the first to do so. What was given up meanwhile has a row by
     /// now that must go again.
     fn keep(
@@ -172,13 +177,9 @@ impl<S: Shelf> Book<'_, S> {
         let state = State::Kept { record: Box::new(record.clone()), image_id: id };
         let due_ms = self.now_ms.saturating_add(REMEMBERED_MS);
         let kept = entry.and_then(|entry| entry.step(state, due_ms));
-        let receipt = kept.as_ref().and_then(Entry::receipt).map(|receipt| (receipt, true));
-        let entry = kept.map_or_else(
-            || Entry::stranger(&record.key, self.now_ms),
-            |kept| Entry { charge: None, ..kept },
-        );
-        self.shelf.write_entry(&entry)?;
-        Ok(receipt)
+        let Some(kept) = kept else { return self.disown(&record.key).map(|()| None) };
+        self.shelf.write_entry(&Entry { charge: None, ..kept.clone() })?;
+        Ok(kept.receipt().map(|receipt| (receipt, true)))
     }
 
     /// Looks for the same bytes among what was committed within the day and is still there.
