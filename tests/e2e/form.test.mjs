@@ -31,7 +31,7 @@ async function send(fields, headers = {}) {
 }
 
 /** Bytes as they are, without a library in between. */
-function sendRaw(body, contentType, length = body.length) {
+function sendRaw(body, contentType, length = body.length, sub = "123") {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(server.url);
     const socket = connect(port, hostname);
@@ -40,7 +40,7 @@ function sendRaw(body, contentType, length = body.length) {
     socket.on("error", reject);
     socket.on("close", () => resolve(answer));
     socket.write(
-      `POST /images HTTP/1.1\r\nHost: ${hostname}:${port}\r\nAuthorization: Bearer ${server.token()}\r\n` +
+      `POST /images HTTP/1.1\r\nHost: ${hostname}:${port}\r\nAuthorization: Bearer ${server.token({ sub })}\r\n` +
         `Content-Type: ${contentType}\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n`,
     );
     socket.write(body);
@@ -136,9 +136,9 @@ test("filename* is read, and names change neither key nor header", async () => {
       PNG,
       Buffer.from("\r\n--x--\r\n"),
     ]);
-  const answer = await sendRaw(part("filename=\"x.png\"; filename*=UTF-8''%ED%95%9C%EA%B8%80.png"), "multipart/form-data; boundary=x");
+  const answer = await sendRaw(part("filename=\"x.png\"; filename*=UTF-8''%ED%95%9C%EA%B8%80.png"), "multipart/form-data; boundary=x", undefined, "a");
   assert.match(answer, /"originalFilename":"한글.png"/);
-  const hostile = await sendRaw(part('filename="../../a\\"b%0d%0aX-Evil: 1.png"'), "multipart/form-data; boundary=x");
+  const hostile = await sendRaw(part('filename="../../a\\"b%0d%0aX-Evil: 1.png"'), "multipart/form-data; boundary=x", undefined, "b");
   assert.doesNotMatch(hostile.split("\r\n\r\n", 1)[0], /evil/i);
-  assert.match(hostile, /"key":"users\/123\/images\/\d+-[0-9a-f-]{36}\.png"/);
+  assert.match(hostile, /"key":"users\/b\/images\/\d+-[0-9a-f-]{36}\.png"/);
 });
