@@ -15,7 +15,7 @@ use image_rules::Format;
 use proptest::prelude::*;
 
 use super::{
-    desk::{Desk, Reach},
+    desk::{Desk, Reach, row},
     memory::{MemoryReach, MemoryShelf},
     message::{
         Admit, Claim, Claimed, Commit, Commitment, Disposition, Envelope, Question, Release, Reply,
@@ -71,19 +71,7 @@ impl Slow {
 
     async fn arrive(&self, sent: &RowOnItsWay) -> Result<ImageId, RegistryFault> {
         let record = record(&sent.key, "", sent.sent_ms);
-        let row = NewRow {
-            key: &sent.key,
-            owner: &sent.owner,
-            form_id: None,
-            format: record.format,
-            width: record.width,
-            height: record.height,
-            size_bytes: record.size_bytes,
-            sha256: &record.sha256,
-            original_name: None,
-            created_ms: sent.sent_ms,
-        };
-        self.inner.registry.add(row).await
+        self.inner.registry.add(row(&record, &sent.owner)).await
     }
 }
 

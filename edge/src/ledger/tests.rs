@@ -1,12 +1,14 @@
 //! What an account answers, through the port and as JSON, with a clock that stands still.
 
+use std::task::{Context, Waker};
+
 use futures_executor::block_on;
 use futures_util::future::join;
 use image_rules::Format;
 use proptest::prelude::*;
 
 use super::{
-    Account, Ledger, LedgerFault,
+    Account, Ledger, LedgerFault, desk,
     memory::MemoryLedger,
     message::{
         Admission, Admit, Ban, Barrier, Claim, Claimed, Commit, Commitment, Disposition, Enter,
@@ -16,6 +18,7 @@ use super::{
 };
 use crate::{
     auth::UserId,
+    registry::Registry,
     storage::{NewObject, ObjectKey, ObjectStore, Stem},
 };
 
@@ -213,6 +216,55 @@ fn what_comes_too_late_or_was_never_admitted_lapses() {
 }
 
 #[test]
+fn an_object_that_was_being_written_when_the_lease_ended_is_removed_too() {
+    let ledger = ledger();
+    let late = leave(&ledger);
+    wait(&ledger, 300_000);
+    for _ in 0..3 {
+        block_on(ledger.ring());
+    }
+    // Its writing began within the lease, and then the Worker died.
+    store(&ledger, &late, 1);
+    ring_for(&ledger, 600_000);
+    assert!(objects(&ledger).is_empty());
+}
+
+#[test]
+fn a_row_that_arrives_after_its_picture_was_removed_is_removed_too() {
+    let ledger = ledger();
+    let (key, _) = upload(&ledger, 1, PENDING);
+    ledger.reach.registry.slow.set(1);
+    let (owner, claim) = (user("7"), Claim { key: key.clone(), by: user("ann"), form_id: None });
+    let mut claim = Box::pin(ledger.claim(&owner, claim));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(claim.as_mut().poll(&mut context).is_pending());
+    // The ledger dies while the row is on its way.
+    drop(claim);
+    ledger.reach.registry.slow.set(0);
+    let removal = block_on(ledger.remove(&owner, key.clone())).expect("answers");
+    assert_eq!(removal, Removal::Finished);
+    let record = record(&key, "1", NOW_MS);
+    block_on(ledger.reach.registry.add(desk::row(&record, &user("ann")))).expect("arrives");
+    ring_for(&ledger, 600_000);
+    assert!(ledger.reach.registry.keys().is_empty());
+}
+
+#[test]
+fn while_the_store_is_down_nothing_is_tried_over_and_over() {
+    let ledger = ledger();
+    for content in 1..4 {
+        upload(&ledger, content, PENDING);
+    }
+    wait(&ledger, 3_600_000);
+    ledger.reach.store.broken.set(true);
+    block_on(ledger.ring());
+    let sight = block_on(ledger.look(&Account::User(user("7")), TERMS)).expect("answers");
+    let now_ms = ledger.reach.clock_ms.get();
+    assert_eq!(sight.latest.len(), 3);
+    assert!(sight.latest.iter().all(|it| it.state == Phase::Removing && it.due_ms > now_ms));
+}
+
+#[test]
 fn without_the_registry_nothing_is_kept_or_charged() {
     let ledger = ledger();
     // It adds the row and fails to say so: the worst that can happen.
@@ -279,6 +331,7 @@ fn a_claim_that_broke_off_is_taken_up_by_the_same_claimant_only() {
 fn a_released_upload_is_as_if_it_had_never_been() {
     let ledger = ledger();
     let owner = user("7");
+    let (kept, _) = upload(&ledger, 2, Disposition::Register);
     let nothing = Release { stem: leave(&ledger).stem, stored_maybe: false };
     block_on(ledger.release(&owner, nothing)).expect("answers");
     let leave = leave(&ledger);
@@ -286,11 +339,12 @@ fn a_released_upload_is_as_if_it_had_never_been() {
     let something = Release { stem: leave.stem, stored_maybe: true };
     block_on(ledger.release(&owner, something.clone())).expect("answers");
     block_on(ledger.release(&owner, something)).expect("a second time changes nothing");
-    let sight = block_on(ledger.look(&Account::User(owner), TERMS)).expect("answers");
-    assert_eq!(sight.gauges.daily_count.remaining, 4);
-    assert_eq!(sight.gauges.rate.remaining, 3, "tokens stay spent");
+    let look = || block_on(ledger.look(&Account::User(user("7")), TERMS)).expect("answers").gauges;
+    assert_eq!(look().daily_count.remaining, 3);
+    assert_eq!(look().rate.remaining, 2, "tokens stay spent");
     ring_for(&ledger, 600_000);
-    assert!(objects(&ledger).is_empty());
+    assert_eq!(objects(&ledger), [kept.as_str()]);
+    assert_eq!(look().daily_count.remaining, 3, "given back once, not again by the alarm");
 }
 
 #[test]
