@@ -195,19 +195,7 @@ impl<S: Shelf, R: Reach> Desk<'_, S, R> {
     }
 
     async fn register(&self, record: &Record, owner: &UserId) -> Result<ImageId, RegistryFault> {
-        let row = NewRow {
-            key: &record.key,
-            owner,
-            form_id: record.form_id.as_deref(),
-            format: record.format,
-            width: record.width,
-            height: record.height,
-            size_bytes: record.size_bytes,
-            sha256: &record.sha256,
-            original_name: record.original_name.as_deref(),
-            created_ms: record.stored_ms,
-        };
-        self.reach.registry().add(row).await
+        self.reach.registry().add(row(record, owner)).await
     }
 
     async fn remove(&self, key: &ObjectKey) -> Result<Removal, ShelfFault> {
@@ -268,6 +256,22 @@ impl<S: Shelf, R: Reach> Desk<'_, S, R> {
             self.reach.forget_copies(&key).await;
         }
         Ok(())
+    }
+}
+
+/// A picture as the registry wants it.
+pub(super) fn row<'a>(record: &'a Record, owner: &'a UserId) -> NewRow<'a> {
+    NewRow {
+        key: &record.key,
+        owner,
+        form_id: record.form_id.as_deref(),
+        format: record.format,
+        width: record.width,
+        height: record.height,
+        size_bytes: record.size_bytes,
+        sha256: &record.sha256,
+        original_name: record.original_name.as_deref(),
+        created_ms: record.stored_ms,
     }
 }
 

@@ -2,6 +2,8 @@
 //! the store and the registry come and go: nothing that was acknowledged is lost, and in the end
 //! nothing else remains.
 
+mod slow;
+
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
@@ -26,170 +28,14 @@ use super::{
 };
 use crate::{
     auth::UserId,
-    registry::{Event, ImageId, NewRow, Registry, RegistryFault, Row},
-    storage::{
-        NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
-    },
+    storage::{NewObject, ObjectKey, ObjectStore},
 };
+use slow::{DEADLINE_MS, Slow};
 
 const LEASE_S: u32 = 300;
 const PENDING_S: u32 = 3600;
 const TERMS: Terms = Terms { rate_per_minute: 1000, daily_count: 1000, daily_bytes: 1 << 40 };
 type Task = Pin<Box<dyn Future<Output = ()>>>;
-
-/// Others get their turn before and after whatever `inner` does; and a row that is on its way to the
-/// registry may arrive although nobody waits for it any more.
-struct Slow {
-    inner: MemoryReach,
-    rows: RefCell<Vec<RowOnItsWay>>,
-}
-
-struct RowOnItsWay {
-    key: ObjectKey,
-    owner: UserId,
-    sent_ms: u64,
-}
-
-/// How long the registry is waited for, and how long a row may be on its way.
-const DEADLINE_MS: u64 = 5_000;
-const ON_ITS_WAY_MS: u64 = 30_000;
-
-impl Slow {
-    async fn turn(&self) {
-        self.inner.sleep(0).await;
-    }
-
-    /// Those rows arrive that `arrives` says; none is on its way after.
-    fn settle(&self, arrives: impl Fn(usize) -> bool) {
-        for (at, sent) in self.rows.take().into_iter().enumerate() {
-            if arrives(at) && self.inner.now_ms() < sent.sent_ms + ON_ITS_WAY_MS {
-                // A registry that is down takes it no more than any other.
-                let _ = block_on(self.arrive(&sent));
-            }
-        }
-    }
-
-    async fn arrive(&self, sent: &RowOnItsWay) -> Result<ImageId, RegistryFault> {
-        let record = record(&sent.key, "", sent.sent_ms);
-        let row = NewRow {
-            key: &sent.key,
-            owner: &sent.owner,
-            form_id: None,
-            format: record.format,
-            width: record.width,
-            height: record.height,
-            size_bytes: record.size_bytes,
-            sha256: &record.sha256,
-            original_name: None,
-            created_ms: sent.sent_ms,
-        };
-        self.inner.registry.add(row).await
-    }
-}
-
-impl ObjectStore for Slow {
-    type Content = Vec<u8>;
-
-    /// A writer gives up after a fifth of the lease.
-    async fn put(&self, object: NewObject<'_>) -> Result<(), StoreFault> {
-        let late_ms = self.inner.now_ms() + u64::from(LEASE_S) * 1000 / 5;
-        self.turn().await;
-        if self.inner.now_ms() >= late_ms {
-            return Err(StoreFault::Failed("too late".to_owned()));
-        }
-        let stored = self.inner.store.put(object).await;
-        self.turn().await;
-        stored
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreFault> {
-        self.turn().await;
-        self.inner.store.delete(key).await?;
-        self.turn().await;
-        Ok(())
-    }
-
-    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectFacts>, StoreFault> {
-        self.inner.store.head(key).await
-    }
-
-    async fn get(
-        &self,
-        key: &ObjectKey,
-        span: Option<Span>,
-    ) -> Result<Option<StoredObject<Vec<u8>>>, StoreFault> {
-        self.inner.store.get(key, span).await
-    }
-
-    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Page, StoreFault> {
-        self.inner.store.list(after, limit).await
-    }
-
-    async fn probe(&self) -> Result<(), StoreFault> {
-        self.inner.store.probe().await
-    }
-}
-
-impl Registry for Slow {
-    async fn add(&self, row: NewRow<'_>) -> Result<ImageId, RegistryFault> {
-        let sent_ms = self.inner.now_ms();
-        let sent = || RowOnItsWay { key: row.key.clone(), owner: row.owner.clone(), sent_ms };
-        self.rows.borrow_mut().push(sent());
-        self.turn().await;
-        if self.inner.now_ms() >= sent_ms + DEADLINE_MS {
-            return Err(RegistryFault("no answer in time".to_owned()));
-        }
-        let mine = |other: &RowOnItsWay| other.key == *row.key && other.sent_ms == sent_ms;
-        self.rows.borrow_mut().retain(|other| !mine(other));
-        let added = self.arrive(&sent()).await;
-        self.turn().await;
-        added
-    }
-
-    async fn remove(&self, key: &ObjectKey) -> Result<(), RegistryFault> {
-        self.turn().await;
-        self.inner.registry.remove(key).await?;
-        self.turn().await;
-        Ok(())
-    }
-
-    async fn find(&self, key: &ObjectKey) -> Result<Option<Row>, RegistryFault> {
-        self.inner.registry.find(key).await
-    }
-
-    async fn event(&self, event: &Event) -> Result<(), RegistryFault> {
-        self.inner.registry.event(event).await
-    }
-
-    async fn probe(&self) -> Result<(), RegistryFault> {
-        self.inner.registry.probe().await
-    }
-}
-
-impl Reach for Slow {
-    type Store = Self;
-    type Registry = Self;
-
-    fn store(&self) -> &Self {
-        self
-    }
-
-    fn registry(&self) -> &Self {
-        self
-    }
-
-    fn now_ms(&self) -> u64 {
-        self.inner.now_ms()
-    }
-
-    fn random(&self) -> [u8; 16] {
-        self.inner.random()
-    }
-
-    async fn sleep(&self, _ms: u64) {
-        self.turn().await;
-    }
-}
 
 /// One account, and what its callers were told.
 struct World {
@@ -253,17 +99,14 @@ impl World {
         if self.removed.borrow().contains(key.as_str()) {
             return;
         }
-        match expires_ms {
-            Some(expires_ms) => {
-                self.pending.borrow_mut().insert(key.to_string(), expires_ms);
-            }
-            None => {
-                let mut kept = self.kept.borrow_mut();
-                let whose = kept.entry(key.to_string()).or_default();
-                if !owner.is_empty() {
-                    owner.clone_into(whose);
-                }
-            }
+        if let Some(expires_ms) = expires_ms {
+            self.pending.borrow_mut().insert(key.to_string(), expires_ms);
+            return;
+        }
+        let mut kept = self.kept.borrow_mut();
+        let whose = kept.entry(key.to_string()).or_default();
+        if !owner.is_empty() {
+            owner.clone_into(whose);
         }
     }
 
@@ -380,10 +223,8 @@ fn live(steps: Vec<Step>) {
         };
         match step {
             Step::Upload(content, pending) => {
-                let disposition = match pending {
-                    true => Disposition::Pending { for_s: PENDING_S },
-                    false => Disposition::Register,
-                };
+                let pending = pending.then_some(Disposition::Pending { for_s: PENDING_S });
+                let disposition = pending.unwrap_or(Disposition::Register);
                 tasks.push(Box::pin(world.clone().upload(content, disposition)));
             }
             Step::Claim(which, who) => {
