@@ -11,7 +11,7 @@ use crate::{
     error::{Failure, Refusal},
     ledger::{
         Account, Ledger,
-        message::{Admit, Barrier, Enter, Leave, Offence, Refused, Strike},
+        message::{Admit, Barrier, Enter, Leave, Offence, Refused, Strike, Ticket},
     },
     log,
 };
@@ -50,6 +50,21 @@ pub async fn principal<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<Princi
     Ok(outcome?)
 }
 
+/// Which object of a request is to be stored; a ticket is good for the first alone.
+#[derive(Clone, Copy, Debug)]
+pub enum Turn {
+    /// Before anything is read.
+    First {
+        /// As announced, or the most that may come.
+        bytes: u64,
+    },
+    /// Another picture of the same form.
+    Further {
+        /// As it came.
+        bytes: u64,
+    },
+}
+
 /// Asks the user's ledger for the leave to store one object of so many bytes.
 ///
 /// # Errors
@@ -58,13 +73,22 @@ pub async fn admit<P: Ports>(
     app: &App<P>,
     call: &Call<'_>,
     permit: &Permit,
-    bytes: u64,
+    turn: Turn,
 ) -> Result<Leave, Failure> {
+    let (bytes, ticket) = match turn {
+        Turn::First { bytes } => (bytes, permit.ticket()),
+        Turn::Further { .. } if permit.ticket().is_some() => {
+            return Err(Code::TicketRequired.into());
+        }
+        Turn::Further { bytes } => (bytes, None),
+    };
+    let ticket =
+        ticket.map(|ticket| Ticket { id: ticket.id.clone(), expires_ms: ticket.expires_ms });
     let admit = Admit {
         terms: app.config.limits.terms(permit.role()),
         bytes,
         lease_s: app.config.uploads.intent_s,
-        ticket: None,
+        ticket,
     };
     let admission = app.ports.ledger().admit(permit.owner(), admit).await?;
     call.tell_user(&admission.gauges);

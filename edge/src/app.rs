@@ -11,7 +11,7 @@ use crate::{
     delivery::Copies,
     ledger::Ledger,
     memory::MemoryBudget,
-    registry::Registry,
+    registry::Catalogue,
     storage::ObjectStore,
 };
 
@@ -22,7 +22,7 @@ pub trait Ports {
     /// Where copies of pictures lie near the caller.
     type Copies: Copies<Content = <Self::Store as ObjectStore>::Content>;
     /// Where the rows go.
-    type Registry: Registry;
+    type Registry: Catalogue;
     /// Who counts the requests of an address.
     type Gate: Gate;
     /// Who keeps the accounts of users and addresses.
@@ -46,6 +46,8 @@ pub trait Ports {
     fn now_ms(&self) -> u64;
     /// Sixteen bytes that nobody can guess.
     fn random(&self) -> [u8; 16];
+    /// Bytes of memory that have been taken from the platform and are never given back.
+    fn memory_bytes(&self) -> u64;
     /// Lets others work for so many milliseconds.
     fn sleep(&self, ms: u64) -> impl Future<Output = ()>;
 }

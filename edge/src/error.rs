@@ -25,7 +25,7 @@ pub struct Refusal {
     /// The public code.
     pub code: Code,
     /// Methods that the address takes, with `METHOD_NOT_ALLOWED`.
-    pub allow: Option<&'static str>,
+    pub allow: Option<String>,
     /// When to come back, with 429 and 503.
     pub retry_after_s: Option<u32>,
     /// When a ban ends.
@@ -44,7 +44,7 @@ impl Refusal {
     /// With a time to come back.
     #[must_use]
     pub const fn retry(code: Code, after_s: u32) -> Self {
-        Self { retry_after_s: Some(after_s), ..Self::new(code) }
+        Self { code, allow: None, retry_after_s: Some(after_s), until_ms: None, image: None }
     }
 
     /// A sentence that says what is wrong and what to do.
@@ -65,7 +65,7 @@ impl Refusal {
 
     /// For an address that takes other methods.
     #[must_use]
-    pub const fn method(allow: &'static str) -> Self {
+    pub fn method(allow: String) -> Self {
         Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed) }
     }
 }

@@ -1,7 +1,7 @@
 //! Alive, and ready: each part is really asked, and the answer names the one that does not work.
 
 use futures_util::future::join3;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
@@ -22,7 +22,7 @@ struct Alive {
 /// The process answers; nothing else is asked.
 #[must_use]
 pub fn alive<C>() -> Answer<Body<C>> {
-    never_cached(response::json(StatusCode::OK, &Alive { status: "alive" }))
+    response::never_cached(response::json(StatusCode::OK, &Alive { status: "alive" }))
 }
 
 /// The parts and their state: `ok`, or `unreachable`.
@@ -70,7 +70,21 @@ pub async fn ready<P: Ports, C>(ports: &P) -> Answer<Body<C>> {
     let readiness = probe(ports).await;
     let status =
         if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    never_cached(response::json(status, &readiness))
+    response::never_cached(response::json(status, &readiness))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Memory {
+    wasm_bytes: u64,
+}
+
+/// How much memory this isolate has taken; for measurements.
+pub fn memory<P: Ports, C>(ports: &P) -> Answer<Body<C>> {
+    response::never_cached(response::json(
+        StatusCode::OK,
+        &Memory { wasm_bytes: ports.memory_bytes() },
+    ))
 }
 
 #[derive(Serialize)]
@@ -92,10 +106,5 @@ pub fn misconfigured<C>(problems: &[ConfigProblem]) -> Answer<Body<C>> {
         .map(|problem| Wrong { variable: problem.variable, expected: problem.expected })
         .collect();
     let answer = Misconfigured { configuration };
-    never_cached(response::json(StatusCode::SERVICE_UNAVAILABLE, &answer))
-}
-
-fn never_cached<B>(mut answer: Answer<B>) -> Answer<B> {
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+    response::never_cached(response::json(StatusCode::SERVICE_UNAVAILABLE, &answer))
 }

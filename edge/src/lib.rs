@@ -9,6 +9,7 @@ pub mod config;
 pub mod delivery;
 pub mod error;
 pub mod health;
+pub mod images;
 pub mod intake;
 pub mod ledger;
 pub mod log;
@@ -19,6 +20,7 @@ pub mod route;
 pub mod storage;
 #[cfg(test)]
 mod story;
+pub mod tickets;
 pub mod upload;
 
 #[cfg(target_arch = "wasm32")]

@@ -83,6 +83,13 @@ pub fn message<C>(
     json(status, &Success { message, data, timestamp: timestamp(now_ms) })
 }
 
+/// An answer that is for this caller and this moment.
+#[must_use]
+pub fn never_cached<B>(mut answer: Answer<B>) -> Answer<B> {
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
 /// JSON that changes with a deployment at most.
 #[must_use]
 pub fn cacheable_json<C>(value: &impl Serialize) -> Answer<Body<C>> {
@@ -167,8 +174,8 @@ pub fn problem<C>(refusal: &Refusal, call: &Call<'_>, now_ms: u64) -> Answer<Bod
     set(headers, header::CONTENT_TYPE, "application/problem+json");
     set(headers, header::CONTENT_LANGUAGE, language.tag());
     set(headers, header::CACHE_CONTROL, "no-store");
-    if let Some(allow) = refusal.allow {
-        set(headers, header::ALLOW, allow);
+    if let Some(Ok(allow)) = refusal.allow.as_deref().map(HeaderValue::from_str) {
+        headers.insert(header::ALLOW, allow);
     }
     if matches!(code, Code::TokenMissing | Code::TokenExpired | Code::TokenInvalid) {
         set(headers, header::WWW_AUTHENTICATE, "Bearer");
@@ -181,11 +188,13 @@ pub fn problem<C>(refusal: &Refusal, call: &Call<'_>, now_ms: u64) -> Answer<Bod
 
 /// The answer to `OPTIONS`; [`finish`] adds who may call.
 #[must_use]
-pub fn preflight<C>(allow: &'static str) -> Answer<Body<C>> {
+pub fn preflight<C>(allow: &str) -> Answer<Body<C>> {
     let mut answer = empty(StatusCode::NO_CONTENT);
     let headers = answer.headers_mut();
-    headers.insert(header::ALLOW, HeaderValue::from_static(allow));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(allow));
+    if let Ok(allow) = HeaderValue::from_str(allow) {
+        headers.insert(header::ALLOW, allow.clone());
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow);
+    }
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
     // Two hours is the most that Chromium keeps it.
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));

@@ -11,11 +11,12 @@ use crate::{
     config::Config,
     delivery,
     error::{Failure, Refusal},
-    health,
+    health, images,
     intake::Chunks,
+    registry::ImageId,
     response::{self, Answer, RequestId},
     storage::{ObjectKey, ObjectStore},
-    upload,
+    tickets, upload,
 };
 
 /// What a request asks for.
@@ -23,6 +24,16 @@ use crate::{
 pub enum Endpoint {
     /// `POST /images`
     Upload,
+    /// `GET /images`
+    ListImages,
+    /// `POST /images/metadata`
+    RegisterImage,
+    /// `GET /images/{id}`
+    ReadImage(ImageId),
+    /// `DELETE /images/{id}`
+    DeleteImage(ImageId),
+    /// `POST /uploads/tickets`
+    Ticket,
     /// `GET /auth/guest-token`
     GuestToken,
     /// `GET /.well-known/jwks.json`
@@ -37,46 +48,78 @@ pub enum Endpoint {
     Picture(ObjectKey),
     /// `POST /_fault/panic`, only where `FAULT_INJECTION` is on.
     Panic,
+    /// `GET /_fault/memory`, likewise.
+    Memory,
     /// `OPTIONS` of any of the above.
     Preflight {
         /// The methods that the address takes.
-        allow: &'static str,
+        allow: String,
     },
 }
 
-/// The addresses without a variable part: the path, its methods, what it is.
+/// The addresses without a variable part: the path, the method, what it is.
 const FIXED: &[(&str, &str, Endpoint)] = &[
-    ("/images", "POST, OPTIONS", Endpoint::Upload),
-    ("/auth/guest-token", READ, Endpoint::GuestToken),
-    ("/.well-known/jwks.json", READ, Endpoint::PublicKeys),
-    ("/policy", READ, Endpoint::Policy),
-    ("/healthz", READ, Endpoint::Alive),
-    ("/readyz", READ, Endpoint::Ready),
+    ("/images", "GET", Endpoint::ListImages),
+    ("/images", "POST", Endpoint::Upload),
+    ("/images/metadata", "POST", Endpoint::RegisterImage),
+    ("/uploads/tickets", "POST", Endpoint::Ticket),
+    ("/auth/guest-token", "GET", Endpoint::GuestToken),
+    ("/.well-known/jwks.json", "GET", Endpoint::PublicKeys),
+    ("/policy", "GET", Endpoint::Policy),
+    ("/healthz", "GET", Endpoint::Alive),
+    ("/readyz", "GET", Endpoint::Ready),
 ];
-const READ: &str = "GET, HEAD, OPTIONS";
-const PANIC_PATH: &str = "/_fault/panic";
+/// Those that are there only where `FAULT_INJECTION` is on.
+const FAULTS: &[(&str, &str, Endpoint)] =
+    &[("/_fault/panic", "POST", Endpoint::Panic), ("/_fault/memory", "GET", Endpoint::Memory)];
+
+/// The methods that a path takes, and what each asks for.
+fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)> {
+    let faults = if fault_injection { FAULTS } else { &[] };
+    let fixed = FIXED.iter().chain(faults).filter(|(fixed, ..)| *fixed == path);
+    let fixed: Vec<_> = fixed.map(|(_, method, endpoint)| (*method, endpoint.clone())).collect();
+    if !fixed.is_empty() {
+        return fixed;
+    }
+    if let Some(id) = path.strip_prefix("/images/").and_then(number) {
+        return vec![("GET", Endpoint::ReadImage(id)), ("DELETE", Endpoint::DeleteImage(id))];
+    }
+    let key = path.strip_prefix('/').and_then(ObjectKey::parse);
+    key.map(|key| ("GET", Endpoint::Picture(key))).into_iter().collect()
+}
+
+/// A number as we write it: no sign, no leading zero.
+fn number(text: &str) -> Option<ImageId> {
+    text.parse().ok().filter(|id: &u64| id.to_string() == text).map(ImageId)
+}
 
 /// Finds what a request asks for.
 ///
 /// # Errors
 /// `NOT_FOUND` for an unknown path, `METHOD_NOT_ALLOWED` for a method it does not take.
 pub fn find(method: &Method, path: &str, fault_injection: bool) -> Result<Endpoint, Refusal> {
-    let (allow, endpoint) = match FIXED.iter().find(|(fixed, ..)| *fixed == path) {
-        Some((_, allow, endpoint)) => (*allow, endpoint.clone()),
-        None if fault_injection && path == PANIC_PATH => ("POST, OPTIONS", Endpoint::Panic),
-        None => match path.strip_prefix('/').and_then(ObjectKey::parse) {
-            Some(key) => (READ, Endpoint::Picture(key)),
-            None => return Err(Refusal::new(Code::NotFound)),
-        },
-    };
+    let endpoints = endpoints(path, fault_injection);
+    if endpoints.is_empty() {
+        return Err(Refusal::new(Code::NotFound));
+    }
     if *method == Method::OPTIONS {
-        return Ok(Endpoint::Preflight { allow });
+        return Ok(Endpoint::Preflight { allow: allow(&endpoints) });
     }
-    if allow.split(", ").any(|taken| taken == method.as_str()) {
-        Ok(endpoint)
-    } else {
-        Err(Refusal::method(allow))
+    let asked = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    match endpoints.iter().find(|(method, _)| *method == asked) {
+        Some((_, endpoint)) => Ok(endpoint.clone()),
+        None => Err(Refusal::method(allow(&endpoints))),
     }
+}
+
+/// The value of `Allow`; what can be got can be asked about.
+fn allow(endpoints: &[(&'static str, Endpoint)]) -> String {
+    let mut methods: Vec<_> = endpoints.iter().map(|(method, _)| *method).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.push("OPTIONS");
+    methods.join(", ")
 }
 
 /// The body of an answer: bytes made here, or a stored picture that streams.
@@ -104,27 +147,43 @@ async fn handle<P: Ports>(
     body: impl Chunks,
 ) -> Result<Answer<Body<P>>, Failure> {
     match endpoint {
-        Endpoint::Preflight { allow } => Ok(response::preflight(allow)),
+        Endpoint::Preflight { allow } => Ok(response::preflight(&allow)),
         Endpoint::Alive => Ok(health::alive()),
         Endpoint::Ready => Ok(health::ready(&app.ports).await),
         Endpoint::Policy => Ok(response::policy(&app.config.policy)),
         Endpoint::PublicKeys => Ok(auth::public_keys(&app.config.keys)),
         Endpoint::Picture(key) => delivery::deliver(app, call.head, &key).await,
-        Endpoint::GuestToken => {
+        Endpoint::Memory => Ok(health::memory(&app.ports)),
+        endpoint => {
             admission::enter(app, call).await?;
-            auth::issue_guest_token(app)
+            handle_counted(app, endpoint, call, body).await
         }
-        Endpoint::Upload => {
-            admission::enter(app, call).await?;
-            upload::upload(app, call, body).await
-        }
+    }
+}
+
+/// The addresses whose use is counted: those that cost something or tell of somebody.
+async fn handle_counted<P: Ports>(
+    app: &App<P>,
+    endpoint: Endpoint,
+    call: &Call<'_>,
+    body: impl Chunks,
+) -> Result<Answer<Body<P>>, Failure> {
+    match endpoint {
+        Endpoint::Upload => upload::upload(app, call, body).await,
+        Endpoint::GuestToken => auth::issue_guest_token(app),
+        Endpoint::Ticket => tickets::issue(app, call, body).await,
+        Endpoint::ListImages => images::list(app, call).await,
+        Endpoint::RegisterImage => images::register(app, call, body).await,
+        Endpoint::ReadImage(id) => images::read(app, call, id).await,
+        Endpoint::DeleteImage(id) => images::delete(app, call, id).await,
         Endpoint::Panic => break_on_purpose(),
+        _ => Err(Code::NotFound.into()),
     }
 }
 
 #[expect(clippy::panic, reason = "shows that a panic in one request leaves the next one whole")]
 fn break_on_purpose<B>() -> Result<Answer<B>, Failure> {
-    panic!("asked to by {PANIC_PATH}")
+    panic!("asked to")
 }
 
 /// What image URLs start with: as configured, or scheme and authority of the request itself.
@@ -151,22 +210,27 @@ mod tests {
     fn each_address_is_found_with_its_methods_only() {
         assert_eq!(find(&Method::POST, "/images", false), Ok(Endpoint::Upload));
         assert_eq!(find(&Method::HEAD, "/policy", false), Ok(Endpoint::Policy));
+        let allow = "GET, POST, HEAD, OPTIONS".to_owned();
+        assert_eq!(find(&Method::PUT, "/images", false), Err(Refusal::method(allow.clone())));
+        assert_eq!(find(&Method::OPTIONS, "/images", false), Ok(Endpoint::Preflight { allow }));
         assert_eq!(
-            find(&Method::GET, "/images", false),
-            Err(Refusal::method("POST, OPTIONS")),
-            "listing comes with the registry"
+            find(&Method::DELETE, "/images/7", false),
+            Ok(Endpoint::DeleteImage(ImageId(7)))
         );
-        assert_eq!(
-            find(&Method::OPTIONS, "/images", false),
-            Ok(Endpoint::Preflight { allow: "POST, OPTIONS" })
-        );
+        for path in ["/images/", "/images/07", "/images/-1", "/images/x", "/images/7/"] {
+            assert_eq!(
+                find(&Method::GET, path, false),
+                Err(Refusal::new(Code::NotFound)),
+                "{path}"
+            );
+        }
         assert_eq!(find(&Method::GET, "/nowhere", false), Err(Refusal::new(Code::NotFound)));
     }
 
     #[test]
     fn panics_can_be_asked_for_only_where_faults_are_injected() {
-        assert_eq!(find(&Method::POST, PANIC_PATH, false), Err(Refusal::new(Code::NotFound)));
-        assert_eq!(find(&Method::POST, PANIC_PATH, true), Ok(Endpoint::Panic));
+        assert_eq!(find(&Method::POST, "/_fault/panic", false), Err(Refusal::new(Code::NotFound)));
+        assert_eq!(find(&Method::POST, "/_fault/panic", true), Ok(Endpoint::Panic));
     }
 
     #[test]

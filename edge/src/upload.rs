@@ -4,8 +4,10 @@
 mod answer;
 mod picture;
 
+use image_rules::Limits;
+
 use crate::{
-    admission::{admit, principal},
+    admission::{Turn, admit, principal},
     app::{App, Ports},
     auth::Permit,
     call::Call,
@@ -28,12 +30,13 @@ pub async fn upload<P: Ports>(
     call: &Call<'_>,
     body: impl Chunks,
 ) -> Result<Answer<Body<P>>, Failure> {
-    let permit = principal(app, call).await?.may_upload()?;
-    let announced = Announced::new(call.head);
-    let held_bytes = announced.held_bytes(&app.config.policy.limits);
-    let leave = admit(app, call, &permit, held_bytes).await?;
+    let require_ticket = app.config.uploads.require_ticket;
+    let permit = principal(app, call).await?.may_upload(require_ticket)?;
+    let limits = permit.limits(app.config.policy.limits);
+    let bytes = Announced::new(call.head).held_bytes(&limits);
+    let leave = admit(app, call, &permit, Turn::First { bytes }).await?;
     let lot = Lot { app, call, permit: &permit };
-    let (intake, memory) = match read(app, call, &permit, held_bytes, body).await {
+    let (intake, memory) = match read(app, call, &permit, &limits, body).await {
         Ok(read) => read,
         Err(failure) => {
             lot.release(&leave.stem, false).await;
@@ -50,14 +53,15 @@ async fn read<P: Ports>(
     app: &App<P>,
     call: &Call<'_>,
     permit: &Permit,
-    held_bytes: u64,
+    limits: &Limits,
     body: impl Chunks,
 ) -> Result<(Intake, Lease), Failure> {
+    let held_bytes = Announced::new(call.head).held_bytes(limits);
     let memory = reserve(app, Purpose::Body, held_bytes).await?;
-    let limits = &app.config.policy.limits;
     let body = Metered::new(body, &memory);
-    let intake = intake::receive(permit, call.head, body, limits).await?;
+    let mut intake = intake::receive(permit, call.head, body, limits).await?;
     permit.is_for(intake.user_id.as_ref())?;
+    intake.form_id = permit.form_id(intake.form_id)?;
     Ok((intake, memory))
 }
 
@@ -73,7 +77,10 @@ async fn take_all<P: Ports>(
         let name = file.original_name.clone();
         let leave = match first.take() {
             Some(leave) => Ok(leave),
-            None => admit(lot.app, lot.call, lot.permit, file.size_bytes()).await,
+            None => {
+                let turn = Turn::Further { bytes: file.size_bytes() };
+                admit(lot.app, lot.call, lot.permit, turn).await
+            }
         };
         let outcome = match leave {
             Ok(leave) => lot.take(&leave, file, intake.form_id.as_ref()).await,

@@ -5,7 +5,11 @@ use image_rules::Code;
 use jwt_compact::{Claims, TimeOptions};
 use serde::{Deserialize, Serialize};
 
-use super::{Principal, Role, UserId, keys::Origin};
+use super::{
+    Principal, Role, UserId,
+    keys::Origin,
+    ticket::{Ticket, TicketClaims},
+};
 use crate::error::Refusal;
 
 /// Clocks of servers differ by seconds.
@@ -24,6 +28,9 @@ pub(super) struct TokenClaims {
     pub(super) iss: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) aud: Option<Audience>,
+    /// What makes a token of ours a ticket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ticket: Option<TicketClaims>,
 }
 
 /// Whom a token is meant for: one name, or several (RFC 7519 §4.1.3).
@@ -66,19 +73,29 @@ impl Verified {
             return Err(INVALID);
         }
         check_times(&self.claims, now_ms).map_err(Refusal::new)?;
-        let TokenClaims { sub, role, .. } = self.claims.custom;
-        Ok(Principal { user: UserId::parse(&sub).ok_or(INVALID)?, role })
+        let expires = self.claims.expiration.map(|time| time.timestamp_millis());
+        let TokenClaims { sub, role, ticket, .. } = self.claims.custom;
+        let ticket = match ticket {
+            Some(claims) => Some(Ticket {
+                scope: claims.scope().ok_or(INVALID)?,
+                id: claims.id,
+                expires_ms: expires.and_then(|ms| u64::try_from(ms).ok()).ok_or(INVALID)?,
+            }),
+            None => None,
+        };
+        Ok(Principal { user: UserId::parse(&sub).ok_or(INVALID)?, role, ticket })
     }
 
     /// Our key vouches for our tokens and a platform's for its own; neither can pass for the other.
     fn follows(&self, rules: &TokenRules) -> bool {
-        let TokenClaims { iss, aud, .. } = &self.claims.custom;
+        let TokenClaims { iss, aud, ticket, .. } = &self.claims.custom;
         let issuer = iss.as_deref();
         match self.origin {
             Origin::Here => issuer.is_none_or(|issuer| issuer == OWN_ISSUER),
             Origin::Platform => {
                 let wanted = rules.issuer.as_deref();
                 issuer != Some(OWN_ISSUER)
+                    && ticket.is_none()
                     && (wanted.is_none() || issuer == wanted)
                     && rules.audience.as_deref().is_none_or(|wanted| {
                         aud.as_ref().is_some_and(|audience| audience.includes(wanted))

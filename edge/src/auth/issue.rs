@@ -6,9 +6,11 @@ use jwt_compact::{AlgorithmExt, Claims, Header, alg::Es256};
 use serde::Serialize;
 
 use super::{
-    KeySet, Role,
+    KeySet, Role, UserId,
     claims::{OWN_ISSUER, TokenClaims, clock},
+    principal::GUEST_PREFIX,
     signing::PublicJwk,
+    ticket::{TicketClaims, TicketScope},
 };
 use crate::{
     app::{App, Ports},
@@ -31,10 +33,11 @@ pub fn issue_guest_token<P: Ports, C>(app: &App<P>) -> Result<Answer<Body<C>>, F
     let now_ms = app.ports.now_ms();
     let uuid = uuid::Builder::from_random_bytes(app.ports.random()).into_uuid();
     let claims = TokenClaims {
-        sub: format!("guest-{uuid}"),
+        sub: format!("{GUEST_PREFIX}{uuid}"),
         role: Role::Guest,
         iss: Some(OWN_ISSUER.to_owned()),
         aud: None,
+        ticket: None,
     };
     let lifetime_s = app.config.guest_token_s;
     let token = sign(app, claims, lifetime_s, now_ms).ok_or(Failure::Fault(Fault::Signing))?;
@@ -42,6 +45,29 @@ pub fn issue_guest_token<P: Ports, C>(app: &App<P>) -> Result<Answer<Body<C>>, F
     let mut answer = response::message(StatusCode::OK, "issue_guest_token_success", &data, now_ms);
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)
+}
+
+/// A ticket for one upload by this user.
+///
+/// # Errors
+/// When the signing key cannot sign.
+pub fn issue_ticket<P: Ports>(
+    app: &App<P>,
+    user: &UserId,
+    scope: &TicketScope,
+    lifetime_s: u32,
+) -> Result<String, Failure> {
+    let id = uuid::Builder::from_random_bytes(app.ports.random()).into_uuid().to_string();
+    let claims = TokenClaims {
+        sub: user.to_string(),
+        // Whoever has not signed up stays a guest, whoever asks for them.
+        role: if user.is_guest() { Role::Guest } else { Role::User },
+        iss: Some(OWN_ISSUER.to_owned()),
+        aud: None,
+        ticket: Some(TicketClaims::new(id, scope)),
+    };
+    let ticket = sign(app, claims, lifetime_s, app.ports.now_ms());
+    ticket.ok_or(Failure::Fault(Fault::Signing))
 }
 
 fn sign<P: Ports>(

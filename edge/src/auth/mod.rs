@@ -12,15 +12,17 @@ mod remote;
 mod signing;
 #[cfg(test)]
 pub(crate) mod tests;
+mod ticket;
 mod token;
 mod unique;
 mod verify;
 
 pub use claims::TokenRules;
-pub use issue::{issue_guest_token, public_keys};
+pub use issue::{issue_guest_token, issue_ticket, public_keys};
 pub use key_server::{KeyServer, KeyServerFault, KeyServerUrl, MAX_KEY_SET_BYTES};
 pub use keys::{KeySet, UnusableKey};
 pub use principal::{Permit, Principal, Role, UserId};
 pub use remote::RemoteKeys;
 pub use signing::SigningKey;
-pub use verify::authenticate;
+pub use ticket::{Ticket, TicketScope};
+pub use verify::{authenticate, authenticate_guest};

@@ -2,9 +2,13 @@
 
 use core::fmt;
 
-use image_rules::Code;
+use image_rules::{Code, Format, Limits};
 
-use crate::error::Refusal;
+use super::ticket::Ticket;
+use crate::{error::Refusal, intake::FormId};
+
+/// What the ids begin with that are given to those who have not signed up.
+pub(super) const GUEST_PREFIX: &str = "guest-";
 
 /// The id of a user: 1 to 64 of `A-Z a-z 0-9 _ -`, so that it can stand in a key and a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +16,18 @@ pub struct UserId(String);
 
 impl UserId {
     const MAX_BYTES: usize = 64;
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it was given to somebody who has not signed up.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        self.0.starts_with(GUEST_PREFIX)
+    }
 
     /// From text, when every character is allowed.
     #[must_use]
@@ -73,6 +89,7 @@ impl TryFrom<String> for Role {
 pub struct Principal {
     pub(super) user: UserId,
     pub(super) role: Role,
+    pub(super) ticket: Option<Ticket>,
 }
 
 impl Principal {
@@ -88,17 +105,28 @@ impl Principal {
         self.role
     }
 
+    /// The caller with a token of their own: a ticket is for an upload and nothing else.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` for a ticket.
+    pub fn acts_for_itself(self) -> Result<Self, Refusal> {
+        if self.ticket.is_some() { Err(Refusal::new(Code::TokenInvalid)) } else { Ok(self) }
+    }
+
     /// The leave to upload, by role.
     ///
     /// # Errors
-    /// `ROLE_NOT_ALLOWED` for a role that uploads nothing.
-    pub fn may_upload(self) -> Result<Permit, Refusal> {
-        match self.role {
-            Role::User | Role::Guest | Role::Service => {
-                Ok(Permit { owner: self.user, role: self.role })
-            }
-            Role::Admin => Err(Refusal::new(Code::RoleNotAllowed)),
+    /// `ROLE_NOT_ALLOWED` for a role that uploads nothing, `TICKET_REQUIRED` for a token that is no
+    /// ticket where one is insisted on.
+    pub fn may_upload(self, require_ticket: bool) -> Result<Permit, Refusal> {
+        let Self { user: owner, role, ticket } = self;
+        if role == Role::Admin {
+            return Err(Refusal::new(Code::RoleNotAllowed));
         }
+        if require_ticket && ticket.is_none() {
+            return Err(Refusal::new(Code::TicketRequired));
+        }
+        Ok(Permit { owner, role, ticket })
     }
 }
 
@@ -107,9 +135,41 @@ impl Principal {
 pub struct Permit {
     owner: UserId,
     role: Role,
+    ticket: Option<Ticket>,
 }
 
 impl Permit {
+    /// The ticket that the upload is made with, if it is.
+    #[must_use]
+    pub const fn ticket(&self) -> Option<&Ticket> {
+        self.ticket.as_ref()
+    }
+
+    /// The limits of this upload: the policy's, or less when the ticket says so.
+    #[must_use]
+    pub fn limits(&self, limits: Limits) -> Limits {
+        self.ticket.as_ref().map_or(limits, |ticket| ticket.narrow(limits))
+    }
+
+    /// The form of this upload.
+    ///
+    /// # Errors
+    /// `TICKET_REQUIRED` when the ticket is for another.
+    pub fn form_id(&self, said: Option<FormId>) -> Result<Option<FormId>, Refusal> {
+        match &self.ticket {
+            Some(ticket) => ticket.form_id(said),
+            None => Ok(said),
+        }
+    }
+
+    /// Whether a picture of this type may be uploaded.
+    ///
+    /// # Errors
+    /// `TICKET_REQUIRED` when the ticket is for another.
+    pub fn allows(&self, declared: Format) -> Result<(), Refusal> {
+        self.ticket.as_ref().map_or(Ok(()), |ticket| ticket.allows(declared))
+    }
+
     /// As what the caller uploads.
     #[must_use]
     pub const fn role(&self) -> Role {

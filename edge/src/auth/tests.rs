@@ -121,7 +121,7 @@ fn each_role_is_told_and_only_some_upload() {
         let principal = outcome(&hs256(serde_json::json!({"sub": "123", "role": name}), 60));
         let principal = principal.expect("taken");
         assert_eq!(principal.role(), role);
-        assert_eq!(principal.may_upload().is_ok(), uploads, "{name}");
+        assert_eq!(principal.may_upload(false).is_ok(), uploads, "{name}");
     }
 }
 

@@ -4,7 +4,7 @@
 use http::{header, request::Parts};
 use image_rules::Code;
 
-use super::{Principal, claims::Verified, keys, remote::NeverLoaded, token::Presented};
+use super::{Principal, Role, claims::Verified, keys, remote::NeverLoaded, token::Presented};
 use crate::{
     app::{App, Ports},
     error::Refusal,
@@ -21,7 +21,20 @@ const INVALID: Refusal = Refusal::new(Code::TokenInvalid);
 /// `TOKEN_MISSING`, `TOKEN_EXPIRED` (only for a token that was genuine), `TOKEN_INVALID`; `BUSY` when
 /// the keys that could tell have never been reached.
 pub async fn authenticate<P: Ports>(app: &App<P>, head: &Parts) -> Result<Principal, Refusal> {
-    let token = Presented::parse(bearer(head)?).ok_or(INVALID)?;
+    verify(app, bearer(head)?).await
+}
+
+/// Verifies a token that is to show that the caller was a guest, and which.
+///
+/// # Errors
+/// As for the caller's own, and `TOKEN_INVALID` for any other role.
+pub async fn authenticate_guest<P: Ports>(app: &App<P>, token: &str) -> Result<Principal, Refusal> {
+    let guest = verify(app, token).await?.acts_for_itself()?;
+    if guest.role() == Role::Guest { Ok(guest) } else { Err(INVALID) }
+}
+
+async fn verify<P: Ports>(app: &App<P>, token: &str) -> Result<Principal, Refusal> {
+    let token = Presented::parse(token).ok_or(INVALID)?;
     let verified = match keys::verify(&app.config.keys.keys, &token) {
         Some(verified) => verified,
         None => ask_key_server(app, &token).await?.ok_or(INVALID)?,

@@ -7,6 +7,12 @@ pub struct FormId(String);
 impl FormId {
     const MAX_BYTES: usize = 128;
 
+    /// From text.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text.as_bytes())
+    }
+
     /// From the bytes of a field.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {

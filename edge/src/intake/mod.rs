@@ -5,11 +5,13 @@ mod body;
 mod disposition;
 mod form;
 mod form_id;
+mod json;
 mod name;
 mod part;
 
 pub use disposition::Disposition;
 pub use form_id::FormId;
+pub use json::read_json;
 pub use name::{FileName, clean_name};
 
 use std::io;

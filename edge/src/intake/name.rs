@@ -10,16 +10,16 @@ impl FileName {
     /// What most file systems hold.
     const MAX_BYTES: usize = 255;
 
-    /// As text of its own.
-    #[must_use]
-    pub fn into_string(self) -> String {
-        self.0
-    }
-
     /// As text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<FileName> for String {
+    fn from(name: FileName) -> Self {
+        name.0
     }
 }
 

@@ -112,7 +112,12 @@ impl World {
 
     async fn claim(self: Rc<Self>, key: ObjectKey, by: &'static str) {
         let claimant = UserId::parse(by).expect("valid");
-        let question = Question::Claim(Claim { key: key.clone(), by: claimant, form_id: None });
+        let question = Question::Claim(Claim {
+            key: key.clone(),
+            by: claimant,
+            form_id: None,
+            original_name: None,
+        });
         let Reply::Claimed(claimed) = self.ask(question).await else { panic!() };
         if let Claimed::Now(receipt) = claimed {
             assert!(

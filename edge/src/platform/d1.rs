@@ -8,7 +8,7 @@ use serde::Deserialize;
 use worker::{D1Database, D1PreparedStatement, D1Type, Delay};
 
 use crate::{
-    registry::{Event, ImageId, NewRow, Registry, RegistryFault, Row},
+    registry::{Catalogue, Event, ImageId, Listing, NewRow, Registry, RegistryFault, Row},
     storage::ObjectKey,
 };
 
@@ -22,12 +22,33 @@ const INSERT: &str = "INSERT INTO images (key, owner, form_id, media_type, width
 const INSERT_EVENT: &str = "INSERT INTO events (mark, at_ms, kind, subject, reason, until_ms, detail) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (mark) DO NOTHING";
 
+const LIST: &str = "SELECT * FROM images WHERE owner = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+const LIST_FORM: &str = "SELECT * FROM images WHERE owner = ?1 AND id < ?2 AND form_id = ?4 \
+     ORDER BY id DESC LIMIT ?3";
+const REGISTERED: &str = "SELECT key FROM images WHERE key IN (SELECT value FROM json_each(?1))";
+const ROWS_AFTER: &str = "SELECT * FROM images WHERE id > ?1 ORDER BY id LIMIT ?2";
+const SET_MARK: &str = "INSERT INTO sweeps (name, mark) VALUES (?1, ?2) \
+     ON CONFLICT (name) DO UPDATE SET mark = ?2";
+
+/// The largest whole number that JavaScript holds.
+const MOST_IDS: u64 = (1 << 53) - 1;
+
 /// A D1 database answers within milliseconds, seconds when it is far away or just waking.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize)]
 struct InsertedRow {
     id: ImageId,
+}
+
+#[derive(Deserialize)]
+struct KeyRow {
+    key: String,
+}
+
+#[derive(Deserialize)]
+struct MarkRow {
+    mark: String,
 }
 
 impl D1Registry {
@@ -88,6 +109,57 @@ impl Registry for D1Registry {
         let statement = self.0.prepare("SELECT id FROM events LIMIT 1");
         in_time(statement.run()).await.map(|_| ())
     }
+}
+
+impl Catalogue for D1Registry {
+    async fn get(&self, id: ImageId) -> Result<Option<Row>, RegistryFault> {
+        let statement = self.bind("SELECT * FROM images WHERE id = ?1", &[number(id.0)])?;
+        in_time(statement.first(None)).await
+    }
+
+    async fn list(&self, listing: Listing<'_>) -> Result<Vec<Row>, RegistryFault> {
+        let owner = listing.owner.to_string();
+        let before = listing.before.map_or(MOST_IDS, |before| before.0.min(MOST_IDS));
+        let common = [D1Type::Text(&owner), number(before), number(listing.limit.into())];
+        let statement = match listing.form_id {
+            None => self.bind(LIST, &common)?,
+            Some(form_id) => {
+                let [owner, before, limit] = common;
+                self.bind(LIST_FORM, &[owner, before, limit, D1Type::Text(form_id)])?
+            }
+        };
+        rows(statement).await
+    }
+
+    async fn registered(&self, keys: &[String]) -> Result<Vec<String>, RegistryFault> {
+        // One value, however many keys: a statement takes a hundred at most.
+        let list = serde_json::Value::from(keys).to_string();
+        let statement = self.bind(REGISTERED, &[D1Type::Text(&list)])?;
+        let found: Vec<KeyRow> = rows(statement).await?;
+        Ok(found.into_iter().map(|row| row.key).collect())
+    }
+
+    async fn rows_after(&self, id: u64, limit: u32) -> Result<Vec<Row>, RegistryFault> {
+        rows(self.bind(ROWS_AFTER, &[number(id.min(MOST_IDS)), number(limit.into())])?).await
+    }
+
+    async fn mark(&self, sweep: &str) -> Result<String, RegistryFault> {
+        let statement =
+            self.bind("SELECT mark FROM sweeps WHERE name = ?1", &[D1Type::Text(sweep)])?;
+        let found: Option<MarkRow> = in_time(statement.first(None)).await?;
+        Ok(found.map(|row| row.mark).unwrap_or_default())
+    }
+
+    async fn set_mark(&self, sweep: &str, mark: &str) -> Result<(), RegistryFault> {
+        let statement = self.bind(SET_MARK, &[D1Type::Text(sweep), D1Type::Text(mark)])?;
+        in_time(statement.run()).await.map(|_| ())
+    }
+}
+
+async fn rows<T: for<'a> Deserialize<'a>>(
+    statement: D1PreparedStatement,
+) -> Result<Vec<T>, RegistryFault> {
+    in_time(statement.all()).await?.results().map_err(failed)
 }
 
 /// Waits for an answer, but not for ever.

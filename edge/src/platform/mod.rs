@@ -117,6 +117,11 @@ impl Ports for Bindings {
         bytes
     }
 
+    fn memory_bytes(&self) -> u64 {
+        const PAGE_BYTES: u64 = 65_536;
+        core::arch::wasm32::memory_size(0) as u64 * PAGE_BYTES
+    }
+
     async fn sleep(&self, ms: u64) {
         Delay::from(Duration::from_millis(ms)).await;
     }

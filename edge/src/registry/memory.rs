@@ -2,11 +2,12 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     future::poll_fn,
     task::Poll,
 };
 
-use super::{Event, ImageId, NewRow, Registry, RegistryFault, Row};
+use super::{Catalogue, Event, ImageId, Listing, NewRow, Registry, RegistryFault, Row};
 use crate::storage::ObjectKey;
 
 /// Keeps rows in order of registration; fails when told to.
@@ -23,6 +24,7 @@ pub struct MemoryRegistry {
     /// How often it lets others take their turn before it adds a row.
     pub slow: Cell<u32>,
     last_id: Cell<u64>,
+    marks: RefCell<BTreeMap<String, String>>,
 }
 
 impl MemoryRegistry {
@@ -100,6 +102,46 @@ impl Registry for MemoryRegistry {
 
     async fn probe(&self) -> Result<(), RegistryFault> {
         if self.broken.get() { Err(RegistryFault("told to fail".to_owned())) } else { Ok(()) }
+    }
+}
+
+impl Catalogue for MemoryRegistry {
+    async fn get(&self, id: ImageId) -> Result<Option<Row>, RegistryFault> {
+        self.probe().await?;
+        Ok(self.rows.borrow().iter().find(|row| row.id == id).cloned())
+    }
+
+    async fn list(&self, listing: Listing<'_>) -> Result<Vec<Row>, RegistryFault> {
+        self.probe().await?;
+        let owner = listing.owner.to_string();
+        let rows = self.rows.borrow();
+        let wanted = rows.iter().rev().filter(|row| {
+            row.owner == owner
+                && listing.form_id.is_none_or(|form| row.form_id.as_deref() == Some(form))
+                && listing.before.is_none_or(|before| row.id.0 < before.0)
+        });
+        Ok(wanted.take(listing.limit as usize).cloned().collect())
+    }
+
+    async fn registered(&self, keys: &[String]) -> Result<Vec<String>, RegistryFault> {
+        self.probe().await?;
+        let rows = self.rows.borrow();
+        Ok(keys.iter().filter(|key| rows.iter().any(|row| row.key == **key)).cloned().collect())
+    }
+
+    async fn rows_after(&self, id: u64, limit: u32) -> Result<Vec<Row>, RegistryFault> {
+        self.probe().await?;
+        let rows = self.rows.borrow();
+        Ok(rows.iter().filter(|row| row.id.0 > id).take(limit as usize).cloned().collect())
+    }
+
+    async fn mark(&self, sweep: &str) -> Result<String, RegistryFault> {
+        Ok(self.marks.borrow().get(sweep).cloned().unwrap_or_default())
+    }
+
+    async fn set_mark(&self, sweep: &str, mark: &str) -> Result<(), RegistryFault> {
+        self.marks.borrow_mut().insert(sweep.to_owned(), mark.to_owned());
+        Ok(())
     }
 }
 

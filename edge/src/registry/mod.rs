@@ -28,9 +28,50 @@ pub trait Registry {
     fn probe(&self) -> impl Future<Output = Result<(), RegistryFault>>;
 }
 
+/// Looks into the rows, for those who ask for them and for the sweep.
+pub trait Catalogue: Registry {
+    /// The row with a number, if there is one.
+    fn get(&self, id: ImageId) -> impl Future<Output = Result<Option<Row>, RegistryFault>>;
+
+    /// Rows of one owner, newest first.
+    fn list(&self, listing: Listing<'_>) -> impl Future<Output = Result<Vec<Row>, RegistryFault>>;
+
+    /// Which of these keys have rows.
+    fn registered(
+        &self,
+        keys: &[String],
+    ) -> impl Future<Output = Result<Vec<String>, RegistryFault>>;
+
+    /// Rows in the order of their numbers, above one of them.
+    fn rows_after(
+        &self,
+        id: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Row>, RegistryFault>>;
+
+    /// Where a sweep left off; empty at the beginning.
+    fn mark(&self, sweep: &str) -> impl Future<Output = Result<String, RegistryFault>>;
+
+    /// Remembers where a sweep left off.
+    fn set_mark(&self, sweep: &str, mark: &str) -> impl Future<Output = Result<(), RegistryFault>>;
+}
+
 /// The number of a registered picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageId(pub u64);
+
+/// Which rows are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing<'a> {
+    /// Whose.
+    pub owner: &'a UserId,
+    /// Of this form only.
+    pub form_id: Option<&'a str>,
+    /// Older than this one.
+    pub before: Option<ImageId>,
+    /// How many at most.
+    pub limit: u32,
+}
 
 /// A picture to be registered.
 #[derive(Clone, Copy)]

@@ -52,6 +52,13 @@ impl ObjectKey {
         &self.0
     }
 
+    /// Whose it was when it was uploaded, as the key says: the user whose ledger answers for it.
+    #[must_use]
+    pub fn owner(&self) -> Option<UserId> {
+        let (owner, _) = self.0.strip_prefix("users/")?.split_once('/')?;
+        UserId::parse(owner)
+    }
+
     /// When the object was written, as the key says.
     #[must_use]
     pub fn written_ms(&self) -> u64 {

@@ -172,6 +172,10 @@ impl Ports for World {
         [self.random.get(); 16]
     }
 
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
+
     async fn sleep(&self, ms: u64) {
         self.clock.sleep(ms).await;
     }

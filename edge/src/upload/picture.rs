@@ -69,6 +69,7 @@ impl<P: Ports> Lot<'_, P> {
         draft: Result<Draft, ImageError>,
     ) -> Result<(u64, Processed<'static>), Failure> {
         let Draft { bytes, declared } = draft?;
+        self.permit.allows(declared)?;
         let policy = &self.app.config.policy;
         let plan =
             inspect_as(&bytes, declared, policy).and_then(|report| Plan::new(&report, policy));
@@ -101,7 +102,7 @@ impl<P: Ports> Lot<'_, P> {
             height: processed.height(),
             size_bytes: processed.bytes().len() as u64,
             original_size_bytes,
-            original_name: sent.name.map(FileName::into_string),
+            original_name: sent.name.map(FileName::into),
             form_id: sent.form_id.map(|id| id.as_str().to_owned()),
             placeholder: Base64::encode_string(processed.placeholder()),
             removed: processed.removed().kinds().map(str::to_owned).collect(),

@@ -120,7 +120,7 @@ impl<S: Shelf> Book<'_, S> {
     /// A pending picture is to be kept. Who begins to claim it has it: nobody else gets it after.
     pub fn begin_claim(&self, claim: Claim) -> Result<ClaimStep, ShelfFault> {
         let done = |claimed| Ok(ClaimStep::Done(claimed));
-        let Claim { key, by, form_id } = claim;
+        let Claim { key, by, form_id, original_name } = claim;
         let Some(entry) = self.shelf.entry(&Stem::of(&key))? else {
             return done(Claimed::NotFound);
         };
@@ -136,7 +136,8 @@ impl<S: Shelf> Book<'_, S> {
             _ => return done(Claimed::AlreadyRegistered),
         }
         let form_id = form_id.or_else(|| record.form_id.clone());
-        let record = Box::new(Record { form_id, ..record.clone() });
+        let original_name = record.original_name.clone().or(original_name);
+        let record = Box::new(Record { form_id, original_name, ..record.clone() });
         let state = State::Claiming { record: record.clone(), by: by.clone() };
         let due_ms = entry.due_ms.max(self.now_ms.saturating_add(REGISTERING_MS));
         let Some(entry) = entry.step(state, due_ms) else { return done(Claimed::NotFound) };

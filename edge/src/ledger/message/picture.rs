@@ -109,6 +109,8 @@ pub struct Claim {
     pub by: UserId,
     /// The form that it belongs to from now on, when it is said.
     pub form_id: Option<String>,
+    /// What it is called, when it had no name before.
+    pub original_name: Option<String>,
 }
 
 /// What became of a claim.

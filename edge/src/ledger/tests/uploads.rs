@@ -32,7 +32,7 @@ fn accepted(commitment: Commitment) -> Receipt {
 }
 
 fn claim(ledger: &MemoryLedger, key: &ObjectKey, by: &str) -> Claimed {
-    let claim = Claim { key: key.clone(), by: user(by), form_id: None };
+    let claim = Claim { key: key.clone(), by: user(by), form_id: None, original_name: None };
     block_on(ledger.claim(&user("7"), claim)).expect("answers")
 }
 
@@ -133,7 +133,10 @@ fn a_row_that_arrives_after_its_picture_was_removed_is_removed_too() {
     let ledger = ledger();
     let (key, _) = upload(&ledger, 1, PENDING);
     ledger.reach.registry.slow.set(1);
-    let (owner, claim) = (user("7"), Claim { key: key.clone(), by: user("ann"), form_id: None });
+    let (owner, claim) = (
+        user("7"),
+        Claim { key: key.clone(), by: user("ann"), form_id: None, original_name: None },
+    );
     let mut claim = Box::pin(ledger.claim(&owner, claim));
     let mut context = Context::from_waker(Waker::noop());
     assert!(claim.as_mut().poll(&mut context).is_pending());

@@ -1,0 +1,34 @@
+//! A small JSON body, for the addresses that take no picture.
+
+use http::{header, request::Parts};
+use image_rules::Code;
+use serde::de::DeserializeOwned;
+
+use super::{Chunks, body::read_body};
+use crate::{auth::Principal, error::Failure, route::text_header};
+
+/// The largest question has a URL, a name and a token.
+const MAX_BYTES: u64 = 16 * 1024;
+
+/// Reads a JSON object for a caller who is known. The media type must be JSON's, which no form of
+/// another site can send without asking first.
+///
+/// # Errors
+/// `MALFORMED_REQUEST` for whatever is not this object.
+pub async fn read_json<T: DeserializeOwned>(
+    _caller: &Principal,
+    head: &Parts,
+    body: impl Chunks,
+) -> Result<T, Failure> {
+    let media_type = text_header(head, header::CONTENT_TYPE).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(Code::MalformedRequest.into());
+    }
+    let bytes = read_body(body, None, MAX_BYTES).await.map_err(|failure| match failure {
+        // Whatever is wrong with it, it is no file that is missing or too large.
+        Failure::Refused(refusal) if refusal.image.is_some() => Code::MalformedRequest.into(),
+        failure => failure,
+    })?;
+    serde_json::from_slice(&bytes).map_err(|_| Code::MalformedRequest.into())
+}
