@@ -47,6 +47,14 @@ async function assertUnavailable(answer) {
   assert.ok(Number(answer.headers.get("retry-after")) > 0);
 }
 
+/** The log of a server comes a little after its answers. */
+async function assertLogged(server, pattern) {
+  for (let waits = 0; waits < 50 && !pattern.test(server.log()); waits += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.match(server.log(), pattern);
+}
+
 /** The status of a path that is sent as it is: `fetch` would tidy it up. */
 function statusOf(server, path) {
   const { hostname, port } = new URL(server.url);
@@ -209,8 +217,8 @@ describe("S3", () => {
       await assertUnavailable(await uploadDuring([fault]));
       assert.deepEqual(proxy.seen.map((seen) => seen.fault), [fault]);
     }
-    assert.match(world.server.log(), /AccessDenied/);
-    assert.match(world.server.log(), /NoSuchBucket/);
+    await assertLogged(world.server, /AccessDenied/);
+    await assertLogged(world.server, /NoSuchBucket/);
   });
 
   test("a picture that breaks off on its way is no whole picture", async () => {
@@ -237,7 +245,7 @@ describe("S3", () => {
     const answer = await uploadDuring(["501"]);
     assert.equal(answer.status, 201);
     assert.deepEqual(proxy.seen.map(({ method }) => method), ["PUT", "HEAD", "PUT"]);
-    assert.match(world.server.log(), /s3_knows_no_conditional_writes/);
+    await assertLogged(world.server, /s3_knows_no_conditional_writes/);
   });
 
   test("no signature and no key is ever logged", () => {
@@ -267,7 +275,7 @@ describe("S3, set up wrongly", () => {
     const ready = await fetch(`${server.url}/readyz`);
     assert.equal(ready.status, 503);
     assert.deepEqual(await ready.json(), { storage: "unreachable", registry: "ok", ledger: "ok" });
-    assert.match(server.log(), cause);
+    await assertLogged(server, cause);
     assert.equal(s3.objects().size, 0);
   }
 
@@ -281,7 +289,7 @@ describe("S3, set up wrongly", () => {
     const ready = await fetch(`${server.url}/readyz`);
     assert.equal(ready.status, 503);
     assert.equal((await ready.json()).storage, "unreachable");
-    assert.match(server.log(), /NoSuchBucket/);
+    await assertLogged(server, /NoSuchBucket/);
   });
 
   test("a server that is not there stores nothing, and readiness says so", async (t) =>
