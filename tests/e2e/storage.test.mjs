@@ -19,12 +19,13 @@ const PICTURES = [
 const UNKNOWN = "users/123/images/1699876543210-00000000-0000-4000-8000-000000000000.jpeg";
 const TIMEOUT_MS = 1_500;
 
-// Each call comes from an address of its own, so that the limit of an address stays out of it.
-let address = 0;
+// Each upload is another user's, from another address: limits and repeated pictures stay out of it.
+let caller = 0;
 
-function post(server, body, type = "image/jpeg", token = server.token()) {
-  address += 1;
-  const headers = { "Content-Type": type, "CF-Connecting-IP": `198.51.100.${address}` };
+function post(server, body, type = "image/jpeg", token) {
+  caller += 1;
+  token ??= server.token({ sub: `user-${caller}` });
+  const headers = { "Content-Type": type, "CF-Connecting-IP": `198.51.100.${caller}` };
   return fetch(`${server.url}/images`, {
     method: "POST",
     headers: { ...headers, Authorization: `Bearer ${token}` },
@@ -44,6 +45,14 @@ async function assertUnavailable(answer) {
   assert.equal(code, "STORAGE_UNAVAILABLE");
   assert.equal(answer.status, 503);
   assert.ok(Number(answer.headers.get("retry-after")) > 0);
+}
+
+/** The log of a server comes a little after its answers. */
+async function assertLogged(server, pattern) {
+  for (let waits = 0; waits < 50 && !pattern.test(server.log()); waits += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.match(server.log(), pattern);
 }
 
 /** The status of a path that is sent as it is: `fetch` would tidy it up. */
@@ -97,7 +106,7 @@ function behavesAsStore(world) {
       `//${key}`,
       `/./${key}x`,
       `/${key.replace("users/", "users%2F")}`,
-      `/${key.replace("users/123", "users/../123")}`,
+      `/${key.replace("users/", "users/../")}`,
       `/${key.replace(".jpeg", ".JPEG")}`,
       `/${key.replace(/\/[^/]+$/, "/")}`,
       "/users/",
@@ -208,17 +217,18 @@ describe("S3", () => {
       await assertUnavailable(await uploadDuring([fault]));
       assert.deepEqual(proxy.seen.map((seen) => seen.fault), [fault]);
     }
-    assert.match(world.server.log(), /AccessDenied/);
-    assert.match(world.server.log(), /NoSuchBucket/);
+    await assertLogged(world.server, /AccessDenied/);
+    await assertLogged(world.server, /NoSuchBucket/);
   });
 
   test("a picture that breaks off on its way is no whole picture", async () => {
-    const { url } = await stored(world.server);
+    const { key, url } = await stored(world.server);
     proxy.script(["cut"], { method: "GET" });
     const picture = await fetch(url);
     await assert.rejects(picture.arrayBuffer());
     proxy.script([]);
-    assert.equal((await fetch(url)).status, 200);
+    const whole = Buffer.from(await (await fetch(url)).arrayBuffer());
+    assert.deepEqual(whole, s3.objects().get(key), "nor is a copy of it kept");
   });
 
   test("readiness names a store that fails, and recovers with it", async () => {
@@ -235,7 +245,7 @@ describe("S3", () => {
     const answer = await uploadDuring(["501"]);
     assert.equal(answer.status, 201);
     assert.deepEqual(proxy.seen.map(({ method }) => method), ["PUT", "HEAD", "PUT"]);
-    assert.match(world.server.log(), /s3_knows_no_conditional_writes/);
+    await assertLogged(world.server, /s3_knows_no_conditional_writes/);
   });
 
   test("no signature and no key is ever logged", () => {
@@ -265,7 +275,7 @@ describe("S3, set up wrongly", () => {
     const ready = await fetch(`${server.url}/readyz`);
     assert.equal(ready.status, 503);
     assert.deepEqual(await ready.json(), { storage: "unreachable", registry: "ok", ledger: "ok" });
-    assert.match(server.log(), cause);
+    await assertLogged(server, cause);
     assert.equal(s3.objects().size, 0);
   }
 
@@ -279,7 +289,7 @@ describe("S3, set up wrongly", () => {
     const ready = await fetch(`${server.url}/readyz`);
     assert.equal(ready.status, 503);
     assert.equal((await ready.json()).storage, "unreachable");
-    assert.match(server.log(), /NoSuchBucket/);
+    await assertLogged(server, /NoSuchBucket/);
   });
 
   test("a server that is not there stores nothing, and readiness says so", async (t) =>

@@ -2,9 +2,12 @@
 //! cache, or made here.
 
 use futures_util::{Stream, StreamExt};
-use worker::{AbortController, Response, ResponseBody};
+use worker::{Response, ResponseBody};
 
-use super::deadline::{TimedOut, within};
+use super::{
+    deadline::{TimedOut, within},
+    transfer::Transfer,
+};
 use crate::storage::{
     Content, StoreFault,
     s3::{HttpBody, HttpFault},
@@ -17,23 +20,25 @@ const READING_MS: u64 = 10_000;
 /// Bytes on their way.
 pub struct PictureBytes {
     body: ResponseBody,
-    transfer: Transfer,
+    transfer: Option<Transfer>,
 }
 
 impl PictureBytes {
     /// That nothing has to be done about when nobody wants them.
     pub const fn new(body: ResponseBody) -> Self {
-        Self { body, transfer: Transfer(None) }
+        Self { body, transfer: None }
     }
 
     /// That come by a transfer of ours; it ends when nobody wants them.
-    pub const fn fetched(body: ResponseBody, controller: AbortController) -> Self {
-        Self { body, transfer: Transfer(Some(controller)) }
+    pub const fn fetched(body: ResponseBody, transfer: Transfer) -> Self {
+        Self { body, transfer: Some(transfer) }
     }
 
     /// For the caller, to whom they stream without passing through our memory.
-    pub fn into_stream(mut self) -> ResponseBody {
-        self.transfer.0 = None;
+    pub fn into_stream(self) -> ResponseBody {
+        if let Some(transfer) = self.transfer {
+            transfer.let_go();
+        }
         self.body
     }
 
@@ -66,17 +71,6 @@ async fn gather(
     }
     bytes.truncate(most);
     Ok(bytes)
-}
-
-/// Connections are few: a transfer that nobody wants any more is ended.
-struct Transfer(Option<AbortController>);
-
-impl Drop for Transfer {
-    fn drop(&mut self) {
-        if let Some(controller) = self.0.take() {
-            controller.abort();
-        }
-    }
 }
 
 impl From<TimedOut> for HttpFault {

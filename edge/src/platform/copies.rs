@@ -9,7 +9,7 @@ use worker::{Cache, Context, Headers, Response, ResponseBody, ResponseBuilder};
 use super::bytes::PictureBytes;
 use crate::{
     delivery::{Copies, Picture},
-    storage::ObjectFacts,
+    storage::{Content, ObjectFacts},
 };
 
 /// The cache, and what keeps the Worker alive until a copy is in it.
@@ -34,11 +34,7 @@ impl Copies for CachedCopies {
         let Picture { content: bytes, facts, format } = picture;
         let (body, copy) = twice(bytes.into_stream(), &facts, format);
         if let Some(copy) = copy {
-            let address = address.to_owned();
-            context.wait_until(async move {
-                // Not kept is not lost: the next caller is served from the store.
-                let _ = Cache::default().put(address, copy).await;
-            });
+            context.wait_until(put_whole(address.to_owned(), facts.size_bytes, copy));
         }
         Picture { content: PictureBytes::new(body), facts, format }
     }
@@ -49,6 +45,18 @@ impl Copies for CachedCopies {
 
     async fn forget(&self, address: &str) {
         let _ = Cache::default().delete(address, false).await;
+    }
+}
+
+/// Puts a copy into the cache once it is whole. A cache may keep the part that came of a stream that
+/// broke off in the middle, and it would be served for a year; so the bytes are gathered first. Not
+/// kept is not lost: the next caller is served from the store.
+async fn put_whole(address: String, size_bytes: u64, copy: Response) {
+    let (builder, body) = copy.into_parts();
+    if let Ok(bytes) = PictureBytes::new(body).into_bytes().await
+        && bytes.len() as u64 == size_bytes
+    {
+        let _ = Cache::default().put(address, builder.fixed(bytes)).await;
     }
 }
 

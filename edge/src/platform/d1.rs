@@ -1,12 +1,10 @@
 //! The registry on a D1 database. Values are bound, never written into the statement, and no question
 //! is waited for longer than its deadline.
 
-use std::{pin::pin, time::Duration};
-
-use futures_util::future::{Either, select};
 use serde::Deserialize;
-use worker::{D1Database, D1PreparedStatement, D1Type, Delay};
+use worker::{D1Database, D1PreparedStatement, D1Type};
 
+use super::deadline::{TimedOut, within};
 use crate::{
     registry::{Catalogue, Event, ImageId, Listing, NewRow, Registry, RegistryFault, Row},
     storage::ObjectKey,
@@ -34,7 +32,7 @@ const SET_MARK: &str = "INSERT INTO sweeps (name, mark) VALUES (?1, ?2) \
 const MOST_IDS: u64 = (1 << 53) - 1;
 
 /// A D1 database answers within milliseconds, seconds when it is far away or just waking.
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE_MS: u64 = 5_000;
 
 #[derive(Deserialize)]
 struct InsertedRow {
@@ -164,9 +162,9 @@ async fn rows<T: for<'a> Deserialize<'a>>(
 
 /// Waits for an answer, but not for ever.
 async fn in_time<T>(answer: impl Future<Output = worker::Result<T>>) -> Result<T, RegistryFault> {
-    match select(pin!(answer), pin!(Delay::from(DEADLINE))).await {
-        Either::Left((answer, _)) => answer.map_err(failed),
-        Either::Right(_) => Err(RegistryFault("no answer in time".to_owned())),
+    match within(DEADLINE_MS, answer).await {
+        Ok(answer) => answer.map_err(failed),
+        Err(TimedOut) => Err(RegistryFault("no answer in time".to_owned())),
     }
 }
 

@@ -2,10 +2,9 @@
 //! wait, is decided in `auth`.
 
 use futures_util::TryStreamExt;
-use worker::{
-    AbortController, CacheMode, Fetch, Headers, Request, RequestInit, RequestRedirect, Response,
-};
+use worker::{CacheMode, Fetch, Headers, Request, RequestInit, RequestRedirect, Response};
 
+use super::transfer::Transfer;
 use crate::auth::{KeyServer, KeyServerFault, MAX_KEY_SET_BYTES};
 
 /// Whatever server the configuration names.
@@ -15,9 +14,7 @@ impl KeyServer for HttpKeyServer {
     async fn fetch(&self, url: &str) -> Result<String, KeyServerFault> {
         let unreachable = |error: worker::Error| KeyServerFault::Unreachable(error.to_string());
         let request = request(url).map_err(unreachable)?;
-        let controller = AbortController::default();
-        let signal = controller.signal();
-        let _abort = AbortOnDrop(Some(controller));
+        let (_transfer, signal) = Transfer::new();
         let answer = Fetch::Request(request).send_with_signal(&signal).await;
         text(answer.map_err(unreachable)?).await
     }
@@ -49,15 +46,4 @@ async fn text(mut answer: Response) -> Result<String, KeyServerFault> {
         bytes.extend_from_slice(&chunk);
     }
     String::from_utf8(bytes).map_err(|_| KeyServerFault::NotText)
-}
-
-/// Ends the request when nobody waits for its answer any more.
-struct AbortOnDrop(Option<AbortController>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        if let Some(controller) = self.0.take() {
-            controller.abort();
-        }
-    }
 }

@@ -13,6 +13,7 @@ mod r2;
 mod s3;
 mod shelf;
 mod store;
+mod transfer;
 
 use std::{
     cell::OnceCell,

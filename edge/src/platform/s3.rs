@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use worker::{
-    AbortController, CacheMode, Date, Delay, Fetch, Headers, Method, Request, RequestInit,
-    RequestRedirect, Response, js_sys::Uint8Array,
+    CacheMode, Date, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect,
+    Response, js_sys::Uint8Array,
 };
 
-use super::{bytes::PictureBytes, deadline::within};
+use super::{bytes::PictureBytes, deadline::within, transfer::Transfer};
 use crate::storage::s3::{HttpAnswer, HttpFault, HttpRequest, Outside};
 
 /// The `fetch` of the runtime.
@@ -21,17 +21,11 @@ impl Outside for Fetcher {
         let timeout_ms = request.timeout_ms;
         // What cannot even be asked for cannot be reached; the cause may name the signed address.
         let request = Fetch::Request(prepare(&request).map_err(|_| HttpFault::Broken)?);
-        let controller = AbortController::default();
-        let signal = controller.signal();
-        let answered = match within(timeout_ms, request.send_with_signal(&signal)).await {
-            Ok(answered) => answered.map_err(|_| HttpFault::Broken)?,
-            Err(late) => {
-                controller.abort();
-                return Err(late.into());
-            }
-        };
+        let (transfer, signal) = Transfer::new();
+        let answered = within(timeout_ms, request.send_with_signal(&signal)).await?;
+        let answered = answered.map_err(|_| HttpFault::Broken)?;
         let (status, headers) = (answered.status_code(), headers(&answered));
-        let body = PictureBytes::fetched(answered.into_parts().1, controller);
+        let body = PictureBytes::fetched(answered.into_parts().1, transfer);
         Ok(HttpAnswer { status, headers, body })
     }
 
