@@ -45,6 +45,8 @@ pub struct Config {
     pub storage: Storage,
     /// How long one call to the store may take.
     pub storage_timeout_ms: u64,
+    /// Whether the sweep removes what it finds, or only tells of it.
+    pub sweep_repair: bool,
     /// Whether faults can be asked for; in tests only.
     pub fault_injection: bool,
 }
@@ -92,6 +94,7 @@ impl Config {
             ),
             limits: reader.account_limits(),
             uploads: reader.uploads(),
+            sweep_repair: reader.flag("SWEEP_REPAIR"),
             fault_injection: reader.flag("FAULT_INJECTION"),
             storage_timeout_ms,
             keys,

@@ -31,7 +31,7 @@ const MOST_PAGE: u32 = 100;
 /// A registered picture as the contract tells of it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Image {
+struct Listed {
     image_id: ImageId,
     image_url: String,
     key: String,
@@ -46,7 +46,7 @@ struct Image {
     created_at: String,
 }
 
-impl Image {
+impl Listed {
     fn new(row: Row, base_url: &str) -> Self {
         Self {
             image_id: row.id,
@@ -68,7 +68,7 @@ impl Image {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Images {
-    images: Vec<Image>,
+    images: Vec<Listed>,
     next_cursor: Option<String>,
 }
 
@@ -90,7 +90,7 @@ pub async fn list<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<Answer<Body
     rows.truncate(query.limit as usize);
     let next_cursor = rows.last().filter(|_| has_more).map(|row| row.id.0.to_string());
     let base_url = base_url(&app.config, call.head);
-    let images = rows.into_iter().map(|row| Image::new(row, &base_url)).collect();
+    let images = rows.into_iter().map(|row| Listed::new(row, &base_url)).collect();
     let data = Images { images, next_cursor };
     Ok(response::never_cached(response::message(
         StatusCode::OK,
@@ -110,7 +110,7 @@ pub async fn read<P: Ports>(
     id: ImageId,
 ) -> Result<Answer<Body<P>>, Failure> {
     let row = reachable(app, call, id).await?;
-    let data = Image::new(row, &base_url(&app.config, call.head));
+    let data = Listed::new(row, &base_url(&app.config, call.head));
     Ok(response::never_cached(response::message(
         StatusCode::OK,
         "get_image_success",
@@ -195,7 +195,8 @@ impl Query {
                 "formId" => query.form_id = Some(FormId::from_text(&value)?),
                 "cursor" => query.cursor = Some(ImageId(value.parse().ok()?)),
                 "limit" => {
-                    query.limit = value.parse().ok().filter(|n| (1..=MOST_PAGE).contains(n))?
+                    let limit = value.parse().ok();
+                    query.limit = limit.filter(|limit| (1..=MOST_PAGE).contains(limit))?;
                 }
                 _ => {}
             }

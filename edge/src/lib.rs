@@ -20,6 +20,7 @@ pub mod route;
 pub mod storage;
 #[cfg(test)]
 mod story;
+pub mod sweep;
 pub mod tickets;
 pub mod upload;
 
@@ -44,6 +45,6 @@ mod events {
 
     #[event(scheduled)]
     async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-        platform::check_health(env).await;
+        platform::tend(env).await;
     }
 }

@@ -75,12 +75,11 @@ async fn take_all<P: Ports>(
     let mut first = Some(leave);
     for file in intake.files {
         let name = file.original_name.clone();
-        let leave = match first.take() {
-            Some(leave) => Ok(leave),
-            None => {
-                let turn = Turn::Further { bytes: file.size_bytes() };
-                admit(lot.app, lot.call, lot.permit, turn).await
-            }
+        let leave = if let Some(leave) = first.take() {
+            Ok(leave)
+        } else {
+            let turn = Turn::Further { bytes: file.size_bytes() };
+            admit(lot.app, lot.call, lot.permit, turn).await
         };
         let outcome = match leave {
             Ok(leave) => lot.take(&leave, file, intake.form_id.as_ref()).await,

@@ -104,5 +104,4 @@ fn broken(error: &multer::Error, limit_bytes: u64) -> Failure {
 }
 
 #[cfg(test)]
-#[path = "part_tests.rs"]
 mod tests;

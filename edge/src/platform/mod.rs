@@ -38,7 +38,7 @@ use crate::{
     config::{Config, ConfigProblem, Variables},
     health, log,
     response::{Answer, Body},
-    route,
+    route, sweep,
 };
 
 thread_local! {
@@ -183,13 +183,18 @@ async fn linger(mut body: Incoming) {
     }
 }
 
-/// Tries every part and logs the one that does not work.
-pub async fn check_health(env: Env) {
-    match Bindings::aside(&env) {
-        Ok(bindings) => {
-            health::probe(&bindings).await;
-        }
-        Err(cause) => log::error("binding_missing", &[("cause", &cause.to_string())]),
+/// What is done every few minutes: tries every part, then looks for what should not be there.
+pub async fn tend(env: Env) {
+    // A variable that cannot be used was logged when it was read.
+    let Ok(config) = config(&env) else { return };
+    let ports = match Bindings::new(&env, &config, None) {
+        Ok(ports) => ports,
+        Err(cause) => return log::error("binding_missing", &[("cause", &cause.to_string())]),
+    };
+    health::probe(&ports).await;
+    let app = App { config, isolate: ISOLATE.with(Rc::clone), ports };
+    if let Err(fault) = sweep::sweep(&app).await {
+        log::error("sweep_failed", &[("cause", &format!("{fault:?}"))]);
     }
 }
 

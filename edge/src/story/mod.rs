@@ -2,6 +2,7 @@
 //! stands still until it is set, and the real accounts on shelves in memory.
 
 mod delivery;
+mod images;
 mod limits;
 mod upload;
 

@@ -137,7 +137,7 @@ impl<S: Shelf> Book<'_, S> {
         }
         let form_id = form_id.or_else(|| record.form_id.clone());
         let original_name = record.original_name.clone().or(original_name);
-        let record = Box::new(Record { form_id, original_name, ..record.clone() });
+        let record = Box::new(Record { original_name, form_id, ..record.clone() });
         let state = State::Claiming { record: record.clone(), by: by.clone() };
         let due_ms = entry.due_ms.max(self.now_ms.saturating_add(REGISTERING_MS));
         let Some(entry) = entry.step(state, due_ms) else { return done(Claimed::NotFound) };

@@ -1,3 +1,5 @@
+//! Forms beside the verdicts of three other parsers.
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use base64ct::{Base64, Encoding};
