@@ -50,6 +50,8 @@ export async function startServer({ vars = {} } = {}) {
     signing: privateKey,
     objects: () => objects(state),
     rows: (table = "images") => rows(state, table),
+    /** Takes an object out of R2 behind the Worker's back. */
+    loseObject: (key) => loseObject(state, key),
     /** Ends it at once, as a crash would, and starts it again on the same state. */
     restart: async () => {
       await end(child, "SIGKILL");
@@ -121,6 +123,15 @@ function objects(state) {
     }
   }
   return found;
+}
+
+function loseObject(state, key) {
+  for (const path of databases(join(state, "v3/r2", "miniflare-R2BucketObject"))) {
+    if (!hasTable(path, "_mf_objects")) continue;
+    const database = new DatabaseSync(path);
+    database.prepare("DELETE FROM _mf_objects WHERE key = ?").run(key);
+    database.close();
+  }
 }
 
 /** The rows of a table of the registry, straight from the state folder. */
