@@ -42,6 +42,8 @@ pub trait Ports {
     fn ledger(&self) -> &Self::Ledger;
     /// Who publishes the keys of a platform.
     fn key_server(&self) -> &Self::KeyServer;
+    /// What image URLs start with, for work that no request waits for.
+    fn public_base_url(&self) -> Option<&str>;
     /// Milliseconds since 1970.
     fn now_ms(&self) -> u64;
     /// Sixteen bytes that nobody can guess.

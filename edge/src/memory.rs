@@ -82,6 +82,12 @@ impl MemoryBudget {
         self.book().used_bytes
     }
 
+    /// Memory for something that can be left undone, if there is some at once.
+    #[must_use]
+    pub fn spare(&self, bytes: u64, budget_bytes: u64, now_ms: u64) -> Option<Lease> {
+        self.take(Purpose::Body, bytes, Purpose::Body.most(budget_bytes), now_ms)
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         // Numbers cannot be left half-written.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

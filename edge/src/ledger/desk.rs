@@ -11,6 +11,7 @@ use super::{
 use crate::{
     app::Ports,
     auth::UserId,
+    delivery::{Copies, addresses},
     log,
     registry::{Event, ImageId, NewRow, Registry, RegistryFault},
     storage::{ObjectKey, ObjectStore, Stem, StoreFault},
@@ -69,6 +70,13 @@ impl<P: Ports> Reach for P {
 
     fn sleep(&self, ms: u64) -> impl Future<Output = ()> {
         Ports::sleep(self, ms)
+    }
+
+    async fn forget_copies(&self, key: &ObjectKey) {
+        let Some(base_url) = self.public_base_url() else { return };
+        for address in addresses(base_url, key) {
+            self.copies().forget(&address).await;
+        }
     }
 }
 

@@ -4,16 +4,24 @@
 use std::rc::Rc;
 
 use image_rules::Format;
-use worker::{Cache, Context, Headers, Response, ResponseBody, ResponseBuilder};
+use worker::{Cache, Context, Date, Headers, Response, ResponseBody, ResponseBuilder};
 
 use super::bytes::PictureBytes;
 use crate::{
     delivery::{Copies, Picture},
+    memory::{Lease, MemoryBudget},
     storage::{Content, ObjectFacts},
 };
 
-/// The cache, and what keeps the Worker alive until a copy is in it.
-pub struct CachedCopies(pub Option<Rc<Context>>);
+/// The cache.
+pub struct CachedCopies {
+    /// What keeps the Worker alive until a copy is in it.
+    pub context: Option<Rc<Context>>,
+    /// What copies are gathered in; without room none is kept.
+    pub memory: MemoryBudget,
+    /// How much of it there is.
+    pub memory_budget_bytes: u64,
+}
 
 /// A stream may come without its length, so the copy carries it.
 const SIZE: &str = "x-size-bytes";
@@ -30,11 +38,15 @@ impl Copies for CachedCopies {
     }
 
     fn keep(&self, address: &str, picture: Picture<PictureBytes>) -> Picture<PictureBytes> {
-        let Some(context) = &self.0 else { return picture };
+        let Some(context) = &self.context else { return picture };
+        let (now_ms, bytes) = (Date::now().as_millis(), picture.facts.size_bytes);
+        let Some(lease) = self.memory.spare(bytes, self.memory_budget_bytes, now_ms) else {
+            return picture;
+        };
         let Picture { content: bytes, facts, format } = picture;
         let (body, copy) = twice(bytes.into_stream(), &facts, format);
         if let Some(copy) = copy {
-            context.wait_until(put_whole(address.to_owned(), facts.size_bytes, copy));
+            context.wait_until(put_whole(address.to_owned(), facts.size_bytes, copy, lease));
         }
         Picture { content: PictureBytes::new(body), facts, format }
     }
@@ -51,7 +63,7 @@ impl Copies for CachedCopies {
 /// Puts a copy into the cache once it is whole. A cache may keep the part that came of a stream that
 /// broke off in the middle, and it would be served for a year; so the bytes are gathered first. Not
 /// kept is not lost: the next caller is served from the store.
-async fn put_whole(address: String, size_bytes: u64, copy: Response) {
+async fn put_whole(address: String, size_bytes: u64, copy: Response, _lease: Lease) {
     let (builder, body) = copy.into_parts();
     if let Ok(bytes) = PictureBytes::new(body).into_bytes().await
         && bytes.len() as u64 == size_bytes

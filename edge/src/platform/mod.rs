@@ -48,6 +48,7 @@ thread_local! {
 }
 
 struct Bindings {
+    public_base_url: Option<String>,
     store: store::Store,
     copies: copies::CachedCopies,
     registry: d1::D1Registry,
@@ -60,7 +61,12 @@ impl Bindings {
     fn new(env: &Env, config: &Config, context: Option<Rc<Context>>) -> Result<Self> {
         Ok(Self {
             store: store::Store::new(env, config)?,
-            copies: copies::CachedCopies(context),
+            copies: copies::CachedCopies {
+                context,
+                memory: ISOLATE.with(|isolate| isolate.memory.clone()),
+                memory_budget_bytes: config.memory_budget_bytes,
+            },
+            public_base_url: config.public_base_url.clone(),
             registry: d1::D1Registry(env.d1("REGISTRY")?),
             gate: gate::AddressGate(env.rate_limiter("ADDRESS_LIMIT")?),
             ledger: ledger::RemoteLedger(env.durable_object("LEDGER")?),
@@ -105,6 +111,10 @@ impl Ports for Bindings {
 
     fn key_server(&self) -> &Self::KeyServer {
         &self.key_server
+    }
+
+    fn public_base_url(&self) -> Option<&str> {
+        self.public_base_url.as_deref()
     }
 
     fn now_ms(&self) -> u64 {

@@ -163,6 +163,10 @@ impl Ports for World {
         &self.key_server
     }
 
+    fn public_base_url(&self) -> Option<&str> {
+        Some("https://image.the-form")
+    }
+
     fn now_ms(&self) -> u64 {
         self.clock_ms.set(self.clock_ms.get() + self.tick_ms.get());
         self.clock_ms.get()

@@ -17,7 +17,7 @@ use crate::{
         message::{Commit, Commitment, Disposition, Leave, Record, Release},
     },
     log,
-    memory::{Purpose, reserve},
+    memory::{self, Purpose, reserve},
     storage::{NewObject, ObjectStore, Stem},
 };
 
@@ -108,6 +108,10 @@ impl<P: Ports> Lot<'_, P> {
             removed: processed.removed().kinds().map(str::to_owned).collect(),
             stored_ms: self.app.ports.now_ms(),
         };
+        // Whatever is stored past the lease may be stored after the alarm has looked for it.
+        if record.stored_ms >= leave.until_ms {
+            return Err(memory::busy().into());
+        }
         let bytes = processed.into_bytes().into_owned();
         let object = NewObject { key: &record.key, bytes, format, sha256: digest.into() };
         self.app.ports.store().put(object).await?;
