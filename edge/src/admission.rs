@@ -31,9 +31,13 @@ pub async fn enter<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<(), Failur
         return Err(Refusal::retry(Code::RateLimited, GATE_PERIOD_S).into());
     }
     let enter = Enter { rate_per_minute: app.config.limits.address_per_minute };
-    let entrance = app.ports.ledger().enter(address, enter).await?;
+    let entering = app.ports.ledger().enter(address, enter);
+    let entrance = call.timed(&app.ports, "ledger", entering).await?;
     call.tell_address(entrance.rate);
-    entrance.refused.map_or(Ok(()), |refused| Err(refusal(refused, app.ports.now_ms()).into()))
+    match entrance.refused {
+        Some(refused) => Err(refuse(app, &account, refused).await),
+        None => Ok(()),
+    }
 }
 
 /// Verifies the caller's token; a forged one is a strike against the address it came from.
@@ -90,9 +94,13 @@ pub async fn admit<P: Ports>(
         lease_s: app.config.uploads.intent_s,
         ticket,
     };
-    let admission = app.ports.ledger().admit(permit.owner(), admit).await?;
+    let admitting = app.ports.ledger().admit(permit.owner(), admit);
+    let admission = call.timed(&app.ports, "ledger", admitting).await?;
     call.tell_user(&admission.gauges);
-    admission.outcome.map_err(|refused| refusal(refused, app.ports.now_ms()).into())
+    match admission.outcome {
+        Ok(leave) => Ok(leave),
+        Err(refused) => Err(refuse(app, &Account::User(permit.owner().clone()), refused).await),
+    }
 }
 
 /// Counts a file that no honest caller sends against the user.
@@ -133,16 +141,23 @@ fn fingerprint(deed: &[u8]) -> String {
     format!("{:.16}", format!("{:x}", Sha256::digest(deed)))
 }
 
-fn refusal(refused: Refused, now_ms: u64) -> Refusal {
+async fn refuse<P: Ports>(app: &App<P>, account: &Account, refused: Refused) -> Failure {
+    let now_ms = app.ports.now_ms();
+    if refused.by == Barrier::Flood {
+        // One deed a minute.
+        let minute = (now_ms / 60_000).to_string();
+        strike(app, account, Offence::Flood, fingerprint(minute.as_bytes())).await;
+    }
     let after_s = refused.retry_after_s;
-    match refused.by {
+    let refusal = match refused.by {
         Barrier::Ban => Refusal {
             until_ms: Some(now_ms.saturating_add(u64::from(after_s) * 1000)),
             ..Refusal::retry(Code::UserBanned, after_s)
         },
-        Barrier::Rate => Refusal::retry(Code::RateLimited, after_s),
+        Barrier::Rate | Barrier::Flood => Refusal::retry(Code::RateLimited, after_s),
         Barrier::DailyCount | Barrier::DailyBytes => Refusal::retry(Code::QuotaExceeded, after_s),
         Barrier::TicketSpent => Refusal::new(Code::TicketSpent),
         Barrier::TicketExpired => Refusal::new(Code::TokenExpired),
-    }
+    };
+    refusal.into()
 }

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, request::Parts};
 use image_rules::Language;
 
 use crate::{
+    app::Ports,
     ledger::{
         Account,
         message::{Gauge, Gauges},
@@ -24,13 +25,14 @@ pub struct Call<'a> {
     /// Its name in its answer and in the log.
     pub id: RequestId,
     limits: RefCell<Vec<(&'static str, Gauge)>>,
+    spent_ms: RefCell<Vec<(&'static str, u64)>>,
 }
 
 impl<'a> Call<'a> {
     /// A request that has just come.
     #[must_use]
     pub const fn new(head: &'a Parts, id: RequestId) -> Self {
-        Self { head, id, limits: RefCell::new(Vec::new()) }
+        Self { head, id, limits: RefCell::new(Vec::new()), spent_ms: RefCell::new(Vec::new()) }
     }
 
     /// The language that the caller reads.
@@ -55,6 +57,38 @@ impl<'a> Call<'a> {
     pub fn tell_user(&self, gauges: &Gauges) {
         let Gauges { rate, daily_count, daily_bytes } = *gauges;
         self.limits.replace(vec![("user", rate), ("day", daily_count), ("bytes", daily_bytes)]);
+    }
+
+    /// Does something and remembers how long it took, to tell the caller: the platform's clock stands
+    /// still but for input and output, so it is waiting that is told.
+    pub async fn timed<P: Ports, T>(
+        &self,
+        ports: &P,
+        stage: &'static str,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let began_ms = ports.now_ms();
+        let outcome = work.await;
+        let took_ms = ports.now_ms().saturating_sub(began_ms);
+        let mut spent = self.spent_ms.borrow_mut();
+        match spent.iter_mut().find(|(name, _)| *name == stage) {
+            Some((_, total_ms)) => *total_ms += took_ms,
+            None => spent.push((stage, took_ms)),
+        }
+        drop(spent);
+        outcome
+    }
+
+    /// Writes where the time went (`Server-Timing`), when something was timed.
+    pub fn write_timing(&self, headers: &mut HeaderMap) {
+        let spent = self.spent_ms.borrow();
+        let entries: Vec<_> =
+            spent.iter().map(|(stage, took_ms)| format!("{stage};dur={took_ms}")).collect();
+        if let Ok(value) = HeaderValue::from_str(&entries.join(", "))
+            && !entries.is_empty()
+        {
+            headers.insert("server-timing", value);
+        }
     }
 
     /// Writes the `RateLimit` fields, when limits were learned of.

@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::{
     call::Call,
-    config::AllowedOrigins,
+    config::{AllowedOrigins, Config},
     error::{Failure, Refusal},
+    intake::MAX_FILES,
     log,
     route::text_header,
 };
@@ -105,12 +106,19 @@ struct PublicPolicy<'a> {
     #[serde(flatten)]
     policy: &'a Policy,
     accepted_types: [&'static str; 4],
+    max_files: usize,
+    require_ticket: bool,
 }
 
 /// The policy that the browser checks with before it sends.
 #[must_use]
-pub fn policy<C>(policy: &Policy) -> Answer<Body<C>> {
-    cacheable_json(&PublicPolicy { policy, accepted_types: Format::ALL.map(Format::media_type) })
+pub fn policy<C>(config: &Config) -> Answer<Body<C>> {
+    cacheable_json(&PublicPolicy {
+        policy: &config.policy,
+        accepted_types: Format::ALL.map(Format::media_type),
+        max_files: MAX_FILES,
+        require_ticket: config.uploads.require_ticket,
+    })
 }
 
 /// RFC 9457, with the contract's fields beside the standard ones.
@@ -227,6 +235,7 @@ pub fn finish<C>(
         headers.insert("x-request-id", id);
     }
     call.write_limits(headers);
+    call.write_timing(headers);
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = allowed.answer_to(call.head) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

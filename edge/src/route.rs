@@ -150,7 +150,7 @@ async fn handle<P: Ports>(
         Endpoint::Preflight { allow } => Ok(response::preflight(&allow)),
         Endpoint::Alive => Ok(health::alive()),
         Endpoint::Ready => Ok(health::ready(&app.ports).await),
-        Endpoint::Policy => Ok(response::policy(&app.config.policy)),
+        Endpoint::Policy => Ok(response::policy(&app.config)),
         Endpoint::PublicKeys => Ok(auth::public_keys(&app.config.keys)),
         Endpoint::Picture(key) => delivery::deliver(app, call.head, &key).await,
         Endpoint::Memory => Ok(health::memory(&app.ports)),

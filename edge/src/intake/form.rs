@@ -9,7 +9,7 @@ use super::{
 use crate::{auth::UserId, error::Failure};
 
 /// Files in one request.
-const MAX_FILES: usize = 10;
+pub const MAX_FILES: usize = 10;
 /// Bytes of a field that is not a file; `FilePond` sends its metadata as one.
 const MAX_FIELD_BYTES: u64 = 16 * 1024;
 /// Boundaries, headers and fields around the files.

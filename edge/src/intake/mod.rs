@@ -10,6 +10,7 @@ mod name;
 mod part;
 
 pub use disposition::Disposition;
+pub use form::MAX_FILES;
 pub use form_id::FormId;
 pub use json::read_json;
 pub use name::{FileName, clean_name};

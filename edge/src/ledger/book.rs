@@ -102,7 +102,12 @@ impl<S: Shelf> Book<'_, S> {
             return Err(Refused { by: Barrier::Ban, retry_after_s });
         }
         let taken = sheet.bucket.take(self.now_ms, quota);
-        taken.map_err(|retry_after_s| Refused { by: Barrier::Rate, retry_after_s })
+        taken.map_err(|retry_after_s| {
+            // Each time that as many were told to wait as may pass in a minute.
+            let refusals = self.shelf.count_refusal(self.now_ms / 60_000);
+            let by = if refusals % quota.max(1) == 0 { Barrier::Flood } else { Barrier::Rate };
+            Refused { by, retry_after_s }
+        })
     }
 
     fn gauges(&self, sheet: &Sheet, terms: &Terms) -> Gauges {

@@ -11,7 +11,7 @@ use super::{
     desk::{Desk, Reach},
     entry::Entry,
     message::{Envelope, Phase, Question, Reply, StateCount, Ticket},
-    shelf::{Sheet, Shelf, ShelfFault, Unsent},
+    shelf::{Refusals, Sheet, Shelf, ShelfFault, Unsent},
 };
 use crate::{
     registry::{
@@ -29,6 +29,7 @@ pub struct MemoryShelf {
     tickets: RefCell<BTreeMap<String, u64>>,
     events: RefCell<BTreeMap<u64, (Unsent, u64)>>,
     last_event: Cell<u64>,
+    refusals: Cell<Refusals>,
 }
 
 impl MemoryShelf {
@@ -86,6 +87,11 @@ impl Shelf for MemoryShelf {
             *counts.entry(entry.state.phase()).or_default() += 1;
         }
         Ok(counts.into_iter().map(|(state, count)| StateCount { state, count }).collect())
+    }
+
+    fn count_refusal(&self, minute: u64) -> u32 {
+        self.refusals.set(self.refusals.get().more(minute));
+        self.refusals.get().count()
     }
 
     fn spend(&self, ticket: &Ticket, now_ms: u64) -> Result<bool, ShelfFault> {

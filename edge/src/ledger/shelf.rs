@@ -23,6 +23,28 @@ pub struct Sheet {
     pub conduct: Conduct,
 }
 
+/// How many requests were told to wait, in the minute of the last.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Refusals {
+    minute: u64,
+    count: u32,
+}
+
+impl Refusals {
+    /// One more in this minute.
+    #[must_use]
+    pub const fn more(self, minute: u64) -> Self {
+        let count = if self.minute == minute { self.count.saturating_add(1) } else { 1 };
+        Self { minute, count }
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.count
+    }
+}
+
 /// An event that the registry has not been told of yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsent {
@@ -59,6 +81,10 @@ pub trait Shelf {
     fn latest_entries(&self, most: u32) -> Result<Vec<Entry>, ShelfFault>;
     /// How many uploads are in each state that any is in.
     fn state_counts(&self) -> Result<Vec<StateCount>, ShelfFault>;
+
+    /// Counts a request that was told to wait, and how many there were in this minute. What is in memory
+    /// is good enough: whoever floods keeps the account awake.
+    fn count_refusal(&self, minute: u64) -> u32;
 
     /// Spends a ticket; whether it was still whole. Forgets those past their time.
     fn spend(&self, ticket: &Ticket, now_ms: u64) -> Result<bool, ShelfFault>;

@@ -10,7 +10,7 @@ use crate::{
     ledger::{
         Entry,
         message::{StateCount, Ticket},
-        shelf::{Sheet, Shelf, ShelfFault, Unsent},
+        shelf::{Refusals, Sheet, Shelf, ShelfFault, Unsent},
     },
     registry::Event,
     storage::Stem,
@@ -35,12 +35,13 @@ pub struct SqlShelf {
     storage: Storage,
     /// When the alarm is known to ring, at the latest.
     armed_ms: Cell<Option<u64>>,
+    refusals: Cell<Refusals>,
 }
 
 impl SqlShelf {
     /// Over this storage; what tables are missing are made.
     pub fn open(storage: Storage) -> Result<Self, ShelfFault> {
-        let shelf = Self { storage, armed_ms: Cell::new(None) };
+        let shelf = Self { storage, armed_ms: Cell::new(None), refusals: Cell::default() };
         for statement in SCHEMA {
             shelf.run(statement, Vec::new())?;
         }
@@ -131,6 +132,11 @@ impl Shelf for SqlShelf {
         let count =
             |row: &Row| Ok(StateCount { state: parse(text(row, 0)?)?, count: whole(row, 1)? });
         rows.iter().map(count).collect()
+    }
+
+    fn count_refusal(&self, minute: u64) -> u32 {
+        self.refusals.set(self.refusals.get().more(minute));
+        self.refusals.get().count()
     }
 
     fn spend(&self, ticket: &Ticket, now_ms: u64) -> Result<bool, ShelfFault> {

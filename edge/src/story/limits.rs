@@ -96,6 +96,18 @@ fn forged_tokens_ban_their_address_and_disguises_their_user() {
 }
 
 #[test]
+fn going_on_after_being_told_to_wait_is_a_strike_a_minute() {
+    let app = app_with(&[("RATE_PER_MINUTE", "2"), ("STRIKES_TO_BAN", "2"), ("BAN_S", "600")]);
+    let sent =
+        |count: u8| (0..count).map(|n| send(&app, upload(), &picture(n))).last().expect("one");
+    assert_eq!(sent(3).code(), "RATE_LIMITED", "told to wait once");
+    assert_eq!(sent(7).code(), "RATE_LIMITED", "a flood, which counts once in a minute");
+    app.ports.clock_ms.set(NOW_MS + 60_000);
+    assert_eq!(sent(4).code(), "RATE_LIMITED", "a flood again");
+    assert_eq!(sent(1).code(), "USER_BANNED");
+}
+
+#[test]
 fn honest_mistakes_are_no_strikes() {
     let app = app_with(&[("STRIKES_TO_BAN", "1")]);
     let broken = [PIXEL, b"x"].concat();

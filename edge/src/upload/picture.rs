@@ -114,7 +114,8 @@ impl<P: Ports> Lot<'_, P> {
         }
         let bytes = processed.into_bytes().into_owned();
         let object = NewObject { key: &record.key, bytes, format, sha256: digest.into() };
-        self.app.ports.store().put(object).await?;
+        let ports = &self.app.ports;
+        self.call.timed(ports, "store", ports.store().put(object)).await?;
         Ok(record)
     }
 
@@ -123,7 +124,9 @@ impl<P: Ports> Lot<'_, P> {
     async fn commit(&self, leave: &Leave, record: Record) -> Result<Taken, Failure> {
         let key = record.key.clone();
         let commit = Commit { record, disposition: self.disposition() };
-        let commitment = self.app.ports.ledger().commit(self.permit.owner(), commit).await?;
+        let ports = &self.app.ports;
+        let committing = ports.ledger().commit(self.permit.owner(), commit);
+        let commitment = self.call.timed(ports, "ledger", committing).await?;
         if let Commitment::Accepted(receipt) = commitment {
             return Ok(Taken { receipt: *receipt, is_new: true });
         }

@@ -72,6 +72,8 @@ pub enum Barrier {
     Ban,
     /// Too many in this minute.
     Rate,
+    /// Too many in this minute, and as many again after being told to wait.
+    Flood,
     /// Too many today.
     DailyCount,
     /// Too much today, this one included.
