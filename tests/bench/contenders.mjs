@@ -20,7 +20,7 @@ const UNLIMITED = {
 // Only with it does a Worker tell how large its memory is.
 const TELLING = { FAULT_INJECTION: 'true' };
 
-/** All of them, each `{ name, url, pid, series }`, and `stop` for all. */
+/** All of them, each `{ name, url, pid, process, series, log }`, and `stop` for all. */
 export async function startAll() {
   const running = [];
   const stop = async () => {
@@ -45,7 +45,8 @@ export async function startAll() {
 
 function worker(name, server) {
   const tokens = users((claims) => server.token(claims, DAY_S));
-  return { name, url: server.url, pid: server.pid(), series: (picture) => raw(picture, tokens), log: server.log };
+  const series = (picture) => raw(picture, tokens);
+  return { name, url: server.url, pid: server.pid(), process: 'workerd', series, log: server.log };
 }
 
 async function startStack(s3) {
@@ -62,6 +63,7 @@ async function startStack(s3) {
     name: 'Express, multer, sharp, S3',
     url: `http://127.0.0.1:${port}`,
     pid: child.pid,
+    process: 'node',
     series: (picture) => form(picture, tokens),
     log: () => '',
     stop: async () => {

@@ -53,17 +53,17 @@ async function trial(contender, next, seconds) {
 
 async function summary({ contender, rounds }) {
   const of = (field) => median(rounds.map((round) => round[field]));
-  const memory = peakMemory(contender.pid);
   const total = {
     name: contender.name,
-    perSecond: of('perSecond'), p50: of('p50'), p99: of('p99'), cpuMs: of('cpuMs'), memoryMB: memory.bytes / MB,
+    perSecond: of('perSecond'), p50: of('p50'), p99: of('p99'), cpuMs: of('cpuMs'),
+    memoryMB: peakMemory(contender.pid, contender.process) / MB,
     wasmMB: await wasmMB(contender),
   };
   const each = rounds.map((round) => round.perSecond.toFixed(1)).join(' ');
   const wasm = total.wasmMB === undefined ? '' : `, of it wasm ${total.wasmMB.toFixed(1)} MB`;
   console.log(`  ${contender.name}: ${total.perSecond.toFixed(1)} uploads/s (${each}), p50 ${total.p50.toFixed(1)} ms, `
     + `p99 ${total.p99.toFixed(1)} ms, CPU ${total.cpuMs.toFixed(1)} ms an upload, `
-    + `peak of ${memory.name} ${total.memoryMB.toFixed(0)} MB${wasm}`);
+    + `peak of ${contender.process} ${total.memoryMB.toFixed(0)} MB${wasm}`);
   return total;
 }
 

@@ -10,10 +10,9 @@ export function cpuSeconds(root) {
   return ticks.reduce((sum, value) => sum + value, 0) / TICKS_PER_SECOND;
 }
 
-/** The most memory in bytes that any process of the tree has held, and its name. */
-export function peakMemory(root) {
-  const peaks = tree(root).map(({ pid, name }) => ({ name, bytes: peak(pid) }));
-  return peaks.reduce((most, one) => (one.bytes > most.bytes ? one : most), { name: '', bytes: 0 });
+/** The most memory in bytes that any process of this name in the tree has held. */
+export function peakMemory(root, wanted) {
+  return Math.max(0, ...tree(root).filter(({ name }) => name === wanted).map(({ pid }) => peak(pid)));
 }
 
 /** Lets peaks be measured from now on. */
