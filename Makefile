@@ -191,10 +191,16 @@ check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets ## Formatting, lints
 	$(call say,Licences and sources and advisories)
 	@sh .make/deny.sh
 
-.PHONY: bench
-bench: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen ## Compare with others; writes target/bench/*.json
+.PHONY: bench bench-image bench-upload
+bench: bench-image bench-upload ## Compare with others; writes target/bench/*.json
+
+bench-image: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
 	$(call say,Measuring beside sharp and photon and jSquash (some minutes))
 	node tests/bench/image.mjs
+
+bench-upload: setup edge www $(STAMPS)/bench-node $(TOOLS)/s3s-fs
+	$(call say,Measuring whole uploads beside Express and multer and sharp (three minutes))
+	node tests/bench/upload.mjs
 
 .PHONY: corpora
 corpora: $(STAMPS)/bench-node ## Compare verdicts and pixels over a folder of files (DIR=…)

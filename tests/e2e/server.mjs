@@ -46,6 +46,7 @@ export async function startServer({ vars = {} } = {}) {
   const server = {
     url: `http://127.0.0.1:${port}`,
     log: () => log,
+    pid: () => child.pid,
     token: (claims = {}, lifetimeS = 300) => hs256(secret, claims, lifetimeS),
     signing: privateKey,
     objects: () => objects(state),

@@ -1,0 +1,99 @@
+// Loads the contenders turn by turn, so that what disturbs one disturbs the others, prints how each fared,
+// and sets the medians side by side.
+import { startAll } from './contenders.mjs';
+import { load } from './load.mjs';
+import { pictures } from './pictures.mjs';
+import { cpuSeconds, forgetPeaks, peakMemory } from './usage.mjs';
+
+const CLIENTS = 8;
+const MB = 1_000_000;
+
+export async function measure({ root, rounds, seconds }) {
+  const { source, big, small } = await pictures(root);
+  console.log(`Node ${process.version}; pictures: ${source}; ${CLIENTS} clients, ${rounds} rounds of ${seconds} s\n`);
+  const contenders = await startAll();
+  try {
+    return [
+      ...await compare(contenders, { name: 'kept JPEG', picture: small, atLeast: 1.5, rounds, seconds }),
+      ...await compare(contenders, { name: 'photo 12 MP', picture: big, atLeast: 1, rounds, seconds }),
+    ];
+  } finally {
+    await contenders.stop();
+  }
+}
+
+async function compare({ r2, stack, s3 }, { name, picture, atLeast, rounds, seconds }) {
+  const entrants = [r2, stack, s3].map((contender) => ({ contender, next: contender.series(picture), rounds: [] }));
+  for (const { contender, next } of entrants) {
+    forgetPeaks(contender.pid);
+    await trial(contender, next, Math.min(2, seconds));
+  }
+  for (let turn = 0; turn < rounds; turn += 1) {
+    for (const entrant of entrants) entrant.rounds.push(await trial(entrant.contender, entrant.next, seconds));
+  }
+  console.log(`upload of a ${name}, ${picture.length} bytes`);
+  const [ours, peer, oursS3] = await Promise.all(entrants.map(summary));
+  console.log('');
+  return [
+    ...besides(`upload ${name}`, ours, peer, { atLeast }),
+    ...besides(`upload ${name}, both to S3`, oursS3, peer),
+  ].map(told);
+}
+
+/** One turn of one server. */
+async function trial(contender, next, seconds) {
+  const before = cpuSeconds(contender.pid);
+  try {
+    const outcome = await load(contender.url, next, { seconds, clients: CLIENTS });
+    return { ...outcome, cpuMs: ((cpuSeconds(contender.pid) - before) * 1000) / outcome.uploads };
+  } catch (error) {
+    throw new Error(`${contender.name}: ${error.message}\n${contender.log().slice(-2000)}`, { cause: error });
+  }
+}
+
+async function summary({ contender, rounds }) {
+  const of = (field) => median(rounds.map((round) => round[field]));
+  const total = {
+    name: contender.name,
+    perSecond: of('perSecond'), p50: of('p50'), p99: of('p99'), cpuMs: of('cpuMs'),
+    memoryMB: peakMemory(contender.pid, contender.process) / MB,
+    wasmMB: await wasmMB(contender),
+  };
+  const each = rounds.map((round) => round.perSecond.toFixed(1)).join(' ');
+  const wasm = total.wasmMB === undefined ? '' : `, of it wasm ${total.wasmMB.toFixed(1)} MB`;
+  console.log(`  ${contender.name}: ${total.perSecond.toFixed(1)} uploads/s (${each}), p50 ${total.p50.toFixed(1)} ms, `
+    + `p99 ${total.p99.toFixed(1)} ms, CPU ${total.cpuMs.toFixed(1)} ms an upload, `
+    + `peak of ${contender.process} ${total.memoryMB.toFixed(0)} MB${wasm}`);
+  return total;
+}
+
+/** How large the memory of the Worker's instance has become, where it tells. */
+async function wasmMB({ url }) {
+  const answer = await fetch(`${url}/_fault/memory`);
+  const text = await answer.text();
+  return answer.status === 200 ? JSON.parse(text).wasmBytes / MB : undefined;
+}
+
+function besides(name, ours, peer, bar) {
+  const beside = (what, field, unit) => ({
+    name: `${name}: ${what}`, ours: round(ours[field]), peer: round(peer[field]), peer_name: peer.name,
+    ratio: ours[field] / peer[field], unit,
+  });
+  return [
+    { ...beside('throughput', 'perSecond', 'uploads/s'), ...(bar && { bar }) },
+    beside('p50', 'p50', 'ms'),
+    beside('p99', 'p99', 'ms'),
+    beside('CPU an upload', 'cpuMs', 'ms'),
+    beside('peak memory of the process', 'memoryMB', 'MB'),
+  ];
+}
+
+function told(result) {
+  const { name, ours, peer, peer_name, ratio, unit, bar } = result;
+  const verdict = bar ? `  bar at least ${bar.atLeast} ${ratio >= bar.atLeast ? 'met' : 'MISSED'}` : '';
+  console.log(`${name}: ours ${ours} ${unit}, ${peer_name} ${peer} ${unit}, ratio ${ratio.toFixed(3)}${verdict}`);
+  return result;
+}
+
+const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
+const round = (value) => Math.round(value * 100) / 100;

@@ -1,0 +1,33 @@
+// The upload part of the bench: the built Worker beside the stack that people use today, in one run.
+//
+// `node tests/bench/upload.mjs [--rounds N] [--seconds N]` from anywhere, once `make edge www` has run.
+// Photos come from where image.mjs has them. Writes target/bench/upload.json; exits with 1 when a bar is
+// missed. Each server is loaded alone, turn by turn, while the others wait; medians of the rounds count.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const out = join(root, 'target/bench');
+const node = join(root, 'tests/bench/node_modules/.bin/node');
+
+if (Number(process.versions.node.split('.')[0]) < 22 && existsSync(node)) {
+  process.exit(spawnSync(node, process.argv.slice(1), { stdio: 'inherit' }).status ?? 1);
+}
+// Wrangler and the tools of its build are found as the Makefile finds them.
+process.chdir(root);
+const tools = ['node_modules/.bin', 'target/tools/bin'].map((folder) => join(root, folder));
+process.env.PATH = [...tools, process.env.PATH].join(delimiter);
+
+const { values } = parseArgs({ options: { rounds: { type: 'string' }, seconds: { type: 'string' } } });
+const { measure } = await import('./rounds.mjs');
+const results = await measure({ root, rounds: Number(values.rounds ?? 3), seconds: Number(values.seconds ?? 8) });
+mkdirSync(out, { recursive: true });
+writeFileSync(join(out, 'upload.json'), `${JSON.stringify(results, null, 2)}\n`);
+const missed = results.filter(({ ratio, bar }) => bar !== undefined && ratio < bar.atLeast);
+for (const { name, peer_name, ratio, bar } of missed) {
+  console.log(`MISSED: ${name} beside ${peer_name}: ${ratio.toFixed(2)}, bar at least ${bar.atLeast}`);
+}
+process.exitCode = missed.length > 0 ? 1 : 0;
