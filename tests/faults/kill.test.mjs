@@ -1,0 +1,120 @@
+// The server is killed at moments that chance chooses while pictures are on their way, and started again
+// on what it left. Whatever it acknowledged is there; whatever it did not goes away.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { startServer } from "../e2e/server.mjs";
+import { Journal, assertServed, chance, report, sleep } from "./trial.mjs";
+
+const CYCLES = Number(process.env.FAULT_CYCLES ?? 3);
+const UPLOADS = 16;
+const OWNERS = ["anna", "bora", "chul", "dana", "eun", "guest-1", "guest-2", "guest-3"];
+const SPREAD_MS = 400;
+const INTENT_S = 3;
+/** Long enough that some are promised through several kills. */
+const PENDING_S = CYCLES > 10 ? 60 : 30;
+/** A registration that a kill cut off is taken back after a minute; removals come in steps of seconds. */
+const SETTLED_S = 60 + INTENT_S + 30;
+
+let server;
+before(async () => {
+  const open = { RATE_PER_MINUTE: 100_000, IP_PER_MINUTE: 100_000, DAILY_COUNT: 1_000_000 };
+  server = await startServer({ vars: { ...open, INTENT_S, PENDING_S } });
+});
+after(() => server?.stop());
+
+/** Sends pictures one shortly after the other, and kills when this time is over. */
+async function cycle(journal, random, killMs) {
+  const sending = Array.from({ length: UPLOADS }, async (_, at) => {
+    await sleep(random() * SPREAD_MS);
+    return journal.upload(server, OWNERS[at % OWNERS.length]);
+  });
+  const all = Promise.all(sending);
+  await Promise.race([sleep(killMs), all]);
+  await server.restart();
+  return all;
+}
+
+/** Objects first: a row that is gone by then was leaving, and its object with it. */
+function look() {
+  const objects = server.objects();
+  return { objects, rows: server.rows() };
+}
+
+/** Whatever was promised must be there; what expires in this moment may be gone when it is looked for. */
+function check(journal, lost) {
+  const { objects, rows } = look();
+  for (const key of journal.missing(objects, Date.now() + 2_000)) lost.add(key);
+  for (const key of journal.unregistered(rows)) lost.add(key);
+  for (const { key } of rows) if (!objects.has(key)) lost.add(key);
+}
+
+/** Kills and starts again as often as it is told, each time at another part of the time that uploads take. */
+async function killAndLook(journal, random, lost) {
+  let usualMs = SPREAD_MS + 1_600;
+  for (let at = 0; at < CYCLES; at += 1) {
+    const sent = await cycle(journal, random, usualMs * ((at + random()) / CYCLES));
+    check(journal, lost);
+    const heard = sent.filter(({ acknowledged }) => acknowledged);
+    await assertServed(server, heard);
+    // A machine may be slower than thought, or faster.
+    if (heard.length === 0) usualMs *= 1 + 1 / CYCLES;
+    if (heard.length === UPLOADS) usualMs *= 1 - 1 / CYCLES;
+  }
+}
+
+/** Who heard nothing sends again. */
+async function sendAgain(journal) {
+  const silent = [...journal.unanswered];
+  for (let at = 0; at < silent.length; at += UPLOADS) {
+    await Promise.all(silent.slice(at, at + UPLOADS).map((upload) => journal.send(server, upload)));
+  }
+  assert.deepEqual(silent.filter((upload) => !upload.acknowledged).map(({ code, status }) => code ?? status), []);
+  return silent;
+}
+
+/** Looks until every promise has run out and nothing is left that was never promised. */
+async function watchExpiry(journal, lost) {
+  const deadline = Date.now() + (PENDING_S + SETTLED_S) * 1000;
+  for (;;) {
+    check(journal, lost);
+    const { objects, rows } = look();
+    const strays = journal.strays(objects, rows);
+    const isPending = ({ acknowledged }) => acknowledged.expiresAt !== null;
+    if (strays.length === 0 && !journal.promised().some(isPending)) return [];
+    if (Date.now() > deadline) return strays;
+    await sleep(500);
+  }
+}
+
+const rowsOf = (rows, { owner, name }) => rows.filter((row) => row.owner === owner && row.original_name === name);
+
+test(`${CYCLES} kills lose nothing that was acknowledged and leave nothing that was not`, { timeout: 1_500_000 }, async (t) => {
+  const random = chance(t);
+  const journal = new Journal();
+  const lost = new Set();
+  const started = Date.now();
+  await killAndLook(journal, random, lost);
+  const cyclesMs = Date.now() - started;
+
+  const { uploads, acknowledged, unanswered } = journal;
+  const counts = { cycles: CYCLES, uploads: uploads.length, acknowledged: acknowledged.length, unanswered: unanswered.length };
+  const rowsAfterKills = server.rows();
+  counts.committedAnswerLost = unanswered.filter((upload) => rowsOf(rowsAfterKills, upload).length > 0).length;
+  const again = await sendAgain(journal);
+  counts.sameWhenSentAgain = again.filter(({ status }) => status === 200).length;
+  const leaked = await watchExpiry(journal, lost);
+  Object.assign(counts, { lost: lost.size, leaked: leaked.length });
+  Object.assign(counts, { msPerCycle: Math.round(cyclesMs / CYCLES), ms: Date.now() - started });
+  report(t, "kill", counts);
+
+  assert.deepEqual([...lost], [], "acknowledged and lost, or a row without its object");
+  assert.deepEqual(leaked, [], "left behind");
+  const { objects, rows } = look();
+  assert.deepEqual([...objects.keys()].sort(), rows.map(({ key }) => key).sort());
+  const users = uploads.filter(({ owner }) => !owner.startsWith("guest-"));
+  assert.deepEqual(users.filter((upload) => rowsOf(rows, upload).length !== 1).map(({ name }) => name), [], "one row each");
+  assert.equal(rows.length, users.length, "and no others");
+  await assertServed(server, journal.promised());
+  assert.ok(counts.acknowledged > 0 && counts.unanswered > 0, "kills came in the midst of it");
+});
