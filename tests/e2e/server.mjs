@@ -52,6 +52,8 @@ export async function startServer({ vars = {} } = {}) {
     rows: (table = "images") => rows(state, table),
     /** Takes an object out of R2 behind the Worker's back. */
     loseObject: (key) => loseObject(state, key),
+    /** The file in which the registry lies. */
+    registryFile: () => registries(state).find((path) => hasTable(path, "images")),
     /** Ends it at once, as a crash would, and starts it again on the same state. */
     restart: async () => {
       await end(child, "SIGKILL");
@@ -136,10 +138,12 @@ function loseObject(state, key) {
 
 /** The rows of a table of the registry, straight from the state folder. */
 function rows(state, table) {
-  return databases(join(state, "v3/d1/miniflare-D1DatabaseObject")).flatMap((database) =>
+  return registries(state).flatMap((database) =>
     hasTable(database, table) ? query(database, `SELECT * FROM ${table} ORDER BY id`) : [],
   );
 }
+
+const registries = (state) => databases(join(state, "v3/d1/miniflare-D1DatabaseObject"));
 
 function databases(folder) {
   if (!existsSync(folder)) return [];

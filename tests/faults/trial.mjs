@@ -24,12 +24,12 @@ export function chance(t) {
   };
 }
 
-/** Waits until `found()` is empty, and says what is still there when that takes too long. */
-export async function untilNone(found, seconds, what) {
+/** Waits until it holds, for at most so many seconds. */
+export async function until(holds, seconds, what) {
   const deadline = Date.now() + seconds * 1000;
-  for (let left = await found(); left.length > 0; left = await found()) {
-    assert.ok(Date.now() < deadline, `${what} after ${seconds} s: ${left.join("\n")}`);
-    await sleep(500);
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, `not after ${seconds} s: ${what}`);
+    await sleep(200);
   }
 }
 
@@ -49,6 +49,8 @@ export function report(t, name, counts) {
 /** Everything that one trial sends, and what it was told. */
 export class Journal {
   uploads = [];
+  /** Keys that were promised and then were not as promised. */
+  lost = new Set();
 
   /** Sends a picture that no other upload has, as `owner`; those named `guest-…` are guests. */
   async upload(server, owner) {
@@ -95,34 +97,55 @@ export class Journal {
     return this.uploads.filter(({ acknowledged, code }) => !acknowledged && !code);
   }
 
-  /** Keys that were promised to be there at a moment. */
+  /** What was promised to be there at a moment. */
   promised(nowMs = Date.now()) {
     const stays = ({ acknowledged: { expiresAt } }) => expiresAt === null || Date.parse(expiresAt) > nowMs;
     return this.acknowledged.filter(stays);
   }
 
-  /** What was promised and does not lie in the store as it was sent. */
-  missing(objects, nowMs) {
-    const intact = ({ bytes, acknowledged: { key } }) => objects.get(key)?.equals(bytes);
-    return this.promised(nowMs).filter((upload) => !intact(upload)).map(({ acknowledged }) => acknowledged.key);
-  }
-
-  /** What was told as registered and is not, or not as it was told. */
-  unregistered(rows) {
+  /** Notes every promise that does not hold: bytes, rows, and rows whose bytes are not there. */
+  check({ objects, rows }) {
     const byKey = new Map(rows.map((row) => [row.key, row]));
-    const told = this.acknowledged.filter(({ acknowledged }) => acknowledged.imageId !== null);
-    const stands = ({ owner, name, bytes, acknowledged: { key, imageId } }) => {
+    const isKept = ({ owner, name, bytes, acknowledged: { key, imageId } }) => {
       const row = byKey.get(key);
       return row?.id === imageId && row.owner === owner && row.original_name === name && row.sha256 === sha256(bytes);
     };
-    return told.filter((upload) => !stands(upload)).map(({ acknowledged }) => acknowledged.key);
+    // What expires in this moment may have been there when it was promised and gone when it was looked for.
+    for (const upload of this.promised(Date.now() + 2_000)) {
+      const { key, imageId } = upload.acknowledged;
+      const isThere = objects.get(key)?.equals(upload.bytes) && (imageId === null || isKept(upload));
+      if (!isThere) this.lost.add(key);
+    }
+    for (const { key } of rows) if (!objects.has(key)) this.lost.add(key);
   }
 
-  /** Objects that belong to no row and to no promise. */
-  strays(objects, rows, nowMs = Date.now()) {
-    const known = new Set(rows.map(({ key }) => key));
-    for (const { acknowledged } of this.promised(nowMs)) known.add(acknowledged.key);
-    return [...objects.keys()].filter((key) => !known.has(key));
+  /** Objects and rows that belong to no promise. Whoever heard nothing has sent again by then. */
+  strays({ objects, rows }) {
+    const promised = new Set(this.promised().map(({ acknowledged }) => acknowledged.key));
+    const there = new Set([...objects.keys(), ...rows.map(({ key }) => key)]);
+    return [...there].filter((key) => !promised.has(key));
+  }
+
+  /** Checks until all that expires has, and nothing is left that was not promised; or what is left. */
+  async watchExpiry(look, seconds) {
+    const deadline = Date.now() + seconds * 1000;
+    for (;;) {
+      const there = look();
+      this.check(there);
+      const strays = this.strays(there);
+      const isOver = !this.promised().some(({ acknowledged }) => acknowledged.expiresAt !== null);
+      if (isOver && strays.length === 0) return [];
+      if (Date.now() > deadline) return strays;
+      await sleep(500);
+    }
+  }
+
+  /** In the end there is a row for each object and one for each picture that is kept. */
+  assertSettled({ objects, rows }) {
+    assert.deepEqual([...this.lost], [], "acknowledged and lost, or a row without its object");
+    const keys = rows.map(({ key }) => key).sort();
+    assert.deepEqual([...objects.keys()].sort(), keys, "objects and rows");
+    assert.deepEqual(this.promised().map(({ acknowledged }) => acknowledged.key).sort(), keys, "answers and rows");
   }
 }
 
