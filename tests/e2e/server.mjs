@@ -121,7 +121,8 @@ function objects(state) {
     if (!hasTable(database, "_mf_objects")) continue;
     for (const { key, blob_id } of query(database, "SELECT key, blob_id FROM _mf_objects")) {
       const folder = readdirSync(bucket).find((name) => existsSync(join(bucket, name, "blobs", blob_id)));
-      found.set(key, readFileSync(join(bucket, folder, "blobs", blob_id)));
+      // Deleted since it was listed.
+      if (folder) found.set(key, readFileSync(join(bucket, folder, "blobs", blob_id)));
     }
   }
   return found;
