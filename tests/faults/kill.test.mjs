@@ -23,16 +23,26 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** Sends pictures one shortly after the other, and kills when this time is over. */
-async function cycle(journal, random, killMs) {
-  const sending = Array.from({ length: UPLOADS }, async (_, at) => {
+/** Sends pictures one shortly after the other. */
+function send(journal, random) {
+  return Array.from({ length: UPLOADS }, async (_, at) => {
     await sleep(random() * SPREAD_MS);
     return journal.upload(server, OWNERS[at % OWNERS.length]);
   });
-  const all = Promise.all(sending);
+}
+
+/** Sends pictures and claims, and kills when this time is over. */
+async function cycle(journal, random, killMs, claimed) {
+  const sending = send(journal, random);
+  const claiming = claimed.map(async (upload) => {
+    await sleep(random() * SPREAD_MS);
+    await journal.claim(server, upload, "anna");
+  });
+  const all = Promise.all([...sending, ...claiming]);
   await Promise.race([sleep(killMs), all]);
   await server.restart();
-  return all;
+  await all;
+  return Promise.all(sending);
 }
 
 /** Objects first: a row that is gone by then was leaving, and its object with it. */
@@ -43,16 +53,32 @@ function look() {
 
 /** Kills and starts again as often as it is told, each time at another part of the time that uploads take. */
 async function killAndLook(journal, random) {
-  let usualMs = SPREAD_MS + 1_600;
+  const started = Date.now();
+  let heard = await Promise.all(send(journal, random));
+  let usualMs = Date.now() - started;
   for (let at = 0; at < CYCLES; at += 1) {
-    const sent = await cycle(journal, random, usualMs * ((at + random()) / CYCLES));
+    // Every other picture that a guest has just sent is claimed meanwhile.
+    const guests = heard.filter(({ owner }) => owner.startsWith("guest-"));
+    const claimed = guests.filter((_, at) => at % 2 === 0);
+    const sent = await cycle(journal, random, usualMs * ((at + random()) / CYCLES), claimed);
     journal.check(look());
-    const heard = sent.filter(({ acknowledged }) => acknowledged);
+    heard = sent.filter(({ acknowledged }) => acknowledged);
     await assertServed(server, heard);
     // A machine may be slower than thought, or faster.
     if (heard.length === 0) usualMs *= 1 + 1 / CYCLES;
     if (heard.length === UPLOADS) usualMs *= 1 - 1 / CYCLES;
   }
+}
+
+/** Whose claim was not answered claims again: it is theirs, or its time is over. */
+async function claimAgain(journal) {
+  const silent = journal.uploads.filter(({ claim }) => claim === "lost");
+  for (const upload of silent) {
+    await journal.claim(server, upload, "anna");
+    const isOver = upload.claim === "IMAGE_NOT_FOUND" && Date.parse(upload.acknowledged.expiresAt) < Date.now() + 2_000;
+    assert.ok(upload.keeper || isOver, `${upload.acknowledged.key}: ${upload.claim}`);
+  }
+  return silent;
 }
 
 /** Who heard nothing sends again. */
@@ -75,6 +101,8 @@ test(`${CYCLES} kills lose nothing that was acknowledged and leave nothing that 
   const rows = server.rows();
   const isCommitted = ({ owner, name }) => rows.some((row) => row.owner === owner && row.original_name === name);
   counts.committedAnswerLost = journal.unanswered.filter(isCommitted).length;
+  counts.claimed = journal.uploads.filter(({ keeper }) => keeper).length;
+  counts.claimedAgain = (await claimAgain(journal)).length;
   const again = await sendAgain(journal);
   counts.sentAgain = again.length;
   counts.sameWhenSentAgain = again.filter(({ status }) => status === 200).length;
