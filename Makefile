@@ -156,7 +156,7 @@ token: $(STAMPS)/node .dev.vars ## Print a token for the local server (ROLE=USER
 
 # --- Testing -----------------------------------------------------------------------------------------
 
-.PHONY: test test-rust test-browser test-e2e test-tidy
+.PHONY: test test-rust test-browser test-e2e test-tidy test-long
 test: test-tidy test-rust test-browser test-e2e ## Run every layer: units, wasm in Chromium, and the whole thing end to end
 	$(call say,All tests passed)
 
@@ -174,7 +174,12 @@ test-browser: $(TOOLS)/wasm-bindgen chromium | $(STAMPS)/targets
 
 test-e2e: setup edge www chromium $(TOOLS)/s3s-fs
 	$(call say,End to end: wrangler dev and Chromium)
-	node --test --test-concurrency=1 --test-timeout=240000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs
+	node --test --test-concurrency=1 --test-timeout=240000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs \
+		tests/faults/*.test.mjs
+
+test-long: setup edge www $(TOOLS)/s3s-fs ## Fifty kills and a thousand calls to a bad store; counts in target/reliability.json
+	$(call say,Faults at length (some ten minutes))
+	FAULT_CYCLES=50 FAULT_CALLS=1000 node --test --test-concurrency=1 --test-timeout=1500000 tests/faults/*.test.mjs
 
 .PHONY: check
 check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets ## Formatting, lints, types, generated files, no_std, dependencies

@@ -53,6 +53,8 @@ export async function startServer({ vars = {} } = {}) {
     rows: (table = "images") => rows(state, table),
     /** Takes an object out of R2 behind the Worker's back. */
     loseObject: (key) => loseObject(state, key),
+    /** The file in which the registry lies. */
+    registryFile: () => registries(state).find((path) => hasTable(path, "images")),
     /** Ends it at once, as a crash would, and starts it again on the same state. */
     restart: async () => {
       await end(child, "SIGKILL");
@@ -120,7 +122,8 @@ function objects(state) {
     if (!hasTable(database, "_mf_objects")) continue;
     for (const { key, blob_id } of query(database, "SELECT key, blob_id FROM _mf_objects")) {
       const folder = readdirSync(bucket).find((name) => existsSync(join(bucket, name, "blobs", blob_id)));
-      found.set(key, readFileSync(join(bucket, folder, "blobs", blob_id)));
+      // Deleted since it was listed.
+      if (folder) found.set(key, readFileSync(join(bucket, folder, "blobs", blob_id)));
     }
   }
   return found;
@@ -137,10 +140,12 @@ function loseObject(state, key) {
 
 /** The rows of a table of the registry, straight from the state folder. */
 function rows(state, table) {
-  return databases(join(state, "v3/d1/miniflare-D1DatabaseObject")).flatMap((database) =>
+  return registries(state).flatMap((database) =>
     hasTable(database, table) ? query(database, `SELECT * FROM ${table} ORDER BY id`) : [],
   );
 }
+
+const registries = (state) => databases(join(state, "v3/d1/miniflare-D1DatabaseObject"));
 
 function databases(folder) {
   if (!existsSync(folder)) return [];

@@ -71,8 +71,7 @@ impl World {
         let sha256 = [content; 32];
         let bytes = vec![content];
         let object = NewObject { key: &key, bytes, format: Format::Png, sha256 };
-        let mut stored_maybe = self.reach.put(object).await.is_err();
-        if !stored_maybe {
+        if self.reach.put(object).await.is_ok() {
             let record = record(&key, &content.to_string(), self.reach.now_ms());
             let question = Question::Commit(Commit { record, disposition });
             let Reply::Commitment(commitment) = self.ask(question).await else { panic!() };
@@ -88,9 +87,11 @@ impl World {
                 Commitment::Accepted(_) => panic!("another key was accepted"),
                 Commitment::Lapsed | Commitment::Unregistered => {}
             }
-            stored_maybe = self.reach.delete(&key).await.is_err();
+            // The alarm looks again in any case.
+            let _ = self.reach.delete(&key).await;
+            return;
         }
-        self.ask(Question::Release(Release { stem: leave.stem, stored_maybe })).await;
+        self.ask(Question::Release(Release { stem: leave.stem, stored_maybe: true })).await;
     }
 
     /// `owner` is empty when it is not told.

@@ -16,6 +16,8 @@ pub struct MemoryStore {
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
     /// Whether it fails.
     pub broken: Cell<bool>,
+    /// How often it was asked to write.
+    pub writes: Cell<u32>,
 }
 
 impl MemoryStore {
@@ -38,6 +40,7 @@ impl ObjectStore for MemoryStore {
     type Content = Vec<u8>;
 
     async fn put(&self, object: NewObject<'_>) -> Result<(), StoreFault> {
+        self.writes.set(self.writes.get() + 1);
         self.probe().await?;
         let mut objects = self.objects.borrow_mut();
         if objects.contains_key(object.key.as_str()) {

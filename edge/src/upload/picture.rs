@@ -54,7 +54,7 @@ impl<P: Ports> Lot<'_, P> {
             }
         };
         match self.store(leave, sent, processed).await {
-            Ok(record) => self.commit(leave, record).await,
+            Ok(record) => self.commit(record).await,
             Err(failure) => {
                 // A store that fails may have written all the same.
                 self.release(&leave.stem, true).await;
@@ -121,7 +121,7 @@ impl<P: Ports> Lot<'_, P> {
 
     /// Nothing is acknowledged that the ledger has not accepted. When it cannot be heard, it may
     /// have: then nothing is touched, and its alarm puts things right.
-    async fn commit(&self, leave: &Leave, record: Record) -> Result<Taken, Failure> {
+    async fn commit(&self, record: Record) -> Result<Taken, Failure> {
         let key = record.key.clone();
         let commit = Commit { record, disposition: self.disposition() };
         let ports = &self.app.ports;
@@ -130,8 +130,11 @@ impl<P: Ports> Lot<'_, P> {
         if let Commitment::Accepted(receipt) = commitment {
             return Ok(Taken { receipt: *receipt, is_new: true });
         }
-        let deleted = self.app.ports.store().delete(&key).await;
-        self.release(&leave.stem, deleted.is_err()).await;
+        // At once, for what it costs. The ledger has written it down as leaving and looks again later:
+        // this may fail, and an earlier attempt to write it may still be on its way to the store.
+        if let Err(fault) = self.app.ports.store().delete(&key).await {
+            log::error("removal_failed", &[("cause", &format!("{fault:?}"))]);
+        }
         match commitment {
             Commitment::Same(receipt) => Ok(Taken { receipt: *receipt, is_new: false }),
             _ => Err(Refusal::retry(Code::Busy, RETRY_S).into()),

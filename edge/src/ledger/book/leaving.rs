@@ -28,10 +28,6 @@ impl<S: Shelf> Book<'_, S> {
                 self.give_back(&entry)?;
                 self.shelf.drop_entry(&entry.stem)
             }
-            // The caller has deleted the object; a row that may be there is the alarm's.
-            State::Removing { row_until_ms: None, .. } if !release.stored_maybe => {
-                self.shelf.drop_entry(&entry.stem)
-            }
             _ => Ok(()),
         }
     }

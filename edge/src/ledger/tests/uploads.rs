@@ -21,7 +21,7 @@ use crate::{
         },
     },
     registry::Registry,
-    storage::{ObjectKey, Stem},
+    storage::{ObjectKey, ObjectStore, Stem},
 };
 
 fn accepted(commitment: Commitment) -> Receipt {
@@ -247,6 +247,22 @@ fn a_released_upload_is_as_if_it_had_never_been() {
     ring_for(&ledger, 600_000);
     assert_eq!(objects(&ledger), [kept.as_str()]);
     assert_eq!(look().daily_count.remaining, 3, "given back once, not again by the alarm");
+}
+
+#[test]
+fn a_double_that_arrives_after_it_was_deleted_goes_away_too() {
+    let ledger = ledger();
+    let (first, _) = upload(&ledger, 1, Disposition::Register);
+    let leave = leave(&ledger);
+    let second = store(&ledger, &leave, 1);
+    assert!(matches!(commit(&ledger, &second, 1, Disposition::Register), Commitment::Same(_)));
+    block_on(ledger.reach.store.delete(&second)).expect("deleted");
+    let release = Release { stem: leave.stem.clone(), stored_maybe: false };
+    block_on(ledger.release(&user("7"), release)).expect("answers");
+    // The first attempt to write it was given up, but not by the network.
+    store(&ledger, &leave, 1);
+    ring_for(&ledger, 600_000);
+    assert_eq!(objects(&ledger), [first.as_str()]);
 }
 
 #[test]

@@ -1,0 +1,65 @@
+// A registry that cannot be written: somebody else holds the lock of its file. Uploads are refused or
+// come late, nothing is acknowledged that is not registered, and nothing is left behind.
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { after, before, test } from "node:test";
+
+import { startServer } from "../e2e/server.mjs";
+import { Journal, assertServed, report, sleep } from "./trial.mjs";
+
+const INTENT_S = 5;
+const PENDING_S = 10;
+/** The registry is given five seconds, twice where the same picture is on its way; the rest is for the machine. */
+const BOUND_MS = 2 * 5_000 + 4_000;
+/** A row may come late for a minute after it was asked for. */
+const SETTLED_S = 60 + 30;
+
+let server;
+before(async () => {
+  const open = { RATE_PER_MINUTE: 100_000, IP_PER_MINUTE: 100_000 };
+  server = await startServer({ vars: { ...open, INTENT_S, PENDING_S } });
+});
+after(() => server?.stop());
+
+function look() {
+  const objects = server.objects();
+  return { objects, rows: server.rows() };
+}
+
+const send = (journal, owners) => Promise.all(owners.map((owner) => journal.upload(server, owner)));
+
+test("a registry that is locked for seconds", { timeout: 240_000 }, async (t) => {
+  const journal = new Journal();
+  const owners = ["anna", "anna", "bora", "bora", "chul", "guest-1"];
+  const started = Date.now();
+  await send(journal, owners);
+  assert.equal(journal.acknowledged.length, owners.length);
+
+  const other = new DatabaseSync(server.registryFile());
+  other.exec("BEGIN IMMEDIATE");
+  const during = await send(journal, owners);
+  // The same pictures again, while those before may still be on their way.
+  await Promise.all(during.map((upload) => journal.send(server, upload)));
+  const rowsDuring = server.rows().length;
+  other.exec("ROLLBACK");
+  other.close();
+
+  const refused = during.filter(({ acknowledged }) => !acknowledged);
+  assert.equal(rowsDuring, 5, "nothing could be registered");
+  assert.deepEqual(refused.map(({ owner }) => owner), owners.slice(0, 5), "only guests need no row");
+  for (const { status, code, retryAfterS, tookMs } of during.slice(0, 5)) {
+    assert.deepEqual([status, code], [503, "BUSY"]);
+    assert.ok(retryAfterS > 0);
+    assert.ok(tookMs < BOUND_MS, `${tookMs} ms`);
+  }
+  journal.check(look());
+
+  await sleep(refused[0].retryAfterS * 1000);
+  await Promise.all(refused.map((upload) => journal.send(server, upload)));
+  assert.deepEqual(refused.map(({ status }) => status), refused.map(() => 201), "as soon as it is there again");
+  const leaked = await journal.watchExpiry(look, SETTLED_S);
+  report(t, "registry", { uploads: journal.uploads.length, refused: refused.length, lost: journal.lost.size, leaked: leaked.length, ms: Date.now() - started });
+  assert.deepEqual(leaked, [], "left behind");
+  journal.assertSettled(look());
+  await assertServed(server, journal.promised());
+});

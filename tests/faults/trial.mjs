@@ -1,0 +1,186 @@
+// What the trials of faults have in common: a seeded chance, a journal of what was sent and what was
+// acknowledged, the questions that an acknowledgement must stand, and the file of counts.
+import assert from "node:assert/strict";
+import { createHash, randomInt } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+
+import { gif } from "../e2e/pictures.mjs";
+
+const REPORT = "target/reliability.json";
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+/** Numbers from 0 to 1 that a seed repeats (mulberry32); FAULT_SEED gives a failed run again. */
+export function chance(t) {
+  const seed = Number(process.env.FAULT_SEED ?? randomInt(2 ** 31));
+  t.diagnostic(`FAULT_SEED=${seed}`);
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Waits until it holds, for at most so many seconds. */
+export async function until(holds, seconds, what) {
+  const deadline = Date.now() + seconds * 1000;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, `not after ${seconds} s: ${what}`);
+    await sleep(200);
+  }
+}
+
+/** Adds counts under a name of their own, beside those of other trials. */
+export function report(t, name, counts) {
+  let all = {};
+  try {
+    all = JSON.parse(readFileSync(REPORT, "utf8"));
+  } catch (error) {
+    if (error.code !== "ENOENT") throw error;
+  }
+  mkdirSync("target", { recursive: true });
+  writeFileSync(REPORT, `${JSON.stringify({ ...all, [name]: counts }, null, 2)}\n`);
+  t.diagnostic(`${name}: ${JSON.stringify(counts)}`);
+}
+
+/** Everything that one trial sends, and what it was told. */
+export class Journal {
+  uploads = [];
+  /** Keys that were promised and then were not as promised. */
+  lost = new Set();
+
+  /** Sends a picture that no other upload has, as `owner`; those named `guest-…` are guests. */
+  async upload(server, owner) {
+    const number = this.uploads.length;
+    const upload = { number, owner, name: `${number}.gif`, bytes: gif(number), acknowledged: null };
+    this.uploads.push(upload);
+    await this.send(server, upload);
+    return upload;
+  }
+
+  /** Sends it, perhaps again. What counts as acknowledged was read to its last byte. */
+  async send(server, upload) {
+    const role = upload.owner.startsWith("guest-") ? "GUEST" : "USER";
+    const started = Date.now();
+    Object.assign(upload, { status: 0, code: null, retryAfterS: null });
+    try {
+      const answer = await fetch(`${server.url}/images`, {
+        method: "POST",
+        headers: {
+          Authorization: `Bearer ${server.token({ sub: upload.owner, role })}`,
+          "Content-Type": "image/gif",
+          "X-Filename": upload.name,
+          // Of its own, so that the limit of an address stays out of it.
+          "CF-Connecting-IP": `198.18.${upload.number >> 8}.${upload.number & 255}`,
+        },
+        body: upload.bytes,
+      });
+      const json = await answer.json();
+      upload.status = answer.status;
+      upload.code = json.code ?? null;
+      upload.retryAfterS = Number(answer.headers.get("retry-after"));
+      if (answer.status === 201 || answer.status === 200) upload.acknowledged = json.data;
+    } catch {
+      // Lost on its way: nothing was said.
+    }
+    upload.tookMs = Date.now() - started;
+  }
+
+  /** Registers a guest's picture for a user, as the platform's back end does, perhaps again. */
+  async claim(server, upload, keeper) {
+    const { key } = upload.acknowledged;
+    upload.claim = "lost";
+    const headers = {
+      Authorization: `Bearer ${server.token({ sub: "platform", role: "SERVICE" })}`,
+      "Content-Type": "application/json",
+      "CF-Connecting-IP": `198.19.${upload.number >> 8}.${upload.number & 255}`,
+    };
+    try {
+      const body = JSON.stringify({ key, userId: keeper });
+      const answer = await fetch(`${server.url}/images/metadata`, { method: "POST", headers, body });
+      const { code, data } = await answer.json();
+      upload.claim = code ?? "done";
+      // Who asks again because the answer was lost is told that it is registered, not as what.
+      const registered = { done: () => data.imageId, IMAGE_ALREADY_REGISTERED: () => rowOf(server, key)?.id };
+      const imageId = registered[upload.claim]?.();
+      if (imageId !== undefined) Object.assign(upload, { keeper, acknowledged: { ...upload.acknowledged, imageId, expiresAt: null } });
+    } catch {
+      // Lost on its way: it may be registered, or not.
+    }
+  }
+
+  get acknowledged() {
+    return this.uploads.filter(({ acknowledged }) => acknowledged);
+  }
+
+  get unanswered() {
+    return this.uploads.filter(({ acknowledged, code }) => !acknowledged && !code);
+  }
+
+  /** What was promised to be there at a moment. */
+  promised(nowMs = Date.now()) {
+    const stays = ({ acknowledged: { expiresAt } }) => expiresAt === null || Date.parse(expiresAt) > nowMs;
+    return this.acknowledged.filter(stays);
+  }
+
+  /** Notes every promise that does not hold: bytes, rows, and rows whose bytes are not there. */
+  check({ objects, rows }) {
+    const byKey = new Map(rows.map((row) => [row.key, row]));
+    const isKept = ({ owner, keeper = owner, name, bytes, acknowledged: { key, imageId } }) => {
+      const row = byKey.get(key);
+      return row?.id === imageId && row.owner === keeper && row.original_name === name && row.sha256 === sha256(bytes);
+    };
+    // What expires in this moment may have been there when it was promised and gone when it was looked for.
+    for (const upload of this.promised(Date.now() + 2_000)) {
+      const { key, imageId } = upload.acknowledged;
+      const isThere = objects.get(key)?.equals(upload.bytes) && (imageId === null || isKept(upload));
+      if (!isThere) this.lost.add(key);
+    }
+    for (const { key } of rows) if (!objects.has(key)) this.lost.add(key);
+  }
+
+  /** Objects and rows that belong to no promise. Whoever heard nothing has sent again by then. */
+  strays({ objects, rows }) {
+    const promised = new Set(this.promised().map(({ acknowledged }) => acknowledged.key));
+    const there = new Set([...objects.keys(), ...rows.map(({ key }) => key)]);
+    return [...there].filter((key) => !promised.has(key));
+  }
+
+  /** Checks until all that expires has, and nothing is left that was not promised; or what is left. */
+  async watchExpiry(look, seconds) {
+    const deadline = Date.now() + seconds * 1000;
+    for (;;) {
+      const there = look();
+      this.check(there);
+      const strays = this.strays(there);
+      const isOver = !this.promised().some(({ acknowledged }) => acknowledged.expiresAt !== null);
+      if (isOver && strays.length === 0) return [];
+      if (Date.now() > deadline) return strays;
+      await sleep(500);
+    }
+  }
+
+  /** In the end there is a row for each object and one for each picture that is kept. */
+  assertSettled({ objects, rows }) {
+    assert.deepEqual([...this.lost], [], "acknowledged and lost, or a row without its object");
+    const keys = rows.map(({ key }) => key).sort();
+    assert.deepEqual([...objects.keys()].sort(), keys, "objects and rows");
+    assert.deepEqual(this.promised().map(({ acknowledged }) => acknowledged.key).sort(), keys, "answers and rows");
+  }
+}
+
+const rowOf = (server, key) => server.rows().find((row) => row.key === key);
+
+/** Fetches what was promised: every byte, as the type that it is. */
+export async function assertServed(server, uploads) {
+  for (const { bytes, acknowledged } of uploads) {
+    const address = { "CF-Connecting-IP": `198.19.${acknowledged.key.length}.${bytes[16]}` };
+    const picture = await fetch(`${server.url}/${acknowledged.key}`, { headers: address });
+    assert.equal(picture.status, 200, acknowledged.key);
+    assert.equal(picture.headers.get("content-type"), "image/gif");
+    assert.deepEqual(Buffer.from(await picture.arrayBuffer()), bytes, acknowledged.key);
+  }
+}
