@@ -25,7 +25,7 @@ use std::{
 };
 
 use futures_util::{Stream, StreamExt, stream};
-use http::{StatusCode, Uri, request::Parts};
+use http::{StatusCode, Uri, header::CONTENT_LENGTH, request::Parts};
 use worker::{
     Context, Date, Delay, Env, Headers, Request, Response, ResponseBuilder, Result,
     send::SendWrapper,
@@ -38,7 +38,8 @@ use crate::{
     config::{Config, ConfigProblem, Variables},
     health, log,
     response::{Answer, Body},
-    route, sweep,
+    route::{self, text_header},
+    sweep,
 };
 
 thread_local! {
@@ -162,7 +163,7 @@ fn config(env: &Env) -> std::result::Result<Rc<Config>, Vec<ConfigProblem>> {
 }
 
 /// Answers one request.
-pub async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
+pub async fn answer(request: Request, env: Env, context: Context) -> Result<Response> {
     let config = match config(&env) {
         Ok(config) => config,
         Err(_) if request.path() == "/healthz" => return send(health::alive()),
@@ -172,7 +173,8 @@ pub async fn answer(mut request: Request, env: Env, context: Context) -> Result<
     let ports = Bindings::new(&env, &config, Some(Rc::new(context)))?;
     let app = App { config, isolate, ports };
     let head = head(&request)?;
-    let mut body = body(&mut request);
+    let announced_bytes = text_header(&head, CONTENT_LENGTH).and_then(|text| text.parse().ok());
+    let mut body = body(request, announced_bytes);
     let answer = route::serve(&app, &head, &mut body).await;
     linger(body).await;
     send(answer)
@@ -252,11 +254,20 @@ impl Stream for Incoming {
     }
 }
 
-/// A request without a body is a body without bytes.
-fn body(request: &mut Request) -> Incoming {
-    let chunks = stream::iter(request.stream().ok()).flatten();
-    let chunks = chunks.map(|chunk| chunk.map_err(|error| io::Error::other(error.to_string())));
-    Incoming { chunks: SendWrapper::new(Box::pin(chunks)), patience: silence() }
+/// Bodies that are announced as no longer than this are read in one go: each chunk costs a round
+/// through JavaScript, and they come in pieces of some kilobytes. A preflighted picture has 300 KB.
+const ONE_GO_BYTES: u64 = 1024 * 1024;
+
+/// A request without a body is a body without bytes. Nothing is read before somebody asks for it.
+fn body(mut request: Request, announced_bytes: Option<u64>) -> Incoming {
+    let failed = |error: worker::Error| io::Error::other(error.to_string());
+    let chunks: BodyStream = if announced_bytes.is_some_and(|bytes| bytes <= ONE_GO_BYTES) {
+        Box::pin(stream::once(async move { request.bytes().await.map_err(failed) }))
+    } else {
+        let chunks = stream::iter(request.stream().ok()).flatten();
+        Box::pin(chunks.map(move |chunk| chunk.map_err(failed)))
+    };
+    Incoming { chunks: SendWrapper::new(chunks), patience: silence() }
 }
 
 fn silence() -> SendWrapper<Pin<Box<Delay>>> {
