@@ -48,6 +48,8 @@ pub trait Ports {
     fn now_ms(&self) -> u64;
     /// Sixteen bytes that nobody can guess.
     fn random(&self) -> [u8; 16];
+    /// The SHA-256 of these bytes.
+    fn sha256(&self, bytes: &[u8]) -> impl Future<Output = [u8; 32]>;
     /// Bytes of memory that have been taken from the platform and are never given back.
     fn memory_bytes(&self) -> u64;
     /// Lets others work for so many milliseconds.

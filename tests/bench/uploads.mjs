@@ -7,6 +7,9 @@ export const USERS = 50;
  *  measure how ledgers are opened. */
 const ADDRESSES = 256;
 
+/** Every address that uploads come from. */
+export const addresses = () => Array.from({ length: ADDRESSES }, (_, number) => `10.1.0.${number}`);
+
 /** Raw bodies, as our own browser module sends them. */
 export function raw(picture, tokens) {
   const vary = variants(picture);

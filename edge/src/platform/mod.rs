@@ -6,6 +6,7 @@ mod bytes;
 mod copies;
 mod d1;
 mod deadline;
+mod digest;
 mod gate;
 mod key_server;
 mod ledger;
@@ -127,6 +128,10 @@ impl Ports for Bindings {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("crypto.getRandomValues is there in every Worker");
         bytes
+    }
+
+    async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
+        digest::sha256(bytes).await
     }
 
     fn memory_bytes(&self) -> u64 {

@@ -1,7 +1,10 @@
 //! The shelf of an account in the SQLite of its Durable Object, and its alarm. Values are bound, never
 //! written into the statement.
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 use worker::{Date, SqlStorageValue, Storage};
@@ -35,33 +38,56 @@ pub struct SqlShelf {
     storage: Storage,
     /// When the alarm is known to ring, at the latest.
     armed_ms: Cell<Option<u64>>,
+    /// Whether the tables have been looked through for what is due, since the object woke or the
+    /// alarm rang; from then on what is written tells.
+    looked: Cell<bool>,
+    /// The earliest due time that was written since the alarm was set.
+    soonest_ms: Cell<Option<u64>>,
+    /// What was last read or written: nobody else writes it.
+    sheet: RefCell<Option<Sheet>>,
     refusals: Cell<Refusals>,
 }
 
 impl SqlShelf {
     /// Over this storage; what tables are missing are made.
     pub fn open(storage: Storage) -> Result<Self, ShelfFault> {
-        let shelf = Self { storage, armed_ms: Cell::new(None), refusals: Cell::default() };
-        for statement in SCHEMA {
-            shelf.run(statement, Vec::new())?;
-        }
+        let shelf = Self {
+            storage,
+            armed_ms: Cell::default(),
+            looked: Cell::default(),
+            soonest_ms: Cell::default(),
+            sheet: RefCell::default(),
+            refusals: Cell::default(),
+        };
+        // In one go: an address that is new pays for this before its first answer.
+        shelf.run(&SCHEMA.join("; "), Vec::new())?;
         Ok(shelf)
     }
 
     /// Sets the alarm before the work that it rang for is begun: whatever becomes of that work, there
     /// is another run.
     pub async fn rearm(&self, after: Duration) -> Result<(), ShelfFault> {
-        self.armed_ms.set(None);
+        self.forget_alarm();
         self.storage.set_alarm(after).await.map_err(failed)
     }
 
     /// After that work: rings when the next is due, or not at all.
     pub async fn settle(&self) -> Result<(), ShelfFault> {
-        self.armed_ms.set(None);
+        self.forget_alarm();
         match self.next_due_ms()? {
             Some(_) => self.arm().await,
             None => self.storage.delete_alarm().await.map_err(failed),
         }
+    }
+
+    fn forget_alarm(&self) {
+        self.armed_ms.set(None);
+        self.looked.set(false);
+    }
+
+    fn note_due(&self, due_ms: u64) {
+        let soonest_ms = self.soonest_ms.get().map_or(due_ms, |known| known.min(due_ms));
+        self.soonest_ms.set(Some(soonest_ms));
     }
 
     fn run(&self, sql: &str, values: Row) -> Result<Vec<Row>, ShelfFault> {
@@ -77,14 +103,22 @@ impl SqlShelf {
 
 impl Shelf for SqlShelf {
     fn sheet(&self) -> Result<Sheet, ShelfFault> {
+        if let Some(sheet) = &*self.sheet.borrow() {
+            return Ok(sheet.clone());
+        }
         let found = self.bodies("SELECT body FROM sheet", Vec::new())?;
-        Ok(found.into_iter().next().unwrap_or_default())
+        let sheet: Sheet = found.into_iter().next().unwrap_or_default();
+        self.sheet.replace(Some(sheet.clone()));
+        Ok(sheet)
     }
 
     fn write_sheet(&self, sheet: &Sheet) -> Result<(), ShelfFault> {
         let sql = "INSERT INTO sheet (id, body) VALUES (1, ?) \
              ON CONFLICT (id) DO UPDATE SET body = excluded.body";
-        self.run(sql, vec![json(sheet)?.into()]).map(|_| ())
+        self.sheet.replace(None);
+        self.run(sql, vec![json(sheet)?.into()])?;
+        self.sheet.replace(Some(sheet.clone()));
+        Ok(())
     }
 
     fn entry(&self, stem: &Stem) -> Result<Option<Entry>, ShelfFault> {
@@ -104,6 +138,7 @@ impl Shelf for SqlShelf {
             number(entry.due_ms)?,
             json(entry)?.into(),
         ];
+        self.note_due(entry.due_ms);
         self.run(sql, values).map(|_| ())
     }
 
@@ -148,6 +183,7 @@ impl Shelf for SqlShelf {
     }
 
     fn write_event(&self, event: &Event) -> Result<(), ShelfFault> {
+        self.note_due(event.at_ms);
         let sql = "INSERT INTO events (due_ms, tries, body) VALUES (?, 0, ?)";
         self.run(sql, vec![number(event.at_ms)?, json(event)?.into()]).map(|_| ())
     }
@@ -163,6 +199,7 @@ impl Shelf for SqlShelf {
     }
 
     fn postpone_event(&self, id: u64, tries: u32, due_ms: u64) -> Result<(), ShelfFault> {
+        self.note_due(due_ms);
         let values = vec![number(tries.into())?, number(due_ms)?, number(id)?];
         self.run("UPDATE events SET tries = ?, due_ms = ? WHERE id = ?", values).map(|_| ())
     }
@@ -180,7 +217,11 @@ impl Shelf for SqlShelf {
     /// An alarm that rings too early finds nothing and is set anew; so it is set only when it would
     /// ring too late.
     async fn arm(&self) -> Result<(), ShelfFault> {
-        let Some(due_ms) = self.next_due_ms()? else { return Ok(()) };
+        if !self.looked.get() {
+            self.soonest_ms.set(self.next_due_ms()?);
+            self.looked.set(true);
+        }
+        let Some(due_ms) = self.soonest_ms.take() else { return Ok(()) };
         if self.armed_ms.get().is_some_and(|armed_ms| armed_ms <= due_ms) {
             return Ok(());
         }
@@ -188,7 +229,7 @@ impl Shelf for SqlShelf {
         let wait = Duration::from_millis(due_ms.saturating_sub(Date::now().as_millis()));
         let armed = self.storage.set_alarm(wait).await;
         armed.map_err(|error| {
-            self.armed_ms.set(None);
+            self.forget_alarm();
             failed(error)
         })
     }

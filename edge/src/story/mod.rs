@@ -17,6 +17,7 @@ use futures_util::stream;
 use http::{Method, Request, StatusCode};
 use image_rules::Format;
 use serde_json::Value;
+use sha2::Digest;
 
 use crate::{
     app::{App, Gate, GateFault, Ports},
@@ -175,6 +176,10 @@ impl Ports for World {
     fn random(&self) -> [u8; 16] {
         self.random.set(self.random.get().wrapping_add(1));
         [self.random.get(); 16]
+    }
+
+    async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
+        sha2::Sha256::digest(bytes).into()
     }
 
     fn memory_bytes(&self) -> u64 {

@@ -2,7 +2,6 @@
 
 use base64ct::{Base64, Encoding};
 use image_rules::{Code, ImageError, Plan, Processed, inspect_as, process};
-use sha2::{Digest, Sha256};
 
 use super::answer::Taken;
 use crate::{
@@ -92,11 +91,11 @@ impl<P: Ports> Lot<'_, P> {
         (original_size_bytes, processed): (u64, Processed<'static>),
     ) -> Result<Record, Failure> {
         let format = processed.format();
-        let digest = Sha256::digest(processed.bytes());
+        let digest = self.app.ports.sha256(processed.bytes()).await;
         let key = leave.stem.key(format).ok_or(Code::Internal)?;
         let record = Record {
             key,
-            sha256: format!("{digest:x}"),
+            sha256: hexadecimal(&digest),
             format,
             width: processed.width(),
             height: processed.height(),
@@ -113,7 +112,7 @@ impl<P: Ports> Lot<'_, P> {
             return Err(memory::busy().into());
         }
         let bytes = processed.into_bytes().into_owned();
-        let object = NewObject { key: &record.key, bytes, format, sha256: digest.into() };
+        let object = NewObject { key: &record.key, bytes, format, sha256: digest };
         let ports = &self.app.ports;
         self.call.timed(ports, "store", ports.store().put(object)).await?;
         Ok(record)
@@ -157,4 +156,8 @@ impl<P: Ports> Lot<'_, P> {
             log::error("release_unheard", &[("cause", &format!("{fault:?}"))]);
         }
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

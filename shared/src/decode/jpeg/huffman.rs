@@ -145,6 +145,13 @@ impl Huffman {
         Ok(coefficient)
     }
 
+    /// How many bits the first code of these takes with its value, and the zeros before that value;
+    /// nothing when they are more than are looked up at once.
+    pub fn whole(&self, next: u32, width: u32) -> Option<(u32, usize)> {
+        let entry = self.coefficients.get((next >> (width - LOOKUP_BITS)) as usize).copied()?;
+        (entry != 0).then(|| (entry & 0xFF, Coefficient::unpack(entry).zeros))
+    }
+
     #[inline(never)]
     fn long_coefficient<'d>(&self, mut bits: Bits<'d>) -> Result<(Coefficient, Bits<'d>), Corrupt> {
         let symbol = self.symbol(&mut bits)?;

@@ -20,6 +20,7 @@ mod frame;
 mod huffman;
 mod idct;
 mod scan;
+mod stride;
 
 pub(crate) use color::{from_raster, planes, rgb};
 use frame::{Frame, Scan, Tables};

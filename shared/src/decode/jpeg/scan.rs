@@ -9,6 +9,7 @@ use super::{
     frame::{Component, Frame, Scan, Tables},
     huffman::{Coefficient, Huffman, extend},
     idct::{Corner, inverse},
+    stride::Strides,
 };
 use crate::{error::Corrupt, raster::Plane};
 
@@ -112,6 +113,11 @@ impl Channels {
         let codes = codes(run.scan, tables, true, true)?;
         let (side, places) = (self.side, self.places);
         let list = &mut self.list;
+        let strides: Vec<_> = if side == 1 {
+            codes.iter().map(|(.., ac)| ac.map(Strides::new)).collect()
+        } else {
+            Vec::new()
+        };
         let mut block = [0i32; 64];
         run.blocks(bits, |bits, state, part, x, y| {
             let Some((index, Some(dc), Some(ac))) = codes.get(part) else {
@@ -120,8 +126,8 @@ impl Channels {
             let channel = list.get_mut(*index).ok_or(Corrupt::BadStructure)?;
             let factors = channel.factors.as_deref().ok_or(Corrupt::BadStructure)?;
             let dc = state.dc(part, dc, bits)?;
-            let flat = if side == 1 {
-                skip_ac(ac, bits)?;
+            let flat = if let Some(Some(strides)) = strides.get(part) {
+                strides.skip_block(ac, bits)?;
                 true
             } else {
                 read_ac(ac, bits, &places, factors, &mut block)?
@@ -367,16 +373,6 @@ fn read_ac(
         k += 1;
     }
     Ok(flat)
-}
-
-/// Reads past the AC coefficients of a block.
-#[inline]
-fn skip_ac(table: &Huffman, bits: &mut Bits<'_>) -> Result<(), Corrupt> {
-    let mut k = 1usize;
-    while k < 64 {
-        k += table.coefficient(bits)?.zeros + 1;
-    }
-    Ok(())
 }
 
 fn saturate(value: i32) -> i16 {
