@@ -105,7 +105,8 @@ impl<S: Shelf> Book<'_, S> {
         taken.map_err(|retry_after_s| {
             // Each time that as many were told to wait as may pass in a minute.
             let refusals = self.shelf.count_refusal(self.now_ms / 60_000);
-            let by = if refusals % quota.max(1) == 0 { Barrier::Flood } else { Barrier::Rate };
+            let by =
+                if refusals.is_multiple_of(quota.max(1)) { Barrier::Flood } else { Barrier::Rate };
             Refused { by, retry_after_s }
         })
     }

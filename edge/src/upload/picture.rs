@@ -1,5 +1,7 @@
 //! One picture of an upload: the image rules, the store, the ledger.
 
+use std::fmt::Write;
+
 use base64ct::{Base64, Encoding};
 use image_rules::{Code, ImageError, Plan, Processed, inspect_as, process};
 
@@ -159,5 +161,9 @@ impl<P: Ports> Lot<'_, P> {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
