@@ -1,9 +1,11 @@
 //! The story of requests from the route table to the stores, natively: in-memory ports, a clock that
 //! stands still until it is set, and the real accounts on shelves in memory.
 
+mod accounts;
 mod delivery;
 mod images;
 mod limits;
+mod rights;
 mod upload;
 
 use std::{
@@ -19,6 +21,7 @@ use image_rules::Format;
 use serde_json::Value;
 
 use crate::{
+    accounts::memory::MemoryAccounts,
     app::{App, Gate, GateFault, Ports},
     auth::{
         memory::{Clock, MemoryKeyServer},
@@ -41,6 +44,7 @@ pub(crate) struct World {
     store: Rc<MemoryStore>,
     copies: MemoryCopies,
     registry: Rc<MemoryRegistry>,
+    accounts: MemoryAccounts,
     gate: CountingGate,
     ledger: MemoryLedger,
     pub(crate) key_server: MemoryKeyServer,
@@ -62,6 +66,7 @@ impl Default for World {
                 Rc::clone(&registry),
                 Rc::clone(&clock_ms),
             ),
+            accounts: MemoryAccounts::beside(Rc::clone(&registry)),
             store,
             registry,
             copies: MemoryCopies::default(),
@@ -135,6 +140,7 @@ impl Ports for World {
     type Store = MemoryStore;
     type Copies = MemoryCopies;
     type Registry = MemoryRegistry;
+    type Accounts = MemoryAccounts;
     type Gate = CountingGate;
     type Ledger = MemoryLedger;
     type KeyServer = MemoryKeyServer;
@@ -149,6 +155,10 @@ impl Ports for World {
 
     fn registry(&self) -> &MemoryRegistry {
         &self.registry
+    }
+
+    fn accounts(&self) -> &MemoryAccounts {
+        &self.accounts
     }
 
     fn gate(&self) -> &CountingGate {
