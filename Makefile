@@ -154,6 +154,10 @@ dev: setup edge www .wrangler/migrated ## Install, build, migrate and serve on h
 token: $(STAMPS)/node .dev.vars ## Print a token for the local server (ROLE=USER SUB=123 TTL=3600)
 	@node .make/token.mjs --role "$(ROLE)" --sub "$(SUB)" --ttl "$(TTL)"
 
+.PHONY: keys
+keys: $(STAMPS)/node ## Print fresh keys, and how to put them in the place of the old
+	@node .make/keys.mjs
+
 # --- Testing -----------------------------------------------------------------------------------------
 
 .PHONY: test test-rust test-browser test-e2e test-tidy test-long

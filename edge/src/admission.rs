@@ -14,6 +14,7 @@ use crate::{
         message::{Admit, Barrier, Enter, Leave, Offence, Refused, Strike, Ticket},
     },
     log,
+    route::{Endpoint, text_header},
 };
 
 /// The period of the rate-limit binding in wrangler.toml.
@@ -47,11 +48,23 @@ pub async fn enter<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<(), Failur
 pub async fn principal<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<Principal, Failure> {
     let outcome = authenticate(app, call.head).await;
     if outcome.as_ref().is_err_and(|refusal| refusal.code == Code::TokenInvalid) {
-        let token = crate::route::text_header(call.head, http::header::AUTHORIZATION);
+        let token = text_header(call.head, http::header::AUTHORIZATION);
         let deed = fingerprint(token.unwrap_or_default().as_bytes());
         strike(app, &call.address(), Offence::ForgedToken, deed).await;
     }
     Ok(outcome?)
+}
+
+/// The caller of an endpoint, who may call it.
+///
+/// # Errors
+/// What verification says, and what the table of rights says.
+pub async fn caller<P: Ports>(
+    app: &App<P>,
+    call: &Call<'_>,
+    endpoint: &Endpoint,
+) -> Result<Principal, Failure> {
+    Ok(principal(app, call).await?.may_call(endpoint)?)
 }
 
 /// Which object of a request is to be stored; a ticket is good for the first alone.
@@ -109,6 +122,11 @@ pub async fn judge<P: Ports>(app: &App<P>, permit: &Permit, error: &ImageError, 
         let account = Account::User(permit.owner().clone());
         strike(app, &account, offence, fingerprint(file)).await;
     }
+}
+
+/// Counts a wrong password against the address it came from; the deed is the same for the same one.
+pub async fn judge_guess<P: Ports>(app: &App<P>, call: &Call<'_>, deed: &str) {
+    strike(app, &call.address(), Offence::Guessing, fingerprint(deed.as_bytes())).await;
 }
 
 /// What a refusal by the image rules says of the caller. A type that is not taken, a picture with

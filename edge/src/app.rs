@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use crate::{
+    accounts::Accounts,
     auth::{KeyServer, RemoteKeys},
     config::Config,
     delivery::Copies,
@@ -23,6 +24,8 @@ pub trait Ports {
     type Copies: Copies<Content = <Self::Store as ObjectStore>::Content>;
     /// Where the rows go.
     type Registry: Catalogue;
+    /// Where people who signed up here are kept.
+    type Accounts: Accounts;
     /// Who counts the requests of an address.
     type Gate: Gate;
     /// Who keeps the accounts of users and addresses.
@@ -36,6 +39,8 @@ pub trait Ports {
     fn copies(&self) -> &Self::Copies;
     /// Where the rows go.
     fn registry(&self) -> &Self::Registry;
+    /// Where people who signed up here are kept.
+    fn accounts(&self) -> &Self::Accounts;
     /// Who counts the requests of an address.
     fn gate(&self) -> &Self::Gate;
     /// Who keeps the accounts of users and addresses.

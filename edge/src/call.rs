@@ -16,6 +16,7 @@ use crate::{
         message::{Gauge, Gauges},
     },
     response::{self, RequestId},
+    route,
 };
 
 /// One request.
@@ -33,6 +34,12 @@ impl<'a> Call<'a> {
     #[must_use]
     pub const fn new(head: &'a Parts, id: RequestId) -> Self {
         Self { head, id, limits: RefCell::new(Vec::new()), spent_ms: RefCell::new(Vec::new()) }
+    }
+
+    /// Whether browsers may send and take the cookie of the refresh token here.
+    #[must_use]
+    pub fn is_about_cookies(&self) -> bool {
+        route::COOKIE_PATHS.contains(&self.head.uri.path())
     }
 
     /// The language that the caller reads.

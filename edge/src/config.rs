@@ -1,10 +1,12 @@
 //! Every variable, parsed once. A wrong one is named; nothing half-works.
 
+mod accounts;
 mod limits;
 mod storage;
 
 use image_rules::Policy;
 
+pub use accounts::AccountRules;
 pub use limits::{AccountLimits, Uploads};
 pub use storage::Storage;
 
@@ -33,6 +35,8 @@ pub struct Config {
     pub signing: SigningKey,
     /// How long a guest token lives.
     pub guest_token_s: u32,
+    /// How accounts are kept here.
+    pub accounts: AccountRules,
     /// What is taken and what is made of it.
     pub policy: Policy,
     /// What bodies and decodes may hold at once in one isolate.
@@ -84,6 +88,7 @@ impl Config {
             public_base_url: reader.base_url(),
             allowed_origins: reader.origins(),
             guest_token_s: reader.number("GUEST_TOKEN_S", 300, 1..=86_400),
+            accounts: reader.account_rules(),
             policy: reader.policy(),
             // Below 16 MiB a phone's photo could not be decoded beside its body; above 96 MiB nothing
             // of an isolate's 128 MB would be left for the rest.
@@ -147,12 +152,17 @@ impl<V: Variables> Reader<'_, V> {
     }
 
     fn flag(&mut self, variable: &'static str) -> bool {
+        self.flag_or(variable, false)
+    }
+
+    fn flag_or(&mut self, variable: &'static str, default: bool) -> bool {
         match self.variables.read(variable).as_deref() {
-            None | Some("false") => false,
+            None => default,
+            Some("false") => false,
             Some("true") => true,
             Some(_) => {
                 self.problem(variable, "true or false");
-                false
+                default
             }
         }
     }
@@ -208,6 +218,9 @@ impl<V: Variables> Reader<'_, V> {
         let mut keys = KeySet::default();
         if let Some(signing) = signing {
             keys.add_own(signing);
+        }
+        if let Some(jwk) = self.variables.read("SIGNING_JWK_PREVIOUS") {
+            self.usable("SIGNING_JWK_PREVIOUS", keys.add_previous(&jwk));
         }
         if let Some(secret) = self.variables.read("AUTH_HS256_SECRET") {
             self.usable("AUTH_HS256_SECRET", keys.add_secret(&secret));
@@ -290,6 +303,10 @@ mod tests {
             ("DAILY_BYTES", "0"),
             ("PENDING_ROLES", "GUEST,ROOT"),
             ("REQUIRE_TICKET", "1"),
+            ("AUTH_BUILTIN", "no"),
+            ("ACCESS_TOKEN_S", "0"),
+            ("REFRESH_TOKEN_S", "for ever"),
+            ("SIGNING_JWK_PREVIOUS", "{}"),
         ]);
         let problems = Config::read(&wrong).expect_err("all wrong");
         let mut named: Vec<_> = problems.iter().map(|problem| problem.variable).collect();

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use image_rules::{Code, ImageError, Language};
 
 use crate::{
-    app::GateFault, ledger::LedgerFault, registry::RegistryFault, response::timestamp,
-    storage::StoreFault,
+    app::GateFault, auth::UserId, ledger::LedgerFault, registry::RegistryFault,
+    response::timestamp, storage::StoreFault,
 };
 
 /// The end of a request that was not served.
@@ -30,6 +30,8 @@ pub struct Refusal {
     pub retry_after_s: Option<u32>,
     /// When a ban ends.
     pub until_ms: Option<u64>,
+    /// Who the caller is already, with `ALREADY_LOGGED_IN`.
+    pub as_whom: Option<UserId>,
     /// What exactly was wrong with the picture: it makes the sentence particular.
     pub image: Option<ImageError>,
 }
@@ -38,13 +40,20 @@ impl Refusal {
     /// With nothing to tell beyond the code.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code, allow: None, retry_after_s: None, until_ms: None, image: None }
+        Self { code, allow: None, retry_after_s: None, until_ms: None, as_whom: None, image: None }
     }
 
     /// With a time to come back.
     #[must_use]
     pub const fn retry(code: Code, after_s: u32) -> Self {
-        Self { code, allow: None, retry_after_s: Some(after_s), until_ms: None, image: None }
+        Self {
+            code,
+            allow: None,
+            retry_after_s: Some(after_s),
+            until_ms: None,
+            as_whom: None,
+            image: None,
+        }
     }
 
     /// A sentence that says what is wrong and what to do.
@@ -59,7 +68,17 @@ impl Refusal {
                     Language::Ko => format!("{sentence} 차단은 {until}에 풀립니다."),
                 })
             }
-            (None, None) => Cow::Borrowed(self.code.sentence(language)),
+            (None, None) => match &self.as_whom {
+                None => Cow::Borrowed(self.code.sentence(language)),
+                Some(user) => Cow::Owned(match language {
+                    Language::En => {
+                        format!("{} Your user id is {user}.", self.code.sentence(language))
+                    }
+                    Language::Ko => {
+                        format!("{} 사용자 ID는 {user}입니다.", self.code.sentence(language))
+                    }
+                }),
+            },
         }
     }
 
@@ -83,6 +102,8 @@ pub enum Fault {
     Ledger(LedgerFault),
     /// A key of ours that cannot sign.
     Signing,
+    /// The hash of a password that cannot be made or read.
+    Password,
 }
 
 /// How long a caller waits after a fault that passes by itself.
@@ -97,7 +118,7 @@ impl Fault {
             Self::Registry(_) | Self::Gate(_) | Self::Ledger(_) => {
                 Refusal::retry(Code::Busy, FAULT_RETRY_S)
             }
-            Self::Signing => Refusal::new(Code::Internal),
+            Self::Signing | Self::Password => Refusal::new(Code::Internal),
         }
     }
 }

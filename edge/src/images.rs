@@ -2,7 +2,7 @@
 
 mod claim;
 
-pub use claim::register;
+pub use claim::{claim, register};
 
 use http::{StatusCode, request::Parts};
 use image_rules::Code;
@@ -10,9 +10,9 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use crate::{
-    admission::principal,
+    admission::caller,
     app::{App, Ports},
-    auth::{Principal, Role, UserId},
+    auth::UserId,
     call::Call,
     delivery::{Copies, addresses},
     error::Failure,
@@ -20,7 +20,7 @@ use crate::{
     ledger::{Ledger, message::Removal},
     registry::{Catalogue, ImageId, Listing, Row},
     response::{self, Answer, timestamp},
-    route::{Body, base_url},
+    route::{Body, Endpoint, base_url},
     storage::ObjectKey,
 };
 
@@ -77,10 +77,10 @@ struct Images {
 /// # Errors
 /// `USER_MISMATCH`, `MALFORMED_REQUEST` for a query that makes no sense.
 pub async fn list<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<Answer<Body<P>>, Failure> {
-    let caller = principal(app, call).await?.acts_for_itself()?;
+    let caller = caller(app, call, &Endpoint::ListImages).await?;
     let query = Query::read(call.head).ok_or(Code::MalformedRequest)?;
     let owner = query.user_id.unwrap_or_else(|| caller.user().clone());
-    must_reach(&caller, &owner)?;
+    caller.must_reach(&Endpoint::ListImages, &owner)?;
     let form_id = query.form_id.as_ref().map(FormId::as_str);
     // One more than asked for tells whether there is another page.
     let limit = query.limit + 1;
@@ -109,7 +109,7 @@ pub async fn read<P: Ports>(
     call: &Call<'_>,
     id: ImageId,
 ) -> Result<Answer<Body<P>>, Failure> {
-    let row = reachable(app, call, id).await?;
+    let row = reachable(app, call, &Endpoint::ReadImage(id), id).await?;
     let data = Listed::new(row, &base_url(&app.config, call.head));
     Ok(response::never_cached(response::message(
         StatusCode::OK,
@@ -136,7 +136,7 @@ pub async fn delete<P: Ports>(
     call: &Call<'_>,
     id: ImageId,
 ) -> Result<Answer<Body<P>>, Failure> {
-    let row = reachable(app, call, id).await?;
+    let row = reachable(app, call, &Endpoint::DeleteImage(id), id).await?;
     let key = ObjectKey::parse(&row.key).ok_or(Code::ImageNotFound)?;
     let owner = key.owner().ok_or(Code::ImageNotFound)?;
     let status = match app.ports.ledger().remove(&owner, key.clone()).await? {
@@ -156,21 +156,17 @@ pub async fn delete<P: Ports>(
 }
 
 /// The row, when the caller may reach it.
-async fn reachable<P: Ports>(app: &App<P>, call: &Call<'_>, id: ImageId) -> Result<Row, Failure> {
-    let caller = principal(app, call).await?.acts_for_itself()?;
+async fn reachable<P: Ports>(
+    app: &App<P>,
+    call: &Call<'_>,
+    endpoint: &Endpoint,
+    id: ImageId,
+) -> Result<Row, Failure> {
+    let caller = caller(app, call, endpoint).await?;
     let row = app.ports.registry().get(id).await?.ok_or(Code::ImageNotFound)?;
     let owner = UserId::parse(&row.owner).ok_or(Code::ImageNotFound)?;
-    must_reach(&caller, &owner)?;
+    caller.must_reach(endpoint, &owner)?;
     Ok(row)
-}
-
-/// Everybody reaches what is theirs; back ends and administrators reach all.
-fn must_reach(caller: &Principal, owner: &UserId) -> Result<(), Failure> {
-    if caller.user() == owner || matches!(caller.role(), Role::Service | Role::Admin) {
-        Ok(())
-    } else {
-        Err(Code::UserMismatch.into())
-    }
 }
 
 /// What a listing asks for.

@@ -1,6 +1,7 @@
 //! The Worker at `image.the-form`. This file only receives the platform's events; the story of a
 //! request begins in [`route`].
 
+pub mod accounts;
 pub mod admission;
 pub mod app;
 pub mod auth;

@@ -7,6 +7,7 @@ use image_rules::{Code, Format, Language, Policy};
 use serde::Serialize;
 
 use crate::{
+    auth::UserId,
     call::Call,
     config::{AllowedOrigins, Config},
     error::{Failure, Refusal},
@@ -136,6 +137,9 @@ struct Problem<'a> {
     /// When a ban ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     banned_until: Option<String>,
+    /// Who the caller is already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'a str>,
 }
 
 /// What the caller is told; a fault of ours is logged here, once, and not told.
@@ -172,6 +176,7 @@ pub fn problem<C>(refusal: &Refusal, call: &Call<'_>, now_ms: u64) -> Answer<Bod
         request_id: &call.id.0,
         timestamp: timestamp(now_ms),
         banned_until: refusal.until_ms.map(timestamp),
+        sub: refusal.as_whom.as_ref().map(UserId::as_str),
     };
     let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = json(status, &problem);
@@ -240,6 +245,11 @@ pub fn finish<C>(
     if let Some(origin) = allowed.answer_to(call.head) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+        // Only to origins that are named (Fetch, CORS protocol and credentials).
+        if matches!(allowed, AllowedOrigins::Only(_)) && call.is_about_cookies() {
+            headers
+                .insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
     }
     answer
 }
@@ -250,10 +260,18 @@ impl AllowedOrigins {
         let origin = head.headers.get(header::ORIGIN)?;
         match self {
             Self::Any => Some(HeaderValue::from_static("*")),
-            Self::Only(origins) => origins
-                .iter()
-                .any(|allowed| allowed.as_bytes() == origin.as_bytes())
-                .then(|| origin.clone()),
+            Self::Only(_) => self.allows(origin).then(|| origin.clone()),
+        }
+    }
+
+    /// Whether a page of this origin may call.
+    #[must_use]
+    pub fn allows(&self, origin: &HeaderValue) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(origins) => {
+                origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+            }
         }
     }
 }

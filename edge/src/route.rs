@@ -4,9 +4,9 @@ use http::{Method, header, request::Parts};
 use image_rules::Code;
 
 use crate::{
-    admission,
+    accounts, admission,
     app::{App, Ports},
-    auth,
+    auth::{self, UserId},
     call::Call,
     config::Config,
     delivery,
@@ -36,6 +36,18 @@ pub enum Endpoint {
     Ticket,
     /// `GET /auth/guest-token`
     GuestToken,
+    /// `POST /users/signup`, also `/auth/signup`
+    SignUp,
+    /// `POST /auth/login`
+    Login,
+    /// `POST /auth/refresh_token`
+    Refresh,
+    /// `POST /auth/logout`
+    Logout,
+    /// `GET /users/{id}`
+    ReadUser(UserId),
+    /// `PATCH /users/{id}`
+    ChangeUser(UserId),
     /// `GET /.well-known/jwks.json`
     PublicKeys,
     /// `GET /policy`
@@ -58,7 +70,7 @@ pub enum Endpoint {
 }
 
 /// The addresses without a variable part: the path, the method, what it is.
-const FIXED: &[(&str, &str, Endpoint)] = &[
+pub(crate) const FIXED: &[(&str, &str, Endpoint)] = &[
     ("/images", "GET", Endpoint::ListImages),
     ("/images", "POST", Endpoint::Upload),
     ("/images/metadata", "POST", Endpoint::RegisterImage),
@@ -69,14 +81,25 @@ const FIXED: &[(&str, &str, Endpoint)] = &[
     ("/healthz", "GET", Endpoint::Alive),
     ("/readyz", "GET", Endpoint::Ready),
 ];
+/// Those of the built-in accounts.
+pub(crate) const ACCOUNTS: &[(&str, &str, Endpoint)] = &[
+    ("/users/signup", "POST", Endpoint::SignUp),
+    ("/auth/signup", "POST", Endpoint::SignUp),
+    ("/auth/login", "POST", Endpoint::Login),
+    ("/auth/refresh_token", "POST", Endpoint::Refresh),
+    ("/auth/logout", "POST", Endpoint::Logout),
+];
+/// The addresses that set, take or end the cookie of a refresh token.
+pub const COOKIE_PATHS: &[&str] =
+    &["/users/signup", "/auth/signup", "/auth/login", "/auth/refresh_token", "/auth/logout"];
 /// Those that are there only where `FAULT_INJECTION` is on.
-const FAULTS: &[(&str, &str, Endpoint)] =
+pub(crate) const FAULTS: &[(&str, &str, Endpoint)] =
     &[("/_fault/panic", "POST", Endpoint::Panic), ("/_fault/memory", "GET", Endpoint::Memory)];
 
 /// The methods that a path takes, and what each asks for.
 fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)> {
     let faults = if fault_injection { FAULTS } else { &[] };
-    let fixed = FIXED.iter().chain(faults).filter(|(fixed, ..)| *fixed == path);
+    let fixed = FIXED.iter().chain(ACCOUNTS).chain(faults).filter(|(fixed, ..)| *fixed == path);
     let fixed: Vec<_> = fixed.map(|(_, method, endpoint)| (*method, endpoint.clone())).collect();
     if !fixed.is_empty() {
         return fixed;
@@ -84,8 +107,21 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     if let Some(id) = path.strip_prefix("/images/").and_then(number) {
         return vec![("GET", Endpoint::ReadImage(id)), ("DELETE", Endpoint::DeleteImage(id))];
     }
+    if let Some(id) = user(path) {
+        return vec![("GET", Endpoint::ReadUser(id.clone())), ("PATCH", Endpoint::ChangeUser(id))];
+    }
     let key = path.strip_prefix('/').and_then(ObjectKey::parse);
     key.map(|key| ("GET", Endpoint::Picture(key))).into_iter().collect()
+}
+
+/// Whose address this is, if it is anybody's.
+fn user(path: &str) -> Option<UserId> {
+    UserId::parse(path.strip_prefix("/users/")?)
+}
+
+/// Whether an address is there only with the built-in accounts.
+fn is_of_accounts(path: &str) -> bool {
+    ACCOUNTS.iter().any(|(fixed, ..)| *fixed == path) || user(path).is_some()
 }
 
 /// A number as we write it: no sign, no leading zero.
@@ -128,7 +164,12 @@ pub type Body<P> = response::Body<<<P as Ports>::Store as ObjectStore>::Content>
 /// Serves one request, to the end: every outcome is an answer.
 pub async fn serve<P: Ports>(app: &App<P>, head: &Parts, body: impl Chunks) -> Answer<Body<P>> {
     let call = Call::new(head, RequestId::new(app.ports.random()));
-    let outcome = find(&head.method, head.uri.path(), app.config.fault_injection);
+    let path = head.uri.path();
+    let outcome = if !app.config.accounts.built_in && is_of_accounts(path) {
+        Err(Refusal::new(Code::NotFound))
+    } else {
+        find(&head.method, path, app.config.fault_injection)
+    };
     let answer = match outcome {
         Ok(endpoint) => handle(app, endpoint, &call, body).await,
         Err(refusal) => Err(refusal.into()),
@@ -176,6 +217,12 @@ async fn handle_counted<P: Ports>(
         Endpoint::RegisterImage => images::register(app, call, body).await,
         Endpoint::ReadImage(id) => images::read(app, call, id).await,
         Endpoint::DeleteImage(id) => images::delete(app, call, id).await,
+        Endpoint::SignUp => accounts::sign_up(app, call, body).await,
+        Endpoint::Login => accounts::login(app, call, body).await,
+        Endpoint::Refresh => accounts::refresh(app, call).await,
+        Endpoint::Logout => accounts::logout(app, call).await,
+        Endpoint::ReadUser(id) => accounts::read(app, call, id).await,
+        Endpoint::ChangeUser(id) => accounts::change(app, call, id, body).await,
         Endpoint::Panic => break_on_purpose(),
         _ => Err(Code::NotFound.into()),
     }

@@ -5,14 +5,14 @@ use image_rules::{Code, Format};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    admission::principal,
+    admission::caller,
     app::{App, Ports},
-    auth::{self, Role, TicketScope, UserId},
+    auth::{self, TicketScope, UserId},
     call::Call,
     error::Failure,
     intake::{Chunks, FormId, read_json},
     response::{self, Answer},
-    route::Body,
+    route::{Body, Endpoint},
 };
 
 #[derive(Deserialize)]
@@ -40,18 +40,13 @@ pub async fn issue<P: Ports>(
     call: &Call<'_>,
     body: impl Chunks,
 ) -> Result<Answer<Body<P>>, Failure> {
-    let caller = principal(app, call).await?.acts_for_itself()?;
-    if !matches!(caller.role(), Role::User | Role::Service) {
-        return Err(Code::RoleNotAllowed.into());
-    }
+    let caller = caller(app, call, &Endpoint::Ticket).await?;
     let wanted: Wanted = read_json(&caller, call.head, body).await?;
     let user = match &wanted.user_id {
         Some(user) => UserId::parse(user).ok_or(Code::MalformedRequest)?,
         None => caller.user().clone(),
     };
-    if user != *caller.user() && caller.role() != Role::Service {
-        return Err(Code::UserMismatch.into());
-    }
+    caller.must_reach(&Endpoint::Ticket, &user)?;
     let scope = scope(&wanted)?;
     let expires_in = app.config.uploads.ticket_s;
     let ticket = auth::issue_ticket(app, &user, &scope, expires_in)?;

@@ -1,7 +1,7 @@
 // Starts the real `wrangler dev` with its own port, keys and state folder, looks into its stores,
 // and takes it down again.
 import { spawn, execFileSync } from "node:child_process";
-import { createHmac, generateKeyPairSync, randomBytes } from "node:crypto";
+import { createHmac, generateKeyPairSync, KeyObject, randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -13,14 +13,17 @@ const WRANGLER = "node_modules/.bin/wrangler";
 // NODE_ENV=test keeps miniflare from asking the internet where we are.
 const QUIET = { ...process.env, CI: "1", NODE_ENV: "test", WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" };
 
-/** A running Worker. `vars` are added to those of wrangler.toml. */
-export async function startServer({ vars = {} } = {}) {
+/** A private key as it stands in a variable, whether node or the Web Crypto API made it. */
+const jwk = (key) => JSON.stringify((key instanceof KeyObject ? key : KeyObject.from(key)).export({ format: "jwk" }));
+
+/** A running Worker. `vars` are added to those of wrangler.toml; `signing` is its key, if not a fresh one, and `previous` the one before. */
+export async function startServer({ vars = {}, signing, previous } = {}) {
   const state = mkdtempSync(join(tmpdir(), "the-form-"));
   const secret = randomBytes(32).toString("base64url");
-  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const privateKey = signing ?? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
   const keys = join(state, "keys.env");
-  const signing = JSON.stringify(privateKey.export({ format: "jwk" }));
-  writeFileSync(keys, `AUTH_HS256_SECRET=${secret}\nSIGNING_JWK='${signing}'\n`, { mode: 0o600 });
+  const before = previous ? `SIGNING_JWK_PREVIOUS='${jwk(previous)}'\n` : "";
+  writeFileSync(keys, `AUTH_HS256_SECRET=${secret}\nSIGNING_JWK='${jwk(privateKey)}'\n${before}`, { mode: 0o600 });
 
   execFileSync(WRANGLER, ["d1", "migrations", "apply", "REGISTRY", "--local", "--persist-to", state], {
     env: QUIET,
@@ -49,6 +52,7 @@ export async function startServer({ vars = {} } = {}) {
     pid: () => child.pid,
     token: (claims = {}, lifetimeS = 300) => hs256(secret, claims, lifetimeS),
     signing: privateKey,
+    secret,
     objects: () => objects(state),
     rows: (table = "images") => rows(state, table),
     /** Takes an object out of R2 behind the Worker's back. */

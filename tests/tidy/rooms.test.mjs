@@ -55,7 +55,7 @@ test("shared knows no HTTP, no clock, no randomness and no JavaScript", () => {
 });
 
 test("the domain rooms of the edge do not reach into each other's insides", () => {
-  const rooms = ["auth", "intake", "registry", "storage", "ledger"];
+  const rooms = ["accounts", "auth", "intake", "registry", "storage", "ledger"];
   for (const room of rooms) {
     const paths = rust.filter((path) => path.startsWith(`edge/src/${room}/`));
     const others = rooms.filter((other) => other !== room).join("|");

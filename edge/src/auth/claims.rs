@@ -28,9 +28,26 @@ pub(super) struct TokenClaims {
     pub(super) iss: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) aud: Option<Audience>,
+    /// Whom a person is reached at; in access tokens of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) email: Option<String>,
     /// What makes a token of ours a ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ticket: Option<TicketClaims>,
+}
+
+impl TokenClaims {
+    /// A token of ours that says nothing yet.
+    pub(super) fn own() -> Self {
+        Self {
+            sub: String::new(),
+            role: Role::default(),
+            iss: Some(OWN_ISSUER.to_owned()),
+            aud: None,
+            email: None,
+            ticket: None,
+        }
+    }
 }
 
 /// Whom a token is meant for: one name, or several (RFC 7519 §4.1.3).

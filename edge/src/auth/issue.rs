@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     KeySet, Role, UserId,
-    claims::{OWN_ISSUER, TokenClaims, clock},
+    claims::{TokenClaims, clock},
     principal::GUEST_PREFIX,
     signing::PublicJwk,
     ticket::{TicketClaims, TicketScope},
@@ -35,9 +35,7 @@ pub fn issue_guest_token<P: Ports, C>(app: &App<P>) -> Result<Answer<Body<C>>, F
     let claims = TokenClaims {
         sub: format!("{GUEST_PREFIX}{uuid}"),
         role: Role::Guest,
-        iss: Some(OWN_ISSUER.to_owned()),
-        aud: None,
-        ticket: None,
+        ..TokenClaims::own()
     };
     let lifetime_s = app.config.guest_token_s;
     let token = sign(app, claims, lifetime_s, now_ms).ok_or(Failure::Fault(Fault::Signing))?;
@@ -45,6 +43,27 @@ pub fn issue_guest_token<P: Ports, C>(app: &App<P>) -> Result<Answer<Body<C>>, F
     let mut answer = response::message(StatusCode::OK, "issue_guest_token_success", &data, now_ms);
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)
+}
+
+/// A token for somebody who has shown who they are.
+///
+/// # Errors
+/// When the signing key cannot sign.
+pub fn issue_access_token<P: Ports>(
+    app: &App<P>,
+    user: &UserId,
+    role: Role,
+    email: &str,
+    lifetime_s: u32,
+) -> Result<String, Failure> {
+    let claims = TokenClaims {
+        sub: user.to_string(),
+        role,
+        email: Some(email.to_owned()),
+        ..TokenClaims::own()
+    };
+    let token = sign(app, claims, lifetime_s, app.ports.now_ms());
+    token.ok_or(Failure::Fault(Fault::Signing))
 }
 
 /// A ticket for one upload by this user.
@@ -62,9 +81,8 @@ pub fn issue_ticket<P: Ports>(
         sub: user.to_string(),
         // Whoever has not signed up stays a guest, whoever asks for them.
         role: if user.is_guest() { Role::Guest } else { Role::User },
-        iss: Some(OWN_ISSUER.to_owned()),
-        aud: None,
         ticket: Some(TicketClaims::new(id, scope)),
+        ..TokenClaims::own()
     };
     let ticket = sign(app, claims, lifetime_s, app.ports.now_ms());
     ticket.ok_or(Failure::Fault(Fault::Signing))

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::{
     claims::{TokenClaims, Verified},
     jwk,
-    signing::{PublicJwk, SigningKey},
+    signing::{PublicJwk, PublicKey, SigningKey},
     token::Presented,
 };
 
@@ -188,10 +188,23 @@ impl KeySet {
 
     /// Adds the public half of the key that signs here, so that its tokens verify here as well.
     pub fn add_own(&mut self, signing: &SigningKey) {
-        let id = Some(signing.id.clone());
-        let key = VerifyingKey::Es256(*signing.key.verifying_key());
-        self.own.push(signing.public_jwk());
-        self.keys.push(NamedKey { id, key, origin: Origin::Here });
+        self.add_here(&signing.public());
+    }
+
+    /// Adds the key that signed here before, by its public or its private half: what it signed stays
+    /// good until its time is over.
+    ///
+    /// # Errors
+    /// When it is no P-256 key.
+    pub fn add_previous(&mut self, jwk: &str) -> Result<(), UnusableKey> {
+        self.add_here(&PublicKey::from_jwk(jwk)?);
+        Ok(())
+    }
+
+    fn add_here(&mut self, public: &PublicKey) {
+        let key = VerifyingKey::Es256(public.key);
+        self.own.push(public.jwk());
+        self.keys.push(NamedKey { id: Some(public.id.clone()), key, origin: Origin::Here });
     }
 }
 

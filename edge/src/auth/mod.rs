@@ -9,6 +9,7 @@ mod keys;
 pub(crate) mod memory;
 mod principal;
 mod remote;
+mod rights;
 mod signing;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -18,11 +19,12 @@ mod unique;
 mod verify;
 
 pub use claims::TokenRules;
-pub use issue::{issue_guest_token, issue_ticket, public_keys};
+pub use issue::{issue_access_token, issue_guest_token, issue_ticket, public_keys};
 pub use key_server::{KeyServer, KeyServerFault, KeyServerUrl, MAX_KEY_SET_BYTES};
 pub use keys::{KeySet, UnusableKey};
 pub use principal::{Permit, Principal, Role, UserId};
 pub use remote::RemoteKeys;
+pub use rights::{Access, Rights, access};
 pub use signing::SigningKey;
 pub use ticket::{Ticket, TicketScope};
 pub use verify::{authenticate, authenticate_guest};

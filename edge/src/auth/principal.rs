@@ -119,10 +119,7 @@ impl Principal {
     /// `ROLE_NOT_ALLOWED` for a role that uploads nothing, `TICKET_REQUIRED` for a token that is no
     /// ticket where one is insisted on.
     pub fn may_upload(self, require_ticket: bool) -> Result<Permit, Refusal> {
-        let Self { user: owner, role, ticket } = self;
-        if role == Role::Admin {
-            return Err(Refusal::new(Code::RoleNotAllowed));
-        }
+        let Self { user: owner, role, ticket } = self.uploads()?;
         if require_ticket && ticket.is_none() {
             return Err(Refusal::new(Code::TicketRequired));
         }

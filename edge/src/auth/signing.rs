@@ -34,21 +34,43 @@ impl SigningKey {
     pub fn from_jwk(json: &str) -> Result<Self, UnusableKey> {
         let jwk: JsonWebKey<'_> = serde_json::from_str(json).map_err(|_| UnusableKey::Malformed)?;
         let key = ecdsa::SigningKey::try_from(&jwk).map_err(|_| UnusableKey::Malformed)?;
-        // The thumbprint (RFC 7638) names the key, so a rotated key has another name by itself.
-        let thumbprint = jwk.thumbprint::<Sha256>();
-        let id = format!("{:016x}", leading_u64(&thumbprint));
-        Ok(Self { key, id })
+        Ok(Self { key, id: name(&jwk) })
     }
 
     /// Its public half.
-    pub(super) fn public_jwk(&self) -> PublicJwk {
+    pub(super) fn public(&self) -> PublicKey {
+        PublicKey { key: *self.key.verifying_key(), id: self.id.clone() }
+    }
+}
+
+/// The public half of a key that signs here, or did.
+pub(super) struct PublicKey {
+    pub(super) key: ecdsa::VerifyingKey,
+    pub(super) id: String,
+}
+
+impl PublicKey {
+    /// From a P-256 JWK; a private half in it is left aside.
+    pub(super) fn from_jwk(json: &str) -> Result<Self, UnusableKey> {
+        let jwk: JsonWebKey<'_> = serde_json::from_str(json).map_err(|_| UnusableKey::Malformed)?;
+        let key = ecdsa::VerifyingKey::try_from(&jwk).map_err(|_| UnusableKey::Malformed)?;
+        Ok(Self { key, id: name(&jwk) })
+    }
+
+    /// As it is published.
+    pub(super) fn jwk(&self) -> PublicJwk {
         PublicJwk {
-            key: coordinates(self.key.verifying_key()),
+            key: coordinates(&self.key),
             kid: self.id.clone(),
             usage: "sig",
             alg: Algorithm::Es256.name(),
         }
     }
+}
+
+/// The thumbprint (RFC 7638) names the key, so a rotated key has another name by itself.
+fn name(jwk: &JsonWebKey<'_>) -> String {
+    format!("{:016x}", leading_u64(&jwk.thumbprint::<Sha256>()))
 }
 
 fn coordinates(public: &ecdsa::VerifyingKey) -> JsonWebKey<'static> {

@@ -5,9 +5,9 @@ use image_rules::Code;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    admission::principal,
+    admission::caller,
     app::{App, Ports},
-    auth::{Principal, Role, UserId, authenticate_guest},
+    auth::{Principal, UserId, authenticate_guest},
     call::Call,
     error::{Failure, Refusal},
     intake::{Chunks, FormId, clean_name, read_json},
@@ -17,7 +17,7 @@ use crate::{
     },
     registry::{ImageId, Registry},
     response::{self, Answer, timestamp},
-    route::{Body, base_url},
+    route::{Body, Endpoint, base_url},
     storage::ObjectKey,
 };
 
@@ -55,10 +55,7 @@ pub async fn register<P: Ports>(
     call: &Call<'_>,
     body: impl Chunks,
 ) -> Result<Answer<Body<P>>, Failure> {
-    let caller = principal(app, call).await?.acts_for_itself()?;
-    if !matches!(caller.role(), Role::User | Role::Service) {
-        return Err(Code::RoleNotAllowed.into());
-    }
+    let caller = caller(app, call, &Endpoint::RegisterImage).await?;
     let asked: Registration = read_json(&caller, call.head, body).await?;
     let base_url = base_url(&app.config, call.head);
     let key = asked.key(&base_url).ok_or(Code::InvalidImageUrl)?;
@@ -68,23 +65,13 @@ pub async fn register<P: Ports>(
         Some(text) => Some(FormId::from_text(text).ok_or(Code::MalformedRequest)?),
         None => None,
     };
-    let claim = Claim {
+    let asked = Claim {
         key: key.clone(),
         by,
         form_id: form_id.map(|id| id.as_str().to_owned()),
         original_name: asked.original_filename.as_deref().and_then(clean_name).map(Into::into),
     };
-    let image_id = match app.ports.ledger().claim(&owner, claim).await? {
-        Claimed::Now(receipt) => receipt.image_id,
-        Claimed::AlreadyRegistered => return Err(Code::ImageAlreadyRegistered.into()),
-        Claimed::Unregistered => return Err(Refusal::retry(Code::Busy, RETRY_S).into()),
-        // The ledger forgets what was registered long ago; the registry does not.
-        Claimed::NotFound => {
-            let row = app.ports.registry().find(&key).await?;
-            let code = row.map_or(Code::ImageNotFound, |_| Code::ImageAlreadyRegistered);
-            return Err(code.into());
-        }
-    };
+    let image_id = claim(app, &owner, asked).await?;
     let now_ms = app.ports.now_ms();
     let data = Registered {
         image_id,
@@ -94,6 +81,29 @@ pub async fn register<P: Ports>(
     };
     let message = "register_image_metadata_success";
     Ok(response::never_cached(response::message(StatusCode::CREATED, message, &data, now_ms)))
+}
+
+/// Lets a pending picture of `owner` be kept by the claimant; its number.
+///
+/// # Errors
+/// `IMAGE_NOT_FOUND` when it is not there, `IMAGE_ALREADY_REGISTERED`, `BUSY` when the claim may be
+/// repeated.
+pub async fn claim<P: Ports>(
+    app: &App<P>,
+    owner: &UserId,
+    claim: Claim,
+) -> Result<Option<ImageId>, Failure> {
+    let key = claim.key.clone();
+    match app.ports.ledger().claim(owner, claim).await? {
+        Claimed::Now(receipt) => Ok(receipt.image_id),
+        Claimed::AlreadyRegistered => Err(Code::ImageAlreadyRegistered.into()),
+        Claimed::Unregistered => Err(Refusal::retry(Code::Busy, RETRY_S).into()),
+        // The ledger forgets what was registered long ago; the registry does not.
+        Claimed::NotFound => {
+            let row = app.ports.registry().find(&key).await?;
+            Err(row.map_or(Code::ImageNotFound, |_| Code::ImageAlreadyRegistered).into())
+        }
+    }
 }
 
 impl Registration {
@@ -118,7 +128,7 @@ impl Registration {
         caller: &Principal,
         owner: &UserId,
     ) -> Result<UserId, Failure> {
-        if caller.role() == Role::Service {
+        if caller.reaches_others(&Endpoint::RegisterImage) {
             return match &self.user_id {
                 Some(user) => UserId::parse(user).ok_or_else(|| Code::MalformedRequest.into()),
                 None => Ok(owner.clone()),

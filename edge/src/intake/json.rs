@@ -10,8 +10,15 @@ use crate::{auth::Principal, error::Failure, route::text_header};
 /// The largest question has a URL, a name and a token.
 const MAX_BYTES: u64 = 16 * 1024;
 
-/// Reads a JSON object for a caller who is known. The media type must be JSON's, which no form of
-/// another site can send without asking first.
+/// Whether the media type is JSON's, which no form of another site can send without asking first.
+#[must_use]
+pub fn is_json(head: &Parts) -> bool {
+    let media_type = text_header(head, header::CONTENT_TYPE).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+/// Reads a JSON object for a caller who is known.
 ///
 /// # Errors
 /// `MALFORMED_REQUEST` for whatever is not this object.
@@ -20,9 +27,18 @@ pub async fn read_json<T: DeserializeOwned>(
     head: &Parts,
     body: impl Chunks,
 ) -> Result<T, Failure> {
-    let media_type = text_header(head, header::CONTENT_TYPE).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
+    read_open_json(head, body).await
+}
+
+/// Reads a JSON object where anybody may ask; the address they ask from has been counted.
+///
+/// # Errors
+/// `MALFORMED_REQUEST` for whatever is not this object.
+pub async fn read_open_json<T: DeserializeOwned>(
+    head: &Parts,
+    body: impl Chunks,
+) -> Result<T, Failure> {
+    if !is_json(head) {
         return Err(Code::MalformedRequest.into());
     }
     let bytes = read_body(body, None, MAX_BYTES).await.map_err(|failure| match failure {

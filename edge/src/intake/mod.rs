@@ -12,7 +12,7 @@ mod part;
 pub use disposition::Disposition;
 pub use form::MAX_FILES;
 pub use form_id::FormId;
-pub use json::read_json;
+pub use json::{is_json, read_json, read_open_json};
 pub use name::{FileName, clean_name};
 
 use std::io;

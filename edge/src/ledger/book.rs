@@ -133,6 +133,23 @@ impl<S: Shelf> Book<'_, S> {
         Ok(standing)
     }
 
+    /// One attempt more at the password; how many seconds it has to wait, if it has.
+    pub fn attempt(&self) -> Result<Option<u32>, ShelfFault> {
+        let mut sheet = self.shelf.sheet()?;
+        let outcome = sheet.guesses.attempt(self.now_ms);
+        if outcome.is_ok() {
+            self.shelf.write_sheet(&sheet)?;
+        }
+        Ok(outcome.err())
+    }
+
+    /// The password was right.
+    pub fn trust(&self) -> Result<(), ShelfFault> {
+        let mut sheet = self.shelf.sheet()?;
+        sheet.guesses.forget();
+        self.shelf.write_sheet(&sheet)
+    }
+
     /// An administrator shuts the account out.
     pub fn ban(&self, subject: &str, ban: &Ban) -> Result<Standing, ShelfFault> {
         let mut sheet = self.shelf.sheet()?;

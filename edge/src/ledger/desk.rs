@@ -125,6 +125,8 @@ impl<S: Shelf, R: Reach> Desk<'_, S, R> {
             Question::Probe => book.shelf.next_due_ms().map(|_| Reply::Done)?,
             Question::Enter(enter) => Reply::Entry(book.enter(enter)?),
             Question::Strike(strike) => Reply::Standing(book.strike(subject, &strike)?),
+            Question::Attempt => Reply::Attempt { wait_s: book.attempt()? },
+            Question::Trust => book.trust().map(|()| Reply::Done)?,
             Question::Ban(ban) => Reply::Standing(book.ban(subject, &ban)?),
             Question::Lift { by } => book.lift(subject, &by).map(|()| Reply::Done)?,
             Question::Look { terms } => Reply::Sight(book.look(&terms)?),

@@ -21,7 +21,7 @@ pub use standing::{Ban, Offence, Sight, Standing, StateCount, Strike};
 /// A question with the name of the account that it is about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Envelope {
-    /// `user:{id}` or `ip:{address}`.
+    /// `user:{id}`, `ip:{address}` or `email:{digest}`.
     pub account: String,
     /// What is asked.
     pub question: Question,
@@ -43,6 +43,10 @@ pub enum Question {
     Release(Release),
     /// Somebody did what honest callers do not.
     Strike(Strike),
+    /// One attempt more at a password; wrong until it is known to be right.
+    Attempt,
+    /// The password was right: earlier attempts are forgotten.
+    Trust,
     /// A pending picture is to be kept.
     Claim(Claim),
     /// A picture is to go, with its row and its bytes.
@@ -74,7 +78,7 @@ pub enum Question {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// To [`Question::Probe`], [`Question::Release`] and [`Question::Lift`].
+    /// To [`Question::Probe`], [`Question::Release`], [`Question::Trust`] and [`Question::Lift`].
     Done,
     /// To [`Question::Enter`].
     Entry(Entrance),
@@ -84,6 +88,11 @@ pub enum Reply {
     Commitment(Commitment),
     /// To [`Question::Strike`] and [`Question::Ban`].
     Standing(Standing),
+    /// To [`Question::Attempt`].
+    Attempt {
+        /// Seconds until there may be one, when there may be none now.
+        wait_s: Option<u32>,
+    },
     /// To [`Question::Claim`].
     Claimed(Claimed),
     /// To [`Question::Remove`].

@@ -6,6 +6,7 @@ mod book;
 mod bucket;
 pub mod desk;
 mod entry;
+mod guesses;
 #[cfg(test)]
 pub mod memory;
 pub mod message;
@@ -34,6 +35,8 @@ pub enum Account {
     User(UserId),
     /// Of an address.
     Address(String),
+    /// Of whoever signs in with an e-mail address, by its digest.
+    Email(String),
 }
 
 impl fmt::Display for Account {
@@ -41,6 +44,7 @@ impl fmt::Display for Account {
         match self {
             Self::User(user) => write!(f, "user:{user}"),
             Self::Address(address) => write!(f, "ip:{address}"),
+            Self::Email(digest) => write!(f, "email:{digest}"),
         }
     }
 }
@@ -137,6 +141,26 @@ pub trait Ledger {
         strike: Strike,
     ) -> impl Future<Output = Result<Standing, LedgerFault>> {
         async move { standing(self.ask(account, Question::Strike(strike)).await?) }
+    }
+
+    /// One attempt more at the password of an account; how many seconds it has to wait, if it has.
+    fn attempt(&self, account: &Account) -> impl Future<Output = Result<Option<u32>, LedgerFault>> {
+        async move {
+            match self.ask(account, Question::Attempt).await? {
+                Reply::Attempt { wait_s } => Ok(wait_s),
+                _ => Err(LedgerFault::Beside),
+            }
+        }
+    }
+
+    /// The password was right.
+    fn trust(&self, account: &Account) -> impl Future<Output = Result<(), LedgerFault>> {
+        async move {
+            match self.ask(account, Question::Trust).await? {
+                Reply::Done => Ok(()),
+                _ => Err(LedgerFault::Beside),
+            }
+        }
     }
 
     /// A pending picture of `owner` is to be kept; `owner` is whom its key names.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     bucket::Bucket,
     entry::Entry,
+    guesses::Guesses,
     message::{StateCount, Ticket},
     quota::Usage,
     standing::Conduct,
@@ -21,6 +22,9 @@ pub struct Sheet {
     pub usage: Usage,
     /// What is held against it.
     pub conduct: Conduct,
+    /// Attempts at its password. Sheets of before know none.
+    #[serde(default)]
+    pub guesses: Guesses,
 }
 
 /// How many requests were told to wait, in the minute of the last.

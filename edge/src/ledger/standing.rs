@@ -47,7 +47,7 @@ impl Conduct {
             return false;
         }
         self.deeds.push(Deed { reason: strike.reason, fingerprint, at_ms: now_ms });
-        if self.deeds.len() < strike.strikes_to_ban.max(1) as usize {
+        if self.strikes(now_ms) < strike.strikes_to_ban.max(1) {
             return false;
         }
         let doubled = u64::from(strike.ban_s).saturating_mul(1000);
@@ -72,15 +72,32 @@ impl Conduct {
     /// As it is told.
     #[must_use]
     pub fn told(&self, now_ms: u64, newly_banned: bool) -> Standing {
-        let counts = |deed: &&Deed| now_ms.saturating_sub(deed.at_ms) < STRIKE_MS;
-        let strikes = self.deeds.iter().filter(counts).count();
         let banned_until_ms = self.banned_until_ms(now_ms);
         Standing {
-            strikes: u32::try_from(strikes).unwrap_or(u32::MAX),
+            strikes: self.strikes(now_ms),
             banned_until_ms,
             ban_reason: banned_until_ms.map(|_| self.ban_reason.clone()),
             newly_banned,
         }
+    }
+
+    /// Whole strikes: deeds of which it takes several count together with their like.
+    fn strikes(&self, now_ms: u64) -> u32 {
+        let mut strikes = 0_u32;
+        let mut parts: Vec<(Offence, u32)> = Vec::new();
+        for deed in &self.deeds {
+            if now_ms.saturating_sub(deed.at_ms) >= STRIKE_MS {
+                continue;
+            }
+            match parts.iter_mut().find(|(reason, _)| *reason == deed.reason) {
+                Some((_, count)) => *count += 1,
+                None => parts.push((deed.reason, 1)),
+            }
+        }
+        for (reason, count) in parts {
+            strikes = strikes.saturating_add(count / reason.deeds_a_strike());
+        }
+        strikes
     }
 
     fn forget(&mut self, now_ms: u64) {
@@ -149,6 +166,17 @@ mod tests {
         let bomb = Strike { reason: Offence::Bomb, ..strike("a") };
         assert!(!conduct.strike(NOW_MS, &bomb), "another deed on the same file");
         assert!(conduct.strike(NOW_MS + HOUR_MS, &strike("a")), "an hour later it counts again");
+    }
+
+    #[test]
+    fn five_wrong_passwords_are_one_strike() {
+        let mut conduct = Conduct::default();
+        let guess = |at: u32| Strike { reason: Offence::Guessing, ..strike(&at.to_string()) };
+        for at in 0..14 {
+            assert!(!conduct.strike(NOW_MS, &guess(at)));
+            assert_eq!(conduct.told(NOW_MS, false).strikes, (at + 1) / 5);
+        }
+        assert!(conduct.strike(NOW_MS, &guess(14)));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use worker::{D1Database, D1PreparedStatement, D1Type};
 
 use super::deadline::{TimedOut, within};
 use crate::{
+    auth::UserId,
     registry::{Catalogue, Event, ImageId, Listing, NewRow, Registry, RegistryFault, Row},
     storage::ObjectKey,
 };
@@ -20,6 +21,8 @@ const INSERT: &str = "INSERT INTO images (key, owner, form_id, media_type, width
 const INSERT_EVENT: &str = "INSERT INTO events (mark, at_ms, kind, subject, reason, until_ms, detail) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (mark) DO NOTHING";
 
+const HAND_OVER: &str =
+    "UPDATE images SET owner = ?3 WHERE key = ?1 AND owner IN (?2, ?3) RETURNING id";
 const LIST: &str = "SELECT * FROM images WHERE owner = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 const LIST_FORM: &str = "SELECT * FROM images WHERE owner = ?1 AND id < ?2 AND form_id = ?4 \
      ORDER BY id DESC LIMIT ?3";
@@ -51,7 +54,7 @@ struct MarkRow {
 
 impl D1Registry {
     fn bind(&self, sql: &str, values: &[D1Type<'_>]) -> Result<D1PreparedStatement, RegistryFault> {
-        self.0.prepare(sql).bind_refs(values).map_err(failed)
+        bind(&self.0, sql, values)
     }
 }
 
@@ -104,12 +107,23 @@ impl Registry for D1Registry {
 
     async fn probe(&self) -> Result<(), RegistryFault> {
         // The newest table, not just the database: one without its migrations is not ready.
-        let statement = self.0.prepare("SELECT id FROM events LIMIT 1");
+        let statement = self.0.prepare("SELECT id FROM users LIMIT 1");
         in_time(statement.run()).await.map(|_| ())
     }
 }
 
 impl Catalogue for D1Registry {
+    async fn hand_over(
+        &self,
+        key: &ObjectKey,
+        from: &UserId,
+        to: &UserId,
+    ) -> Result<bool, RegistryFault> {
+        let values = [key.as_str(), from.as_str(), to.as_str()].map(D1Type::Text);
+        let row: Option<InsertedRow> = first(self.bind(HAND_OVER, &values)?).await?;
+        Ok(row.is_some())
+    }
+
     async fn get(&self, id: ImageId) -> Result<Option<Row>, RegistryFault> {
         let statement = self.bind("SELECT * FROM images WHERE id = ?1", &[number(id.0)])?;
         in_time(statement.first(None)).await
@@ -154,6 +168,22 @@ impl Catalogue for D1Registry {
     }
 }
 
+/// A statement with its values.
+pub(super) fn bind(
+    database: &D1Database,
+    sql: &str,
+    values: &[D1Type<'_>],
+) -> Result<D1PreparedStatement, RegistryFault> {
+    database.prepare(sql).bind_refs(values).map_err(failed)
+}
+
+/// The first row, if there is one.
+pub(super) async fn first<T: for<'a> Deserialize<'a>>(
+    statement: D1PreparedStatement,
+) -> Result<Option<T>, RegistryFault> {
+    in_time(statement.first(None)).await
+}
+
 async fn rows<T: for<'a> Deserialize<'a>>(
     statement: D1PreparedStatement,
 ) -> Result<Vec<T>, RegistryFault> {
@@ -161,20 +191,22 @@ async fn rows<T: for<'a> Deserialize<'a>>(
 }
 
 /// Waits for an answer, but not for ever.
-async fn in_time<T>(answer: impl Future<Output = worker::Result<T>>) -> Result<T, RegistryFault> {
+pub(super) async fn in_time<T>(
+    answer: impl Future<Output = worker::Result<T>>,
+) -> Result<T, RegistryFault> {
     match within(DEADLINE_MS, answer).await {
         Ok(answer) => answer.map_err(failed),
         Err(TimedOut) => Err(RegistryFault("no answer in time".to_owned())),
     }
 }
 
-fn text(value: Option<&str>) -> D1Type<'_> {
+pub(super) fn text(value: Option<&str>) -> D1Type<'_> {
     value.map_or(D1Type::Null, D1Type::Text)
 }
 
 /// D1 speaks JavaScript numbers, exact up to 2^53: sizes and milliseconds stay far below.
 #[expect(clippy::cast_precision_loss, reason = "all values are below 2^53")]
-fn number(value: u64) -> D1Type<'static> {
+pub(super) fn number(value: u64) -> D1Type<'static> {
     D1Type::Real(value as f64)
 }
 

@@ -2,6 +2,7 @@
 //! values here, answers back, and the ports are filled with what the bindings give.
 
 mod account;
+mod accounts;
 mod bytes;
 mod copies;
 mod d1;
@@ -54,6 +55,7 @@ struct Bindings {
     store: store::Store,
     copies: copies::CachedCopies,
     registry: d1::D1Registry,
+    accounts: accounts::D1Accounts,
     gate: gate::AddressGate,
     ledger: ledger::RemoteLedger,
     key_server: key_server::HttpKeyServer,
@@ -70,6 +72,7 @@ impl Bindings {
             },
             public_base_url: config.public_base_url.clone(),
             registry: d1::D1Registry(env.d1("REGISTRY")?),
+            accounts: accounts::D1Accounts(env.d1("REGISTRY")?),
             gate: gate::AddressGate(env.rate_limiter("ADDRESS_LIMIT")?),
             ledger: ledger::RemoteLedger(env.durable_object("LEDGER")?),
             key_server: key_server::HttpKeyServer,
@@ -87,6 +90,7 @@ impl Ports for Bindings {
     type Store = store::Store;
     type Copies = copies::CachedCopies;
     type Registry = d1::D1Registry;
+    type Accounts = accounts::D1Accounts;
     type Gate = gate::AddressGate;
     type Ledger = ledger::RemoteLedger;
     type KeyServer = key_server::HttpKeyServer;
@@ -101,6 +105,10 @@ impl Ports for Bindings {
 
     fn registry(&self) -> &Self::Registry {
         &self.registry
+    }
+
+    fn accounts(&self) -> &Self::Accounts {
+        &self.accounts
     }
 
     fn gate(&self) -> &Self::Gate {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Catalogue, Event, ImageId, Listing, NewRow, Registry, RegistryFault, Row};
-use crate::storage::ObjectKey;
+use crate::{auth::UserId, storage::ObjectKey};
 
 /// Keeps rows in order of registration; fails when told to.
 #[derive(Default)]
@@ -106,6 +106,21 @@ impl Registry for MemoryRegistry {
 }
 
 impl Catalogue for MemoryRegistry {
+    async fn hand_over(
+        &self,
+        key: &ObjectKey,
+        from: &UserId,
+        to: &UserId,
+    ) -> Result<bool, RegistryFault> {
+        self.probe().await?;
+        let mut rows = self.rows.borrow_mut();
+        let owners = [from.as_str(), to.as_str()];
+        let row = rows
+            .iter_mut()
+            .find(|row| row.key == key.as_str() && owners.contains(&row.owner.as_str()));
+        Ok(row.map(|row| row.owner = to.to_string()).is_some())
+    }
+
     async fn get(&self, id: ImageId) -> Result<Option<Row>, RegistryFault> {
         self.probe().await?;
         Ok(self.rows.borrow().iter().find(|row| row.id == id).cloned())

@@ -28,8 +28,16 @@ pub trait Registry {
     fn probe(&self) -> impl Future<Output = Result<(), RegistryFault>>;
 }
 
-/// Looks into the rows, for those who ask for them and for the sweep.
+/// Rows once they are there: for those who ask for them, for those who adopt, and for the sweep.
 pub trait Catalogue: Registry {
+    /// Makes a picture of `from` one of `to`; whether it is now, also when it was before.
+    fn hand_over(
+        &self,
+        key: &ObjectKey,
+        from: &UserId,
+        to: &UserId,
+    ) -> impl Future<Output = Result<bool, RegistryFault>>;
+
     /// The row with a number, if there is one.
     fn get(&self, id: ImageId) -> impl Future<Output = Result<Option<Row>, RegistryFault>>;
 
@@ -132,7 +140,7 @@ pub struct Event {
     pub mark: String,
     /// When.
     pub at_ms: u64,
-    /// What: `ban` or `lift`.
+    /// What: `ban`, `lift`, `revoke` or `sweep`.
     pub kind: String,
     /// To whom: `user:{id}` or `ip:{address}`.
     pub subject: String,

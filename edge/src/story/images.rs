@@ -20,7 +20,7 @@ fn user(sub: &str) -> Value {
 }
 
 /// A guest's token as it is issued here, and who the guest is.
-fn guest(app: &App<World>) -> (String, String) {
+pub(super) fn guest(app: &App<World>) -> (String, String) {
     let outcome = send(app, get("/auth/guest-token"), b"");
     let token = outcome.json["data"]["token"].as_str().expect("issued").to_owned();
     let claims = token.split('.').nth(1).expect("three parts");
@@ -29,7 +29,7 @@ fn guest(app: &App<World>) -> (String, String) {
     (token, claims["sub"].as_str().expect("text").to_owned())
 }
 
-fn upload_with(app: &App<World>, token: &str) -> Outcome {
+pub(super) fn upload_with(app: &App<World>, token: &str) -> Outcome {
     let mut request = upload();
     let bearer = format!("Bearer {token}").parse().expect("text");
     request.headers_mut().expect("valid").insert("authorization", bearer);

@@ -1,9 +1,11 @@
 //! The story of requests from the route table to the stores, natively: in-memory ports, a clock that
 //! stands still until it is set, and the real accounts on shelves in memory.
 
+mod accounts;
 mod delivery;
 mod images;
 mod limits;
+mod rights;
 mod upload;
 
 use std::{
@@ -20,6 +22,7 @@ use serde_json::Value;
 use sha2::Digest;
 
 use crate::{
+    accounts::memory::MemoryAccounts,
     app::{App, Gate, GateFault, Ports},
     auth::{
         memory::{Clock, MemoryKeyServer},
@@ -42,6 +45,7 @@ pub(crate) struct World {
     store: Rc<MemoryStore>,
     copies: MemoryCopies,
     registry: Rc<MemoryRegistry>,
+    accounts: MemoryAccounts,
     gate: CountingGate,
     ledger: MemoryLedger,
     pub(crate) key_server: MemoryKeyServer,
@@ -63,6 +67,7 @@ impl Default for World {
                 Rc::clone(&registry),
                 Rc::clone(&clock_ms),
             ),
+            accounts: MemoryAccounts::beside(Rc::clone(&registry)),
             store,
             registry,
             copies: MemoryCopies::default(),
@@ -136,6 +141,7 @@ impl Ports for World {
     type Store = MemoryStore;
     type Copies = MemoryCopies;
     type Registry = MemoryRegistry;
+    type Accounts = MemoryAccounts;
     type Gate = CountingGate;
     type Ledger = MemoryLedger;
     type KeyServer = MemoryKeyServer;
@@ -150,6 +156,10 @@ impl Ports for World {
 
     fn registry(&self) -> &MemoryRegistry {
         &self.registry
+    }
+
+    fn accounts(&self) -> &MemoryAccounts {
+        &self.accounts
     }
 
     fn gate(&self) -> &CountingGate {

@@ -29,6 +29,8 @@ pub enum Offence {
     Bomb,
     /// Going on and on after being told to wait.
     Flood,
+    /// A wrong password; counted against the address.
+    Guessing,
 }
 
 impl Offence {
@@ -40,6 +42,17 @@ impl Offence {
             Self::Disguise => "disguise",
             Self::Bomb => "bomb",
             Self::Flood => "flood",
+            Self::Guessing => "guessing",
+        }
+    }
+
+    /// How many deeds of this kind make one strike. Only wrong passwords are honest now and then, and
+    /// many people may share an address.
+    #[must_use]
+    pub const fn deeds_a_strike(self) -> u32 {
+        match self {
+            Self::Guessing => 5,
+            Self::ForgedToken | Self::Disguise | Self::Bomb | Self::Flood => 1,
         }
     }
 }

@@ -1,0 +1,104 @@
+//! `POST /users/signup`: an account, with the picture that was uploaded before it.
+
+use http::StatusCode;
+use image_rules::Code;
+use serde::Deserialize;
+
+use super::{
+    Accounts, Created, Email, NewUser, Nickname, User,
+    adopt::{Adoption, user_id},
+    password::{self, Password},
+    session,
+};
+use crate::{
+    app::{App, Ports},
+    auth::{Role, UserId},
+    call::Call,
+    error::{Failure, Fault},
+    intake::{Chunks, read_open_json},
+    registry::ImageId,
+    response::Answer,
+    route::Body,
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SignUp {
+    email: String,
+    password: String,
+    nickname: Option<String>,
+    image_key: Option<String>,
+    image_id: Option<ImageId>,
+    guest_token: Option<String>,
+}
+
+/// Adds an account and logs its owner in. Whatever is wrong, there is no account then.
+///
+/// # Errors
+/// `EMAIL_TAKEN`, `MALFORMED_REQUEST`, and what stands in the way of adopting the picture.
+pub async fn sign_up<P: Ports>(
+    app: &App<P>,
+    call: &Call<'_>,
+    body: impl Chunks,
+) -> Result<Answer<Body<P>>, Failure> {
+    let said: SignUp = read_open_json(call.head, body).await?;
+    let email = Email::parse(&said.email).ok_or(Code::MalformedRequest)?;
+    let nickname = match &said.nickname {
+        Some(text) => Some(Nickname::parse(text).ok_or(Code::MalformedRequest)?),
+        None => None,
+    };
+    let adoption = said.adoption(app).await?;
+    let password = Password::parse(said.password).ok_or(Code::MalformedRequest)?;
+    if app.ports.accounts().by_email(&email).await?.is_some() {
+        return Err(Code::EmailTaken.into());
+    }
+    let password = password::seal(app, &password).await?;
+    if let Some(adoption) = &adoption {
+        adoption.claim(app).await?;
+    }
+    let new = NewUser {
+        id: &new_id(app, adoption.as_ref())?,
+        email: &email,
+        password: &password,
+        nickname: nickname.as_ref(),
+        picture_key: adoption.as_ref().map(|adoption| &adoption.key),
+        created_ms: app.ports.now_ms(),
+    };
+    let user = create(app, &new).await?;
+    let token = session::open(app, &user).await?;
+    session::answer(app, call, (StatusCode::CREATED, "signup_success"), user, &token)
+}
+
+impl SignUp {
+    /// The picture to adopt, if one is named: by its key or its number, with its guest's token.
+    async fn adoption<P: Ports>(&self, app: &App<P>) -> Result<Option<Adoption>, Failure> {
+        match (&self.image_key, self.image_id, &self.guest_token) {
+            (None, None, _) => Ok(None),
+            (_, _, None) => Err(Code::UserMismatch.into()),
+            (key, id, Some(token)) => Adoption::new(app, key.as_deref(), id, token).await.map(Some),
+        }
+    }
+}
+
+fn new_id<P: Ports>(app: &App<P>, adoption: Option<&Adoption>) -> Result<UserId, Failure> {
+    let id = match adoption {
+        Some(adoption) => Some(adoption.id().clone()),
+        None => user_id(&app.ports.random()),
+    };
+    id.ok_or(Failure::Fault(Fault::Signing))
+}
+
+async fn create<P: Ports>(app: &App<P>, new: &NewUser<'_>) -> Result<User, Failure> {
+    match app.ports.accounts().create(new).await? {
+        Created::Now => Ok(User {
+            id: new.id.clone(),
+            email: new.email.as_str().to_owned(),
+            role: Role::User,
+            nickname: new.nickname.map(|name| name.as_str().to_owned()),
+            picture_key: new.picture_key.map(ToString::to_string),
+            created_ms: new.created_ms,
+        }),
+        Created::EmailTaken => Err(Code::EmailTaken.into()),
+        Created::IdTaken => Err(Code::ImageAlreadyRegistered.into()),
+    }
+}

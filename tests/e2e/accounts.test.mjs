@@ -1,0 +1,275 @@
+// Accounts on the built Worker: signing up with and without a picture, logging in and out, profiles,
+// and what is tried against them. Node's fetch keeps no cookies, so they are carried by hand.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { gif } from "./pictures.mjs";
+import { startServer } from "./server.mjs";
+
+const PASSWORD = "correct horse 배터리";
+const EVIL = `'; DROP TABLE users; --`;
+
+let server;
+let people = 0;
+before(async () => {
+  server = await startServer({ vars: { ALLOWED_ORIGINS: "https://the-form" } });
+});
+after(() => server.stop());
+
+/** A new address of a caller, since each may send 120 requests a minute. */
+const address = () => `198.18.${8 + Math.floor(++people / 250)}.${people % 250}`;
+
+async function ask(method, path, { token, json, cookie, from = address(), headers = {} } = {}) {
+  const answer = await fetch(server.url + path, {
+    method,
+    headers: {
+      ...(token ? { Authorization: `Bearer ${token}` } : {}),
+      ...(cookie ? { Cookie: cookie } : {}),
+      "Content-Type": "application/json",
+      "CF-Connecting-IP": from,
+      ...headers,
+    },
+    body: method === "POST" || method === "PATCH" ? JSON.stringify(json ?? {}) : undefined,
+  });
+  const set = answer.headers.getSetCookie()[0];
+  const text = await answer.text();
+  return { status: answer.status, headers: answer.headers, set, cookie: set?.split(";")[0], ...(text ? JSON.parse(text) : {}) };
+}
+
+async function signUp(more = {}) {
+  const email = `user-${++people}@example.org`;
+  const answer = await ask("POST", "/users/signup", { json: { email, password: PASSWORD, ...more } });
+  assert.equal(answer.status, 201, answer.detail);
+  return { email, id: answer.data.user.id, token: answer.data.accessToken, cookie: answer.cookie, answer };
+}
+
+const logIn = (email, password = PASSWORD, more = {}) => ask("POST", "/auth/login", { json: { email, password }, ...more });
+const refresh = (cookie, more = {}) => ask("POST", "/auth/refresh_token", { cookie, ...more });
+
+async function guestPicture() {
+  const { data } = await ask("GET", "/auth/guest-token");
+  const answer = await fetch(`${server.url}/images`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${data.token}`, "Content-Type": "image/gif", "CF-Connecting-IP": address() },
+    body: gif(++people % 250),
+  });
+  return { guestToken: data.token, ...(await answer.json()).data };
+}
+
+test("from sign-up to log-out, and nothing readable is kept", async () => {
+  const { email, id, token, cookie, answer } = await signUp({ nickname: "지민" });
+  assert.equal(answer.message, "signup_success");
+  assert.deepEqual(Object.keys(answer.data.payload), ["sub", "email", "role", "iat", "exp"]);
+  const claims = JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
+  const { iss, ...said } = claims;
+  assert.deepEqual(said, answer.data.payload);
+  assert.equal(iss, "urn:the-form:images");
+  assert.match(answer.set, /^refresh_token=[\w-]{64}; Max-Age=1209600; Path=\/auth; HttpOnly; Secure; SameSite=Strict$/);
+  assert.equal((await ask("GET", "/images", { token })).status, 200);
+
+  const again = await logIn(` ${email.toUpperCase()} `, PASSWORD, { token });
+  assert.deepEqual([again.status, again.code, again.sub], [409, "ALREADY_LOGGED_IN", id]);
+  assert.match(again.headers.get("content-type"), /^application\/problem\+json/);
+  const login = await logIn(` ${email.toUpperCase()} `);
+  assert.deepEqual([login.status, login.message, login.data.user.nickname], [200, "login_success", "지민"]);
+
+  const next = await refresh(cookie);
+  assert.deepEqual([next.status, next.message, next.data.payload.sub], [200, "refresh_token_success", id]);
+  const out = await ask("POST", "/auth/logout", { cookie: next.cookie });
+  assert.deepEqual([out.status, out.message], [200, "logout_success"]);
+  assert.match(out.set, /^refresh_token=; Max-Age=0; Path=\/auth; HttpOnly; Secure; SameSite=Strict$/);
+  assert.equal((await refresh(next.cookie)).code, "TOKEN_INVALID");
+  assert.equal((await refresh(login.cookie)).status, 200, "another login goes on");
+
+  const kept = JSON.stringify([server.rows("users"), server.rows("families")]);
+  assert.match(kept, /\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+  for (const secret of [PASSWORD, cookie.split("=")[1], token]) assert.ok(!kept.includes(secret));
+  assert.ok(!server.log().includes(email));
+});
+
+test("a guest's picture is adopted by the account, once, and by nobody else", async () => {
+  const { guestToken, key } = await guestPicture();
+  const other = await guestPicture();
+  const email = `adopter-${people}@example.org`;
+  const adopt = (json) => ask("POST", "/auth/signup", { json: { email, password: PASSWORD, ...json } });
+  assert.equal((await adopt({ imageKey: key })).code, "USER_MISMATCH");
+  assert.equal((await adopt({ imageKey: key, guestToken: other.guestToken })).code, "USER_MISMATCH");
+  assert.equal((await adopt({ imageKey: EVIL, guestToken })).code, "INVALID_IMAGE_URL");
+  assert.equal(server.rows("users").some((row) => row.email === email), false, "no account without the picture");
+
+  const all = await Promise.all([adopt({ imageKey: key, guestToken }), adopt({ imageKey: key, guestToken })]);
+  const [won, lost] = all.sort((a, b) => a.status - b.status);
+  assert.deepEqual([won.status, lost.status, lost.code], [201, 409, "EMAIL_TAKEN"], "a double click makes one account");
+  assert.equal(won.data.user.profileImageKey, key);
+  assert.equal((await fetch(won.data.user.profileImageUrl)).status, 200);
+  assert.equal(server.rows().find((row) => row.key === key).owner, won.data.user.id);
+  const second = await adopt({ email: `second-${people}@example.org`, imageKey: key, guestToken });
+  assert.equal(second.code, "IMAGE_ALREADY_REGISTERED");
+});
+
+test("a replayed refresh token ends its family, and it is on record", async () => {
+  const { id, cookie } = await signUp();
+  const next = await refresh(cookie);
+  assert.equal(next.status, 200);
+  assert.equal((await refresh(cookie)).code, "TOKEN_INVALID", "the thief, or the one stolen from");
+  assert.equal((await refresh(next.cookie)).code, "TOKEN_INVALID", "the other of them");
+  const events = server.rows("events").filter(({ subject }) => subject === `user:${id}`);
+  assert.deepEqual(events.map(({ kind, reason }) => [kind, reason]), [["revoke", "refresh_token_reused"]]);
+});
+
+test("of refreshes that race, one wins at most, and none of it survives", async () => {
+  const { cookie } = await signUp();
+  const all = await Promise.all(Array.from({ length: 8 }, () => refresh(cookie)));
+  const won = all.filter(({ status }) => status === 200);
+  assert.equal(won.length, 1, all.map(({ status, code }) => code ?? status).join());
+  for (const { code } of all.filter(({ status }) => status !== 200)) assert.equal(code, "TOKEN_INVALID");
+  assert.equal((await refresh(won[0].cookie)).code, "TOKEN_INVALID");
+});
+
+test("a cookie that was planted is not adopted", async () => {
+  const eve = await signUp();
+  const ann = await signUp();
+  const login = await logIn(ann.email, PASSWORD, { cookie: eve.cookie });
+  assert.notEqual(login.cookie, eve.cookie);
+  assert.notEqual(login.cookie.slice(0, 34), eve.cookie.slice(0, 34), "not even the family");
+  assert.equal((await refresh(eve.cookie)).data.user.id, eve.id);
+  for (const garbled of ["refresh_token=x", `refresh_token=${"A".repeat(64)}`, `refresh_token=${EVIL}`]) {
+    assert.equal((await refresh(garbled)).code, "TOKEN_INVALID");
+  }
+  assert.equal((await refresh("")).code, "TOKEN_MISSING");
+});
+
+test("pages of other sites cannot use the cookie", async () => {
+  const { cookie } = await signUp();
+  for (const origin of ["https://evil.example", "https://the-form.evil.example", "null"]) {
+    for (const path of ["/auth/refresh_token", "/auth/logout"]) {
+      const answer = await ask("POST", path, { cookie, headers: { Origin: origin } });
+      assert.equal(answer.code, "ROLE_NOT_ALLOWED", `${origin} ${path}`);
+      assert.equal(answer.headers.get("access-control-allow-origin"), null);
+    }
+  }
+  const form = await ask("POST", "/auth/refresh_token", { cookie, headers: { "Content-Type": "text/plain" } });
+  assert.equal(form.code, "MALFORMED_REQUEST");
+  const preflight = await ask("OPTIONS", "/auth/refresh_token", { headers: { Origin: "https://the-form" } });
+  assert.equal(preflight.headers.get("access-control-allow-credentials"), "true");
+  const allowed = await refresh(cookie, { headers: { Origin: "https://the-form" } });
+  assert.deepEqual([allowed.status, allowed.headers.get("access-control-allow-credentials")], [200, "true"]);
+  const own = await refresh(allowed.cookie, { headers: { Origin: server.url } });
+  assert.equal(own.status, 200);
+  const policy = await ask("GET", "/policy", { headers: { Origin: "https://the-form" } });
+  assert.equal(policy.headers.get("access-control-allow-credentials"), null);
+});
+
+test("another's id opens nothing, in whatever route it is put", async () => {
+  const [ann, eve] = [await signUp(), await signUp()];
+  const token = eve.token;
+  const { data: picture } = await fetch(`${server.url}/images`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${ann.token}`, "Content-Type": "image/gif", "CF-Connecting-IP": address() },
+    body: gif(++people % 250),
+  }).then((answer) => answer.json());
+  for (const [method, path, json] of [
+    ["GET", `/users/${ann.id}`],
+    ["PATCH", `/users/${ann.id}`, { nickname: "eve" }],
+    ["PATCH", `/users/${eve.id}`, { profileImageId: picture.imageId }],
+    ["PATCH", `/users/${eve.id}`, { profileImageKey: picture.key }],
+    ["GET", `/images?userId=${ann.id}`],
+    ["GET", `/images/${picture.imageId}`],
+    ["DELETE", `/images/${picture.imageId}`],
+    ["POST", "/images/metadata", { key: picture.key }],
+    ["POST", "/uploads/tickets", { userId: ann.id }],
+  ]) {
+    assert.equal((await ask(method, path, { token, json })).code, "USER_MISMATCH", `${method} ${path}`);
+  }
+  const own = await ask("PATCH", `/users/${ann.id}`, { token: ann.token, json: { nickname: "앤", profileImageId: picture.imageId } });
+  assert.deepEqual([own.data.nickname, own.data.profileImageUrl], ["앤", picture.imageUrl]);
+  const admin = server.token({ sub: "root", role: "ADMIN" });
+  assert.equal((await ask("GET", `/users/${ann.id}`, { token: admin })).data.email, ann.email);
+  assert.equal((await ask("GET", "/users/nobody", { token: admin })).code, "NOT_FOUND");
+  assert.equal((await ask("DELETE", `/images/${picture.imageId}`, { token: ann.token })).status, 200);
+  assert.equal((await ask("GET", `/users/${ann.id}`, { token: ann.token })).data.profileImageUrl, null);
+});
+
+test("SQL in every field is text", async () => {
+  const { id, token, cookie } = await signUp({ nickname: EVIL });
+  const users = server.rows("users").length;
+  const own = await ask("GET", `/users/${id}`, { token });
+  assert.equal(own.data.nickname, EVIL);
+  const quoted = `o'or'1'='1@example.org`;
+  const answer = await ask("POST", "/users/signup", { json: { email: quoted, password: EVIL } });
+  assert.equal(answer.status, 201, "quotes and signs are letters of an address");
+  assert.equal(answer.data.user.email, quoted);
+  const plain = await ask("POST", "/users/signup", { json: { email: "o'hara--@example.org", password: EVIL } });
+  assert.equal(plain.status, 201, plain.detail);
+  assert.equal((await logIn("o'hara--@example.org", EVIL)).status, 200);
+  assert.equal((await logIn("o'hara--@example.org", `${EVIL}' OR '1'='1`)).code, "CREDENTIALS_INVALID");
+  assert.equal((await logIn(`${EVIL}@example.org`)).code, "MALFORMED_REQUEST");
+  assert.equal((await ask("GET", `/users/${encodeURIComponent(EVIL)}`, { token })).code, "NOT_FOUND");
+  for (const field of ["nickname", "profileImageId", "profileImageKey"]) {
+    await ask("PATCH", `/users/${id}`, { token, json: { [field]: EVIL } });
+  }
+  assert.equal((await refresh(`${cookie}${EVIL}`)).code, "TOKEN_INVALID");
+  assert.equal(server.rows("users").length, users + 2);
+  assert.equal((await refresh(cookie)).status, 200);
+});
+
+test("guessing is slowed for the account wherever it comes from, known or not", async () => {
+  const { email } = await signUp();
+  for (const whom of [email, "nobody@example.org"]) {
+    const all = await Promise.all(Array.from({ length: 12 }, (_, at) => logIn(whom, `guess number ${at}`)));
+    const codes = Object.groupBy(all, ({ code }) => code);
+    assert.equal(codes.CREDENTIALS_INVALID.length, 5, whom);
+    assert.equal(codes.RATE_LIMITED.length, 7, whom);
+    for (const { status, headers } of codes.RATE_LIMITED) {
+      assert.deepEqual([status, headers.get("retry-after")], [429, "1"]);
+    }
+  }
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  assert.equal((await logIn(email)).status, 200, "the owner waits a second");
+});
+
+test("an unknown address and a wrong password are told alike and take alike", async (t) => {
+  const times = { wrong: [], unknown: [], right: [], unhashed: [] };
+  const told = new Set();
+  for (let round = 0; round < 12; round++) {
+    const { email } = await signUp();
+    for (const [kind, whom, password] of [
+      ["wrong", email, "a wrong password"],
+      ["unknown", `nobody-${round}@example.org`, "a wrong password"],
+      ["right", email, PASSWORD],
+      ["unhashed", "no address", PASSWORD],
+    ]) {
+      const began = performance.now();
+      const { status, headers, requestId, timestamp, ...rest } = await logIn(whom, password);
+      times[kind].push(performance.now() - began);
+      if (kind === "wrong" || kind === "unknown") told.add(JSON.stringify([status, [...headers.keys()], { ...rest, data: undefined }]));
+    }
+  }
+  assert.equal(told.size, 1, [...told].join("\n"));
+  const median = (list) => list.sort((a, b) => a - b)[list.length / 2];
+  const [wrong, unknown, right, unhashed] = [times.wrong, times.unknown, times.right, times.unhashed].map(median);
+  t.diagnostic(`median ms: wrong ${wrong.toFixed(1)}, unknown ${unknown.toFixed(1)}, right ${right.toFixed(1)}, no address at all ${unhashed.toFixed(1)}`);
+  assert.ok(unknown > wrong / 3, "no answer without the work");
+});
+
+test("one address that guesses at many is shut out", async (t) => {
+  const strict = await startServer({ vars: { STRIKES_TO_BAN: "2", BAN_S: "60", IP_PER_MINUTE: "1000", AUTH_BUILTIN: "true" } });
+  t.after(() => strict.stop());
+  const guess = (at) =>
+    fetch(`${strict.url}/auth/login`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "CF-Connecting-IP": "198.18.200.1" },
+      body: JSON.stringify({ email: `user-${at}@example.org`, password: "12345678" }),
+    }).then((answer) => answer.json());
+  for (let at = 0; at < 10; at++) assert.equal((await guess(at)).code, "CREDENTIALS_INVALID", String(at));
+  assert.equal((await guess(10)).code, "USER_BANNED");
+});
+
+test("AUTH_BUILTIN=false leaves accounts to the platform", async (t) => {
+  const without = await startServer({ vars: { AUTH_BUILTIN: "false" } });
+  t.after(() => without.stop());
+  for (const [method, path] of [["POST", "/users/signup"], ["POST", "/auth/login"], ["POST", "/auth/refresh_token"], ["GET", "/users/u1"]]) {
+    const answer = await fetch(without.url + path, { method, headers: { "Content-Type": "application/json" } });
+    assert.equal((await answer.json()).code, "NOT_FOUND", path);
+  }
+});
