@@ -1,6 +1,7 @@
 //! The Worker at `image.the-form`. This file only receives the platform's events; the story of a
 //! request begins in [`route`].
 
+pub mod admin;
 pub mod admission;
 pub mod app;
 pub mod auth;
@@ -17,6 +18,7 @@ pub mod memory;
 pub mod registry;
 pub mod response;
 pub mod route;
+pub mod stats;
 pub mod storage;
 #[cfg(test)]
 mod story;

@@ -1,6 +1,7 @@
 //! The story of requests from the route table to the stores, natively: in-memory ports, a clock that
 //! stands still until it is set, and the real accounts on shelves in memory.
 
+mod admin;
 mod delivery;
 mod images;
 mod limits;
@@ -20,7 +21,7 @@ use serde_json::Value;
 use sha2::Digest;
 
 use crate::{
-    app::{App, Gate, GateFault, Ports},
+    app::{App, Deployment, Gate, GateFault, Ports},
     auth::{
         memory::{Clock, MemoryKeyServer},
         tests::{HS256_SECRET, NOW_MS, SIGNING_JWK, hs256},
@@ -184,6 +185,14 @@ impl Ports for World {
 
     fn memory_bytes(&self) -> u64 {
         0
+    }
+
+    fn deployment(&self) -> Option<Deployment> {
+        Some(Deployment {
+            id: "v-1".to_owned(),
+            tag: String::new(),
+            since: "2025-11-14T00:00:00.000Z".to_owned(),
+        })
     }
 
     async fn sleep(&self, ms: u64) {
