@@ -13,7 +13,7 @@ fn ask_as(app: &App<World>, claims: &Value, method: Method, path: &str, body: &V
     let request = Request::builder()
         .method(method)
         .uri(format!("https://edge.example/admin/api{path}"))
-        .header("authorization", format!("Bearer {}", hs256(claims.clone(), 3600)))
+        .header("authorization", format!("Bearer {}", hs256(claims.clone(), 4 * 3600)))
         .header("content-type", "application/json");
     send(app, request, if body.is_null() { String::new() } else { body.to_string() }.as_bytes())
 }
