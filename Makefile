@@ -154,6 +154,10 @@ dev: setup edge www .wrangler/migrated ## Install, build, migrate and serve on h
 token: $(STAMPS)/node .dev.vars ## Print a token for the local server (ROLE=USER SUB=123 TTL=3600)
 	@node .make/token.mjs --role "$(ROLE)" --sub "$(SUB)" --ttl "$(TTL)"
 
+.PHONY: admin
+admin: $(STAMPS)/node .wrangler/migrated ## Make an account an administrator (EMAIL=…; locally, or ENV=staging REMOTE=1)
+	@node .make/admin.mjs --email "$(EMAIL)" $(if $(REMOTE),--env "$(ENV)")
+
 # --- Testing -----------------------------------------------------------------------------------------
 
 .PHONY: test test-rust test-browser test-e2e test-tidy test-long

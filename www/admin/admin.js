@@ -64,11 +64,13 @@ async function enter(sentence = "") {
   $("#entry input:not([hidden] *)").focus();
 }
 
-async function begin() {
+async function begin(isEntering = false) {
   show($("#entry"), false);
   complain($("#entry-problem"));
   for (const shown of ["#board", "#sign-out", "#who"]) show($(shown));
   $("#who").textContent = session.name;
+  // Before anything is waited for, so that it is taken from nobody.
+  if (isEntering) $("#main").focus({ preventScroll: true });
   await renew();
 }
 
@@ -81,8 +83,7 @@ async function attempt(form, sign) {
     session.begin(token, byLogin);
     await ask("GET", "/admin/api/status");
     form.reset();
-    await begin();
-    $("#main").focus({ preventScroll: true });
+    await begin(true);
   } catch (problem) {
     session.end();
     complain($("#entry-problem"), problem.message);

@@ -1,7 +1,7 @@
 // Bans: listing, lifting, adding. The registry hears of a ban a moment after the ledger, so one that was
 // just made is shown until the list has it.
 import { ask } from "./api.js";
-import { $, announce, complain, el, fill, moment, show, texts } from "./dom.js";
+import { $, announce, cause, complain, el, fill, moment, show, texts } from "./dom.js";
 import { subjectName } from "./panels.js";
 
 const PATIENCE_MS = 30_000;
@@ -21,7 +21,7 @@ function showBans(bans) {
     lift.type = "button";
     lift.setAttribute("aria-label", texts().liftLabel(account));
     lift.addEventListener("click", () => liftBan(account, lift));
-    const facts = [texts().reasons[reason] ?? reason, texts().until(moment(bannedUntil)), detail].filter(Boolean);
+    const facts = [texts().reasons[reason] ?? reason, texts().until(moment(bannedUntil)), cause(detail)].filter(Boolean);
     return el("li", "with-button", el("div", "", el("div", "line", subjectName(account)), el("p", "faint", facts.join(" · "))), lift);
   });
 }

@@ -72,9 +72,9 @@ function svg(name, attributes, ...content) {
   return element;
 }
 
-/** The least of 1, 2, 5, 10, 20, 50 … that is enough, and even so that its half is whole. */
+/** The least of 2, 4, 6, 8, 10, 20, 40 … that is enough; its half is whole. */
 function ceiling(most) {
-  for (let ten = 1; ; ten *= 10) for (const step of [2, 4, 10]) if (step * ten >= most) return step * ten;
+  for (let ten = 1; ; ten *= 10) for (const step of [2, 4, 6, 8, 10]) if (step * ten >= most) return step * ten;
 }
 
 function picture(all, codes, total) {

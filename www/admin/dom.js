@@ -58,6 +58,13 @@ function renew(element, renewed) {
   if (at >= 0) focusable(renewed)[at]?.focus({ preventScroll: true });
 }
 
+/** Who did something, or what led to it, as the API writes it: `by NAME`, `N strikes`. */
+export function cause(detail) {
+  const [, name] = /^by (.+)$/.exec(detail ?? "") ?? [];
+  const [, strikes] = /^(\d+) strikes$/.exec(detail ?? "") ?? [];
+  return name ? texts().by(name) : strikes ? texts().strikes(Number(strikes)) : detail;
+}
+
 export function show(element, visible = true) {
   element.hidden = !visible;
 }

@@ -9,16 +9,18 @@ let cursor;
 
 const load = (user, before) => ask("GET", `/admin/api/users/${encodeURIComponent(user)}?limit=12${before ? `&cursor=${before}` : ""}`);
 
-/** Looks a user up and goes there. */
-export async function lookUp(user) {
+/** Looks a user up and goes there; who asked from the form stays in it. */
+export async function lookUp(user, stays = false) {
   $("#find [name=user]").value = user;
   try {
     const found = await load(user);
     [shown, further, cursor] = [user, [], found.nextCursor];
     complain($("#lookup > .problem"));
     showFound(found);
-    $("#lookup-title").focus();
-    $("#lookup").scrollIntoView({ block: "start" });
+    if (!stays) {
+      $("#lookup-title").focus();
+      $("#lookup").scrollIntoView({ block: "start" });
+    }
     announce(texts().shown(user));
   } catch (problem) {
     shown = undefined;
@@ -113,7 +115,7 @@ $("#confirm form").addEventListener("submit", async (event) => {
 
 $("#find").addEventListener("submit", (event) => {
   event.preventDefault();
-  lookUp(new FormData(event.target).get("user").trim());
+  lookUp(new FormData(event.target).get("user").trim(), true);
 });
 $("#ban-found").addEventListener("click", () => proposeBan("user", shown));
 $("#more-pictures").addEventListener("click", async () => {

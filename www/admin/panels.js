@@ -1,6 +1,6 @@
 // The panels that only show: parts, sums, who uploads, requests, events.
 import { ask } from "./api.js";
-import { $, count, el, fill, moment, show, size, texts } from "./dom.js";
+import { $, cause, count, el, fill, moment, show, size, texts } from "./dom.js";
 import { lookUp } from "./lookup.js";
 
 const tiles = new Map();
@@ -88,8 +88,8 @@ function showEvents(newest) {
     const time = el("time", "faint", moment(at));
     time.dateTime = at;
     const ends = until ? ` · ${texts().until(moment(until))}` : "";
-    const by = detail && kind !== "sweep" ? ` · ${detail}` : "";
-    return el("li", "", el("div", "line", badge, subjectName(subject), time), el("p", "faint", `${texts().reasons[reason] ?? reason}${ends}${by}`));
+    const by = detail && kind !== "sweep" ? ` · ${cause(detail)}` : "";
+    return el("li", "", el("div", "line", badge, subjectName(subject), time), el("p", "faint", `${kind === "lift" && by ? by.slice(3) : (texts().reasons[reason] ?? reason) + ends + by}`));
   });
 }
 

@@ -37,10 +37,10 @@ struct Bans {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Banned {
     account: String,
-    banned_until: String,
+    #[serde(rename = "bannedUntil")]
+    until: String,
     reason: Option<String>,
     /// When it began, and who did it or what led to it; nothing right after the ban.
     since: Option<String>,
@@ -102,7 +102,7 @@ impl<P: Ports> Desk<'_, P> {
 fn banned(account: &Account, standing: message::Standing) -> Option<Banned> {
     Some(Banned {
         account: account.to_string(),
-        banned_until: timestamp(standing.banned_until_ms?),
+        until: timestamp(standing.banned_until_ms?),
         reason: standing.ban_reason,
         since: None,
         detail: None,

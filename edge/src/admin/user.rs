@@ -24,7 +24,8 @@ use crate::{
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct User {
-    user_id: String,
+    #[serde(rename = "userId")]
+    id: String,
     standing: Standing,
     limits: Limits,
     /// How many uploads are in each state.
@@ -78,7 +79,7 @@ impl<P: Ports> Desk<'_, P> {
         let images = images::page(self.app, self.call, wanted).await?;
         let Sight { standing, gauges, states, latest } = sight;
         let data = User {
-            user_id: id.to_string(),
+            id: id.to_string(),
             standing: Standing {
                 strikes: standing.strikes,
                 banned_until: standing.banned_until_ms.map(timestamp),

@@ -130,8 +130,8 @@ fn a_ban_holds_is_listed_with_its_end_and_is_lifted() {
     assert_eq!(user["detail"], "by boss");
     assert!(listed.iter().any(|ban| ban["account"] == "ip:2001:db8:1:2::"));
 
-    let lifted = ask(&app, Method::DELETE, "/bans/user%3A123", &Value::Null);
-    assert_eq!(lifted.json["data"]["account"], "user:123");
+    let outcome = ask(&app, Method::DELETE, "/bans/user%3A123", &Value::Null);
+    assert_eq!(outcome.json["data"]["account"], "user:123");
     let bans = see(&app, "/bans")["bans"].clone();
     assert_eq!(bans.as_array().expect("a list").len(), 1, "the ledger knows before the registry");
     assert_eq!(send(&app, upload(), PIXEL).status, StatusCode::CREATED);
