@@ -158,6 +158,10 @@ token: $(STAMPS)/node .dev.vars ## Print a token for the local server (ROLE=USER
 keys: $(STAMPS)/node ## Print fresh keys, and how to put them in the place of the old
 	@node .make/keys.mjs
 
+.PHONY: admin
+admin: $(STAMPS)/node .wrangler/migrated ## Make an account an administrator (EMAIL=…; locally, or ENV=staging REMOTE=1)
+	@node .make/admin.mjs --email "$(EMAIL)" $(if $(REMOTE),--env "$(ENV)")
+
 # --- Testing -----------------------------------------------------------------------------------------
 
 .PHONY: test test-rust test-browser test-e2e test-tidy test-long

@@ -12,7 +12,8 @@ use crate::{
     delivery::Copies,
     ledger::Ledger,
     memory::MemoryBudget,
-    registry::Catalogue,
+    registry::{Annals, Catalogue},
+    stats::Tallies,
     storage::ObjectStore,
 };
 
@@ -23,7 +24,7 @@ pub trait Ports {
     /// Where copies of pictures lie near the caller.
     type Copies: Copies<Content = <Self::Store as ObjectStore>::Content>;
     /// Where the rows go.
-    type Registry: Catalogue;
+    type Registry: Catalogue + Annals;
     /// Where people who signed up here are kept.
     type Accounts: Accounts;
     /// Who counts the requests of an address.
@@ -57,6 +58,8 @@ pub trait Ports {
     fn sha256(&self, bytes: &[u8]) -> impl Future<Output = [u8; 32]>;
     /// Bytes of memory that have been taken from the platform and are never given back.
     fn memory_bytes(&self) -> u64;
+    /// What is deployed here, where the platform tells.
+    fn deployment(&self) -> Option<Deployment>;
     /// Lets others work for so many milliseconds.
     fn sleep(&self, ms: u64) -> impl Future<Output = ()>;
 }
@@ -71,6 +74,17 @@ pub trait Gate {
 #[derive(Debug)]
 pub struct GateFault(pub String);
 
+/// What the platform tells of the code that serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    /// The platform's name of this version.
+    pub id: String,
+    /// What whoever deployed it called it; may be empty.
+    pub tag: String,
+    /// Since when it is there, in RFC 3339.
+    pub since: String,
+}
+
 /// What the requests of one isolate share beyond the configuration.
 #[derive(Default)]
 pub struct Isolate {
@@ -78,6 +92,8 @@ pub struct Isolate {
     pub memory: MemoryBudget,
     /// The keys that were fetched from the key server.
     pub remote_keys: RemoteKeys,
+    /// What was counted and not yet written.
+    pub tallies: Tallies,
 }
 
 /// The configuration, what is shared, and the ports together.

@@ -1,10 +1,7 @@
 //! One request as its way through the Worker sees it: its head, its id, where it comes from, and
 //! the limits that it learned of on the way.
 
-use std::{
-    cell::RefCell,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::cell::RefCell;
 
 use http::{HeaderMap, HeaderValue, request::Parts};
 use image_rules::Language;
@@ -17,6 +14,7 @@ use crate::{
     },
     response::{self, RequestId},
     route,
+    stats::FileCount,
 };
 
 /// One request.
@@ -27,13 +25,15 @@ pub struct Call<'a> {
     pub id: RequestId,
     limits: RefCell<Vec<(&'static str, Gauge)>>,
     spent_ms: RefCell<Vec<(&'static str, u64)>>,
+    files: RefCell<Vec<FileCount>>,
 }
 
 impl<'a> Call<'a> {
     /// A request that has just come.
     #[must_use]
-    pub const fn new(head: &'a Parts, id: RequestId) -> Self {
-        Self { head, id, limits: RefCell::new(Vec::new()), spent_ms: RefCell::new(Vec::new()) }
+    pub fn new(head: &'a Parts, id: RequestId) -> Self {
+        let (limits, spent_ms, files) = Default::default();
+        Self { head, id, limits, spent_ms, files }
     }
 
     /// Whether browsers may send and take the cookie of the refresh token here.
@@ -52,7 +52,18 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn address(&self) -> Account {
         let value = self.head.headers.get("cf-connecting-ip");
-        Account::Address(normal_address(value.and_then(|value| value.to_str().ok())))
+        Account::of_address(value.and_then(|value| value.to_str().ok()))
+    }
+
+    /// Remembers what became of a file, to be counted.
+    pub fn tell_file(&self, file: FileCount) {
+        self.files.borrow_mut().push(file);
+    }
+
+    /// What became of the files so far.
+    #[must_use]
+    pub fn take_files(&self) -> Vec<FileCount> {
+        self.files.take()
     }
 
     /// Remembers how the address stands, to tell the caller.
@@ -118,36 +129,9 @@ impl<'a> Call<'a> {
     }
 }
 
-/// An address as an account is kept for it: of IPv6 the first 64 bits, as whoever has one address of
-/// a network has all of it (RFC 6177).
-fn normal_address(text: Option<&str>) -> String {
-    match text.and_then(|text| text.parse::<IpAddr>().ok()) {
-        None => "unknown".to_owned(),
-        Some(IpAddr::V4(address)) => address.to_string(),
-        Some(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
-            Some(address) => address.to_string(),
-            None => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_one_account_however_it_is_written() {
-        for (text, expected) in [
-            (Some("203.0.113.7"), "203.0.113.7"),
-            (Some("::ffff:203.0.113.7"), "203.0.113.7"),
-            (Some("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::"),
-            (Some("2001:DB8:1:2::9"), "2001:db8:1:2::"),
-            (Some("somewhere"), "unknown"),
-            (None, "unknown"),
-        ] {
-            assert_eq!(normal_address(text), expected, "{text:?}");
-        }
-    }
 
     #[test]
     fn limits_are_written_as_the_fields_want_them() {

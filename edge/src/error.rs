@@ -123,6 +123,17 @@ impl Fault {
     }
 }
 
+impl Failure {
+    /// The public code that the caller is told.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Refused(refusal) => refusal.code,
+            Self::Fault(fault) => fault.told().code,
+        }
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)

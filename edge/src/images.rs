@@ -31,7 +31,7 @@ const MOST_PAGE: u32 = 100;
 /// A registered picture as the contract tells of it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Listed {
+pub struct Listed {
     image_id: ImageId,
     image_url: String,
     key: String,
@@ -65,11 +65,33 @@ impl Listed {
     }
 }
 
+/// Some of an owner's pictures.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Images {
+pub struct Images {
     images: Vec<Listed>,
     next_cursor: Option<String>,
+}
+
+/// Some pictures of an owner, newest first, and where the next ones begin.
+///
+/// # Errors
+/// A registry that does not answer.
+pub async fn page<P: Ports>(
+    app: &App<P>,
+    call: &Call<'_>,
+    wanted: Listing<'_>,
+) -> Result<Images, Failure> {
+    let limit = wanted.limit as usize;
+    // One more than asked for tells whether there is another page.
+    let listing = Listing { limit: wanted.limit + 1, ..wanted };
+    let mut rows = app.ports.registry().list(listing).await?;
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let next_cursor = rows.last().filter(|_| has_more).map(|row| row.id.0.to_string());
+    let base_url = base_url(&app.config, call.head);
+    let images = rows.into_iter().map(|row| Listed::new(row, &base_url)).collect();
+    Ok(Images { images, next_cursor })
 }
 
 /// Lists the caller's pictures, newest first; of another user for a back end or an administrator.
@@ -82,16 +104,8 @@ pub async fn list<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<Answer<Body
     let owner = query.user_id.unwrap_or_else(|| caller.user().clone());
     caller.must_reach(&Endpoint::ListImages, &owner)?;
     let form_id = query.form_id.as_ref().map(FormId::as_str);
-    // One more than asked for tells whether there is another page.
-    let limit = query.limit + 1;
-    let listing = Listing { owner: &owner, form_id, before: query.cursor, limit };
-    let mut rows = app.ports.registry().list(listing).await?;
-    let has_more = rows.len() > query.limit as usize;
-    rows.truncate(query.limit as usize);
-    let next_cursor = rows.last().filter(|_| has_more).map(|row| row.id.0.to_string());
-    let base_url = base_url(&app.config, call.head);
-    let images = rows.into_iter().map(|row| Listed::new(row, &base_url)).collect();
-    let data = Images { images, next_cursor };
+    let wanted = Listing { owner: &owner, form_id, before: query.cursor, limit: query.limit };
+    let data = page(app, call, wanted).await?;
     Ok(response::never_cached(response::message(
         StatusCode::OK,
         "list_images_success",

@@ -2,6 +2,7 @@
 //! request begins in [`route`].
 
 pub mod accounts;
+pub mod admin;
 pub mod admission;
 pub mod app;
 pub mod auth;
@@ -18,6 +19,7 @@ pub mod memory;
 pub mod registry;
 pub mod response;
 pub mod route;
+pub mod stats;
 pub mod storage;
 #[cfg(test)]
 mod story;

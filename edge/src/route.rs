@@ -2,9 +2,12 @@
 
 use http::{Method, header, request::Parts};
 use image_rules::Code;
+use percent_encoding::percent_decode_str;
 
 use crate::{
-    accounts, admission,
+    accounts,
+    admin::{self, Matter},
+    admission,
     app::{App, Ports},
     auth::{self, UserId},
     call::Call,
@@ -13,8 +16,10 @@ use crate::{
     error::{Failure, Refusal},
     health, images,
     intake::Chunks,
+    ledger::Account,
     registry::ImageId,
     response::{self, Answer, RequestId},
+    stats,
     storage::{ObjectKey, ObjectStore},
     tickets, upload,
 };
@@ -58,6 +63,8 @@ pub enum Endpoint {
     Ready,
     /// `GET /users/{userId}/images/{file}`
     Picture(ObjectKey),
+    /// Anything under `/admin/api/`
+    Admin(Matter),
     /// `POST /_fault/panic`, only where `FAULT_INJECTION` is on.
     Panic,
     /// `GET /_fault/memory`, likewise.
@@ -80,6 +87,12 @@ pub(crate) const FIXED: &[(&str, &str, Endpoint)] = &[
     ("/policy", "GET", Endpoint::Policy),
     ("/healthz", "GET", Endpoint::Alive),
     ("/readyz", "GET", Endpoint::Ready),
+    ("/admin/api/status", "GET", Endpoint::Admin(Matter::Status)),
+    ("/admin/api/stats", "GET", Endpoint::Admin(Matter::Stats)),
+    ("/admin/api/uploaders", "GET", Endpoint::Admin(Matter::Uploaders)),
+    ("/admin/api/events", "GET", Endpoint::Admin(Matter::Events)),
+    ("/admin/api/bans", "GET", Endpoint::Admin(Matter::Bans)),
+    ("/admin/api/bans", "POST", Endpoint::Admin(Matter::Ban)),
 ];
 /// Those of the built-in accounts.
 pub(crate) const ACCOUNTS: &[(&str, &str, Endpoint)] = &[
@@ -110,6 +123,12 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     if let Some(id) = user(path) {
         return vec![("GET", Endpoint::ReadUser(id.clone())), ("PATCH", Endpoint::ChangeUser(id))];
     }
+    if let Some(account) = path.strip_prefix("/admin/api/bans/").and_then(account) {
+        return vec![("DELETE", Endpoint::Admin(Matter::Lift(account)))];
+    }
+    if let Some(user) = path.strip_prefix("/admin/api/users/").and_then(UserId::parse) {
+        return vec![("GET", Endpoint::Admin(Matter::User(user)))];
+    }
     let key = path.strip_prefix('/').and_then(ObjectKey::parse);
     key.map(|key| ("GET", Endpoint::Picture(key))).into_iter().collect()
 }
@@ -127,6 +146,11 @@ fn is_of_accounts(path: &str) -> bool {
 /// A number as we write it: no sign, no leading zero.
 fn number(text: &str) -> Option<ImageId> {
     text.parse().ok().filter(|id: &u64| id.to_string() == text).map(ImageId)
+}
+
+/// An account in a path, where a colon may be written as it is or as `%3A`.
+fn account(text: &str) -> Option<Account> {
+    Account::parse(&percent_decode_str(text).decode_utf8().ok()?)
 }
 
 /// Finds what a request asks for.
@@ -174,6 +198,7 @@ pub async fn serve<P: Ports>(app: &App<P>, head: &Parts, body: impl Chunks) -> A
         Ok(endpoint) => handle(app, endpoint, &call, body).await,
         Err(refusal) => Err(refusal.into()),
     };
+    stats::count(app, &call, answer.as_ref().err());
     let answer = answer.unwrap_or_else(|failure| {
         let refusal = response::told(failure, &call.id);
         response::problem(&refusal, &call, app.ports.now_ms())
@@ -223,6 +248,7 @@ async fn handle_counted<P: Ports>(
         Endpoint::Logout => accounts::logout(app, call).await,
         Endpoint::ReadUser(id) => accounts::read(app, call, id).await,
         Endpoint::ChangeUser(id) => accounts::change(app, call, id, body).await,
+        Endpoint::Admin(matter) => admin::answer(app, call, matter, body).await,
         Endpoint::Panic => break_on_purpose(),
         _ => Err(Code::NotFound.into()),
     }
@@ -272,6 +298,21 @@ mod tests {
             );
         }
         assert_eq!(find(&Method::GET, "/nowhere", false), Err(Refusal::new(Code::NotFound)));
+    }
+
+    #[test]
+    fn administrators_reach_accounts_by_their_names() {
+        let lift = |text: &str| find(&Method::DELETE, &format!("/admin/api/bans/{text}"), false);
+        for text in ["ip:2001:db8::7", "ip%3A2001%3Adb8%3A%3A7"] {
+            let expected = Account::parse("ip:2001:db8::").expect("an address");
+            assert_eq!(lift(text), Ok(Endpoint::Admin(Matter::Lift(expected))), "{text}");
+        }
+        for text in ["", "user:", "user:a/b", "user%3a..%2f", "readiness", "%FF"] {
+            assert_eq!(lift(text), Err(Refusal::new(Code::NotFound)), "{text}");
+        }
+        let allow = "GET, POST, HEAD, OPTIONS".to_owned();
+        let preflight = find(&Method::OPTIONS, "/admin/api/bans", false);
+        assert_eq!(preflight, Ok(Endpoint::Preflight { allow }));
     }
 
     #[test]

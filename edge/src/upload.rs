@@ -17,6 +17,7 @@ use crate::{
     memory::{Lease, Metered, Purpose, reserve},
     response::Answer,
     route::Body,
+    stats::{FileCount, Outcome},
 };
 use picture::Lot;
 
@@ -74,18 +75,28 @@ async fn take_all<P: Ports>(
     let mut outcomes = Vec::with_capacity(intake.files.len());
     let mut first = Some(leave);
     for file in intake.files {
-        let name = file.original_name.clone();
+        let (name, size_bytes) = (file.original_name.clone(), file.size_bytes());
         let leave = if let Some(leave) = first.take() {
             Ok(leave)
         } else {
-            let turn = Turn::Further { bytes: file.size_bytes() };
+            let turn = Turn::Further { bytes: size_bytes };
             admit(lot.app, lot.call, lot.permit, turn).await
         };
         let outcome = match leave {
             Ok(leave) => lot.take(&leave, file, intake.form_id.as_ref()).await,
             Err(failure) => Err(failure),
         };
+        lot.call.tell_file(counted(size_bytes, &outcome));
         outcomes.push(outcome.map_err(|failure| (failure, name)));
     }
     outcomes
+}
+
+fn counted(bytes_in: u64, outcome: &Result<answer::Taken, Failure>) -> FileCount {
+    let (outcome, bytes_stored) = match outcome {
+        Ok(taken) if taken.is_new => (Outcome::Stored, taken.receipt.record.size_bytes),
+        Ok(_) => (Outcome::Repeated, 0),
+        Err(failure) => (Outcome::Refused(failure.code()), 0),
+    };
+    FileCount { outcome, bytes_in, bytes_stored }
 }

@@ -145,7 +145,7 @@ function loseObject(state, key) {
 /** The rows of a table of the registry, straight from the state folder. */
 function rows(state, table) {
   return registries(state).flatMap((database) =>
-    hasTable(database, table) ? query(database, `SELECT * FROM ${table} ORDER BY id`) : [],
+    hasTable(database, table) ? query(database, `SELECT * FROM ${table} ORDER BY rowid`) : [],
   );
 }
 

@@ -2,6 +2,7 @@
 //! from its admission until it is registered, claimed or gone. This file is the port through which
 //! the rest of the Worker asks; an account that cannot be asked admits nothing.
 
+mod account;
 mod book;
 mod bucket;
 pub mod desk;
@@ -19,35 +20,13 @@ mod standing;
 mod tests;
 mod text;
 
-use core::fmt;
-
 use crate::{auth::UserId, storage::ObjectKey};
+pub use account::Account;
 pub use entry::Entry;
 use message::{
     Admission, Admit, Ban, Claim, Claimed, Commit, Commitment, Enter, Entrance, Known, Question,
     Release, Removal, Reply, Sight, Standing, Strike, Terms,
 };
-
-/// Whose account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Account {
-    /// Of a user. For an object: of the user that its key names.
-    User(UserId),
-    /// Of an address.
-    Address(String),
-    /// Of whoever signs in with an e-mail address, by its digest.
-    Email(String),
-}
-
-impl fmt::Display for Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::User(user) => write!(f, "user:{user}"),
-            Self::Address(address) => write!(f, "ip:{address}"),
-            Self::Email(digest) => write!(f, "email:{digest}"),
-        }
-    }
-}
 
 /// The ledger could not be asked, so nothing is admitted.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! The registry on a D1 database. Values are bound, never written into the statement, and no question
 //! is waited for longer than its deadline.
 
+mod annals;
+
 use serde::Deserialize;
 use worker::{D1Database, D1PreparedStatement, D1Type};
 
@@ -107,7 +109,7 @@ impl Registry for D1Registry {
 
     async fn probe(&self) -> Result<(), RegistryFault> {
         // The newest table, not just the database: one without its migrations is not ready.
-        let statement = self.0.prepare("SELECT id FROM users LIMIT 1");
+        let statement = self.0.prepare("SELECT hour FROM counts LIMIT 1");
         in_time(statement.run()).await.map(|_| ())
     }
 }

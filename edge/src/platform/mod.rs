@@ -30,18 +30,18 @@ use futures_util::{Stream, StreamExt, stream};
 use http::{StatusCode, Uri, header::CONTENT_LENGTH, request::Parts};
 use worker::{
     Context, Date, Delay, Env, Headers, Request, Response, ResponseBuilder, Result,
-    send::SendWrapper,
+    WorkerVersionMetadata, send::SendWrapper,
 };
 
 use deadline::within;
 
 use crate::{
-    app::{App, Isolate, Ports},
+    app::{App, Deployment, Isolate, Ports},
     config::{Config, ConfigProblem, Variables},
     health, log,
     response::{Answer, Body},
     route::{self, text_header},
-    sweep,
+    stats, sweep,
 };
 
 thread_local! {
@@ -59,6 +59,7 @@ struct Bindings {
     gate: gate::AddressGate,
     ledger: ledger::RemoteLedger,
     key_server: key_server::HttpKeyServer,
+    env: Env,
 }
 
 impl Bindings {
@@ -76,6 +77,7 @@ impl Bindings {
             gate: gate::AddressGate(env.rate_limiter("ADDRESS_LIMIT")?),
             ledger: ledger::RemoteLedger(env.durable_object("LEDGER")?),
             key_server: key_server::HttpKeyServer,
+            env: env.clone(),
         })
     }
 
@@ -147,6 +149,11 @@ impl Ports for Bindings {
         core::arch::wasm32::memory_size(0) as u64 * PAGE_BYTES
     }
 
+    fn deployment(&self) -> Option<Deployment> {
+        let version: WorkerVersionMetadata = self.env.get_binding("VERSION").ok()?;
+        Some(Deployment { id: version.id(), tag: version.tag(), since: version.timestamp() })
+    }
+
     async fn sleep(&self, ms: u64) {
         Delay::from(Duration::from_millis(ms)).await;
     }
@@ -183,13 +190,17 @@ pub async fn answer(request: Request, env: Env, context: Context) -> Result<Resp
         Err(problems) => return send(health::misconfigured(&problems)),
     };
     let isolate = ISOLATE.with(Rc::clone);
-    let ports = Bindings::new(&env, &config, Some(Rc::new(context)))?;
+    let context = Rc::new(context);
+    let ports = Bindings::new(&env, &config, Some(Rc::clone(&context)))?;
     let app = App { config, isolate, ports };
     let head = head(&request)?;
     let announced_bytes = text_header(&head, CONTENT_LENGTH).and_then(|text| text.parse().ok());
     let mut body = body(request, announced_bytes);
     let answer = route::serve(&app, &head, &mut body).await;
     linger(body).await;
+    if app.isolate.tallies.plan(app.ports.now_ms()) {
+        context.wait_until(async move { stats::flush_later(&app).await });
+    }
     send(answer)
 }
 
@@ -218,6 +229,7 @@ pub async fn tend(env: Env) {
     };
     health::probe(&ports).await;
     let app = App { config, isolate: ISOLATE.with(Rc::clone), ports };
+    stats::tend(&app).await;
     if let Err(fault) = sweep::sweep(&app).await {
         log::error("sweep_failed", &[("cause", &format!("{fault:?}"))]);
     }

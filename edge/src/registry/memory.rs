@@ -1,5 +1,7 @@
 //! A registry in memory, for tests.
 
+mod annals;
+
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
@@ -7,7 +9,7 @@ use std::{
     task::Poll,
 };
 
-use super::{Catalogue, Event, ImageId, Listing, NewRow, Registry, RegistryFault, Row};
+use super::{Catalogue, Event, HourCount, ImageId, Listing, NewRow, Registry, RegistryFault, Row};
 use crate::{auth::UserId, storage::ObjectKey};
 
 /// Keeps rows in order of registration; fails when told to.
@@ -17,6 +19,8 @@ pub struct MemoryRegistry {
     pub rows: RefCell<Vec<Row>>,
     /// What happened.
     pub events: RefCell<Vec<Event>>,
+    /// What was counted.
+    pub counts: RefCell<Vec<HourCount>>,
     /// Whether it fails.
     pub broken: Cell<bool>,
     /// Whether it adds a row and then fails to say so.

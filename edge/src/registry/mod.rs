@@ -1,8 +1,11 @@
 //! The list of pictures that are kept: one row for each, with the number that platforms store; and
 //! what happened to accounts.
 
+mod annals;
 #[cfg(test)]
 pub mod memory;
+
+pub use annals::{Annals, EventsWanted, HourCount, HourUploaders, PastEvent, Uploader};
 
 use image_rules::Format;
 use serde::{Deserialize, Serialize};

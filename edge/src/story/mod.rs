@@ -2,6 +2,7 @@
 //! stands still until it is set, and the real accounts on shelves in memory.
 
 mod accounts;
+mod admin;
 mod delivery;
 mod images;
 mod limits;
@@ -23,7 +24,7 @@ use sha2::Digest;
 
 use crate::{
     accounts::memory::MemoryAccounts,
-    app::{App, Gate, GateFault, Ports},
+    app::{App, Deployment, Gate, GateFault, Ports},
     auth::{
         memory::{Clock, MemoryKeyServer},
         tests::{HS256_SECRET, NOW_MS, SIGNING_JWK, hs256},
@@ -194,6 +195,14 @@ impl Ports for World {
 
     fn memory_bytes(&self) -> u64 {
         0
+    }
+
+    fn deployment(&self) -> Option<Deployment> {
+        Some(Deployment {
+            id: "v-1".to_owned(),
+            tag: String::new(),
+            since: "2025-11-14T00:00:00.000Z".to_owned(),
+        })
     }
 
     async fn sleep(&self, ms: u64) {

@@ -49,9 +49,10 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Panic => 18,
         Endpoint::Memory => 19,
         Endpoint::Preflight { .. } => 20,
+        Endpoint::Admin(_) => 21,
     }
 }
-const ENDPOINTS: usize = 21;
+const ENDPOINTS: usize = 22;
 
 /// Every address there is, with a method that it takes.
 fn addresses() -> Vec<(&'static str, &'static str, Endpoint)> {

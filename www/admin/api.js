@@ -1,0 +1,75 @@
+// Asks the API. The token lives in this tab's session storage and nowhere else.
+import { spoken, texts } from "./dom.js";
+
+/** A request that was not served: what the API said, or that it said nothing. */
+export class Problem extends Error {
+  constructor(status, body, retryAfterS = 0) {
+    super(body?.detail ?? texts().offline);
+    Object.assign(this, { status, code: body?.code, retryAfterS });
+  }
+}
+
+export const session = {
+  get token() {
+    return sessionStorage.getItem("admin-token");
+  },
+  begin(token, byLogin = false) {
+    sessionStorage.setItem("admin-token", token);
+    sessionStorage.setItem("admin-login", byLogin ? "yes" : "");
+  },
+  get byLogin() {
+    return sessionStorage.getItem("admin-login") === "yes";
+  },
+  end() {
+    sessionStorage.removeItem("admin-token");
+    sessionStorage.removeItem("admin-login");
+  },
+  /** Who the token says it is; for showing only. */
+  get name() {
+    try {
+      return JSON.parse(atob(this.token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).sub;
+    } catch {
+      return "";
+    }
+  },
+};
+
+async function send(method, path, { json, token } = {}) {
+  const headers = { "Accept-Language": spoken() };
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (json) headers["Content-Type"] = "application/json";
+  const body = json && JSON.stringify(json);
+  const answer = await fetch(path, { method, headers, body, cache: "no-store" }).catch(() => undefined);
+  if (!answer) throw new Problem(0);
+  const read = await answer.json().catch(() => undefined);
+  if (!answer.ok) throw new Problem(answer.status, read, Number(answer.headers.get("retry-after")));
+  return read?.data;
+}
+
+let refreshing;
+/** Asks as the administrator; a session that began with a password renews its token once. */
+export async function ask(method, path, json) {
+  try {
+    return await send(method, path, { json, token: session.token });
+  } catch (problem) {
+    if (problem.code !== "TOKEN_EXPIRED" || !session.byLogin) throw problem;
+    refreshing ??= send("POST", "/auth/refresh_token").finally(() => (refreshing = undefined));
+    const renewed = await refreshing.catch(() => undefined);
+    if (!renewed) throw problem;
+    session.begin(renewed.accessToken, true);
+    return send(method, path, { json, token: session.token });
+  }
+}
+
+/** Whether this deployment has accounts of its own. */
+export async function hasAccounts() {
+  const answer = await fetch("/auth/login", { method: "OPTIONS" }).catch(() => undefined);
+  return answer !== undefined && answer.status !== 404;
+}
+
+export const login = (email, password) => send("POST", "/auth/login", { json: { email, password } });
+
+export async function logout() {
+  if (session.byLogin) await send("POST", "/auth/logout", { token: session.token }).catch(() => undefined);
+  session.end();
+}

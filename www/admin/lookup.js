@@ -1,0 +1,126 @@
+// One user: standing, what is left of the limits, and pictures, each of which can be deleted.
+import { ask } from "./api.js";
+import { proposeBan } from "./bans.js";
+import { $, announce, complain, count, el, fill, moment, show, size, texts } from "./dom.js";
+
+let shown;
+let further = [];
+let cursor;
+
+const load = (user, before) => ask("GET", `/admin/api/users/${encodeURIComponent(user)}?limit=12${before ? `&cursor=${before}` : ""}`);
+
+/** Looks a user up and goes there; who asked from the form stays in it. */
+export async function lookUp(user, stays = false) {
+  $("#find [name=user]").value = user;
+  try {
+    const found = await load(user);
+    [shown, further, cursor] = [user, [], found.nextCursor];
+    complain($("#lookup > .problem"));
+    showFound(found);
+    if (!stays) {
+      $("#lookup-title").focus();
+      $("#lookup").scrollIntoView({ block: "start" });
+    }
+    announce(texts().shown(user));
+  } catch (problem) {
+    shown = undefined;
+    show($("#found"), false);
+    complain($("#lookup > .problem"), problem.message);
+  }
+}
+
+/** The user that is shown, as things are now. */
+export async function renewFound() {
+  if (!shown) return;
+  const user = shown;
+  const found = await load(user);
+  if (shown !== user) return;
+  if (further.length === 0) cursor = found.nextCursor;
+  showFound(found);
+}
+
+function showFound({ userId, standing, limits, states, images }) {
+  show($("#found"));
+  $("#found-name").textContent = userId;
+  const { bannedUntil, strikes } = standing;
+  $("#standing").className = `badge ${bannedUntil ? "ban" : strikes ? "warn" : "lift"}`;
+  $("#standing").textContent = bannedUntil ? texts().bannedUntil(moment(bannedUntil)) : strikes ? texts().strikes(strikes) : texts().good;
+  show($("#ban-found"), !bannedUntil);
+  const gauges = Object.entries(limits).map(([name, gauge]) => ({ name, ...gauge }));
+  fill($("#limits"), gauges, ({ name }) => name, ({ name, remaining, quota }) => {
+    const unit = name === "dailyBytes" ? size : count;
+    const meter = el("meter");
+    Object.assign(meter, { min: 0, max: quota, low: quota / 4, optimum: quota, value: remaining });
+    meter.setAttribute("aria-label", texts().limits[name]);
+    return el("div", "", el("dt", "", texts().limits[name]), el("dd", "", meter, el("span", "", texts().left(unit(remaining), unit(quota)))));
+  });
+  const counts = Object.entries(states).map(([state, uploads]) => `${texts().states[state] ?? state} ${count(uploads)}`);
+  $("#states").textContent = counts.length ? texts().inLedger(counts.join(", ")) : "";
+  showPictures(images);
+}
+
+function showPictures(newest) {
+  const known = new Set(newest.map(({ imageId }) => imageId));
+  const all = [...newest, ...further.filter(({ imageId }) => !known.has(imageId))];
+  show($("#found .empty"), all.length === 0);
+  show($("#more-pictures"), Boolean(cursor));
+  fill($("#pictures"), all, ({ imageId }) => imageId, (image) => {
+    const name = image.originalFilename ?? image.key.split("/").at(-1);
+    const thumb = el("img");
+    Object.assign(thumb, { src: `/${image.key}?v=thumb`, alt: "", loading: "lazy", width: 120, height: 96 });
+    const open = el("a", "thumb", thumb);
+    Object.assign(open, { href: `/${image.key}`, target: "_blank", rel: "noopener" });
+    open.setAttribute("aria-label", name);
+    const remove = el("button", "quiet", texts().delete);
+    remove.type = "button";
+    remove.setAttribute("aria-label", texts().deleteLabel(name));
+    remove.addEventListener("click", () => confirmDeletion(image, name));
+    const facts = `${image.width} × ${image.height} · ${size(image.fileSize)}`;
+    return el("li", "", open, el("p", "name", name), el("p", "faint", facts, el("br"), moment(image.createdAt)), remove);
+  });
+}
+
+let doomed;
+function confirmDeletion(image, name) {
+  doomed = { image, name };
+  const dialog = $("#confirm");
+  $("img", dialog).src = `/${image.key}?v=thumb`;
+  $("#confirm-text").textContent = texts().deleteText(name);
+  complain($(".problem", dialog));
+  dialog.returnValue = "no";
+  dialog.showModal();
+}
+
+$("#confirm form").addEventListener("submit", async (event) => {
+  if (event.submitter?.value !== "yes") return;
+  event.preventDefault();
+  const { image, name } = doomed;
+  event.submitter.disabled = true;
+  try {
+    await ask("DELETE", `/images/${image.imageId}`);
+    further = further.filter(({ imageId }) => imageId !== image.imageId);
+    const row = $(`#pictures [data-key="${image.imageId}"]`);
+    const next = row?.nextElementSibling ?? row?.previousElementSibling;
+    $("#confirm").close("yes");
+    (next ? $("button", next) : $("#lookup-title")).focus();
+    row?.remove();
+    announce(texts().deleted(name));
+    document.dispatchEvent(new Event("renew"));
+  } catch (problem) {
+    complain($("#confirm .problem"), problem.message);
+  } finally {
+    event.submitter.disabled = false;
+  }
+});
+
+$("#find").addEventListener("submit", (event) => {
+  event.preventDefault();
+  lookUp(new FormData(event.target).get("user").trim(), true);
+});
+$("#ban-found").addEventListener("click", () => proposeBan("user", shown));
+$("#more-pictures").addEventListener("click", async () => {
+  const [first, more] = await Promise.all([load(shown), load(shown, cursor)]);
+  further = [...further, ...more.images];
+  cursor = more.nextCursor;
+  showPictures(first.images);
+});
