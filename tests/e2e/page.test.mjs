@@ -59,7 +59,7 @@ test("a photo dropped on the page is stored, fetched back and decoded", async ()
   const url = await page.locator(".result a").getAttribute("href");
   const key = new URL(url).pathname.slice(1);
   assert.ok(server.objects().has(key), "R2 holds it");
-  assert.equal(server.rows().find((row) => row.key === key).original_name, "holiday.jpg");
+  assert.deepEqual(server.rows(), [], "a guest's picture waits to be claimed");
 
   const shown = page.locator(".upload img");
   await page.waitForFunction((url) => {
@@ -67,9 +67,7 @@ test("a photo dropped on the page is stored, fetched back and decoded", async ()
     return image.src === url && image.complete;
   }, url);
   const size = await shown.evaluate((image) => [image.naturalWidth, image.naturalHeight]);
-  const row = server.rows().find((row) => row.key === key);
-  assert.deepEqual(size, [row.width, row.height], "the stored picture decodes in Chromium");
-  assert.ok(size[0] > 0);
+  assert.deepEqual(size, jpegSize(server.objects().get(key)), "the stored picture decodes in Chromium");
   assert.match(await page.locator(".steps").innerText(), /Checked in \d+ ms[\s\S]*Sent[\s\S]*Stored/);
   assert.deepEqual(complaints, []);
   await close();
@@ -109,3 +107,10 @@ test("the page works by keyboard and in both languages", async () => {
   await page.locator(".upload.stored").waitFor();
   await close();
 });
+
+/** Width and height as the frame header has them. */
+function jpegSize(jpeg) {
+  let at = 2;
+  while (jpeg[at + 1] < 0xc0 || jpeg[at + 1] > 0xc2) at += 2 + jpeg.readUInt16BE(at + 2);
+  return [jpeg.readUInt16BE(at + 7), jpeg.readUInt16BE(at + 5)];
+}
