@@ -98,6 +98,10 @@ chromium: | $(STAMPS)/node
 .dev.vars: | $(STAMPS)/node
 	@node .make/dev-vars.mjs
 
+# What workerd and today's browsers take.
+WASM_FEATURES := --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
+	--enable-mutable-globals --enable-reference-types --enable-multivalue --enable-exception-handling
+
 # --- Building ----------------------------------------------------------------------------------------
 
 .PHONY: edge browser www
@@ -108,6 +112,8 @@ www: $(STAMPS)/www
 target/edge/index.js: $(EDGE_SOURCES) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS)/targets $(TOOLS)/worker-build
 	$(call say,Building the Worker (a minute or two))
 	worker-build --release --out-dir ../target/edge edge
+	wasm-opt --strip-debug --strip-producers $(WASM_FEATURES) -o $(@D)/stripped.wasm $(@D)/index_bg.wasm
+	@mv $(@D)/stripped.wasm $(@D)/index_bg.wasm
 	@touch $@
 
 WASM := target/wasm32-unknown-unknown/release/preflight.wasm
@@ -115,8 +121,7 @@ target/browser/wasm/preflight_bg.wasm: $(BROWSER_RUST) $(RULES_SOURCES) | $(STAM
 	$(call say,Building the browser module)
 	cargo build --release --target wasm32-unknown-unknown -p preflight
 	wasm-bindgen --target web --out-dir $(@D) $(WASM)
-	wasm-opt -O3 --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
-		--enable-mutable-globals --enable-reference-types --enable-multivalue -o $@.opt $@ && mv $@.opt $@
+	wasm-opt -O3 $(WASM_FEATURES) -o $@.opt $@ && mv $@.opt $@
 
 target/browser/index.js: target/browser/wasm/preflight_bg.wasm $(BROWSER_SCRIPTS)
 	esbuild browser/js/index.ts browser/js/worker.ts --bundle --format=esm --target=es2022 --minify \

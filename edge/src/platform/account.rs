@@ -24,11 +24,12 @@ pub struct Ledger {
     state: State,
     env: Env,
     opened: OnceCell<SqlShelf>,
+    bindings: OnceCell<Bindings>,
 }
 
 impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, opened: OnceCell::new() }
+        Self { state, env, opened: OnceCell::new(), bindings: OnceCell::new() }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -57,16 +58,21 @@ impl DurableObject for Ledger {
 impl Ledger {
     async fn answer(&self, envelope: Envelope) -> std::result::Result<Reply, DeskFault> {
         let reach = self.reach()?;
-        Desk { shelf: self.shelf()?, reach: &reach }.answer(envelope).await
+        Desk { shelf: self.shelf()?, reach }.answer(envelope).await
     }
 
     async fn work_off(&self, own: &SqlShelf) -> std::result::Result<(), ShelfFault> {
         let reach = self.reach()?;
-        Desk { shelf: own, reach: &reach }.alarm().await
+        Desk { shelf: own, reach }.alarm().await
     }
 
-    fn reach(&self) -> std::result::Result<Bindings, ShelfFault> {
-        Bindings::aside(&self.env).map_err(|error| ShelfFault(error.to_string()))
+    /// Looked up at the first question, for as long as the object lives.
+    fn reach(&self) -> std::result::Result<&Bindings, ShelfFault> {
+        if let Some(bindings) = self.bindings.get() {
+            return Ok(bindings);
+        }
+        let bindings = Bindings::aside(&self.env).map_err(|error| ShelfFault(error.to_string()))?;
+        Ok(self.bindings.get_or_init(|| bindings))
     }
 
     /// Opened at the first question; when that fails, at the next.
