@@ -205,11 +205,11 @@ pub async fn answer(request: Request, env: Env, context: Context) -> Result<Resp
 }
 
 /// A caller who is still sending cannot hear a refusal, so what is left of the body is read and
-/// dropped, as nginx lingers; 16 MiB are three of the largest uploads that are taken by default, and
+/// dropped, as nginx lingers; 32 MiB are more than the largest form that is taken by default, and
 /// whoever pauses has stopped sending.
 async fn linger(mut body: Incoming) {
-    const MOST_BYTES: usize = 16 * 1024 * 1024;
-    const PAUSE_MS: u64 = 1_000;
+    const MOST_BYTES: usize = 32 * 1024 * 1024;
+    const PAUSE_MS: u64 = 2_000;
     let mut dropped_bytes = 0;
     while let Ok(Some(Ok(chunk))) = within(PAUSE_MS, body.next()).await {
         dropped_bytes += chunk.len();

@@ -66,6 +66,11 @@ fn the_same_bytes_again_are_the_same_picture_and_charge_nothing() {
     app.ports.clock_ms.set(NOW_MS + 30_000);
     let third = send(&app, upload(), &[PIXEL, b"trailing"].concat());
     assert_eq!(third.status, StatusCode::OK, "the same once it is scrubbed");
+    assert_eq!(
+        third.json["data"]["removed"],
+        serde_json::json!(["trailing"]),
+        "of what was sent now"
+    );
     assert_eq!(day(&third), day(&again), "what was charged for nothing came back");
 }
 

@@ -15,7 +15,7 @@ use crate::{
     intake::{Draft, FileName, FormId, SentFile},
     ledger::{
         Ledger,
-        message::{Commit, Commitment, Disposition, Leave, Record, Release},
+        message::{Commit, Commitment, Disposition, Leave, Receipt, Record, Release},
     },
     log,
     memory::{self, Purpose, reserve},
@@ -124,7 +124,7 @@ impl<P: Ports> Lot<'_, P> {
     /// have: then nothing is touched, and its alarm puts things right.
     async fn commit(&self, record: Record) -> Result<Taken, Failure> {
         let key = record.key.clone();
-        let commit = Commit { record, disposition: self.disposition() };
+        let commit = Commit { record: record.clone(), disposition: self.disposition() };
         let ports = &self.app.ports;
         let committing = ports.ledger().commit(self.permit.owner(), commit);
         let commitment = self.call.timed(ports, "ledger", committing).await?;
@@ -137,7 +137,9 @@ impl<P: Ports> Lot<'_, P> {
             log::error("removal_failed", &[("cause", &format!("{fault:?}"))]);
         }
         match commitment {
-            Commitment::Same(receipt) => Ok(Taken { receipt: *receipt, is_new: false }),
+            Commitment::Same(first) => {
+                Ok(Taken { receipt: repeated(*first, record), is_new: false })
+            }
             _ => Err(Refusal::retry(Code::Busy, RETRY_S).into()),
         }
     }
@@ -158,6 +160,14 @@ impl<P: Ports> Lot<'_, P> {
             log::error("release_unheard", &[("cause", &format!("{fault:?}"))]);
         }
     }
+}
+
+/// The picture that was there already, with what this caller sent of it: another photo may have come
+/// to the same bytes once its private data were gone.
+fn repeated(first: Receipt, sent: Record) -> Receipt {
+    let Record { original_size_bytes, original_name, removed, .. } = sent;
+    let record = Record { original_size_bytes, original_name, removed, ..first.record };
+    Receipt { record, ..first }
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
