@@ -187,7 +187,7 @@ test-browser: $(TOOLS)/wasm-bindgen chromium | $(STAMPS)/targets
 
 test-e2e: setup edge www chromium $(TOOLS)/s3s-fs
 	$(call say,End to end: wrangler dev and Chromium)
-	node --test --test-concurrency=1 --test-timeout=240000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs \
+	node --test --test-concurrency=1 --test-timeout=600000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs \
 		tests/faults/*.test.mjs
 
 test-long: setup edge www $(TOOLS)/s3s-fs ## Fifty kills and a thousand calls to a bad store; counts in target/reliability.json
