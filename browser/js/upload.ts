@@ -1,6 +1,7 @@
 // Sends one file and reports how far it is. XMLHttpRequest, because fetch tells no upload progress.
 import type { Code } from "./codes.js";
-import type { MetadataKind } from "./verdict.js";
+import { Refusal } from "./refusal.js";
+import type { MetadataKind } from "./report.js";
 
 export interface Uploaded {
   imageUrl: string;
@@ -22,28 +23,18 @@ export interface Uploaded {
   expiresAt: string | null;
 }
 
-/** A refusal of the edge (RFC 9457), or a connection that broke (`code` is then undefined). */
-export class UploadError extends Error {
-  constructor(
-    message: string,
-    readonly status: number,
-    readonly code?: Code,
-    readonly requestId?: string,
-  ) {
-    super(message);
-    this.name = "UploadError";
-  }
-}
-
 export interface UploadOptions {
   endpoint: string;
   token: string;
-  fileName?: string;
+  fileName?: string | null;
   language?: string;
   onProgress?(sentBytes: number, totalBytes: number): void;
 }
 
-/** Sends `file` to `POST /images`. */
+/**
+ * Sends `file` to `POST /images`. Rejects with the edge's `Refusal`, and with a `NetworkError` when the
+ * connection broke or something else than the edge answered.
+ */
 export function upload(file: Blob, options: UploadOptions): Promise<Uploaded> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -56,11 +47,11 @@ export function upload(file: Blob, options: UploadOptions): Promise<Uploaded> {
       request.setRequestHeader("X-Filename", encodeURIComponent(options.fileName));
     }
     request.upload.onprogress = (event) => options.onProgress?.(event.loaded, event.total);
-    request.onerror = () => reject(new UploadError("The connection broke.", 0));
+    request.onerror = () => reject(new DOMException("The connection broke.", "NetworkError"));
     request.onload = () => {
       const { status, response } = request;
       if (status >= 200 && status < 300 && response?.data) resolve(response.data as Uploaded);
-      else reject(refusal(status, response));
+      else reject(refusal(request));
     };
     request.send(file);
   });
@@ -72,7 +63,15 @@ interface Problem {
   requestId?: string;
 }
 
-function refusal(status: number, problem: Problem | null): UploadError {
-  const detail = problem?.detail ?? `The server answered ${status}.`;
-  return new UploadError(detail, status, problem?.code, problem?.requestId);
+/** What the edge says against it; whoever stands between answers without a code. */
+function refusal(request: XMLHttpRequest): Refusal | DOMException {
+  const { status } = request;
+  const problem: Problem | null = request.response;
+  if (!problem?.code) return new DOMException(`The server answered ${status}.`, "NetworkError");
+  const retryAfterS = Number(request.getResponseHeader("Retry-After"));
+  return new Refusal(problem.detail ?? problem.code, problem.code, {
+    status,
+    ...(problem.requestId && { requestId: problem.requestId }),
+    ...(retryAfterS > 0 && { retryAfterS }),
+  });
 }
