@@ -124,15 +124,8 @@ $(MODULE)/preflight_bg.wasm: $(BROWSER_RUST) $(RULES_SOURCES) | $(STAMPS)/node $
 	wasm-bindgen --target web --out-dir $(@D) target/wasm32-unknown-unknown/release/preflight.wasm
 	wasm-opt -O3 $(WASM_FEATURES) -o $@.opt $@ && mv $@.opt $@
 
-# What `exports` in browser/package.json names, and the script of the Web Worker; each is bundled, and what
-# they share lies beside them once.
-ENTRIES := $(wildcard $(addprefix browser/js/,index.ts worker.ts element/index.ts adapters/uppy.ts adapters/filepond.ts))
-
-target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS)
-	@rm -rf $(@D) && mkdir -p $(@D)
-	esbuild $(ENTRIES) --bundle --splitting --format=esm --target=es2022 --minify --sourcemap --outbase=browser/js \
-		--alias:preflight-wasm=./$(MODULE)/preflight.js --outdir=$(@D) --log-level=warning
-	@cp $(MODULE)/preflight_bg.wasm $(@D)/
+target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS) browser/package.json browser/README.md .make/package.mjs
+	@node .make/package.mjs $(MODULE) $(@D)
 
 $(STAMPS)/www: target/browser/index.js $(PAGES)
 	@rm -rf target/www && mkdir -p target/www/preflight $(STAMPS)

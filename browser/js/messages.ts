@@ -26,6 +26,11 @@ export interface Refused {
   sentence: string;
 }
 
+/** Of a type that the browser is to decode. */
+export interface ForeignType {
+  mediaType: string;
+}
+
 export type Told = Accepted | Refused;
 
 /** What became of a file; `bytes` when something else is to be sent than the file itself. */

@@ -60,11 +60,10 @@ export function warmUp(): Promise<void> {
 
 /** What is promised, unless the signal comes first. */
 function unless<T>(signal: AbortSignal | undefined, promised: Promise<T>): Promise<T> {
-  if (!signal) return promised;
   return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-    promised.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    const stop = () => reject(signal?.reason);
+    signal?.addEventListener("abort", stop, { once: true });
+    promised.then(resolve, reject).finally(() => signal?.removeEventListener("abort", stop));
   });
 }
 
