@@ -5,8 +5,8 @@ import type { MetadataKind, Report } from "./report.js";
 /** A file, and what to prepare it for. */
 export interface Question {
   file: Blob;
-  /** The policy as JSON. */
-  policy: string;
+  /** The edge's policy as numbers. */
+  policy: Float64Array;
   language: string;
 }
 

@@ -2,8 +2,8 @@
 declare module "preflight-wasm" {
   /** Loads and compiles the wasm that lies beside this script. */
   export default function init(): Promise<{ memory: WebAssembly.Memory }>;
-  export function prepare(bytes: Uint8Array, declaredType: string, policy: string, language: string): Outcome;
-  export function too_large(sizeBytes: number, policy: string, language: string): string | undefined;
+  export function prepare(bytes: Uint8Array, declaredType: string, policy: Float64Array, language: string): Outcome;
+  export function too_large(sizeBytes: number, policy: Float64Array, language: string): string | undefined;
 
   export function undecoded(head: Uint8Array, declaredType: string, isKnown: boolean, language: string): Outcome;
 
@@ -15,7 +15,7 @@ declare module "preflight-wasm" {
       height: number,
       orientation: number,
       sizeBytes: number,
-      policy: string,
+      policy: Float64Array,
       language: string,
     );
     readonly wanted: boolean;

@@ -8,7 +8,7 @@ use image_rules::{
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::{Outcome, accepted, read, refused};
+use crate::{Outcome, accepted, policy, refused};
 
 /// Takes rows from the top and makes of them what is to be sent.
 #[wasm_bindgen]
@@ -31,18 +31,19 @@ impl Canvas {
         height: u32,
         orientation: u16,
         size_bytes: f64,
-        policy: &str,
+        policy: &[f64],
         language: &str,
     ) -> Self {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "sizes of files are whole and below 2^53"
-        )]
-        let size_bytes = size_bytes as u64;
+        let size_bytes = policy::whole(size_bytes).unwrap_or(u64::MAX);
         let orientation = Orientation::from_exif(orientation);
         let inner = shown(head, declared_type).ok_or(ImageError::Unrecognised).and_then(|shown| {
-            foreign::Canvas::new(shown, (width, height), orientation, size_bytes, &read(policy))
+            foreign::Canvas::new(
+                shown,
+                (width, height),
+                orientation,
+                size_bytes,
+                &policy::read(policy),
+            )
         });
         Self { inner, language: language.to_owned() }
     }

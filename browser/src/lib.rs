@@ -2,9 +2,10 @@
 //! there is to say of it out; every rule is the shared crate's.
 
 mod canvas;
+mod policy;
 
 use image_rules::{
-    Action, Format, ImageError, Language, Limits, Policy, Processed, Report,
+    Action, Format, ImageError, Language, Limits, Processed, Report,
     prepare::{foreign, prepare as rules},
 };
 use serde::Serialize;
@@ -60,13 +61,13 @@ enum Told<'a> {
 
 /// Checks a file and makes of it what is to be sent.
 ///
-/// `policy` is what `GET /policy` answers; what it does not say is as the default has it. `language`
-/// is that of sentences: a tag or a whole `Accept-Language`.
+/// `policy` is that of the edge as [`policy::read`] takes it, `language` that of sentences: a tag or a
+/// whole `Accept-Language`.
 #[wasm_bindgen]
 #[must_use]
-pub fn prepare(bytes: &[u8], declared_type: &str, policy: &str, language: &str) -> Outcome {
+pub fn prepare(bytes: &[u8], declared_type: &str, policy: &[f64], language: &str) -> Outcome {
     let prepared = match Format::from_media_type(declared_type) {
-        Ok(declared) => rules(bytes, declared, &read(policy)),
+        Ok(declared) => rules(bytes, declared, &policy::read(policy)),
         Err(refusal) => match foreign::shown(bytes, declared_type) {
             Some(shown) => {
                 let told = tell(&Told::Foreign { media_type: shown.media_type });
@@ -85,8 +86,8 @@ pub fn prepare(bytes: &[u8], declared_type: &str, policy: &str, language: &str) 
 /// it.
 #[wasm_bindgen]
 #[must_use]
-pub fn too_large(size_bytes: f64, policy: &str, language: &str) -> Option<String> {
-    let Limits { max_bytes: limit_bytes, .. } = read(policy).before_sending().limits;
+pub fn too_large(size_bytes: f64, policy: &[f64], language: &str) -> Option<String> {
+    let Limits { max_bytes: limit_bytes, .. } = policy::read(policy).before_sending().limits;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -95,12 +96,6 @@ pub fn too_large(size_bytes: f64, policy: &str, language: &str) -> Option<String
     let size_bytes = size_bytes as u64;
     let error = ImageError::TooManyBytes { size_bytes, limit_bytes };
     (size_bytes > limit_bytes).then(|| refused(&error, language).told)
-}
-
-/// A policy that cannot be read is the default one: the edge has the last word anyway, and nobody
-/// should be kept from sending because one answer was lost.
-fn read(policy: &str) -> Policy {
-    serde_json::from_str(policy).unwrap_or(Policy::EDGE)
 }
 
 fn accepted(report: Option<&Report>, processed: Processed<'_>) -> Outcome {

@@ -104,8 +104,7 @@ impl Canvas {
         }
         self.raster.data.shrink_to_fit();
         let is_drawn = self.shown.is_drawn;
-        let optimised =
-            optimise::pixels(self.raster, self.orientation, is_drawn, &self.target);
+        let optimised = optimise::pixels(self.raster, self.orientation, is_drawn, &self.target);
         let most = self.policy.limits.max_bytes;
         let too_large = ImageError::TooManyBytes { size_bytes: self.size_bytes, limit_bytes: most };
         let processed = pipeline::encoded(optimised).ok_or(too_large)?;
