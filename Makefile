@@ -116,23 +116,28 @@ target/edge/index.js: $(EDGE_SOURCES) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS
 	@mv $(@D)/stripped.wasm $(@D)/index_bg.wasm
 	@touch $@
 
-WASM := target/wasm32-unknown-unknown/release/preflight.wasm
-target/browser/wasm/preflight_bg.wasm: $(BROWSER_RUST) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
+# The module as Rust has it; what is shipped of it lies in target/browser.
+MODULE := target/browser-module
+$(MODULE)/preflight_bg.wasm: $(BROWSER_RUST) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
 	$(call say,Building the browser module)
 	cargo build --release --target wasm32-unknown-unknown -p preflight
-	wasm-bindgen --target web --out-dir $(@D) $(WASM)
+	wasm-bindgen --target web --out-dir $(@D) target/wasm32-unknown-unknown/release/preflight.wasm
 	wasm-opt -O3 $(WASM_FEATURES) -o $@.opt $@ && mv $@.opt $@
 
-target/browser/index.js: target/browser/wasm/preflight_bg.wasm $(BROWSER_SCRIPTS)
-	esbuild browser/js/index.ts browser/js/worker.ts --bundle --format=esm --target=es2022 --minify \
-		--sourcemap --alias:preflight-wasm=./target/browser/wasm/preflight.js \
-		--outdir=target/browser --log-level=warning
-	@cp target/browser/wasm/preflight_bg.wasm target/browser/
+# What `exports` in browser/package.json names, and the script of the Web Worker; each is bundled, and what
+# they share lies beside them once.
+ENTRIES := $(wildcard $(addprefix browser/js/,index.ts worker.ts element/index.ts adapters/uppy.ts adapters/filepond.ts))
+
+target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS)
+	@rm -rf $(@D) && mkdir -p $(@D)
+	esbuild $(ENTRIES) --bundle --splitting --format=esm --target=es2022 --minify --sourcemap --outbase=browser/js \
+		--alias:preflight-wasm=./$(MODULE)/preflight.js --outdir=$(@D) --log-level=warning
+	@cp $(MODULE)/preflight_bg.wasm $(@D)/
 
 $(STAMPS)/www: target/browser/index.js $(PAGES)
 	@rm -rf target/www && mkdir -p target/www/preflight $(STAMPS)
 	@cp -R www/. target/www/
-	@cp target/browser/*.js target/browser/*.js.map target/browser/preflight_bg.wasm target/www/preflight/
+	@cp -R target/browser/. target/www/preflight/
 	@touch $@
 
 # The generated face of the public codes; committed, so that readers and editors have it. `make check`
@@ -239,5 +244,5 @@ deploy: setup edge www ## Put it on Cloudflare (ENV=staging or production)
 
 .PHONY: clean
 clean: ## Remove what was built and the local state; keeps the installed tools
-	rm -rf .wrangler target/edge target/browser target/www target/bench $(STAMPS)
+	rm -rf .wrangler target/edge target/browser target/browser-module target/www target/bench $(STAMPS)
 	cargo clean --quiet --workspace

@@ -262,4 +262,4 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
 export const EDGE_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":500000000,"maxBytes":5242880,"maxFrames":200,"maxPeakBytes":67108864,"maxPixels":50000000},"maxEdge":2048,"quality":80,"targetBytes":null};
 
 /** What the browser does by default. */
-export const BROWSER_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":500000000,"maxBytes":52428800,"maxFrames":200,"maxPeakBytes":536870912,"maxPixels":50000000},"maxEdge":2048,"quality":80,"targetBytes":null};
+export const BROWSER_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":500000000,"maxBytes":52428800,"maxFrames":200,"maxPeakBytes":536870912,"maxPixels":200000000},"maxEdge":2048,"quality":80,"targetBytes":5242880};

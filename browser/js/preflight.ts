@@ -1,50 +1,103 @@
-// Checks a file in a Web Worker, which is started at the first question and then reused.
-import type { Question, Reply } from "./messages.js";
-import type { Verdict } from "./verdict.js";
-
-interface Waiting {
-  resolve(verdict: Verdict): void;
-  reject(error: Error): void;
-}
-
-let worker: Worker | undefined;
-let lastId = 0;
-const waiting = new Map<number, Waiting>();
+// The face of the image rules: a file in, what is to be sent out. The work is done elsewhere (workshop.ts).
+import type { Effort, Policy } from "./codes.js";
+import type { Accepted, Answer } from "./messages.js";
+import { Refusal } from "./refusal.js";
+import type { MetadataKind, Report } from "./report.js";
+import { open, order } from "./workshop.js";
 
 export interface PreflightOptions {
-  /** The text that `GET /policy` answers; without it the edge's default policy counts. */
-  policy?: string;
-  /** The language of the sentences: a tag such as `ko`. */
+  /**
+   * What `GET /policy` answers, as text or read, or the promise of it. What it does not say is as the
+   * edge's default has it; so is all of it when it cannot be had, for the edge has the last word anyway.
+   */
+  policy?: Policy | string | Promise<Policy | string>;
+  /** The language of sentences: a tag such as `ko`. Without it, the browser's. */
   language?: string;
+  /** How much time to spend on making the bytes fewer. Without it, as the policy says. */
+  effort?: Effort;
+  signal?: AbortSignal;
 }
 
-/** What the image rules say of a file. */
-export function preflight(file: Blob, options: PreflightOptions = {}): Promise<Verdict> {
-  const { policy = "", language = "" } = options;
-  worker ??= start();
-  const question: Question = { id: ++lastId, file, policy, language };
-  worker.postMessage(question);
-  return new Promise((resolve, reject) => waiting.set(question.id, { resolve, reject }));
+/** A picture that the edge will take. */
+export interface Prepared {
+  /** What to send: shrunk, scrubbed, or the file itself when nothing had to change. */
+  blob: Blob;
+  /** The file's name, with another extension where the format has changed. */
+  fileName: string | null;
+  /** Of the file as it was chosen. */
+  report: Report;
+  /** Width and height of what is to be sent, upright. */
+  width: number;
+  height: number;
+  contentType: string;
+  /** Bytes of the file as it was chosen. */
+  originalSize: number;
+  /** Which kinds of private data were taken out. */
+  removed: MetadataKind[];
+  /** A thumbhash, base64: a blurred picture of some 25 bytes to show while the real one loads. */
+  placeholder: string | null;
+  /** How long it took, without the wait for files before it. */
+  elapsedMs: number;
 }
 
-function start(): Worker {
-  const started = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  started.addEventListener("message", ({ data }: MessageEvent<Reply>) => settle(data));
-  started.addEventListener("error", (event) => abandon(event.message));
-  return started;
+/**
+ * Checks a file with the edge's own rules and makes of it what is to be sent.
+ *
+ * Rejects with a `Refusal` when the edge would refuse it, and with the signal's reason when aborted.
+ */
+export async function preflight(file: Blob, options: PreflightOptions = {}): Promise<Prepared> {
+  const { signal, language = globalThis.navigator?.language ?? "" } = options;
+  signal?.throwIfAborted();
+  const policy = await unless(signal, policyText(options));
+  const { answer, elapsedMs } = await order({ file, policy, language }, signal);
+  return prepared(file, answer, elapsedMs);
 }
 
-function settle(reply: Reply): void {
-  const asker = waiting.get(reply.id);
-  waiting.delete(reply.id);
-  if ("verdict" in reply) asker?.resolve(reply.verdict);
-  else asker?.reject(new Error(reply.failure));
+/** Starts the worker and compiles the wasm, so that the first file need not wait for it. */
+export function warmUp(): Promise<void> {
+  return open();
 }
 
-/** The worker itself broke: nobody may wait for ever, and the next question starts a new one. */
-function abandon(reason: string): void {
-  worker?.terminate();
-  worker = undefined;
-  for (const asker of waiting.values()) asker.reject(new Error(reason));
-  waiting.clear();
+/** What is promised, unless the signal comes first. */
+function unless<T>(signal: AbortSignal | undefined, promised: Promise<T>): Promise<T> {
+  if (!signal) return promised;
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    promised.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
+async function policyText({ policy, effort }: PreflightOptions): Promise<string> {
+  let read: Partial<Policy>;
+  try {
+    const said = await policy;
+    read = (typeof said === "string" ? JSON.parse(said) : said) ?? {};
+  } catch {
+    read = {};
+  }
+  return JSON.stringify(effort ? { ...read, effort } : read);
+}
+
+function prepared(file: Blob, { told, bytes }: Answer, elapsedMs: number): Prepared {
+  if ("code" in told) throw new Refusal(told.sentence, told.code);
+  const { report, width, height, contentType, removed, placeholder } = told;
+  return {
+    blob: bytes ? new Blob([bytes], { type: contentType }) : file,
+    fileName: file instanceof File ? named(file.name, told) : null,
+    report,
+    width,
+    height,
+    contentType,
+    originalSize: file.size,
+    removed,
+    placeholder: placeholder.length > 0 ? btoa(String.fromCharCode(...placeholder)) : null,
+    elapsedMs,
+  };
+}
+
+/** A name says what is in the file, so another format takes another extension. */
+function named(name: string, { report, contentType }: Accepted): string {
+  const format = contentType.slice("image/".length);
+  return format === report.format ? name : `${name.replace(/\.[^.]*$/, "")}.${format}`;
 }

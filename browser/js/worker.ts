@@ -1,19 +1,20 @@
-// The Web Worker: loads the wasm once and answers every question with a verdict.
-import init, { check } from "preflight-wasm";
+// The Web Worker: answers one question after the other with the engine.
+import { answer, load, memoryBytes } from "./engine.js";
 import type { Question, Reply } from "./messages.js";
-
-const ready = init();
 
 self.addEventListener("message", async ({ data }: MessageEvent<Question>) => {
   try {
-    await ready;
-    const bytes = new Uint8Array(await data.file.arrayBuffer());
-    reply({ id: data.id, verdict: JSON.parse(check(bytes, data.file.type, data.policy, data.language)) });
-  } catch (error) {
-    reply({ id: data.id, failure: String(error) });
+    const answered = await answer(data);
+    const moved = answered.bytes ? [answered.bytes.buffer] : [];
+    post({ answer: answered, memoryBytes: await memoryBytes() }, moved);
+  } catch (failure) {
+    post({ failure });
   }
 });
 
-function reply(message: Reply): void {
-  self.postMessage(message);
+function post(reply: Reply, transfer: Transferable[] = []): void {
+  self.postMessage(reply, { transfer });
 }
+
+await load();
+post({ ready: true });

@@ -10,8 +10,8 @@ const PIXEL: &[u8] =
     b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
 
 fn check(bytes: &[u8], declared: &str, policy: &str) -> serde_json::Value {
-    serde_json::from_str(&preflight::check(bytes, declared, policy, "ko"))
-        .expect("the verdict is JSON")
+    let told = preflight::prepare(bytes, declared, policy, "ko").told();
+    serde_json::from_str(&told).expect("what is told is JSON")
 }
 
 #[wasm_bindgen_test]
@@ -45,4 +45,29 @@ fn the_policy_of_the_edge_is_obeyed() {
     let mut policy = serde_json::to_value(image_rules::Policy::EDGE).expect("plain data");
     policy["limits"]["maxBytes"] = 10.into();
     assert_eq!(check(PIXEL, "image/gif", &policy.to_string())["code"], "FILE_TOO_LARGE");
+    // What it does not say is as the default has it, and nonsense says nothing.
+    for policy in [r#"{"limits":{"maxBytes":10}}"#, r#"{"limits":{"maxFrames":0}}"#] {
+        assert!(check(PIXEL, "image/gif", policy)["code"].is_string(), "{policy}");
+    }
+    for policy in ["", "{}", r#"{"code":"BUSY"}"#, "<html>"] {
+        assert!(check(PIXEL, "image/gif", policy)["report"].is_object(), "{policy}");
+    }
+}
+
+#[wasm_bindgen_test]
+fn a_kept_picture_has_no_bytes_of_its_own_and_another_has() {
+    assert_eq!(preflight::prepare(PIXEL, "image/gif", "", "").bytes(), None);
+    let mut private = PIXEL.to_vec();
+    private.extend_from_slice(b"PK\x03\x04");
+    let outcome = preflight::prepare(&private, "image/gif", "", "");
+    assert!(outcome.told().contains(r#""removed":["trailing"]"#), "{}", outcome.told());
+    assert_eq!(outcome.bytes().as_deref(), Some(PIXEL));
+}
+
+#[wasm_bindgen_test]
+fn a_file_that_no_one_shrinks_need_not_be_read() {
+    let most = 50.0 * 1024.0 * 1024.0;
+    assert_eq!(preflight::too_large(most, "", "en"), None);
+    let told = preflight::too_large(most + 1.0, "", "en").expect("above the limit");
+    assert!(told.contains("FILE_TOO_LARGE") && told.contains("50.0 MB is the most"), "{told}");
 }

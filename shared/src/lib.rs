@@ -39,6 +39,8 @@ pub mod pixels;
 #[cfg(feature = "codec")]
 mod placeholder;
 #[cfg(feature = "codec")]
+mod prepare;
+#[cfg(feature = "codec")]
 mod raster;
 #[cfg(feature = "codec")]
 mod resize;
@@ -51,6 +53,8 @@ pub use pipeline::{Processed, process};
 #[cfg(feature = "codec")]
 pub use pixels::{Pixels, pixels};
 pub use plan::{Action, Plan};
+#[cfg(feature = "codec")]
+pub use prepare::prepare;
 pub use probe::{Report, inspect, inspect_as};
 pub use scrub::scrub;
 pub use sniff::Format;

@@ -5,7 +5,7 @@ use crate::{ImageError, error::Corrupt};
 /// What is refused above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct Limits {
     /// Bytes of the file.
     pub max_bytes: u64,
@@ -26,6 +26,9 @@ impl Limits {
     pub const BROWSER_MAX_BYTES: u64 = 50 * 1024 * 1024;
     /// 50 MP: a 48 MP phone photo passes.
     pub const MAX_PIXELS: u64 = 50_000_000;
+    /// 200 MP: the largest sensors of phones. As JPEG they are decoded at a quarter (19 MB of planes);
+    /// what cannot be decoded smaller is bounded by its memory.
+    pub const BROWSER_MAX_PIXELS: u64 = 200_000_000;
     /// 200 frames: a ten-second animation at 20 frames a second.
     pub const MAX_FRAMES: u32 = 200;
     /// 500 MP: 200 frames of full HD (2.07 MP each) pass; 200 frames of 50 MP would decode for minutes.
@@ -44,12 +47,17 @@ impl Limits {
         max_peak_bytes: Self::EDGE_MAX_PEAK_BYTES,
     };
 
-    /// What the browser takes by default.
-    pub const BROWSER: Self = Self {
-        max_bytes: Self::BROWSER_MAX_BYTES,
-        max_peak_bytes: Self::BROWSER_MAX_PEAK_BYTES,
-        ..Self::EDGE
-    };
+    /// What may come in where a picture is made smaller before it is sent. Frames stay the edge's,
+    /// as no frame is left out.
+    #[must_use]
+    pub const fn before_sending(self) -> Self {
+        Self {
+            max_bytes: larger(self.max_bytes, Self::BROWSER_MAX_BYTES),
+            max_pixels: larger(self.max_pixels, Self::BROWSER_MAX_PIXELS),
+            max_peak_bytes: larger(self.max_peak_bytes, Self::BROWSER_MAX_PEAK_BYTES),
+            ..self
+        }
+    }
 
     /// Refuses nothing: for walking again what has been admitted.
     pub(crate) const NONE: Self = Self {
@@ -91,6 +99,17 @@ impl Limits {
     }
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self::EDGE
+    }
+}
+
+/// `Ord::max` is not const.
+const fn larger(one: u64, other: u64) -> u64 {
+    if one > other { one } else { other }
+}
+
 /// How much time to spend on making the bytes fewer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -108,7 +127,7 @@ pub enum Effort {
 /// What is taken and what is made of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct Policy {
     /// What is refused above.
     pub limits: Limits,
@@ -132,6 +151,24 @@ impl Policy {
         target_bytes: None,
     };
 
-    /// What the browser does by default: the same aims, wider limits.
-    pub const BROWSER: Self = Self { limits: Limits::BROWSER, ..Self::EDGE };
+    /// What the browser does by default.
+    pub const BROWSER: Self = Self::EDGE.before_sending();
+
+    /// The same aims with wider limits: what is done before sending to an edge of this policy. The
+    /// bytes are aimed below the edge's limit, where that needs more than the pixels' size.
+    #[must_use]
+    pub const fn before_sending(self) -> Self {
+        let most = self.limits.max_bytes;
+        let target_bytes = match self.target_bytes {
+            Some(target) if target < most => Some(target),
+            _ => Some(most),
+        };
+        Self { limits: self.limits.before_sending(), target_bytes, ..self }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::EDGE
+    }
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { startBrowser } from "./browser.mjs";
+import { noise } from "./pictures.mjs";
 import { startServer } from "./server.mjs";
 
 const JPEG = "tests/fixtures/jpeg/baseline-420.jpg";
@@ -73,15 +74,15 @@ test("a photo dropped on the page is stored, fetched back and decoded", async ()
   await close();
 });
 
-test("a text file renamed .jpg and a file of 6 MB are refused on the page, in Korean, and nothing is sent", async () => {
+test("a text file renamed .jpg and noise that stays too large are refused on the page, in Korean, and nothing is sent", async () => {
   const objectsBefore = server.objects().size;
   const { page, complaints, close } = await open("ko-KR");
   const sent = [];
   page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
   const text = join(folder, "notes.jpg");
   writeFileSync(text, "This is only text.\n");
-  const big = join(folder, "big.jpg");
-  writeFileSync(big, Buffer.concat([readFileSync(JPEG), Buffer.alloc(6_000_000)]));
+  const big = join(folder, "noise.png");
+  writeFileSync(big, noise(1500, 1400));
   await page.setInputFiles("#files", [text, big]);
   await page.locator(".upload.refused").nth(1).waitFor();
 

@@ -1,4 +1,5 @@
 // Pictures made for a test: of any size, and as many different ones as it takes.
+import { randomBytes } from "node:crypto";
 import { crc32, deflateSync } from "node:zlib";
 
 /** A PNG of soft colours. */
@@ -13,6 +14,10 @@ export function png(width, height) {
       rows[at++] = 128 + 90 * Math.sin(x / 40) * Math.cos(y / 30);
     }
   }
+  return encode(width, height, rows);
+}
+
+function encode(width, height, rows) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
@@ -35,4 +40,11 @@ export function gif(number) {
   const bytes = Buffer.from("GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b", "latin1");
   bytes.writeUIntBE(number, 13, 6);
   return bytes;
+}
+
+/** A PNG of noise: nobody makes its bytes fewer. */
+export function noise(width, height) {
+  const rows = randomBytes((width * 3 + 1) * height);
+  for (let y = 0; y < height; y++) rows[y * (width * 3 + 1)] = 0; // filter: none
+  return encode(width, height, rows);
 }

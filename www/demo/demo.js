@@ -1,12 +1,15 @@
 // The demo: each file is checked in a Web Worker, sent with a guest token, and shown from its URL.
 // It has no rules of its own; it calls the browser package and the API.
-import { preflight, upload, UploadError } from "../preflight/index.js";
+import { guestToken, preflight, Refusal, upload, warmUp } from "../preflight/index.js";
 import { TEXTS } from "./texts.js";
 
 const $ = (selector, root = document) => root.querySelector(selector);
 let language = navigator.languages.some((tag) => tag.startsWith("ko")) ? "ko" : "en";
 language = localStorage.getItem("language") ?? language;
 const policy = fetch("/policy").then((answer) => answer.text());
+// One guest for all pictures of this page.
+const token = guestToken("", language);
+warmUp();
 
 speak(language);
 for (const button of document.querySelectorAll("[data-language]")) {
@@ -56,41 +59,27 @@ async function handle(file, card) {
   const texts = TEXTS[language];
   try {
     card.step("check", texts.check);
-    const started = performance.now();
-    const verdict = await preflight(file, { policy: await policy, language });
-    if ("code" in verdict) throw new UploadError(verdict.sentence, 0, verdict.code);
-    card.done("check", texts.checked(Math.max(1, Math.round(performance.now() - started))));
-    card.describe(file, verdict.report, texts);
+    const prepared = await preflight(file, { policy, language });
+    card.done("check", texts.checked(Math.max(1, Math.round(prepared.elapsedMs))));
+    card.describe(prepared, texts);
 
     card.step("send", texts.send);
-    const stored = await upload(file, {
-      endpoint: "/images",
-      token: await guestToken(),
-      fileName: file.name,
+    const stored = await upload(prepared.blob, {
+      endpoint: "",
+      token,
+      fileName: prepared.fileName,
       language,
       onProgress: (sent, total) => card.progress(sent / total),
     });
     card.done("send", texts.sent);
     card.done("store", texts.stored);
-    card.show(stored, texts);
+    card.show(stored, prepared, texts);
     announce(texts.storedAnnounce(file.name));
   } catch (error) {
-    const sentence = error instanceof UploadError && error.code ? error.message : texts.offline;
+    const sentence = error instanceof Refusal ? error.message : texts.offline;
     card.refuse(error.code, sentence);
     announce(texts.refusedAnnounce(file.name, sentence));
   }
-}
-
-let guest;
-/** One guest token serves until shortly before it expires. */
-async function guestToken() {
-  if (!guest || Date.now() > guest.until) {
-    const answer = await fetch("/auth/guest-token", { headers: { "Accept-Language": language } });
-    const body = await answer.json();
-    if (!answer.ok) throw new UploadError(body.detail, answer.status, body.code);
-    guest = { token: body.data.token, until: Date.now() + (body.data.expiresIn - 30) * 1000 };
-  }
-  return guest.token;
 }
 
 function announce(sentence) {
@@ -121,23 +110,23 @@ function addCard(file) {
     step: (step, text) => label(step, text, "now"),
     done: (step, text) => label(step, text, "done"),
     progress: (part) => ($("progress", card).value = part),
-    describe(file, report, texts) {
+    describe({ report, originalSize }, texts) {
       const turned = report.orientation >= 5;
       const [width, height] = turned ? [report.height, report.width] : [report.width, report.height];
-      $(".meta", card).textContent = `${formatName(report.format)} · ${width} × ${height} · ${size(file.size)}`;
+      $(".meta", card).textContent = `${formatName(report.format)} · ${width} × ${height} · ${size(originalSize)}`;
       const kinds = Object.keys(texts.kinds).filter((kind) => kind !== "icc" && report.metadata[kind] > 0);
       const found = $(".found", card);
       found.hidden = kinds.length === 0;
       found.textContent = texts.found(kindNames(kinds, texts));
     },
-    show(stored, texts) {
+    show(stored, { originalSize, removed }, texts) {
       image.src = stored.imageUrl;
       image.addEventListener("load", () => URL.revokeObjectURL(local), { once: true });
-      const { width, height, fileSize, originalSize } = stored;
+      const { width, height, fileSize } = stored;
       const bytes = fileSize < originalSize ? `${size(originalSize)} → ${size(fileSize)}` : size(fileSize);
       $(".meta", card).textContent = `${formatName(stored.contentType.slice(6))} · ${width} × ${height} · ${bytes}`;
-      if (stored.removed.length > 0) {
-        $(".found", card).textContent = texts.removed(kindNames(stored.removed, texts));
+      if (removed.length > 0) {
+        $(".found", card).textContent = texts.removed(kindNames(removed, texts));
         $(".found", card).hidden = false;
       }
       const link = $(".result a", card);

@@ -12,7 +12,7 @@ export interface Answer {
 export interface Request {
   method?: "GET" | "POST";
   url: string;
-  headers: Record<string, string>;
+  headers: Readonly<Record<string, string>>;
   body?: Blob | FormData | string;
   signal?: AbortSignal | undefined;
   onProgress?: ((sentBytes: number, totalBytes: number) => void) | undefined;

@@ -5,9 +5,10 @@ import { addressOf } from "./edge.js";
 import { exchange } from "./exchange.js";
 
 /** A source of guest tokens. What is uploaded with one goes away after an hour unless a user claims it. */
-export function guestToken(endpoint: string): TokenSource {
+export function guestToken(endpoint: string, language = ""): TokenSource {
+  const headers = language ? { "Accept-Language": language } : {};
   const guest = async () => {
-    const answer = await exchange({ method: "GET", url: addressOf(endpoint, "auth/guest-token"), headers: {} });
+    const answer = await exchange({ method: "GET", url: addressOf(endpoint, "auth/guest-token"), headers });
     return (dataOf(answer) as { token: string }).token;
   };
   let credentials = new Credentials(guest);

@@ -1,11 +1,12 @@
-// What the image rules say of a file: the JSON of the Rust types `Report` and `ImageError`.
-import type { Code } from "./codes.js";
+// What the image rules say of a file: the JSON of the Rust type `Report`.
 
 export interface Report {
   format: "jpeg" | "png" | "gif" | "webp";
   sizeBytes: number;
+  /** Width and height as coded, before the orientation is applied. */
   width: number;
   height: number;
+  /** The eight values of EXIF tag 0x0112. */
   orientation: number;
   frames: number;
   hasAlpha: boolean;
@@ -13,9 +14,11 @@ export interface Report {
   color: "gray" | "rgb" | "palette" | "cmyk";
   progressive: boolean;
   lossless: boolean;
+  /** Bytes of each kind. */
   metadata: Record<MetadataKind, number>;
 }
 
+/** Kinds of data that no one needs to see the picture. A colour profile (`icc`) is never removed. */
 export type MetadataKind =
   | "exif"
   | "gps"
@@ -26,11 +29,3 @@ export type MetadataKind =
   | "comment"
   | "vendor"
   | "trailing";
-
-export interface Refusal {
-  code: Code;
-  /** What is wrong and what to do, in the language that was asked for. */
-  sentence: string;
-}
-
-export type Verdict = { report: Report } | Refusal;

@@ -1,0 +1,28 @@
+// The image rules at work, in whichever thread loads this: in the Web Worker, or in the page where there
+// can be none.
+import init, { prepare, too_large } from "preflight-wasm";
+import type { Answer, Question } from "./messages.js";
+
+let loading: ReturnType<typeof init> | undefined;
+
+/** Compiles the wasm, once. */
+export async function load(): Promise<void> {
+  loading ??= init();
+  await loading;
+}
+
+/** Prepares one file. A breakdown of the wasm throws; the engine is then of no further use. */
+export async function answer({ file, policy, language }: Question): Promise<Answer> {
+  await load();
+  const tooLarge = too_large(file.size, policy, language);
+  if (tooLarge !== undefined) return { told: JSON.parse(tooLarge) };
+  const outcome = prepare(new Uint8Array(await file.arrayBuffer()), file.type, policy, language);
+  const told = JSON.parse(outcome.told);
+  const bytes = outcome.bytes();
+  return bytes ? { told, bytes } : { told };
+}
+
+/** How large the memory of the wasm has grown; it never shrinks. */
+export async function memoryBytes(): Promise<number> {
+  return loading ? (await loading).memory.buffer.byteLength : 0;
+}
