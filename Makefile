@@ -62,6 +62,12 @@ $(STAMPS)/bench-node: tests/bench/package.json tests/bench/package-lock.json | p
 	cd tests/bench && npm ci --no-fund --no-audit --loglevel=error
 	@mkdir -p $(@D) && touch $@
 
+# The uploaders of others, which are tried against the edge.
+$(STAMPS)/browser-node: tests/browser/package.json tests/browser/package-lock.json | prerequisites
+	$(call say,Installing the uploaders of others)
+	cd tests/browser && npm ci --no-fund --no-audit --loglevel=error
+	@mkdir -p $(@D) && touch $@
+
 $(STAMPS)/targets: | prerequisites
 	$(call say,Adding the wasm targets of Rust)
 	rustup target add wasm32-unknown-unknown wasm32v1-none
@@ -190,7 +196,7 @@ test-browser: $(TOOLS)/wasm-bindgen chromium | $(STAMPS)/targets
 	$(call say,The browser module in Chromium)
 	@sh .make/wasm-test.sh
 
-test-e2e: setup edge www chromium $(TOOLS)/s3s-fs
+test-e2e: setup edge www chromium $(TOOLS)/s3s-fs $(STAMPS)/browser-node
 	$(call say,End to end: wrangler dev and Chromium)
 	node --test --test-concurrency=1 --test-timeout=600000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs \
 		tests/faults/*.test.mjs

@@ -45,7 +45,7 @@ export class Card {
     this.#progress.hidden = !["queued", "preparing", "sending", "waiting", "paused"].includes(state);
     this.#progress.value = item.totalBytes > 0 ? item.sentBytes / item.totalBytes : 0;
     this.#progress.ariaLabel = name;
-    this.#retry.hidden = state !== "failed" && state !== "refused";
+    this.#retry.hidden = !(state === "failed" || (state === "refused" && !isOfTheFile(item.error)));
   }
 
   /** A picture that was there before, known by its key. */
@@ -54,7 +54,7 @@ export class Card {
     this.element.className = "item uploaded";
     this.#state.replaceChildren(icon("done"), texts.stored);
     this.#progress.hidden = this.#retry.hidden = true;
-    this.#preview.append(make("img", { src: address, alt: "", loading: "lazy" }));
+    this.#preview.replaceChildren(make("img", { src: address, alt: "", loading: "lazy" }));
   }
 
   /** Draws the file small; one that no picture can be made of keeps its sign. */
@@ -69,7 +69,7 @@ export class Card {
     if (context) context.imageSmoothingQuality = "high";
     context?.drawImage(bitmap, left, top, side, side, 0, 0, PREVIEW_PIXELS, PREVIEW_PIXELS);
     bitmap.close();
-    this.#preview.append(canvas);
+    this.#preview.replaceChildren(canvas);
   }
 
   set isDisabled(isDisabled: boolean) {
@@ -95,6 +95,7 @@ function stateOf(item: UploadItem, texts: Texts): string {
     case "preparing":
       return texts.checking;
     case "sending":
+      if (item.sentBytes === item.totalBytes) return texts.storing;
       return texts.sending(Math.round((100 * item.sentBytes) / Math.max(1, item.totalBytes)));
     case "waiting":
       return item.isKept ? texts.kept : texts.waiting;
@@ -106,6 +107,11 @@ function stateOf(item: UploadItem, texts: Texts): string {
   }
 }
 
+/** Whether another try can only end the same. */
+function isOfTheFile(error: Error | undefined): boolean {
+  return error instanceof Refusal && /^(FILE_|INVALID_FILE_|IMAGE_)/.test(error.code);
+}
+
 /** What went wrong, for people. */
 export function sentenceOf({ error }: UploadItem, texts: Texts): string {
   return error instanceof Refusal ? error.message : texts.broken;
@@ -114,11 +120,11 @@ export function sentenceOf({ error }: UploadItem, texts: Texts): string {
 function metaOf({ file, prepared, image }: UploadItem): string {
   const known = image ?? prepared;
   if (!known) return sizeOf(file.size);
-  const bytes = image?.fileSize ?? prepared?.blob.size ?? file.size;
-  const sizes = bytes < file.size ? `${sizeOf(file.size)} → ${sizeOf(bytes)}` : sizeOf(bytes);
-  return `${known.width} × ${known.height} · ${sizes}`;
+  const [before, after] = [file.size, image?.fileSize ?? prepared?.blob.size ?? file.size].map(sizeOf);
+  const size = `${known.width}\u00a0×\u00a0${known.height}`;
+  return `${size} · ${before === after ? after : `${before}\u00a0→\u00a0${after}`}`;
 }
 
 function sizeOf(bytes: number): string {
-  return bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)} KB` : `${(bytes / 2 ** 20).toFixed(1)} MB`;
+  return bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)}\u00a0KB` : `${(bytes / 2 ** 20).toFixed(1)}\u00a0MB`;
 }

@@ -3,7 +3,10 @@
 
 type Content = Node | string;
 
-/** An element with properties, attributes (those with a dash, `role` and `part`) and content. */
+/** Desktop browsers have no property for `capture`. */
+const ATTRIBUTES = ["part", "role", "capture"];
+
+/** An element with properties, attributes (the above, and those with a dash) and content. */
 export function make<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   facts: Record<string, unknown> = {},
@@ -11,7 +14,7 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[Name] {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(facts)) {
-    if (key.includes("-") || key === "part" || key === "role") element.setAttribute(key, String(value));
+    if (key.includes("-") || ATTRIBUTES.includes(key)) element.setAttribute(key, String(value));
     else Object.assign(element, { [key]: value });
   }
   element.append(...content);

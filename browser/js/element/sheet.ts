@@ -90,7 +90,7 @@ svg { display: block; width: 22px; height: 22px; fill: none; stroke: currentcolo
   .types { margin-top: 8px; }
   .way { min-height: 48px; }
 }
-.drop.off { opacity: 0.55; }
+.drop.off:not(.full) { opacity: 0.55; }
 .drop.off button { cursor: not-allowed; }
 .drop.full { padding-block: 14px; }
 .drop.full :is(.sign, .ways, .hint, .types) { display: none; }
@@ -126,7 +126,7 @@ svg { display: block; width: 22px; height: 22px; fill: none; stroke: currentcolo
 .name { font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .meta, .state, .private { color: var(--faint); font-size: 0.87em; line-height: 1.45; font-variant-numeric: tabular-nums; }
 .state { display: flex; align-items: center; gap: 5px; }
-.state svg { flex: none; width: 17px; height: 17px; stroke-width: 2.25; }
+.state svg { flex: none; width: 17px; height: 17px; margin-inline-start: -2px; stroke-width: 2.25; }
 .uploaded .state { color: var(--good); }
 :is(.refused, .failed) .state { display: block; color: var(--bad); }
 .item:is(.refused, .failed) { border-color: color-mix(in srgb, var(--bad) 45%, var(--line)); background: var(--bad-soft); }
@@ -161,7 +161,10 @@ progress::-moz-progress-bar { border-radius: 3px; background: var(--accent); }
 .retry { color: var(--bad); }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (pointer: coarse) { .act { width: 44px; height: 44px; } }
-@media (max-width: 420px) { .item { gap: 11px; padding: 8px; } }
+@media (max-width: 420px) {
+  .item { gap: 11px; padding: 8px; align-items: start; }
+  .acts { flex-direction: column-reverse; }
+}
 @media (prefers-reduced-motion: reduce) { *, ::before { transition: none !important; } }
 @media (forced-colors: active) { .way { border-color: ButtonText; } }
 `;

@@ -10,6 +10,7 @@ export interface Texts {
   queued: string;
   checking: string;
   sending(percent: number): string;
+  storing: string;
   waiting: string;
   kept: string;
   stored: string;
@@ -36,7 +37,8 @@ const en: Texts = {
   types: "JPEG, PNG, GIF or WebP",
   queued: "In line",
   checking: "Checking",
-  sending: (percent) => `Sending, ${percent} %`,
+  sending: (percent) => `Sending, ${percent}\u00a0%`,
+  storing: "Storing",
   waiting: "Waiting for the network",
   kept: "Kept on this device until the network is back",
   stored: "Stored",
@@ -74,6 +76,7 @@ const ko: Texts = {
   queued: "차례를 기다리는 중",
   checking: "확인 중",
   sending: (percent) => `전송 중 ${percent}%`,
+  storing: "저장 중",
   waiting: "네트워크를 기다리는 중",
   kept: "연결될 때까지 이 기기에 보관합니다",
   stored: "저장됨",

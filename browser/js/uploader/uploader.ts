@@ -3,7 +3,7 @@
 import type { Effort } from "../codes.js";
 import { Keeper, type Found, type OutboxOptions } from "../offline/keeper.js";
 import { Link } from "../offline/link.js";
-import type { PreflightOptions } from "../preflight.js";
+import { warmUp, type PreflightOptions } from "../preflight.js";
 import { Refusal } from "../refusal.js";
 import type { Uploaded } from "../sending/answer.js";
 import { Edge, type EdgeOptions } from "../sending/edge.js";
@@ -242,6 +242,8 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
   /** What waits from before is sent now, and again whenever the network or the user comes back. */
   #collect(): void {
     const { signal } = this.#closing;
+    // Without a network the check itself could not be loaded any more.
+    void warmUp().catch(() => {});
     const collect = () => {
       if (document.visibilityState === "visible") void this.#keeper?.collect();
     };
