@@ -9,7 +9,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { startBrowser, startProfile } from "./browser.mjs";
 import { gif, noise } from "./pictures.mjs";
 import { startServer } from "./server.mjs";
-import { startStage } from "./stage.mjs";
+import { startStage, until } from "./stage.mjs";
 
 let server;
 let stage;
@@ -173,8 +173,7 @@ test("two tabs that find the same pictures send each once", async (t) => {
 
   const [one, other] = await Promise.all([open(context), open(context)]);
   const counts = () => Promise.all([one, other].map((page) => page.evaluate(() => window.uploader.items.length)));
-  const deadline = Date.now() + 60_000;
-  while ((await counts()).reduce((sum, count) => sum + count) < 4) assert.ok(Date.now() < deadline);
+  await until(async () => (await counts()).reduce((sum, count) => sum + count) === 4);
   assert.deepEqual((await counts()).sort(), [0, 4], "one of them has them all");
   stage.fault = () => undefined;
   const owner = (await counts())[0] === 4 ? one : other;
@@ -247,8 +246,7 @@ test("canceled or removed, it no longer waits; without IndexedDB it is sent all 
     window.uploader.cancel(one);
     window.uploader.remove(other);
   });
-  const deadline = Date.now() + 30_000;
-  while ((await waiting(page)).length > 0) assert.ok(Date.now() < deadline);
+  await until(async () => (await waiting(page)).length === 0);
 
   stage.fault = () => undefined;
   const bare = await context.newPage();

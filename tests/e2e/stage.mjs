@@ -11,10 +11,19 @@ const BLANK = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Stage
 
 let addresses = 0;
 
+/** Waits until it holds, for a minute at most. */
+export async function until(holds) {
+  const deadline = Date.now() + 60_000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`did not come about: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /**
  * `stage.fault` is asked about each request that would go on to the edge (`{ method, path, headers, nth }`, nth of its method and
  * path) and answers with nothing or one of: `{ reset: true }`, `{ resetAfter: bytes }`, `{ status, headers, body }`,
- * `{ hold: promise }`; `{ slow: bytesPerS }` goes with none.
+ * `{ hold: promise }`, `{ twice: true }` (as browsers do after a lost answer).
  */
 export async function startStage(edge) {
   const counts = new Map();
@@ -40,6 +49,8 @@ export async function startStage(edge) {
   stage.fresh();
 
   const server = createServer((incoming, outgoing) => {
+    // Browsers send again by themselves what breaks on a connection that was used before; here only the package does.
+    outgoing.setHeader("Connection", "close");
     incoming.on("error", () => {});
     outgoing.on("error", () => {});
     const path = incoming.url.split("?")[0];
@@ -67,6 +78,7 @@ export async function startStage(edge) {
     const fault = stage.fault({ method, path, headers, nth }) ?? {};
     if (fault.reset) return incoming.destroy();
     if (fault.hold) await fault.hold;
+    if (incoming.destroyed) return;
     if (fault.status) {
       entry.status = fault.status;
       incoming.resume();
@@ -74,10 +86,23 @@ export async function startStage(edge) {
     }
     const { host, ...others } = headers;
     const options = { method, headers: { ...others, host: new URL(edge).host, "CF-Connecting-IP": stage.address } };
+    if (fault.twice) {
+      const body = Buffer.concat(await incoming.toArray());
+      for (const socket of [undefined, outgoing]) await new Promise((resolve, reject) => {
+        const again = ask(edge + incoming.url, options, (answer) => {
+          entry.status = answer.statusCode;
+          socket?.writeHead(answer.statusCode, { "Content-Type": answer.headers["content-type"] });
+          answer.on("data", (chunk) => socket?.write(chunk)).on("end", () => resolve(socket?.end()));
+        });
+        again.on("error", reject).end(body);
+      });
+      return;
+    }
     const onward = ask(edge + incoming.url, options, (answer) => {
       entry.status = answer.statusCode;
       entry.retryAfterS = Number(answer.headers["retry-after"]);
-      outgoing.writeHead(answer.statusCode, answer.headers);
+      const { connection, ...told } = answer.headers;
+      outgoing.writeHead(answer.statusCode, told);
       answer.pipe(outgoing);
     });
     onward.on("error", () => outgoing.destroy());
@@ -87,7 +112,6 @@ export async function startStage(edge) {
       entry.arrived.push({ atMs: Date.now(), bytes: entry.bytes });
       if (entry.bytes >= fault.resetAfter) return onward.destroy(), incoming.destroy();
       onward.write(chunk);
-      if (fault.slow) await new Promise((resolve) => setTimeout(resolve, (1000 * chunk.length) / fault.slow));
     }
     onward.end();
   }

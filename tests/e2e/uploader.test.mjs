@@ -6,7 +6,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { startBrowser } from "./browser.mjs";
 import { gif, noise } from "./pictures.mjs";
 import { startServer } from "./server.mjs";
-import { startStage } from "./stage.mjs";
+import { startStage, until } from "./stage.mjs";
 
 const RATE_PER_MINUTE = 20;
 
@@ -128,9 +128,9 @@ test("paused, resumed and canceled in the middle of sending", async (t) => {
   });
   const states = () => page.evaluate(() => window.uploader.items.map(({ state }) => state));
   await page.waitForFunction(() => window.uploader.items.map(({ state }) => state).join() === "sending,sending,queued");
+  await until(() => stage.uploads().length === 2);
   await page.evaluate(() => window.uploader.pause());
   assert.deepEqual(await states(), ["paused", "paused", "paused"]);
-  const before = stage.uploads().length;
   go();
   await page.evaluate(() => window.uploader.cancel(window.uploader.items[1]));
   await page.evaluate(() => window.uploader.resume());
@@ -139,7 +139,7 @@ test("paused, resumed and canceled in the middle of sending", async (t) => {
     return ends.map(({ status, reason }) => reason?.name ?? status);
   });
   assert.deepEqual(ends, ["fulfilled", "AbortError", "fulfilled"]);
-  assert.equal(stage.uploads().length, before + 2, "each once more, and the canceled one not");
+  assert.equal(stage.uploads().length, 2 + 2, "each once more, and the canceled one not");
   assert.deepEqual(await states(), ["uploaded", "canceled", "uploaded"]);
   await page.evaluate(() => window.uploader.remove(window.uploader.items[1]));
   assert.equal((await states()).length, 2);
@@ -265,11 +265,16 @@ test("the same bytes chosen twice are sent once, and both are told", async (t) =
   stage.fresh();
   stage.fault = ({ method, nth }) => (method === "POST" && nth === 1 ? { hold: new Promise(() => {}) } : undefined);
   put("third.gif", gif(72));
+  await page.evaluate(async () => {
+    const file = await window.fileOf("third.gif", "image/gif");
+    window.uploader = new window.kit.Uploader(window.options);
+    window.uploader.add(file);
+    window.uploader.add(file);
+  });
+  await until(() => stage.uploads().length === 1);
   const ends = await page.evaluate(async () => {
-    const uploader = new window.kit.Uploader(window.options);
-    const [first, second] = [uploader.add(await window.fileOf("third.gif", "image/gif")), uploader.add(await window.fileOf("third.gif", "image/gif"))];
-    while (first.state !== "sending") await new Promise((resolve) => uploader.addEventListener("changed", resolve, { once: true }));
-    uploader.cancel(first);
+    const [first, second] = window.uploader.items;
+    window.uploader.cancel(first);
     return [await first.done.catch(({ name }) => name), (await second.done).key];
   });
   assert.equal(ends[0], "AbortError");
@@ -307,4 +312,11 @@ test("tickets are asked for as the policy says, and as soon as the edge insists"
   const [second] = await send("b.gif", gif(92), { policy: {}, tickets: false });
   assert.ok(second.key, JSON.stringify(second));
   assert.deepEqual(paths(), ["/images 403", "/uploads/tickets 201", "/images undefined", "/uploads/tickets 201", "/images 201"]);
+
+  // The browser repeats the request after a lost answer, and with it the ticket.
+  way.fresh();
+  way.fault = ({ path, nth }) => (path === "/images" && nth === 1 ? { twice: true } : undefined);
+  const [third] = await send("c.gif", gif(93));
+  assert.ok(third.key, JSON.stringify(third));
+  assert.deepEqual(paths(), ["/uploads/tickets 201", "/images 403", "/uploads/tickets 201", "/images 200"]);
 });

@@ -67,14 +67,17 @@ export class Edge {
   }
 
   async #sendAs(token: string, payload: Payload, options: AttemptOptions): Promise<Uploaded> {
+    const ticketed = async () => this.#post(await this.#ticket(token, payload, options.signal), payload, options);
     const withTicket = this.#insists || (this.#options.tickets ?? (await this.policy())?.requireTicket ?? false);
-    if (withTicket) return this.#post(await this.#ticket(token, payload, options.signal), payload, options);
     try {
-      return await this.#post(token, payload, options);
+      return await (withTicket ? ticketed() : this.#post(token, payload, options));
     } catch (error) {
-      if (!(error instanceof Refusal && error.code === "TICKET_REQUIRED")) throw error;
+      const code = error instanceof Refusal ? error.code : undefined;
+      // A browser that repeats a request by itself, after a lost answer, repeats its ticket.
+      const wantsAnother = withTicket ? code === "TICKET_SPENT" : code === "TICKET_REQUIRED";
+      if (!wantsAnother) throw error;
       this.#insists = true;
-      return this.#post(await this.#ticket(token, payload, options.signal), payload, options);
+      return ticketed();
     }
   }
 
