@@ -129,8 +129,6 @@ export class Journey {
     if (error instanceof Refusal && error.retryAfterS !== undefined) {
       this.#notBeforeMs = Math.max(this.#notBeforeMs, Date.now() + ms);
     } else {
-      // The trouble may be this picture's alone: the others pass.
-      turns.stepOut(task);
       await wait(ms, signal);
     }
     return turns.take(task);

@@ -49,7 +49,7 @@ export class Turns {
     this.#line.add(task);
   }
 
-  /** It has come to an end, or lets the others pass. */
+  /** It has come to an end. */
   stepOut(task: Task): void {
     this.#line.delete(task);
     this.#next();

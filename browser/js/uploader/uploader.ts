@@ -256,7 +256,7 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
     if (this.#closing.signal.aborted) return release();
     const blob = new Blob([entry.bytes], { type: entry.contentType });
     const task = new Task({ id: entry.id, addedMs: entry.addedMs, file: blob, name: entry.fileName });
-    Object.assign(task, { payload: { blob, fileName: entry.fileName }, isKept: true, release });
+    Object.assign(task, { payload: { blob, fileName: entry.fileName }, isKept: true, release, state: "waiting" });
     this.#turns.lineUp(task);
     this.#begin(task);
   }
