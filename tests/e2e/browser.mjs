@@ -25,15 +25,22 @@ export function startProfile(folder) {
 }
 
 /** Chooses files as somebody without a mouse does. */
-export async function chooseByKeyboard(page, locator, files, key = "Enter") {
-  // Before any key is pressed, and pressed again until it came: on a slow machine the browser may learn only after
+export function chooseByKeyboard(page, locator, files, key = "Enter") {
+  return choose(page, files, async () => {
+    await locator.focus();
+    await page.keyboard.press(key);
+  });
+}
+
+/** Gives files to the chooser that `open` opens. */
+export async function choose(page, files, open) {
+  // Before anything is pressed, and pressed again until it came: on a slow machine the browser may learn only after
   // the first press that the chooser is ours to answer.
   const came = new Promise((resolve) => page.once("filechooser", resolve));
   const deadline = Date.now() + 60_000;
   for (let chooser; !chooser; chooser = await Promise.race([came, sleep(2_000)])) {
     assert.ok(Date.now() < deadline, "no file chooser came");
-    await locator.focus();
-    await page.keyboard.press(key);
+    await open();
   }
   await (await came).setFiles(files);
 }

@@ -55,6 +55,7 @@ export async function startStage(edge) {
     outgoing.on("error", () => {});
     const path = incoming.url.split("?")[0];
     const page = stage.pages.get(path);
+    if (path === "/favicon.ico") return outgoing.writeHead(204).end();
     if (page) return outgoing.writeHead(200, { "Content-Type": "text/html; charset=utf-8", ...page.headers }).end(page.html);
     if (path.startsWith("/files/")) {
       if (path.endsWith(".js")) outgoing.setHeader("Content-Type", "text/javascript");
