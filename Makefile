@@ -62,9 +62,10 @@ $(STAMPS)/bench-node: tests/bench/package.json tests/bench/package-lock.json | p
 	cd tests/bench && npm ci --no-fund --no-audit --loglevel=error
 	@mkdir -p $(@D) && touch $@
 
-# What the tests of the browser package need: a bundler that takes it, an encoder of what it does not read.
+# What the tests of the browser package need: a bundler that takes it, an encoder of what it does not read,
+# and the uploaders of others, which are tried against the edge.
 $(STAMPS)/browser-node: tests/browser/package.json tests/browser/package-lock.json | prerequisites
-	$(call say,Installing Vite and sharp for the tests of the browser package)
+	$(call say,Installing what the tests of the browser package need)
 	cd tests/browser && npm ci --no-fund --no-audit --loglevel=error
 	@mkdir -p $(@D) && touch $@
 
@@ -195,7 +196,7 @@ test-browser: $(TOOLS)/wasm-bindgen browser chromium firefox $(STAMPS)/browser-n
 	$(call say,The browser package in Chromium and Firefox and through Vite)
 	node --test --test-concurrency=1 --test-timeout=600000 tests/browser/*.test.mjs
 
-test-e2e: setup edge www chromium $(TOOLS)/s3s-fs
+test-e2e: setup edge www chromium $(TOOLS)/s3s-fs $(STAMPS)/browser-node
 	$(call say,End to end: wrangler dev and Chromium)
 	node --test --test-concurrency=1 --test-timeout=600000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs \
 		tests/faults/*.test.mjs

@@ -1,4 +1,6 @@
 // A real Chromium, offline but for this machine.
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 
 import { findChromium } from "../../.make/chromium.mjs";
@@ -15,4 +17,30 @@ const ARGUMENTS = [
 
 export function startBrowser() {
   return chromium.launch({ executablePath: findChromium(), headless: true, args: ARGUMENTS });
+}
+
+/** A browser whose profile lies in `folder`, so that another can go on where it ended. */
+export function startProfile(folder) {
+  return chromium.launchPersistentContext(folder, { executablePath: findChromium(), headless: true, args: ARGUMENTS });
+}
+
+/** Chooses files as somebody without a mouse does. */
+export function chooseByKeyboard(page, locator, files, key = "Enter") {
+  return choose(page, files, async () => {
+    await locator.focus();
+    await page.keyboard.press(key);
+  });
+}
+
+/** Gives files to the chooser that `open` opens. */
+export async function choose(page, files, open) {
+  // Before anything is pressed, and pressed again until it came: on a slow machine the browser may learn only after
+  // the first press that the chooser is ours to answer.
+  const came = new Promise((resolve) => page.once("filechooser", resolve));
+  const deadline = Date.now() + 60_000;
+  for (let chooser; !chooser; chooser = await Promise.race([came, sleep(2_000)])) {
+    assert.ok(Date.now() < deadline, "no file chooser came");
+    await open();
+  }
+  await (await came).setFiles(files);
 }

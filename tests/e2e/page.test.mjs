@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { startBrowser } from "./browser.mjs";
+import { chooseByKeyboard, startBrowser } from "./browser.mjs";
 import { noise } from "./pictures.mjs";
 import { startServer } from "./server.mjs";
 
@@ -101,10 +101,7 @@ test("the page works by keyboard and in both languages", async () => {
   await page.keyboard.press("Enter");
   assert.equal(await page.locator("html").getAttribute("lang"), "ko");
   assert.match(await page.locator("h1").innerText(), /[가-힣]/);
-  await page.locator("#files").focus();
-  const chooser = page.waitForEvent("filechooser");
-  await page.keyboard.press("Space");
-  await (await chooser).setFiles(JPEG);
+  await chooseByKeyboard(page, page.locator("#files"), JPEG, "Space");
   await page.locator(".upload.stored").waitFor();
   await close();
 });

@@ -1,12 +1,14 @@
 // The demo: each file is checked in a Web Worker, sent with a guest token, and shown from its URL.
 // It has no rules of its own; it calls the browser package and the API.
-import { preflight, Refusal, upload, warmUp } from "../preflight/index.js";
+import { guestToken, preflight, Refusal, upload, warmUp } from "../preflight/index.js";
 import { TEXTS } from "./texts.js";
 
 const $ = (selector, root = document) => root.querySelector(selector);
 let language = navigator.languages.some((tag) => tag.startsWith("ko")) ? "ko" : "en";
 language = localStorage.getItem("language") ?? language;
 const policy = fetch("/policy").then((answer) => answer.text());
+// One guest for all pictures of this page.
+const token = guestToken("", language);
 warmUp();
 
 speak(language);
@@ -63,8 +65,8 @@ async function handle(file, card) {
 
     card.step("send", texts.send);
     const stored = await upload(prepared.blob, {
-      endpoint: "/images",
-      token: await guestToken(),
+      endpoint: "",
+      token,
       fileName: prepared.fileName,
       language,
       onProgress: (sent, total) => card.progress(sent / total),
@@ -78,18 +80,6 @@ async function handle(file, card) {
     card.refuse(error.code, sentence);
     announce(texts.refusedAnnounce(file.name, sentence));
   }
-}
-
-let guest;
-/** One guest token serves until shortly before it expires. */
-async function guestToken() {
-  if (!guest || Date.now() > guest.until) {
-    const answer = await fetch("/auth/guest-token", { headers: { "Accept-Language": language } });
-    const body = await answer.json();
-    if (!answer.ok) throw new Refusal(body.detail, body.code, { status: answer.status });
-    guest = { token: body.data.token, until: Date.now() + (body.data.expiresIn - 30) * 1000 };
-  }
-  return guest.token;
 }
 
 function announce(sentence) {

@@ -1,0 +1,301 @@
+// <image-upload>: a field of a form whose value is the keys of the pictures that were uploaded with it. The
+// sending is the Uploader's; what stands here joins it to the form, the list and the ways in which pictures come.
+import type { TokenRequest, TokenSource } from "../sending/credentials.js";
+import type { Refusal } from "../refusal.js";
+import type { Uploaded } from "../sending/answer.js";
+import type { UploadItem } from "../uploader/item.js";
+import { Uploader, type UploaderOptions } from "../uploader/uploader.js";
+import { sentenceOf } from "./card.js";
+import { make } from "./dom.js";
+import { Intake } from "./intake.js";
+import { List } from "./list.js";
+import { styles } from "./sheet.js";
+import { textsFor, type Texts } from "./texts.js";
+
+export interface ImageUploadEventMap extends HTMLElementEventMap {
+  uploaded: CustomEvent<{ item: UploadItem; image: Uploaded }>;
+  refused: CustomEvent<{ item: UploadItem; error: Refusal }>;
+  failed: CustomEvent<{ item: UploadItem; error: Error }>;
+}
+
+export interface ImageUpload {
+  addEventListener<Name extends keyof ImageUploadEventMap>(
+    type: Name,
+    listener: (this: ImageUpload, event: ImageUploadEventMap[Name]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void;
+}
+
+/**
+ * Attributes: `endpoint`, `form-id`, `name`, `max-files`, `required`, `disabled`, `lang`, and `offline`, whose value is the id of
+ * the user whose pictures wait on this device. `token` says where tokens come from; until it is set, pictures wait for it.
+ */
+export class ImageUpload extends HTMLElement {
+  static readonly formAssociated = true;
+  static readonly observedAttributes = ["max-files", "required", "disabled", "lang"];
+
+  readonly #internals = this.attachInternals();
+  readonly #said = make("p", { className: "said", role: "status", "aria-live": "polite" });
+  readonly #intake = new Intake((files) => this.#take(files));
+  readonly #list = new List({
+    retry: (item) => this.#uploader?.retry(item),
+    removed: (name, item) => this.#removed(name, item),
+  });
+  #uploader: Uploader | undefined;
+  #connection: AbortController | undefined;
+  #isFieldsetDisabled = false;
+  #token: TokenSource | undefined;
+  #tokenIsSet!: () => void;
+  readonly #tokenSet = new Promise<void>((resolve) => (this.#tokenIsSet = resolve));
+
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: "open", delegatesFocus: true });
+    root.adoptedStyleSheets = [styles()];
+    root.append(this.#intake.element, this.#list.element, this.#said);
+    this.#internals.role = "group";
+  }
+
+  /** Where tokens come from; asked again with `refresh` when one has expired. */
+  get token(): TokenSource | undefined {
+    return this.#token;
+  }
+  set token(source: TokenSource | undefined) {
+    this.#token = source;
+    if (source) this.#tokenIsSet();
+  }
+
+  /** The keys of the stored pictures. What is set stands in the place of all that was there. */
+  get value(): string[] {
+    return this.#list.keys;
+  }
+  set value(keys: readonly string[]) {
+    this.#list.set(keys, this.endpoint, this.#texts);
+    this.#settle();
+  }
+
+  /** The pictures that came through this element, for more than their keys. */
+  get items(): readonly UploadItem[] {
+    return this.#uploader?.items ?? [];
+  }
+
+  get endpoint(): string {
+    return this.getAttribute("endpoint") ?? "";
+  }
+  set endpoint(endpoint: string) {
+    this.setAttribute("endpoint", endpoint);
+  }
+  get name(): string {
+    return this.getAttribute("name") ?? "";
+  }
+  set name(name: string) {
+    this.setAttribute("name", name);
+  }
+  get required(): boolean {
+    return this.hasAttribute("required");
+  }
+  set required(isRequired: boolean) {
+    this.toggleAttribute("required", isRequired);
+  }
+  get disabled(): boolean {
+    return this.hasAttribute("disabled");
+  }
+  set disabled(isDisabled: boolean) {
+    this.toggleAttribute("disabled", isDisabled);
+  }
+  get maxFiles(): number {
+    const most = Number(this.getAttribute("max-files"));
+    return Number.isInteger(most) && most > 0 ? most : Infinity;
+  }
+  set maxFiles(most: number) {
+    this.setAttribute("max-files", String(most));
+  }
+
+  get form(): HTMLFormElement | null {
+    return this.#internals.form;
+  }
+  get labels(): NodeList {
+    return this.#internals.labels;
+  }
+  get validity(): ValidityState {
+    return this.#internals.validity;
+  }
+  get validationMessage(): string {
+    return this.#internals.validationMessage;
+  }
+  get willValidate(): boolean {
+    return this.#internals.willValidate;
+  }
+  checkValidity(): boolean {
+    return this.#internals.checkValidity();
+  }
+  reportValidity(): boolean {
+    return this.#internals.reportValidity();
+  }
+
+  connectedCallback(): void {
+    this.#takeEarly("token");
+    this.#takeEarly("value");
+    this.#connection = new AbortController();
+    const { signal } = this.#connection;
+    this.#intake.listen(this, signal);
+    // The page's language may change under it.
+    const watcher = new MutationObserver(() => this.#speak());
+    watcher.observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
+    signal.addEventListener("abort", () => watcher.disconnect());
+    this.#retireFallback();
+    this.#speak();
+    if (this.hasAttribute("offline")) this.#start();
+  }
+
+  disconnectedCallback(): void {
+    this.#connection?.abort();
+    // Moved within the page, it is there again by then.
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.#uploader?.close();
+      this.#uploader = undefined;
+      this.#list.clear();
+    });
+  }
+
+  attributeChangedCallback(): void {
+    if (this.isConnected) this.#speak();
+  }
+
+  formResetCallback(): void {
+    this.value = [];
+  }
+
+  formDisabledCallback(isDisabled: boolean): void {
+    this.#isFieldsetDisabled = isDisabled;
+    this.#settle();
+  }
+
+  formStateRestoreCallback(state: FormData | string | File | null): void {
+    if (state instanceof FormData) this.value = [...state.values()].map(String);
+  }
+
+  get #language(): string {
+    const said = this.closest("[lang]")?.getAttribute("lang");
+    return said || navigator.language;
+  }
+
+  get #texts(): Texts {
+    return textsFor(this.#language);
+  }
+
+  /** The Uploader reads these each time, so attributes may change and the token may come late. */
+  #start(): Uploader {
+    if (this.#uploader) return this.#uploader;
+    const element = this;
+    const owner = this.getAttribute("offline");
+    const options: UploaderOptions = {
+      get endpoint() {
+        return element.endpoint;
+      },
+      get formId() {
+        return element.getAttribute("form-id") ?? undefined;
+      },
+      get language() {
+        return element.#language;
+      },
+      token: (request) => this.#askToken(request),
+      offline: owner === null ? false : { owner },
+    };
+    const uploader = new Uploader(options);
+    this.#uploader = uploader;
+    uploader.on("added", ({ item }) => {
+      this.#list.add(item, this.#texts);
+      this.#settle();
+    });
+    uploader.on("changed", ({ item }) => this.#changed(item));
+    uploader.on("progress", ({ item }) => this.#list.show(item, this.#texts));
+    uploader.on("uploaded", (detail) => this.#tell("uploaded", detail));
+    uploader.on("refused", (detail) => this.#tell("refused", detail));
+    uploader.on("failed", (detail) => this.#tell("failed", detail));
+    return uploader;
+  }
+
+  async #askToken(request: TokenRequest): Promise<string> {
+    await this.#tokenSet;
+    return this.#token ? this.#token(request) : "";
+  }
+
+  #take(files: File[]): void {
+    const room = this.maxFiles - this.#list.size;
+    const uploader = this.#start();
+    for (const file of files.slice(0, Math.max(0, room))) uploader.add(file);
+    this.#intake.problem = files.length > room ? this.#texts.tooMany(this.maxFiles) : "";
+  }
+
+  #changed(item: UploadItem): void {
+    this.#list.show(item, this.#texts);
+    const texts = this.#texts;
+    const name = item.name ?? texts.nameless;
+    if (item.state === "uploaded") this.#say(texts.saidStored(name));
+    if (item.state === "refused" || item.state === "failed") this.#say(texts.saidRefused(name, sentenceOf(item, texts)));
+    if (item.state === "waiting" && item.isKept) this.#say(texts.saidWaiting(name));
+    this.#settle();
+  }
+
+  /** `name` is null when all go at once. */
+  #removed(name: string | null, item: UploadItem | undefined): void {
+    if (item) this.#uploader?.remove(item);
+    this.#intake.problem = "";
+    if (name === null) return;
+    this.#settle();
+    if (this.#list.size === 0) this.#intake.chooseButton.focus();
+    this.#say(this.#texts.saidRemoved(name));
+    this.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  #tell<Detail extends { item: UploadItem }>(type: string, detail: Detail): void {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+    if (type === "uploaded") this.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  /** All that hangs on language and attributes. */
+  #speak(): void {
+    this.#intake.show(this.#texts, this.maxFiles === 1);
+    this.#list.showAll(this.#texts);
+    this.#settle();
+  }
+
+  /** The form's side of it: the value, whether it is valid, whether anything can be done. */
+  #settle(): void {
+    const texts = this.#texts;
+    const { keys, isBusy, size } = this.#list;
+    const data = new FormData();
+    if (this.name) for (const key of keys) data.append(this.name, key);
+    this.#internals.setFormValue(data);
+    const anchor = this.#intake.chooseButton;
+    if (isBusy) this.#internals.setValidity({ customError: true }, texts.busy, anchor);
+    else if (this.required && keys.length === 0) this.#internals.setValidity({ valueMissing: true }, texts.missing, anchor);
+    else this.#internals.setValidity({});
+    const isDisabled = this.disabled || this.#isFieldsetDisabled;
+    const isFull = size >= this.maxFiles;
+    this.#intake.off = { isDisabled: isDisabled || isFull, isFull };
+    if (isFull) this.#intake.problem = texts.tooMany(this.maxFiles);
+    this.#list.isDisabled = isDisabled;
+    this.#internals.ariaDisabled = String(isDisabled);
+  }
+
+  #say(sentence: string): void {
+    this.#said.textContent = sentence;
+  }
+
+  /** What is there for browsers without scripts must not send an empty file beside our keys. */
+  #retireFallback(): void {
+    for (const input of this.querySelectorAll("input")) input.disabled = true;
+  }
+
+  /** A property that was set before this class was there hides the accessor. */
+  #takeEarly(name: "token" | "value"): void {
+    if (!Object.hasOwn(this, name)) return;
+    const early = this[name];
+    delete (this as Record<string, unknown>)[name];
+    Object.assign(this, { [name]: early });
+  }
+}

@@ -1,0 +1,62 @@
+// Whether the edge can be reached: uploads that broke off wait here together, and while they wait only
+// this asks, with a request of a few bytes instead of a picture each.
+import { wait } from "../sending/retry.js";
+
+const FIRST_MS = 500;
+const MOST_MS = 30_000;
+
+export class Link {
+  readonly #answers: () => Promise<boolean>;
+  #down: Promise<boolean> | undefined;
+
+  /** `answers` asks the edge for a sign of life. */
+  constructor(answers: () => Promise<boolean>) {
+    this.#answers = answers;
+  }
+
+  get isDown(): boolean {
+    return this.#down !== undefined || !navigator.onLine;
+  }
+
+  /** Something broke off: from now on everybody waits until the edge has answered. */
+  broke(): void {
+    this.#down ??= this.#watch();
+  }
+
+  /** Resolves as soon as the edge can be reached, as far as is known; with whether it could not be meanwhile. */
+  async up(signal: AbortSignal): Promise<boolean> {
+    if (!navigator.onLine) this.broke();
+    if (!this.#down) return false;
+    let leave = () => {};
+    const left = new Promise<never>((_, reject) => {
+      leave = () => reject(signal.reason);
+      signal.addEventListener("abort", leave, { once: true });
+    });
+    try {
+      signal.throwIfAborted();
+      return await Promise.race([this.#down, left]);
+    } finally {
+      signal.removeEventListener("abort", leave);
+    }
+  }
+
+  async #watch(): Promise<boolean> {
+    let wasDown = !navigator.onLine;
+    for (let ms = FIRST_MS; ; ms = Math.min(MOST_MS, ms * 2)) {
+      await untilOnline(ms * (0.5 + Math.random() / 2));
+      if (navigator.onLine && (await this.#answers())) break;
+      wasDown = true;
+    }
+    this.#down = undefined;
+    return wasDown;
+  }
+}
+
+/** So long, or until the browser says that it is online again. */
+async function untilOnline(ms: number): Promise<void> {
+  const sooner = new AbortController();
+  const end = () => sooner.abort();
+  addEventListener("online", end);
+  await wait(ms, sooner.signal).catch(() => {});
+  removeEventListener("online", end);
+}

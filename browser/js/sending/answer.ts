@@ -1,0 +1,55 @@
+// What an answer of the edge means: what was asked for, a refusal with its reason, or no answer of the edge at all.
+import { CODES, type Code } from "../codes.js";
+import { Refusal } from "../refusal.js";
+import type { MetadataKind } from "../report.js";
+import { ConnectionBroken } from "./broken.js";
+import type { Answer } from "./exchange.js";
+
+/** A stored picture as `POST /images` tells of it. */
+export interface Uploaded {
+  imageUrl: string;
+  /** Keep this, not the URL: the domain may change. */
+  key: string;
+  /** Null while a guest's picture waits to be claimed. */
+  imageId: number | null;
+  formId: string | null;
+  fileSize: number;
+  originalFilename: string | null;
+  contentType: string;
+  width: number;
+  height: number;
+  sha256: string;
+  /** A thumbhash, base64: a blurred picture of some 25 bytes to show while the real one loads. */
+  placeholder: string;
+  /** Bytes of the file as it was sent. */
+  originalSize: number;
+  /** Which kinds of private data were taken out. */
+  removed: MetadataKind[];
+  uploadedAt: string;
+  expiresAt: string | null;
+}
+
+/** The `data` of a success; otherwise throws `Refusal`, or `ConnectionBroken` when the edge did not write the answer. */
+export function dataOf(answer: Answer): unknown {
+  const body = answer.json as { data?: unknown; code?: unknown; detail?: unknown; requestId?: unknown } | null;
+  if (answer.status >= 200 && answer.status < 300 && body?.data) return body.data;
+  if (!isCode(body?.code)) throw new ConnectionBroken(answer.status);
+  const retryAfterS = seconds(answer.header("Retry-After"));
+  throw new Refusal(typeof body?.detail === "string" ? body.detail : CODES[body.code].en, body.code, {
+    status: answer.status,
+    ...(typeof body?.requestId === "string" && { requestId: body.requestId }),
+    ...(retryAfterS !== undefined && { retryAfterS }),
+  });
+}
+
+function isCode(code: unknown): code is Code {
+  return typeof code === "string" && Object.hasOwn(CODES, code);
+}
+
+/** `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3). */
+function seconds(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  if (/^\d+$/.test(text)) return Number(text);
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : Math.max(0, Math.ceil((at - Date.now()) / 1000));
+}

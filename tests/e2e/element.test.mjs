@@ -1,0 +1,264 @@
+// <image-upload> in a real Chromium against the real Worker, on a page with a strict Content-Security-Policy: by keyboard,
+// drop and paste, in a form, in both languages.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, beforeEach, test } from "node:test";
+
+import { choose, chooseByKeyboard, startBrowser } from "./browser.mjs";
+import { gif, png } from "./pictures.mjs";
+import { startServer } from "./server.mjs";
+import { startStage } from "./stage.mjs";
+
+const POLICY =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'";
+
+let server;
+let stage;
+let browser;
+let folder;
+let sub = 0;
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), "the-form-files-"));
+  server = await startServer();
+  stage = await startStage(server.url);
+  browser = await startBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await stage?.stop();
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+beforeEach(() => {
+  stage.fresh();
+  sub++;
+});
+
+/** A file on this machine with these bytes. */
+function fileOf(name, bytes) {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+const form = (attributes = "", around = "") => `<!doctype html><html lang="en"><meta charset="utf-8"><title>Form</title>
+  <form id="form" action="/sent" method="get">
+    <label id="label" for="photos">Photos</label>
+    <fieldset id="set">
+      <image-upload id="photos" name="photos" ${attributes}><input type="file" name="photos" id="plain"></image-upload>
+    </fieldset>
+    ${around}
+    <button id="send">Send</button>
+  </form>
+  <script type="module" src="/preflight/element/index.js"></script><script type="module" src="/files/setup.js"></script>`;
+const SETUP = "document.querySelector('image-upload').token = () => window.tokenFor();";
+
+/** The form's page; anything the page or its policy complains about fails the test. */
+async function open(t, { attributes, around, html = form(attributes, around), locale = "en-US", javaScriptEnabled = true, ...more } = {}) {
+  const context = await browser.newContext({ locale, javaScriptEnabled, ...more });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  t.after(async () => {
+    await context.close();
+    if (javaScriptEnabled) assert.deepEqual(complaints, []);
+  });
+  stage.pages.set("/form", { html, headers: { "Content-Security-Policy": POLICY } });
+  stage.pages.set("/sent", { html: "<!doctype html><title>Sent</title>" });
+  stage.files.set("setup.js", SETUP);
+  if (javaScriptEnabled) await page.exposeFunction("tokenFor", () => server.token({ sub: `u${sub}` }));
+  await page.goto(`${stage.url}/form`);
+  if (javaScriptEnabled) await page.waitForFunction(() => document.querySelector("image-upload").token);
+  return { page, complaints };
+}
+
+const items = (page) => page.locator("image-upload li");
+const value = (page) => page.evaluate(() => document.querySelector("image-upload").value);
+const data = (page) => page.evaluate(() => [...new FormData(document.querySelector("#form"))]);
+const stored = (page, count) => page.waitForFunction((count) => document.querySelector("image-upload").value.length === count, count);
+
+/** Gives files to a page as a hand that drops or pastes them does. */
+async function give(page, type, paths) {
+  const files = paths.map((path) => ({ name: path.split("/").at(-1), bytes: readFileSync(path).toString("base64") }));
+  await page.evaluate(
+    ({ type, files }) => {
+      const transfer = new DataTransfer();
+      for (const { name, bytes } of files) {
+        const content = Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0));
+        transfer.items.add(new File([content], name, { type: `image/${name.split(".").at(-1)}` }));
+      }
+      const element = document.querySelector("image-upload");
+      const facts = { bubbles: true, cancelable: true, composed: true };
+      if (type === "paste") document.body.dispatchEvent(new ClipboardEvent("paste", { ...facts, clipboardData: transfer }));
+      else element.shadowRoot.querySelector(".drop").dispatchEvent(new DragEvent("drop", { ...facts, dataTransfer: transfer }));
+    },
+    { type, files },
+  );
+}
+
+test("chosen by keyboard, shown, announced, and sent with the form as keys", async (t) => {
+  const { page } = await open(t, { attributes: "required" });
+  assert.equal(await page.evaluate(() => document.querySelector("#form").checkValidity()), false);
+  await page.locator("#send").click();
+  assert.match(page.url(), /\/form$/, "a required field without a picture holds the form back");
+
+  const choose = page.getByRole("button", { name: "Choose pictures" });
+  await chooseByKeyboard(page, choose, [fileOf("one.gif", gif(1)), fileOf("two.gif", gif(2))]);
+  await stored(page, 2);
+  assert.equal(await items(page).count(), 2);
+  await page.locator("image-upload [role=status]", { hasText: "is stored." }).waitFor();
+  const keys = await value(page);
+  for (const key of keys) assert.ok(server.objects().has(key));
+  assert.deepEqual(await data(page), keys.map((key) => ["photos", key]));
+
+  // Off the list by keyboard; the focus goes to the next one.
+  const remove = page.getByRole("button", { name: "Remove one.gif" });
+  await remove.focus();
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelector("image-upload").value.length === 1);
+  const focused = await page.evaluate(() => document.activeElement.shadowRoot.activeElement.ariaLabel);
+  assert.equal(focused, "Remove two.gif");
+  assert.deepEqual(await data(page), [["photos", keys[1]]]);
+
+  await page.locator("#send").click();
+  await page.waitForURL(/\/sent/);
+  assert.deepEqual(new URL(page.url()).searchParams.getAll("photos"), [keys[1]]);
+});
+
+test("dropped and pasted; events, previews and how far it is", async (t) => {
+  const { page } = await open(t);
+  await page.evaluate(() => {
+    window.told = [];
+    for (const type of ["uploaded", "refused", "change"]) {
+      document.addEventListener(type, ({ detail }) => window.told.push([type, detail?.image?.key ?? detail?.error?.code]));
+    }
+  });
+  await give(page, "drop", [fileOf("large.png", png(2600, 1400))]);
+  await stored(page, 1);
+  await give(page, "paste", [fileOf("pasted.gif", gif(3))]);
+  await stored(page, 2);
+  await items(page).nth(1).locator("canvas").waitFor();
+  const keys = await value(page);
+  assert.deepEqual(await page.evaluate(() => window.told), [["uploaded", keys[0]], ["change", undefined], ["uploaded", keys[1]], ["change", undefined]]);
+  const meta = await items(page).first().locator("[part=meta]").innerText();
+  assert.match(meta, /^2048\s×\s\d+ · .+\s→\s.+/);
+
+  // The preview shows the picture, not an empty canvas.
+  const drawn = await items(page).first().locator("canvas").evaluate((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return new Set(data).size;
+  });
+  assert.ok(drawn > 20, `${drawn} values`);
+});
+
+test("a refused picture says why in the page's language, and can be removed", async (t) => {
+  const { page } = await open(t, { attributes: 'lang="ko"' });
+  await give(page, "drop", [fileOf("notes.png", "only text\n")]);
+  const refused = page.locator("image-upload li.refused");
+  await refused.waitFor();
+  assert.match(await refused.locator("[part=state]").innerText(), /[가-힣]/);
+  assert.match(await page.locator("image-upload [role=status]").textContent(), /notes\.png 사진을 올릴 수 없습니다/);
+  assert.equal(stage.uploads().length, 0);
+  await page.getByRole("button", { name: "notes.png 빼기" }).click();
+  assert.equal(await items(page).count(), 0);
+  // The page's own language counts where the element says none, also when it changes.
+  await page.evaluate(() => document.querySelector("image-upload").removeAttribute("lang"));
+  await page.getByRole("button", { name: "Choose pictures" }).waitFor();
+  await page.evaluate(() => (document.documentElement.lang = "ko"));
+  await page.getByRole("button", { name: "사진 고르기" }).waitFor();
+});
+
+test("a picture that failed is tried again by its button", async (t) => {
+  const { page, complaints } = await open(t);
+  stage.fault = ({ method }) => (method === "POST" ? { status: 400, body: "not ours" } : undefined);
+  await give(page, "drop", [fileOf("again.gif", gif(5))]);
+  await page.locator("image-upload li.failed").waitFor();
+  assert.equal(stage.uploads().length, 1);
+  // The browser itself notes the answer.
+  assert.match(complaints.splice(0).join(), /400/);
+  stage.fault = () => undefined;
+  await page.getByRole("button", { name: "Try again.gif again" }).click();
+  await stored(page, 1);
+});
+
+test("while a picture is on its way the form waits; reset empties it; disabled takes nothing", async (t) => {
+  const { page } = await open(t);
+  let go;
+  const held = new Promise((resolve) => (go = resolve));
+  stage.fault = ({ method }) => (method === "POST" ? { hold: held } : undefined);
+  await give(page, "drop", [fileOf("slow.gif", gif(6))]);
+  await page.locator("image-upload li.sending").waitFor();
+  assert.equal(await page.evaluate(() => document.querySelector("image-upload").validationMessage), "Wait until all pictures are stored.");
+  assert.equal(await page.evaluate(() => document.querySelector("#form").checkValidity()), false);
+  go();
+  await stored(page, 1);
+  assert.equal(await page.evaluate(() => document.querySelector("#form").checkValidity()), true);
+
+  await page.evaluate(() => document.querySelector("#form").reset());
+  assert.deepEqual(await data(page), []);
+  assert.equal(await items(page).count(), 0);
+
+  await page.evaluate(() => (document.querySelector("#set").disabled = true));
+  assert.equal(await page.getByRole("button", { name: "Choose pictures" }).isDisabled(), true);
+  await give(page, "drop", [fileOf("late.gif", gif(7))]);
+  assert.equal(await items(page).count(), 0);
+  await page.evaluate(() => (document.querySelector("#set").disabled = false));
+  await give(page, "drop", [fileOf("late.gif", gif(7))]);
+  await stored(page, 1);
+});
+
+test("max-files holds, and keys that were stored before can be set", async (t) => {
+  const { page } = await open(t, { attributes: 'max-files="2"' });
+  await give(page, "drop", [fileOf("a.gif", gif(11)), fileOf("b.gif", gif(12)), fileOf("c.gif", gif(13))]);
+  await stored(page, 2);
+  assert.equal(await items(page).count(), 2);
+  await page.locator("image-upload [part=problem]", { hasText: "At most 2 pictures" }).waitFor();
+  const keys = await value(page);
+  await page.evaluate((key) => (document.querySelector("image-upload").value = [key]), keys[0]);
+  assert.deepEqual(await value(page), [keys[0]]);
+  assert.deepEqual(await data(page), [["photos", keys[0]]]);
+  await page.waitForFunction(() => document.querySelector("image-upload").shadowRoot.querySelector("li img").naturalWidth > 0);
+});
+
+test("a phone has a button for the camera", async (t) => {
+  const { page } = await open(t, { hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } });
+  const camera = page.getByRole("button", { name: "Take a photo" });
+  assert.equal(await camera.isVisible(), true);
+  const input = page.locator("image-upload input[capture]");
+  assert.deepEqual(await input.evaluate((input) => [input.accept, input.getAttribute("capture")]), ["image/*", "environment"]);
+  await choose(page, fileOf("photo.gif", gif(21)), () => camera.tap());
+  await stored(page, 1);
+});
+
+test("the label names it, and what is there without scripts is a plain file input", async (t) => {
+  const { page } = await open(t);
+  await page.locator("#label").click();
+  await page.waitForFunction(() => document.activeElement?.id === "photos");
+  assert.deepEqual(await data(page), [], "the fallback sends nothing beside");
+  assert.equal(await page.locator("#plain").isVisible(), false);
+  const reader = await page.context().newCDPSession(page);
+  const { nodes } = await reader.send("Accessibility.getFullAXTree");
+  const group = nodes.find(({ role, name }) => role?.value === "group" && name?.value === "Photos");
+  assert.ok(group, "a screen reader finds it by its label");
+
+  const bare = await open(t, { javaScriptEnabled: false });
+  assert.equal(await bare.page.locator("#plain").isVisible(), true);
+  assert.equal(await bare.page.locator("#plain").isEnabled(), true);
+});
+
+test("what waits offline is there again after a reload", async (t) => {
+  const { page, complaints } = await open(t, { attributes: `offline="u${sub}"` });
+  stage.fault = ({ method, path }) => (method === "POST" || path === "/healthz" ? { reset: true } : undefined);
+  await give(page, "drop", [fileOf("kept.gif", gif(31))]);
+  await page.locator("image-upload li", { hasText: "Kept on this device" }).waitFor();
+  await page.reload();
+  await page.locator("image-upload li.waiting", { hasText: "kept.gif" }).waitFor();
+  stage.fault = () => undefined;
+  await stored(page, 1);
+  assert.equal(stage.uploads().filter(({ status }) => status === 201).length, 1);
+  // The browser notes what was reset.
+  complaints.length = 0;
+});

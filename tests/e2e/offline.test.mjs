@@ -1,0 +1,260 @@
+// What waits on the device: it survives a reload, a killed tab and the end of the browser, goes out once and in order,
+// and from one tab only, however many are open.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, beforeEach, test } from "node:test";
+
+import { startBrowser, startProfile } from "./browser.mjs";
+import { gif, noise } from "./pictures.mjs";
+import { startServer } from "./server.mjs";
+import { startStage, until } from "./stage.mjs";
+
+let server;
+let stage;
+let browser;
+let sub = 0;
+before(async () => {
+  server = await startServer();
+  stage = await startStage(server.url);
+  browser = await startBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await stage?.stop();
+  await server?.stop();
+});
+beforeEach(() => {
+  stage.fresh();
+  sub++;
+});
+
+/** A page of `context` with an Uploader that keeps; it picks up what waits. */
+async function open(context, owner = `u${sub}`) {
+  const page = await context.newPage();
+  await page.exposeFunction("tokenFor", () => server.token({ sub: owner }));
+  await prepare(page, owner);
+  return page;
+}
+
+async function prepare(page, owner = `u${sub}`) {
+  await page.goto(`${stage.url}/blank`);
+  await page.waitForFunction(() => window.kit);
+  await page.evaluate(async (owner) => {
+    await window.kit.warmUp();
+    window.start = (offline = { owner }) => {
+      window.uploader = new window.kit.Uploader({ endpoint: "", token: () => window.tokenFor(), offline });
+      window.idle = new Promise((resolve) => window.uploader.addEventListener("idle", resolve));
+    };
+    window.start();
+  }, owner);
+}
+
+const add = (page, names) =>
+  page.evaluate(async (names) => {
+    for (const name of names) {
+      const file = window.held?.get(name) ?? (await window.fileOf(name, `image/${name.split(".").at(-1)}`));
+      window.uploader.add(file);
+    }
+  }, names);
+/** Fetches files while there is a network. */
+const hold = (page, names) =>
+  page.evaluate(async (names) => {
+    window.held = new Map();
+    for (const name of names) window.held.set(name, await window.fileOf(name, `image/${name.split(".").at(-1)}`));
+  }, names);
+const kept = (page, count) => page.waitForFunction((count) => window.uploader.items.filter(({ isKept, state }) => isKept && state === "waiting").length === count, count);
+const idle = (page) => page.evaluate(() => window.idle.then(() => {}));
+const states = (page) => page.evaluate(() => window.uploader.items.map(({ state }) => state));
+/** What the edge took, in its order, by name. */
+const taken = () => stage.uploads().filter(({ status }) => status === 201).map(({ headers }) => headers["x-filename"]);
+/** Nothing of uploads gets through; pages and scripts do. */
+const down = ({ method, path }) => (method === "POST" || path === "/healthz" ? { reset: true } : undefined);
+
+function gifs(first, names) {
+  for (const [at, name] of names.entries()) stage.files.set(name, gif(first + at));
+  return names;
+}
+
+const NAMES = ["1.gif", "2.gif", "3.gif", "4.gif"];
+
+test("chosen offline, the page reloaded, back online: each is sent once and in order", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await open(context);
+  await hold(page, gifs(100, NAMES));
+  await context.setOffline(true);
+  await add(page, NAMES);
+  await kept(page, 4);
+  assert.equal(stage.uploads().length, 0, "nothing was even tried");
+
+  stage.fault = down;
+  await context.setOffline(false);
+  await prepare(page);
+  await kept(page, 4);
+  stage.fault = () => undefined;
+  await idle(page);
+  assert.deepEqual(await states(page), Array(4).fill("uploaded"));
+  assert.deepEqual(taken(), NAMES);
+  assert.equal(stage.uploads().filter(({ status }) => status !== undefined).length, 4);
+
+  await prepare(page);
+  assert.deepEqual(await page.evaluate(() => window.uploader.items.length), 0);
+  assert.deepEqual(await waiting(page), []);
+});
+
+/** The rows of the outbox as they lie in IndexedDB. */
+const waiting = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((resolve, reject) => {
+        const request = indexedDB.open("the-form-images");
+        request.onerror = () => reject(request.error);
+        request.onsuccess = () => {
+          const all = request.result.transaction("outbox").objectStore("outbox").getAll();
+          all.onsuccess = () => resolve(all.result.map(({ bytes, ...facts }) => ({ ...facts, bytes: bytes.byteLength })));
+        };
+      }),
+  );
+
+test("a connection that goes while many are sent comes back, and every picture arrives once", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await open(context);
+  gifs(200, NAMES);
+  stage.fault = (request) => down(request) && (request.method === "GET" ? { reset: true } : { resetAfter: 1 });
+  await add(page, NAMES);
+  await kept(page, 4);
+  const tried = stage.uploads().length;
+  assert.ok(tried <= 3, "while it is down, no picture is tried again");
+  stage.fault = () => undefined;
+  await idle(page);
+  assert.deepEqual(taken(), NAMES);
+  assert.equal(server.rows().filter(({ owner }) => owner === `u${sub}`).length, 4);
+});
+
+test("a tab that is killed while it sends, and a browser that ends, lose nothing", async (t) => {
+  const profile = mkdtempSync(join(tmpdir(), "the-form-profile-"));
+  t.after(() => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
+  let context = await startProfile(profile);
+  t.after(() => context.close());
+  const page = await open(context);
+  stage.files.set("noise.png", noise(400, 400));
+  stage.fault = ({ method }) => (method === "POST" ? { hold: new Promise(() => {}) } : undefined);
+  await add(page, ["noise.png"]);
+  await page.waitForFunction(() => window.uploader.items[0]?.state === "sending" && window.uploader.items[0].isKept);
+  const crashed = new Promise((resolve) => page.once("crash", resolve));
+  page.goto("chrome://crash").catch(() => {});
+  await crashed;
+  await context.close();
+
+  stage.fault = () => undefined;
+  context = await startProfile(profile);
+  const next = await open(context);
+  await idle(next);
+  assert.deepEqual(await states(next), ["uploaded"]);
+  const size = stage.uploads().at(-1).bytes;
+  assert.deepEqual(taken(), ["noise.png"]);
+  const [row] = server.rows().filter(({ owner }) => owner === `u${sub}`);
+  assert.equal(row.original_name, "noise.png");
+  assert.ok(size > 100_000 && server.objects().get(row.key).length > 100_000);
+});
+
+test("two tabs that find the same pictures send each once", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const first = await open(context);
+  gifs(300, NAMES);
+  stage.fault = down;
+  await add(first, NAMES);
+  await kept(first, 4);
+  await first.close();
+
+  const [one, other] = await Promise.all([open(context), open(context)]);
+  const counts = () => Promise.all([one, other].map((page) => page.evaluate(() => window.uploader.items.length)));
+  await until(async () => (await counts()).reduce((sum, count) => sum + count) === 4);
+  assert.deepEqual((await counts()).sort(), [0, 4], "one of them has them all");
+  stage.fault = () => undefined;
+  const owner = (await counts())[0] === 4 ? one : other;
+  await idle(owner);
+  assert.deepEqual(taken(), NAMES);
+  assert.equal(stage.uploads().filter(({ status }) => status !== undefined).length, 4);
+});
+
+test("what a living tab sends is left to it, and taken over when it dies", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const sender = await open(context);
+  gifs(400, NAMES);
+  stage.fault = down;
+  await add(sender, NAMES.slice(0, 2));
+  await kept(sender, 2);
+  const heir = await open(context);
+  await heir.waitForFunction(async () => (await navigator.locks.query()).pending.length === 2);
+  assert.equal(await heir.evaluate(() => window.uploader.items.length), 0);
+  await sender.close();
+  await heir.waitForFunction(() => window.uploader.items.length === 2);
+  stage.fault = () => undefined;
+  await idle(heir);
+  assert.deepEqual(taken(), NAMES.slice(0, 2));
+});
+
+test("it is bounded, it expires, users are kept apart, and no token is in it", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await open(context);
+  gifs(500, NAMES);
+  stage.fault = down;
+  await page.evaluate((owner) => (window.uploader.close(), window.start({ owner, maxItems: 2 })), `u${sub}`);
+  await add(page, NAMES.slice(0, 3));
+  await page.waitForFunction(() => window.uploader.items.every(({ state }) => state === "waiting"));
+  assert.equal(await page.evaluate(() => window.uploader.items.filter(({ isKept }) => isKept).length), 2);
+  const rows = await waiting(page);
+  assert.deepEqual(Object.keys(rows[0]).sort(), ["addedMs", "bytes", "contentType", "fileName", "id", "place", "sizeBytes"]);
+  assert.doesNotMatch(JSON.stringify(rows), /eyJ|Bearer/);
+  await page.close();
+
+  const stranger = await open(context, "somebody-else");
+  assert.equal((await waiting(stranger)).length, 2);
+  await stranger.evaluate(() => window.uploader.pause());
+  assert.equal(await stranger.evaluate(() => window.uploader.items.length), 0);
+  await stranger.evaluate((owner) => (window.uploader.close(), window.start({ owner, maxAgeMs: 1 })), `u${sub}`);
+  await stranger.waitForFunction(
+    () =>
+      new Promise((resolve) => {
+        const request = indexedDB.open("the-form-images");
+        request.onsuccess = () => {
+          const count = request.result.transaction("outbox").objectStore("outbox").count();
+          count.onsuccess = () => resolve(count.result === 0);
+        };
+      }),
+  );
+  assert.equal(taken().length, 0);
+});
+
+test("canceled or removed, it no longer waits; without IndexedDB it is sent all the same", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await open(context);
+  gifs(600, NAMES);
+  stage.fault = down;
+  await add(page, NAMES.slice(0, 2));
+  await kept(page, 2);
+  await page.evaluate(() => {
+    const [one, other] = window.uploader.items;
+    window.uploader.cancel(one);
+    window.uploader.remove(other);
+  });
+  await until(async () => (await waiting(page)).length === 0);
+
+  stage.fault = () => undefined;
+  const bare = await context.newPage();
+  await bare.addInitScript(() => Object.defineProperty(globalThis, "indexedDB", { value: undefined }));
+  await bare.exposeFunction("tokenFor", () => server.token({ sub: `u${sub}` }));
+  await prepare(bare);
+  await add(bare, NAMES.slice(2, 3));
+  await idle(bare);
+  assert.deepEqual(await states(bare), ["uploaded"]);
+  assert.equal(await bare.evaluate(() => window.uploader.items[0].isKept), false);
+});

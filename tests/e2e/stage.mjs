@@ -1,0 +1,123 @@
+// A server between browser and edge, as networks are: it can lose, delay, slow down and answer in the edge's
+// place, and it remembers what passed. It also serves the pages and files of a test.
+import { createServer, request as ask } from "node:http";
+
+/** The page that tests drive: the package as `kit`, and files of the stage as `fileOf(name)`. */
+const BLANK = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Stage</title><body><script type="module">
+  import * as kit from "/preflight/index.js";
+  window.fileOf = async (name, type) => new File([await (await fetch("/files/" + name)).blob()], name, { type });
+  window.kit = kit;
+</script>`;
+
+let addresses = 0;
+
+/** Waits until it holds, for a minute at most. */
+export async function until(holds) {
+  const deadline = Date.now() + 60_000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`did not come about: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/**
+ * `stage.fault` is asked about each request that would go on to the edge (`{ method, path, headers, nth }`, nth of its method and
+ * path) and answers with nothing or one of: `{ reset: true }`, `{ resetAfter: bytes }`, `{ status, headers, body }`,
+ * `{ hold: promise }`, `{ twice: true }` (as browsers do after a lost answer).
+ */
+export async function startStage(edge) {
+  const counts = new Map();
+  const sockets = new Set();
+  const stage = {
+    /** Everything that came for the edge: method, path, headers, when, bytes read by then, status and Retry-After once answered. */
+    seen: [],
+    fault: () => undefined,
+    pages: new Map([["/blank", { html: BLANK }]]),
+    files: new Map(),
+    uploads: () => stage.seen.filter(({ method, path }) => method === "POST" && path === "/images"),
+    /** Forgets what passed, and comes from an address that no test has used. */
+    fresh: () => {
+      stage.seen.length = 0;
+      counts.clear();
+      stage.fault = () => undefined;
+      stage.address = `198.19.${++addresses >> 8}.${addresses & 255}`;
+    },
+    /** Breaks whatever is connected. */
+    cut: () => sockets.forEach((socket) => socket.destroy()),
+    stop: () => new Promise((resolve) => (server.close(resolve), server.closeAllConnections())),
+  };
+  stage.fresh();
+
+  const server = createServer((incoming, outgoing) => {
+    // Browsers send again by themselves what breaks on a connection that was used before; here only the package does.
+    outgoing.setHeader("Connection", "close");
+    incoming.on("error", () => {});
+    outgoing.on("error", () => {});
+    const path = incoming.url.split("?")[0];
+    const page = stage.pages.get(path);
+    if (path === "/favicon.ico") return outgoing.writeHead(204).end();
+    if (page) return outgoing.writeHead(200, { "Content-Type": "text/html; charset=utf-8", ...page.headers }).end(page.html);
+    if (path.startsWith("/files/")) {
+      if (path.endsWith(".js")) outgoing.setHeader("Content-Type", "text/javascript");
+      return outgoing.end(stage.files.get(decodeURIComponent(path.slice(7))));
+    }
+    // A caller who goes away in the middle is what some tests are about.
+    pass(incoming, outgoing, path).catch(() => outgoing.destroy());
+  });
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+
+  async function pass(incoming, outgoing, path) {
+    const { method, headers } = incoming;
+    const name = `${method} ${path}`;
+    const nth = (counts.get(name) ?? 0) + 1;
+    counts.set(name, nth);
+    const entry = { method, path, headers, atMs: Date.now(), bytes: 0, arrived: [], status: undefined };
+    stage.seen.push(entry);
+    const fault = stage.fault({ method, path, headers, nth }) ?? {};
+    if (fault.reset) return incoming.destroy();
+    if (fault.hold) await fault.hold;
+    if (incoming.destroyed) return;
+    if (fault.status) {
+      entry.status = fault.status;
+      incoming.resume();
+      return outgoing.writeHead(fault.status, fault.headers).end(fault.body);
+    }
+    const { host, ...others } = headers;
+    const options = { method, headers: { ...others, host: new URL(edge).host, "CF-Connecting-IP": stage.address } };
+    if (fault.twice) {
+      const body = Buffer.concat(await incoming.toArray());
+      for (const socket of [undefined, outgoing]) await new Promise((resolve, reject) => {
+        const again = ask(edge + incoming.url, options, (answer) => {
+          entry.status = answer.statusCode;
+          socket?.writeHead(answer.statusCode, { "Content-Type": answer.headers["content-type"] });
+          answer.on("data", (chunk) => socket?.write(chunk)).on("end", () => resolve(socket?.end()));
+        });
+        again.on("error", reject).end(body);
+      });
+      return;
+    }
+    const onward = ask(edge + incoming.url, options, (answer) => {
+      entry.status = answer.statusCode;
+      entry.retryAfterS = Number(answer.headers["retry-after"]);
+      const { connection, ...told } = answer.headers;
+      outgoing.writeHead(answer.statusCode, told);
+      answer.pipe(outgoing);
+    });
+    onward.on("error", () => outgoing.destroy());
+    incoming.on("close", () => incoming.complete || onward.destroy());
+    for await (const chunk of incoming) {
+      entry.bytes += chunk.length;
+      entry.arrived.push({ atMs: Date.now(), bytes: entry.bytes });
+      if (entry.bytes >= fault.resetAfter) return onward.destroy(), incoming.destroy();
+      onward.write(chunk);
+    }
+    onward.end();
+  }
+
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  stage.url = `http://127.0.0.1:${server.address().port}`;
+  return stage;
+}

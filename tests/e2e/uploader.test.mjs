@@ -1,0 +1,322 @@
+// The Uploader in a real Chromium against the real Worker, over a network that breaks, stalls and lies: progress,
+// pausing, waiting as told, tokens, tickets, twins.
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+
+import { startBrowser } from "./browser.mjs";
+import { gif, noise } from "./pictures.mjs";
+import { startServer } from "./server.mjs";
+import { startStage, until } from "./stage.mjs";
+
+const RATE_PER_MINUTE = 20;
+
+let server;
+let stage;
+let browser;
+let sub = 0;
+before(async () => {
+  server = await startServer({ vars: { RATE_PER_MINUTE } });
+  stage = await startStage(server.url);
+  browser = await startBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await stage?.stop();
+  await server?.stop();
+});
+// Nobody's limits reach into another test.
+beforeEach(() => {
+  stage.fresh();
+  sub++;
+});
+
+/** A page with the package and a way to tokens; `lifetimes` are those of the first tokens, later ones live long. */
+async function open(t, { lifetimes = [], through = stage, issuer = server } = {}) {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const asked = [];
+  await page.exposeFunction("tokenFor", (request) => {
+    asked.push(request.refresh);
+    return issuer.token({ sub: `u${sub}` }, lifetimes[asked.length - 1] ?? 300);
+  });
+  await page.goto(`${through.url}/blank`);
+  await page.waitForFunction(() => window.kit);
+  await page.evaluate(() => {
+    window.token = (request) => window.tokenFor(request);
+    window.options = { endpoint: "", token: window.token, retry: { baseMs: 50 } };
+    window.log = [];
+    /** Follows an Uploader into the page's log. */
+    window.followed = (uploader) => {
+      for (const type of ["changed", "uploaded", "refused", "failed"]) {
+        uploader.on(type, ({ item }) => window.log.push({ type, name: item.name, state: item.state, atMs: Date.now() }));
+      }
+      uploader.on("progress", ({ item, sentBytes, totalBytes }) =>
+        window.log.push({ type: "progress", name: item.name, sentBytes, totalBytes, atMs: Date.now() }));
+      return uploader;
+    };
+    window.told = (error) => ({ kind: error.name, code: error.code, status: error.status, message: error.message, requestId: error.requestId, retryAfterS: error.retryAfterS });
+  });
+  return { page, asked };
+}
+
+/** Uploads the named files of the stage with one Uploader; answers with what became of each. */
+const sendAll = (page, names, options = {}) =>
+  page.evaluate(
+    async ({ names, options }) => {
+      const uploader = window.followed(new window.kit.Uploader({ ...window.options, ...options }));
+      window.uploader = uploader;
+      const files = await Promise.all(names.map((name) => window.fileOf(name, `image/${name.split(".").at(-1)}`)));
+      const ends = await Promise.allSettled(files.map((file) => uploader.add(file)).map((item) => item.done));
+      return ends.map(({ value, reason }) => value ?? window.told(reason));
+    },
+    { names, options },
+  );
+
+const put = (name, bytes) => (stage.files.set(name, bytes), name);
+
+test("progress is monotone, and what it says has arrived", async (t) => {
+  const { page } = await open(t);
+  put("noise.png", noise(700, 500));
+  const network = await page.context().newCDPSession(page);
+  await network.send("Network.enable");
+  const slow = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 400_000 };
+  // The file is there before the network is slow; only the sending is looked at.
+  await network.send("Network.emulateNetworkConditions", slow);
+  const [image] = await sendAll(page, ["noise.png"]);
+  assert.equal(image.contentType, "image/png", JSON.stringify(image));
+
+  const progress = (await page.evaluate(() => window.log)).filter(({ type }) => type === "progress");
+  const [upload] = stage.uploads();
+  assert.ok(progress.length >= 4, `${progress.length} steps`);
+  for (const [at, { sentBytes, totalBytes }] of progress.entries()) {
+    assert.equal(totalBytes, upload.bytes);
+    assert.ok(at === 0 || sentBytes >= progress[at - 1].sentBytes);
+  }
+  assert.equal(progress.at(-1).sentBytes, upload.bytes);
+  // At this speed the body takes more than two seconds; the claim of each moment is held by what came soon after.
+  const spanMs = progress.at(-1).atMs - progress[0].atMs;
+  assert.ok(spanMs > 1_000, `${spanMs} ms`);
+  const middle = progress[Math.floor(progress.length / 2)];
+  assert.ok(middle.sentBytes < upload.bytes, "no jump to the end");
+  const soon = upload.arrived.filter(({ atMs }) => atMs <= middle.atMs + 3_000).at(-1);
+  assert.ok(soon && soon.bytes >= middle.sentBytes, `${soon?.bytes} of ${middle.sentBytes}`);
+});
+
+test("a form's pictures carry its id, and their names survive", async (t) => {
+  const { page } = await open(t);
+  put("사진 1.gif", gif(7));
+  const [image] = await sendAll(page, ["사진 1.gif"], { formId: "설문-7" });
+  assert.equal(image.formId, "설문-7");
+  assert.equal(image.originalFilename, "사진 1.gif");
+  assert.ok(server.objects().has(image.key));
+  const [plain] = await sendAll(page, [put("사진 2.gif", gif(8))]);
+  assert.equal(plain.originalFilename, "사진 2.gif");
+});
+
+test("paused, resumed and canceled in the middle of sending", async (t) => {
+  const { page } = await open(t);
+  let go;
+  const held = new Promise((resolve) => (go = resolve));
+  stage.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" && nth <= 2 ? { hold: held } : undefined);
+  put("a.gif", gif(11));
+  put("b.gif", gif(12));
+  put("c.gif", gif(13));
+  await page.evaluate(async () => {
+    const uploader = (window.uploader = window.followed(new window.kit.Uploader({ ...window.options, concurrency: 2 })));
+    for (const name of ["a.gif", "b.gif", "c.gif"]) uploader.add(await window.fileOf(name, "image/gif"));
+  });
+  const states = () => page.evaluate(() => window.uploader.items.map(({ state }) => state));
+  await page.waitForFunction(() => window.uploader.items.map(({ state }) => state).join() === "sending,sending,queued");
+  await until(() => stage.uploads().length === 2);
+  await page.evaluate(() => window.uploader.pause());
+  assert.deepEqual(await states(), ["paused", "paused", "paused"]);
+  go();
+  await page.evaluate(() => window.uploader.cancel(window.uploader.items[1]));
+  await page.evaluate(() => window.uploader.resume());
+  const ends = await page.evaluate(async () => {
+    const ends = await Promise.allSettled(window.uploader.items.map((item) => item.done));
+    return ends.map(({ status, reason }) => reason?.name ?? status);
+  });
+  assert.deepEqual(ends, ["fulfilled", "AbortError", "fulfilled"]);
+  assert.equal(stage.uploads().length, 2 + 2, "each once more, and the canceled one not");
+  assert.deepEqual(await states(), ["uploaded", "canceled", "uploaded"]);
+  await page.evaluate(() => window.uploader.remove(window.uploader.items[1]));
+  assert.equal((await states()).length, 2);
+});
+
+test("a connection that breaks is tried again, with waits that grow, and one picture is stored", async (t) => {
+  const { page } = await open(t);
+  put("noise.png", noise(300, 300));
+  stage.fault = ({ method, nth }) => (method === "POST" && nth <= 3 ? [{ reset: true }, { resetAfter: 40_000 }, { status: 502, body: "<html>" }][nth - 1] : undefined);
+  const [image] = await sendAll(page, ["noise.png"], { retry: { baseMs: 200 } });
+  assert.ok(image.key, JSON.stringify(image));
+  const times = stage.uploads().map(({ atMs }) => atMs);
+  assert.equal(times.length, 4);
+  const waits = times.slice(1).map((ms, at) => ms - times[at]);
+  // Half of 200, 400, 800 at the least.
+  for (const [at, least] of [100, 200, 400].entries()) assert.ok(waits[at] >= least, `${waits}`);
+  assert.equal(server.rows().filter(({ owner }) => owner === `u${sub}`).length, 1);
+});
+
+test("a connection that stays broken is told as such in the end", async (t) => {
+  const { page } = await open(t);
+  stage.fault = ({ method }) => (method === "POST" ? { reset: true } : undefined);
+  const [end] = await sendAll(page, [put("a.gif", gif(21))], { retry: { attempts: 3, baseMs: 20 } });
+  assert.equal(end.kind, "ConnectionBroken");
+  assert.equal(stage.uploads().length, 3);
+  stage.fault = () => undefined;
+  const key = await page.evaluate(async () => {
+    const [item] = window.uploader.items;
+    window.uploader.retry(item);
+    return (await item.done).key;
+  });
+  assert.ok(server.objects().has(key));
+});
+
+test("the edge's own 429 is waited out as long as it says", async (t) => {
+  const { page } = await open(t);
+  // The allowance of a minute, at once.
+  const burst = Array.from({ length: RATE_PER_MINUTE }, (_, at) =>
+    fetch(`${server.url}/images`, {
+      method: "POST",
+      headers: { "Content-Type": "image/gif", Authorization: `Bearer ${server.token({ sub: `u${sub}` })}`, "CF-Connecting-IP": stage.address },
+      body: gif(1000 + at),
+    }),
+  );
+  for (const { status } of await Promise.all(burst)) assert.equal(status, 201);
+  const [image] = await sendAll(page, [put("late.gif", gif(31))]);
+  assert.ok(image.key, JSON.stringify(image));
+  const uploads = stage.uploads();
+  // A slow machine may have let some of it grow back; then there was nothing to wait for.
+  const refused = uploads.filter(({ status }) => status === 429);
+  assert.ok(refused.length >= 1, "it was refused at first");
+  for (const [at, { status, atMs, retryAfterS }] of uploads.entries()) {
+    if (status === 429) assert.ok(uploads[at + 1].atMs - atMs >= retryAfterS * 1000, `${uploads[at + 1].atMs - atMs} ms, told ${retryAfterS} s`);
+  }
+});
+
+test("503 is waited out for all, and a wait that is too long is told instead", async (t) => {
+  const { page } = await open(t);
+  const busy = (seconds) => ({
+    status: 503,
+    headers: { "Content-Type": "application/problem+json", "Retry-After": String(seconds) },
+    body: JSON.stringify({ code: "BUSY", detail: "Busy.", status: 503, requestId: "r-1" }),
+  });
+  stage.fault = ({ method, nth }) => (method === "POST" && nth === 1 ? busy(2) : undefined);
+  const ends = await sendAll(page, [put("a.gif", gif(41)), put("b.gif", gif(42))], { concurrency: 1 });
+  assert.ok(ends.every(({ key }) => key), JSON.stringify(ends));
+  const [first, second] = stage.uploads();
+  assert.ok(second.atMs - first.atMs >= 2_000, "the other picture waited, too");
+
+  stage.fresh();
+  stage.fault = ({ method }) => (method === "POST" ? busy(3_600) : undefined);
+  const [end] = await sendAll(page, [put("c.gif", gif(43))]);
+  assert.deepEqual(end, { kind: "Refusal", code: "BUSY", status: 503, message: "Busy.", requestId: "r-1", retryAfterS: 3_600 });
+  assert.equal(stage.uploads().length, 1);
+});
+
+test("a refusal is never tried again, and its reason arrives in the user's language", async (t) => {
+  const { page } = await open(t);
+  // A policy that lets pass what the edge will not, so that it is the edge that refuses.
+  const lax = { limits: { maxBytes: 50_000_000 }, targetBytes: null };
+  put("huge.png", noise(1500, 1400));
+  const [end] = await sendAll(page, ["huge.png"], { policy: lax, language: "ko" });
+  assert.equal(end.code, "FILE_TOO_LARGE", JSON.stringify(end));
+  assert.equal(end.status, 413);
+  assert.match(end.message, /[가-힣]/);
+  assert.match(end.requestId, /^[0-9a-f-]{36}$/);
+  assert.equal(stage.uploads().length, 1);
+
+  // And what the browser refuses itself is not sent at all.
+  stage.fresh();
+  const [own] = await sendAll(page, [put("notes.png", Buffer.from("only text\n"))], { language: "ko" });
+  assert.equal(own.code, "INVALID_FILE_SIGNATURE");
+  assert.match(own.message, /[가-힣]/);
+  assert.equal(stage.uploads().length, 0);
+});
+
+test("an expired token is renewed once for all uploads, silently", async (t) => {
+  const { page, asked } = await open(t, { lifetimes: [-120] });
+  const names = [51, 52, 53].map((number) => put(`${number}.gif`, gif(number)));
+  const ends = await sendAll(page, names);
+  assert.ok(ends.every(({ key }) => key), JSON.stringify(ends));
+  assert.deepEqual(asked, [false, true]);
+  assert.ok(!(await page.evaluate(() => window.log)).some(({ type }) => type === "refused" || type === "failed"));
+});
+
+test("a token that stays expired is renewed exactly once and then told", async (t) => {
+  const { page, asked } = await open(t, { lifetimes: [-120, -120, -120] });
+  const [end] = await sendAll(page, [put("a.gif", gif(61))]);
+  assert.equal(end.code, "TOKEN_EXPIRED");
+  assert.deepEqual(asked, [false, true]);
+  assert.equal(stage.uploads().length, 2);
+});
+
+test("the same bytes chosen twice are sent once, and both are told", async (t) => {
+  const { page } = await open(t);
+  put("one.gif", gif(71));
+  put("again.gif", gif(71));
+  const [one, again] = await sendAll(page, ["one.gif", "again.gif"]);
+  assert.equal(one.key, again.key);
+  assert.equal(stage.uploads().length, 1);
+
+  // When the first is given up, the second goes on its own.
+  stage.fresh();
+  stage.fault = ({ method, nth }) => (method === "POST" && nth === 1 ? { hold: new Promise(() => {}) } : undefined);
+  put("third.gif", gif(72));
+  await page.evaluate(async () => {
+    const file = await window.fileOf("third.gif", "image/gif");
+    window.uploader = new window.kit.Uploader(window.options);
+    window.uploader.add(file);
+    window.uploader.add(file);
+  });
+  await until(() => stage.uploads().length === 1);
+  const ends = await page.evaluate(async () => {
+    const [first, second] = window.uploader.items;
+    window.uploader.cancel(first);
+    return [await first.done.catch(({ name }) => name), (await second.done).key];
+  });
+  assert.equal(ends[0], "AbortError");
+  assert.ok(server.objects().has(ends[1]));
+});
+
+test("one file with upload(), and a guest's token", async (t) => {
+  const { page } = await open(t);
+  put("guest.gif", gif(81));
+  const image = await page.evaluate(async () => {
+    const { guestToken, preflight, upload } = window.kit;
+    const { blob, fileName } = await preflight(await window.fileOf("guest.gif", "image/gif"));
+    return upload(blob, { endpoint: location.origin + "/", token: guestToken(location.origin), fileName });
+  });
+  assert.match(image.key, /^users\/guest-/);
+  assert.equal(image.imageId, null);
+});
+
+test("tickets are asked for as the policy says, and as soon as the edge insists", async (t) => {
+  const strict = await startServer({ vars: { REQUIRE_TICKET: "true" } });
+  t.after(() => strict.stop());
+  const way = await startStage(strict.url);
+  t.after(() => way.stop());
+  const { page } = await open(t, { through: way, issuer: strict });
+  const send = (name, bytes, options) => (way.files.set(name, bytes), sendAll(page, [name], options));
+  const paths = () => way.seen.filter(({ method }) => method === "POST").map(({ path, status }) => `${path} ${status}`);
+
+  const [image] = await send("a.gif", gif(91), { formId: "f-1" });
+  assert.equal(image.formId, "f-1", JSON.stringify(image));
+  assert.deepEqual(paths(), ["/uploads/tickets 201", "/images 201"]);
+
+  // A policy that does not say it, and then one attempt that breaks off after its ticket was spent.
+  way.fresh();
+  way.fault = ({ path, nth }) => (path === "/images" && nth === 2 ? { resetAfter: 1 } : undefined);
+  const [second] = await send("b.gif", gif(92), { policy: {}, tickets: false });
+  assert.ok(second.key, JSON.stringify(second));
+  assert.deepEqual(paths(), ["/images 403", "/uploads/tickets 201", "/images undefined", "/uploads/tickets 201", "/images 201"]);
+
+  // The browser repeats the request after a lost answer, and with it the ticket.
+  way.fresh();
+  way.fault = ({ path, nth }) => (path === "/images" && nth === 1 ? { twice: true } : undefined);
+  const [third] = await send("c.gif", gif(93));
+  assert.ok(third.key, JSON.stringify(third));
+  assert.deepEqual(paths(), ["/uploads/tickets 201", "/images 403", "/uploads/tickets 201", "/images 200"]);
+});
