@@ -80,6 +80,11 @@ export class ImageUpload extends HTMLElement {
     return this.#uploader?.items ?? [];
   }
 
+  /** Takes files that the page got elsewhere, as if they had been chosen. */
+  add(files: Iterable<File>): void {
+    this.#take([...files]);
+  }
+
   get endpoint(): string {
     return this.getAttribute("endpoint") ?? "";
   }
