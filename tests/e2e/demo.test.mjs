@@ -69,6 +69,12 @@ test("a newcomer: guest, account that keeps the picture, out and in, upload, del
   const [{ owner: mina }] = server.rows();
   assert.notEqual(mina, key.split("/")[1]);
 
+  await page.locator('[data-try="photo"]').click();
+  await page.locator("#pictures li").nth(1).waitFor();
+  assert.deepEqual(owners(), [mina, mina], "what is sent from now on is sent by the account");
+  await page.locator("#pictures .remove").first().click();
+  await page.locator("#pictures li").nth(1).waitFor({ state: "detached" });
+
   await page.locator("#log-out").click();
   await page.locator("#log-in").waitFor();
   assert.equal(await page.locator("#pictures li").count(), 0);
@@ -101,7 +107,7 @@ test("a newcomer: guest, account that keeps the picture, out and in, upload, del
   await admin.locator('#token-form [name="token"]').fill(server.token({ sub: "boss", role: "ADMIN" }));
   await admin.keyboard.press("Enter");
   await admin.locator("#uploaders button", { hasText: mina }).waitFor({ timeout: 30_000 });
-  await admin.locator("#tiles .stored dd", { hasText: "2" }).waitFor({ timeout: 30_000 });
+  await admin.locator("#tiles .stored dd", { hasText: "3" }).waitFor({ timeout: 30_000 });
   await close();
 });
 

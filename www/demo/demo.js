@@ -25,13 +25,17 @@ for (const button of document.querySelectorAll("[data-language]")) {
 }
 document.addEventListener("language", showTexts);
 document.addEventListener("session", () => {
+  // What is sent from now on is sent by whoever is here now.
+  room.token = token;
   showAccount();
   renewAlbum().catch(tell);
 });
 speak(spoken());
 prepareRoom();
 prepareEntry({ keys: () => (user() ? [] : room.value), then: welcome });
-resume().catch(() => {});
+resume()
+  .then(() => user() && freshRoom())
+  .catch(() => {});
 
 /** The question for pictures; each person has a fresh one, and pictures that wait are theirs alone. */
 function prepareRoom() {

@@ -57,12 +57,13 @@ export class ImageUpload extends HTMLElement {
     this.#internals.role = "group";
   }
 
-  /** Where tokens come from; asked again with `refresh` when one has expired. */
+  /** Where tokens come from; asked again with `refresh` when one has expired, and after it was set anew. */
   get token(): TokenSource | undefined {
     return this.#token;
   }
   set token(source: TokenSource | undefined) {
     this.#token = source;
+    this.#uploader?.forgetToken();
     if (source) this.#tokenIsSet();
   }
 
