@@ -1,152 +1,171 @@
-// The demo: each file is checked in a Web Worker, sent with a guest token, and shown from its URL.
-// It has no rules of its own; it calls the browser package and the API.
-import { guestToken, preflight, Refusal, upload, warmUp } from "../preflight/index.js";
-import { TEXTS } from "./texts.js";
+// The demo: a survey with a picture question, the account of whoever answers it, and ways to try to break it. It has no
+// rules of its own; it uses the browser package and the API as any page would.
+import "../preflight/element/index.js";
+import { renewAlbum } from "./album.js";
+import { openEntry, prepareEntry } from "./entry.js";
+import { $, announce, el, size, speak, spoken, texts } from "./page.js";
+import * as samples from "./samples.js";
+import { logOut, resume, token, user } from "./session.js";
 
-const $ = (selector, root = document) => root.querySelector(selector);
-let language = navigator.languages.some((tag) => tag.startsWith("ko")) ? "ko" : "en";
-language = localStorage.getItem("language") ?? language;
-const policy = fetch("/policy").then((answer) => answer.text());
-// One guest for all pictures of this page.
-const token = guestToken("", language);
-warmUp();
+const ENDPOINT = "/";
+/** Nobody listens there: what is sent to it breaks off as in a plane. */
+const NOWHERE = "http://127.0.0.1:1";
 
-speak(language);
+const survey = $("#survey");
+let room = $("#room");
+let uploaded = [];
+const policy = fetch("/policy").then((answer) => answer.json());
+
+for (const number of [1, 2, 3, 4, 5]) {
+  const input = el("input", { type: "radio", name: "rating", value: number, required: number === 1 });
+  $("#stars").append(el("label", { title: String(number) }, input, el("span", { ariaHidden: "true" }, "★")));
+}
 for (const button of document.querySelectorAll("[data-language]")) {
   button.addEventListener("click", () => speak(button.dataset.language));
 }
-
-async function speak(chosen) {
-  language = chosen;
-  localStorage.setItem("language", chosen);
-  document.documentElement.lang = chosen;
-  for (const button of document.querySelectorAll("[data-language]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.language === chosen));
-  }
-  for (const element of document.querySelectorAll("[data-text]:not(#limits)")) {
-    element.textContent = TEXTS[chosen][element.dataset.text];
-  }
-  const { limits } = JSON.parse(await policy);
-  $("#limits").textContent = TEXTS[language].types(Math.floor(limits.maxBytes / 2 ** 20));
-}
-
-const drop = $("#drop");
-const files = $("#files");
-files.addEventListener("change", () => {
-  take(files.files);
-  files.value = "";
+document.addEventListener("language", showTexts);
+document.addEventListener("session", () => {
+  // What is sent from now on is sent by whoever is here now.
+  room.token = token;
+  showAccount();
+  renewAlbum().catch(tell);
 });
-for (const type of ["dragenter", "dragover"]) {
-  drop.addEventListener(type, (event) => {
-    event.preventDefault();
-    drop.classList.add("over");
+speak(spoken());
+prepareRoom();
+prepareEntry({ keys: () => (user() ? [] : room.value), then: welcome });
+resume()
+  .then(() => user() && freshRoom())
+  .catch(() => {});
+
+/** The question for pictures; each person has a fresh one, and pictures that wait are theirs alone. */
+function prepareRoom() {
+  room.token = token;
+  room.addEventListener("uploaded", ({ detail }) => {
+    uploaded.push(detail);
+    showSaved();
+    $("#problem").textContent = "";
+    if (user()) renewAlbum().catch(tell);
   });
+  room.addEventListener("change", showSaved);
 }
-for (const type of ["dragleave", "drop"]) drop.addEventListener(type, () => drop.classList.remove("over"));
-drop.addEventListener("drop", (event) => {
-  event.preventDefault();
-  take(event.dataTransfer.files);
+
+function freshRoom() {
+  const next = room.cloneNode(true);
+  next.setAttribute("offline", user()?.id ?? "guest");
+  room.replaceWith(next);
+  room = next;
+  uploaded = [];
+  prepareRoom();
+  showSaved();
+  $("#receipt").hidden = true;
+}
+
+/** What was deleted is no answer any more. */
+document.addEventListener("erased", ({ detail: key }) => {
+  if (room.value.includes(key)) room.value = room.value.filter((other) => other !== key);
+  showSaved();
 });
+
+// --- The survey -----------------------------------------------------------------------------------
+
+survey.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const rating = survey.elements.rating;
+  const wrong = rating.value === "" ? texts().ratingMissing : room.validationMessage;
+  $("#problem").textContent = wrong;
+  if (wrong) return (rating.value === "" ? rating[0] : room).focus();
+  const answers = new FormData(survey);
+  const received = { rating: Number(answers.get("rating")), room: answers.getAll("room"), note: answers.get("note") };
+  $("#answers").textContent = JSON.stringify(received, null, 2);
+  $("#receipt").hidden = false;
+  showKeep();
+  $("#receipt").focus();
+});
+
+/** What the check in the browser was good for. */
+function showSaved() {
+  const there = uploaded.filter(({ image }) => room.value.includes(image.key));
+  const [before, after] = there.reduce(
+    ([from, to], { item, image }) => [from + item.file.size, to + image.fileSize],
+    [0, 0],
+  );
+  const percent = before > 0 ? Math.round(100 - (100 * after) / before) : 0;
+  $("#saved").hidden = percent < 1;
+  $("#saved").textContent = texts().saved(size(before), size(after), percent);
+}
+
+function showKeep() {
+  const first = uploaded.find(({ image }) => image.expiresAt);
+  $("#keep").hidden = user() !== undefined || !first;
+  if (!first) return;
+  const until = new Date(first.image.expiresAt).toLocaleTimeString(spoken(), { timeStyle: "short" });
+  $("#keep-text").textContent = texts().guestUntil(until);
+}
+
+async function showTexts() {
+  showSaved();
+  showKeep();
+  showAccount();
+  const { limits } = await policy;
+  $("#limits").textContent = texts().limits(Math.floor(limits.maxBytes / 2 ** 20));
+}
+
+// --- Who is here ----------------------------------------------------------------------------------
+
+$("#log-in").addEventListener("click", () => openEntry(false));
+$("#sign-up").addEventListener("click", () => openEntry(true));
+$("#log-out").addEventListener("click", async () => {
+  try {
+    await logOut();
+    freshRoom();
+    announce(texts().loggedOut);
+    $("#log-in").focus();
+  } catch (error) {
+    tell(error);
+  }
+});
+
+function showAccount() {
+  const here = user();
+  $("#log-in").hidden = here !== undefined;
+  $("#log-out").hidden = here === undefined;
+  $("#who").hidden = here === undefined;
+  $("#who").textContent = here ? (here.nickname ?? here.email) : "";
+  $("#face").hidden = !here?.profileImageUrl;
+  if (here?.profileImageUrl) $("#face").src = `${here.profileImageUrl}?v=thumb`;
+  showKeep();
+}
+
+function welcome(kept, wanted) {
+  if (wanted === 0) freshRoom();
+  const sentence = texts().welcome(user().nickname ?? user().email, kept, wanted);
+  $("#problem").textContent = kept < wanted ? sentence : "";
+  announce(sentence);
+  $("#album").focus();
+}
+
+// --- Trying to break it ---------------------------------------------------------------------------
+
+$("#tries").addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-try]");
+  if (!button) return;
+  button.disabled = true;
+  room.add([await samples[button.dataset.try]()]);
+  button.disabled = false;
+  room.scrollIntoView({ block: "nearest" });
+});
+
+$("#flight").addEventListener("change", ({ target }) => {
+  room.endpoint = target.checked ? NOWHERE : ENDPOINT;
+  document.documentElement.classList.toggle("flying", target.checked);
+  announce(target.checked ? texts().flying : texts().landed);
+  // Whoever waits for the network looks at once.
+  if (!target.checked) window.dispatchEvent(new Event("online"));
+});
+
 // A picture that misses the target must not replace the page.
 for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
-window.addEventListener("paste", (event) => take(event.clipboardData.files));
 
-function take(list) {
-  for (const file of list) handle(file, addCard(file));
-}
-
-async function handle(file, card) {
-  const texts = TEXTS[language];
-  try {
-    card.step("check", texts.check);
-    const prepared = await preflight(file, { policy, language });
-    card.done("check", texts.checked(Math.max(1, Math.round(prepared.elapsedMs))));
-    card.describe(prepared, texts);
-
-    card.step("send", texts.send);
-    const stored = await upload(prepared.blob, {
-      endpoint: "",
-      token,
-      fileName: prepared.fileName,
-      language,
-      onProgress: (sent, total) => card.progress(sent / total),
-    });
-    card.done("send", texts.sent);
-    card.done("store", texts.stored);
-    card.show(stored, prepared, texts);
-    announce(texts.storedAnnounce(file.name));
-  } catch (error) {
-    const sentence = error instanceof Refusal ? error.message : texts.offline;
-    card.refuse(error.code, sentence);
-    announce(texts.refusedAnnounce(file.name, sentence));
-  }
-}
-
-function announce(sentence) {
-  $("#announcer").textContent = sentence;
-}
-
-const size = (bytes) => (bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KB` : `${(bytes / 2 ** 20).toFixed(1)} MB`);
-
-const formatName = (format) => (format === "webp" ? "WebP" : format.toUpperCase());
-const kindNames = (kinds, texts) => kinds.map((kind) => texts.kinds[kind]).join(", ");
-
-function addCard(file) {
-  const card = $("#upload").content.firstElementChild.cloneNode(true);
-  const image = $("img", card);
-  const local = URL.createObjectURL(file);
-  image.addEventListener("error", () => card.classList.add("no-preview"));
-  image.src = local;
-  $(".name", card).textContent = file.name;
-  $(".meta", card).textContent = size(file.size);
-  $("#uploads").prepend(card);
-
-  const label = (step, text, state) => {
-    const element = $(`[data-step=${step}]`, card);
-    element.textContent = text;
-    element.className = state;
-  };
-  return {
-    step: (step, text) => label(step, text, "now"),
-    done: (step, text) => label(step, text, "done"),
-    progress: (part) => ($("progress", card).value = part),
-    describe({ report, originalSize }, texts) {
-      const turned = report.orientation >= 5;
-      const [width, height] = turned ? [report.height, report.width] : [report.width, report.height];
-      $(".meta", card).textContent = `${formatName(report.format)} · ${width} × ${height} · ${size(originalSize)}`;
-      const kinds = Object.keys(texts.kinds).filter((kind) => kind !== "icc" && report.metadata[kind] > 0);
-      const found = $(".found", card);
-      found.hidden = kinds.length === 0;
-      found.textContent = texts.found(kindNames(kinds, texts));
-    },
-    show(stored, { originalSize, removed }, texts) {
-      image.src = stored.imageUrl;
-      image.addEventListener("load", () => URL.revokeObjectURL(local), { once: true });
-      const { width, height, fileSize } = stored;
-      const bytes = fileSize < originalSize ? `${size(originalSize)} → ${size(fileSize)}` : size(fileSize);
-      $(".meta", card).textContent = `${formatName(stored.contentType.slice(6))} · ${width} × ${height} · ${bytes}`;
-      if (removed.length > 0) {
-        $(".found", card).textContent = texts.removed(kindNames(removed, texts));
-        $(".found", card).hidden = false;
-      }
-      const link = $(".result a", card);
-      link.href = stored.imageUrl;
-      link.textContent = new URL(stored.imageUrl).pathname;
-      const copy = $(".copy", card);
-      copy.textContent = texts.copy;
-      copy.addEventListener("click", async () => {
-        await navigator.clipboard.writeText(stored.key);
-        copy.textContent = texts.copied;
-      });
-      $(".result", card).hidden = false;
-      card.classList.add("stored");
-    },
-    refuse(code, sentence) {
-      const refusal = $(".refusal", card);
-      $("code", refusal).textContent = code ?? "";
-      $("span", refusal).textContent = sentence;
-      refusal.hidden = false;
-      card.classList.add("refused");
-    },
-  };
+function tell(error) {
+  $("#problem").textContent = error.message;
 }

@@ -57,12 +57,13 @@ export class ImageUpload extends HTMLElement {
     this.#internals.role = "group";
   }
 
-  /** Where tokens come from; asked again with `refresh` when one has expired. */
+  /** Where tokens come from; asked again with `refresh` when one has expired, and after it was set anew. */
   get token(): TokenSource | undefined {
     return this.#token;
   }
   set token(source: TokenSource | undefined) {
     this.#token = source;
+    this.#uploader?.forgetToken();
     if (source) this.#tokenIsSet();
   }
 
@@ -78,6 +79,11 @@ export class ImageUpload extends HTMLElement {
   /** The pictures that came through this element, for more than their keys. */
   get items(): readonly UploadItem[] {
     return this.#uploader?.items ?? [];
+  }
+
+  /** Takes files that the page got elsewhere, as if they had been chosen. */
+  add(files: Iterable<File>): void {
+    this.#take([...files]);
   }
 
   get endpoint(): string {

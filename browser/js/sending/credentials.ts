@@ -23,6 +23,11 @@ export class Credentials {
     return (this.#current ??= this.#ask(false));
   }
 
+  /** Somebody else is here: the next upload asks anew. */
+  forget(): void {
+    this.#current = undefined;
+  }
+
   /** A token in the place of `expired`; whoever comes after the first shares its renewal. */
   async renewed(expired: string): Promise<string> {
     const current = this.#current;

@@ -66,6 +66,11 @@ export class Edge {
     }
   }
 
+  /** Somebody else is here: the next request is in their name. */
+  forgetToken(): void {
+    this.#credentials.forget();
+  }
+
   async #sendAs(token: string, payload: Payload, options: AttemptOptions): Promise<Uploaded> {
     const ticketed = async () => this.#post(await this.#ticket(token, payload, options.signal), payload, options);
     const withTicket = this.#insists || (this.#options.tickets ?? (await this.policy())?.requireTicket ?? false);

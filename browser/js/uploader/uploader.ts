@@ -34,6 +34,7 @@ const CLOSED = Symbol("closed");
 export class Uploader extends TypedEventTarget<UploaderEvents> {
   readonly #tasks = new Map<string, Task>();
   readonly #twins = new Twins();
+  readonly #edge: Edge;
   readonly #turns: Turns;
   readonly #journey: Journey;
   readonly #keeper: Keeper | undefined;
@@ -44,6 +45,7 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
   constructor(options: UploaderOptions) {
     super();
     const edge = new Edge(options);
+    this.#edge = edge;
     this.#turns = new Turns(options.concurrency ?? CONCURRENCY);
     const { offline } = options;
     if (offline) {
@@ -61,6 +63,11 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
       sent: (task) => this.#emit("progress", { item: task, sentBytes: task.sentBytes, totalBytes: task.totalBytes }),
     });
     if (this.#keeper) this.#collect();
+  }
+
+  /** Somebody logged in or out: what is sent from now on asks for a token anew. */
+  forgetToken(): void {
+    this.#edge.forgetToken();
   }
 
   /** The pictures in the order in which they were chosen. */

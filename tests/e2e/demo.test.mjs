@@ -1,0 +1,153 @@
+// The demo page in a real Chromium, as newcomers use it: from a guest's picture to an account that keeps it, refusals in
+// one's own language, the keyboard alone, and a network that goes away.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { chooseByKeyboard, startBrowser } from "./browser.mjs";
+import { startServer } from "./server.mjs";
+
+const JPEG = "tests/fixtures/jpeg/baseline-420.jpg";
+const PASSWORD = "correct horse 배터리";
+
+let server;
+let browser;
+before(async () => {
+  server = await startServer({ vars: { IP_PER_MINUTE: 100_000 } });
+  browser = await startBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** The page, opened in a language; anything the page complains about, but for what `mayFail` names, fails the test. */
+async function open(locale, { mayFail = /^$/, ...options } = {}) {
+  const context = await browser.newContext({ locale, ...options });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && !mayFail.test(message.text()) && complaints.push(message.text()));
+  const load = async () => {
+    await page.goto(server.url);
+    await page.locator("#limits", { hasText: "5" }).waitFor();
+  };
+  await load();
+  return { page, complaints, load, close: () => context.close() };
+}
+
+const items = (page, state) => page.locator(`image-upload [part~=item][part~=${state}]`);
+const keyOf = (page) => page.locator("image-upload").evaluate((element) => element.value);
+const owners = () => server.rows().map(({ owner }) => owner);
+
+test("a newcomer: guest, account that keeps the picture, out and in, upload, delete; and an administrator sees it", async () => {
+  const { page, complaints, close } = await open("en-US");
+  await page.locator('[data-try="place"]').click();
+  await items(page, "uploaded").waitFor();
+  const [key] = await keyOf(page);
+  assert.match(key, /^users\/guest-/);
+  assert.ok(server.objects().has(key), "R2 holds it");
+  assert.ok(!server.objects().get(key).includes("Exif"), "without the place");
+  assert.match(await items(page, "uploaded").innerText(), /Removed: camera data, place/);
+  assert.deepEqual(owners(), [], "it waits to be claimed");
+
+  await page.locator("#survey .primary").click();
+  assert.match(await page.locator("#problem").innerText(), /stars/);
+  await page.keyboard.press("Space");
+  await page.locator("#survey .primary").click();
+  assert.deepEqual(JSON.parse(await page.locator("#answers").innerText()), { rating: 1, room: [key], note: "" });
+
+  await page.locator("#sign-up").click();
+  await page.keyboard.type("mina@example.com");
+  await page.keyboard.press("Enter");
+  assert.match(await page.locator("#entry-problem").innerText(), /8 to 128/);
+  await page.keyboard.type(PASSWORD);
+  await page.locator("#nickname input").fill("미나");
+  await page.keyboard.press("Enter");
+  await page.locator("#pictures li").waitFor();
+  assert.equal(await page.locator("#who").innerText(), "미나");
+  assert.match(await page.locator("#announcer").innerText(), /1 picture is yours/);
+  const [{ owner: mina }] = server.rows();
+  assert.notEqual(mina, key.split("/")[1]);
+
+  await page.locator('[data-try="photo"]').click();
+  await page.locator("#pictures li").nth(1).waitFor();
+  assert.deepEqual(owners(), [mina, mina], "what is sent from now on is sent by the account");
+  await page.locator("#pictures .remove").first().click();
+  await page.locator("#pictures li").nth(1).waitFor({ state: "detached" });
+
+  await page.locator("#log-out").click();
+  await page.locator("#log-in").waitFor();
+  assert.equal(await page.locator("#pictures li").count(), 0);
+  await page.locator("#log-in").click();
+  await page.keyboard.type("mina@example.com");
+  await page.locator("#entry [name=password]").fill("not the password");
+  await page.keyboard.press("Enter");
+  await page.locator("#entry-problem", { hasText: "wrong" }).waitFor();
+  await page.locator("#entry [name=password]").fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await page.locator("#pictures li").waitFor();
+
+  await chooseByKeyboard(page, page.locator("image-upload"), JPEG);
+  await items(page, "uploaded").waitFor();
+  await page.locator("#pictures li").nth(1).waitFor();
+  assert.deepEqual(owners(), [mina, mina]);
+  await page.reload();
+  await page.locator("#pictures li").nth(1).waitFor();
+  assert.equal(await page.locator("#who").innerText(), "미나", "the session is taken up again");
+
+  const oldest = page.locator("#pictures li").nth(1);
+  await oldest.locator(".remove").click();
+  await page.locator("#pictures li").nth(1).waitFor({ state: "detached" });
+  assert.equal(server.rows().length, 1);
+  assert.ok(!server.objects().has(key), "its bytes are gone, too");
+  assert.deepEqual(complaints.filter((text) => !/401/.test(text)), []);
+
+  const admin = await page.context().newPage();
+  await admin.goto(`${server.url}/admin/`);
+  await admin.locator('#token-form [name="token"]').fill(server.token({ sub: "boss", role: "ADMIN" }));
+  await admin.keyboard.press("Enter");
+  await admin.locator("#uploaders button", { hasText: mina }).waitFor({ timeout: 30_000 });
+  await admin.locator("#tiles .stored dd", { hasText: "3" }).waitFor({ timeout: 30_000 });
+  await close();
+});
+
+test("what must not pass is refused on the page, in Korean, and nothing is sent", async () => {
+  const { page, complaints, close } = await open("ko-KR");
+  const sent = [];
+  page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
+  const objectsBefore = server.objects().size;
+  for (const name of ["text", "bomb"]) await page.locator(`[data-try="${name}"]`).click();
+  await items(page, "refused").nth(1).waitFor();
+  for (const sentence of await items(page, "refused").locator("[part=state]").allInnerTexts()) assert.match(sentence, /[가-힣]/);
+  assert.deepEqual(sent, []);
+  assert.equal(server.objects().size, objectsBefore);
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
+test("the page works by keyboard and in both languages", async () => {
+  const { page, complaints, close } = await open("en-US");
+  await page.locator('[data-language="ko"]').focus();
+  await page.keyboard.press("Enter");
+  assert.equal(await page.locator("html").getAttribute("lang"), "ko");
+  assert.match(await page.locator("h1").innerText(), /[가-힣]/);
+  await chooseByKeyboard(page, page.locator("image-upload"), JPEG);
+  await items(page, "uploaded").waitFor();
+  assert.match(await items(page, "uploaded").innerText(), /저장됨/);
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
+test("in flight mode a picture waits, even over the end of the page, and goes out once", async () => {
+  const { page, complaints, load, close } = await open("en-US", { mayFail: /127\.0\.0\.1:1\/|ERR_|Refused to connect/ });
+  const objectsBefore = server.objects().size;
+  await page.locator("#flight").check();
+  await page.locator('[data-try="photo"]').click();
+  await page.locator("image-upload", { hasText: "Kept on this device" }).waitFor();
+  assert.equal(server.objects().size, objectsBefore);
+  await load();
+  await items(page, "uploaded").waitFor();
+  assert.equal(server.objects().size, objectsBefore + 1);
+  assert.deepEqual(complaints, []);
+  await close();
+});
