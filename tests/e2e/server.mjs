@@ -10,8 +10,17 @@ import { DatabaseSync } from "node:sqlite";
 
 const START_MS = 120_000;
 const WRANGLER = "node_modules/.bin/wrangler";
-// NODE_ENV=test keeps miniflare from asking the internet where we are.
-const QUIET = { ...process.env, CI: "1", NODE_ENV: "test", WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" };
+// NODE_ENV=test keeps miniflare from asking the internet where we are; the others keep it from writing down
+// every step of every request for a page that nobody looks at here.
+const QUIET = {
+  ...process.env,
+  CI: "1",
+  NODE_ENV: "test",
+  WRANGLER_SEND_METRICS: "false",
+  X_LOCAL_OBSERVABILITY: "false",
+  X_LOCAL_EXPLORER: "false",
+  NO_COLOR: "1",
+};
 
 /** A private key as it stands in a variable, whether node or the Web Crypto API made it. */
 const jwk = (key) => JSON.stringify((key instanceof KeyObject ? key : KeyObject.from(key)).export({ format: "jwk" }));

@@ -43,18 +43,27 @@ impl PictureBytes {
     }
 
     async fn collect(self, most: usize) -> Result<Vec<u8>, HttpFault> {
-        let Self { body, transfer: _until_read } = self;
-        match body {
-            ResponseBody::Empty => Ok(Vec::new()),
-            ResponseBody::Body(mut bytes) => {
-                bytes.truncate(most);
-                Ok(bytes)
-            }
-            body @ ResponseBody::Stream(_) => {
-                let mut answer = Response::from_body(body).map_err(|_| HttpFault::Broken)?;
-                let chunks = answer.stream().map_err(|_| HttpFault::Broken)?;
-                within(READING_MS, gather(chunks, most)).await?
-            }
+        let Self { body, transfer: until_read } = self;
+        let bytes = gather_body(body, most).await?;
+        // All that is wanted is here; to call it off now would cost as much as a question to a ledger.
+        if let (Some(transfer), true) = (until_read, bytes.len() < most) {
+            transfer.let_go();
+        }
+        Ok(bytes)
+    }
+}
+
+async fn gather_body(body: ResponseBody, most: usize) -> Result<Vec<u8>, HttpFault> {
+    match body {
+        ResponseBody::Empty => Ok(Vec::new()),
+        ResponseBody::Body(mut bytes) => {
+            bytes.truncate(most);
+            Ok(bytes)
+        }
+        body @ ResponseBody::Stream(_) => {
+            let mut answer = Response::from_body(body).map_err(|_| HttpFault::Broken)?;
+            let chunks = answer.stream().map_err(|_| HttpFault::Broken)?;
+            within(READING_MS, gather(chunks, most)).await?
         }
     }
 }

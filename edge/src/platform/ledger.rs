@@ -1,6 +1,9 @@
 //! How the Worker reaches the ledgers: one question a request, as JSON.
 
-use worker::{Headers, Method, ObjectNamespace, Request, RequestInit, Response, Result};
+use worker::{
+    Headers, Method, ObjectNamespace, Request, RequestInit, Response, ResponseBody, Result,
+    wasm_bindgen_futures::JsFuture, web_sys,
+};
 
 use crate::ledger::{
     Account, Ledger, LedgerFault,
@@ -27,9 +30,10 @@ impl RemoteLedger {
     ) -> std::result::Result<Reply, LedgerFault> {
         let envelope = Envelope { account, question };
         let body = serde_json::to_string(&envelope).map_err(|_| LedgerFault::Beside)?;
-        let mut answer = self.send(&envelope.account, &body).await.map_err(unreachable)?;
-        let text = answer.text().await.map_err(unreachable)?;
-        match answer.status_code() {
+        let answer = self.send(&envelope.account, &body).await.map_err(unreachable)?;
+        let status = answer.status_code();
+        let text = text(answer).await.map_err(unreachable)?;
+        match status {
             200 => serde_json::from_str(&text).map_err(|_| LedgerFault::Beside),
             status => Err(LedgerFault::Failed { status, cause: text }),
         }
@@ -48,6 +52,14 @@ impl Ledger for RemoteLedger {
     async fn probe(&self) -> std::result::Result<(), LedgerFault> {
         self.put("readiness".to_owned(), Question::Probe).await.map(|_| ())
     }
+}
+
+/// The whole body in one call of the runtime's: read as a stream it takes four, and every upload asks
+/// three ledgers.
+async fn text(answer: Response) -> Result<String> {
+    let (_, ResponseBody::Stream(stream)) = answer.into_parts() else { return Ok(String::new()) };
+    let whole = web_sys::Response::new_with_opt_readable_stream(Some(&stream))?.text()?;
+    Ok(JsFuture::from(whole).await?.as_string().unwrap_or_default())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]

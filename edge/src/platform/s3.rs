@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_LENGTH};
 use worker::{
     CacheMode, Date, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect,
-    Response, js_sys::Uint8Array,
+    Response, ResponseBody, js_sys::Uint8Array,
 };
 
 use super::{bytes::PictureBytes, deadline::within, transfer::Transfer};
@@ -25,7 +25,12 @@ impl Outside for Fetcher {
         let answered = within(timeout_ms, request.send_with_signal(&signal)).await?;
         let answered = answered.map_err(|_| HttpFault::Broken)?;
         let (status, headers) = (answered.status_code(), headers(&answered));
-        let body = PictureBytes::fetched(answered.into_parts().1, transfer);
+        let body = if is_empty(&headers) {
+            transfer.let_go();
+            PictureBytes::new(ResponseBody::Empty)
+        } else {
+            PictureBytes::fetched(answered.into_parts().1, transfer)
+        };
         Ok(HttpAnswer { status, headers, body })
     }
 
@@ -41,6 +46,11 @@ impl Outside for Fetcher {
     fn random(&self) -> u64 {
         getrandom::u64().expect("crypto.getRandomValues is there in every Worker")
     }
+}
+
+/// Nothing more comes, so there is nothing to call off.
+fn is_empty(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0")
 }
 
 fn prepare(request: &HttpRequest<'_>) -> worker::Result<Request> {

@@ -87,10 +87,11 @@ impl<S: Shelf> Book<'_, S> {
         };
         if let Some(charge) = charge {
             let mut sheet = self.shelf.sheet()?;
-            let sent = record.original_size_bytes;
-            let sent = sheet.usage.correct(self.now_ms, charge, sent);
+            let sent = sheet.usage.correct(self.now_ms, charge, record.original_size_bytes);
+            if sent != charge {
+                self.shelf.write_sheet(&sheet)?;
+            }
             entry.charge = may_fail.then_some(sent);
-            self.shelf.write_sheet(&sheet)?;
         }
         self.shelf.write_entry(&entry)?;
         Ok(match entry.receipt() {
