@@ -24,6 +24,7 @@ use sha2::Digest;
 
 use crate::{
     accounts::memory::MemoryAccounts,
+    alert::{Messenger, MessengerFault},
     app::{App, Deployment, Gate, GateFault, Ports},
     auth::{
         memory::{Clock, MemoryKeyServer},
@@ -50,6 +51,7 @@ pub(crate) struct World {
     gate: CountingGate,
     ledger: MemoryLedger,
     pub(crate) key_server: MemoryKeyServer,
+    messenger: MemoryMessenger,
     pub(crate) clock: Rc<Clock>,
     clock_ms: Rc<Cell<u64>>,
     /// How much time passes at each look at the clock.
@@ -74,6 +76,7 @@ impl Default for World {
             copies: MemoryCopies::default(),
             gate: CountingGate::default(),
             key_server: MemoryKeyServer::new(&clock),
+            messenger: MemoryMessenger::default(),
             clock,
             clock_ms,
             tick_ms: Cell::default(),
@@ -104,6 +107,24 @@ impl Gate for CountingGate {
     async fn admits(&self, _address: &str) -> Result<bool, GateFault> {
         self.left.set(self.left.get().saturating_sub(1));
         Ok(self.left.get() > 0)
+    }
+}
+
+/// Keeps what was sent; answers with a status that is no success when told to, or not at all.
+#[derive(Default)]
+pub(crate) struct MemoryMessenger {
+    sent: RefCell<Vec<(String, String)>>,
+    status: Cell<Option<u16>>,
+    silent: Cell<bool>,
+}
+
+impl Messenger for MemoryMessenger {
+    async fn send(&self, url: &str, body: String) -> Result<(), MessengerFault> {
+        if self.silent.get() {
+            std::future::pending::<()>().await;
+        }
+        self.sent.borrow_mut().push((url.to_owned(), body));
+        self.status.get().map_or(Ok(()), |status| Err(MessengerFault::Status(status)))
     }
 }
 
@@ -146,6 +167,7 @@ impl Ports for World {
     type Gate = CountingGate;
     type Ledger = MemoryLedger;
     type KeyServer = MemoryKeyServer;
+    type Messenger = MemoryMessenger;
 
     fn store(&self) -> &MemoryStore {
         &self.store
@@ -173,6 +195,10 @@ impl Ports for World {
 
     fn key_server(&self) -> &MemoryKeyServer {
         &self.key_server
+    }
+
+    fn messenger(&self) -> &MemoryMessenger {
+        &self.messenger
     }
 
     fn public_base_url(&self) -> Option<&str> {
