@@ -95,6 +95,10 @@ $(TOOLS)/s3s-fs: | prerequisites
 chromium: | $(STAMPS)/node
 	@node .make/chromium.mjs
 
+.PHONY: prometheus
+prometheus: | $(STAMPS)/node
+	@node .make/prometheus.mjs
+
 .dev.vars: | $(STAMPS)/node
 	@node .make/dev-vars.mjs
 
@@ -185,8 +189,8 @@ test-browser: $(TOOLS)/wasm-bindgen chromium | $(STAMPS)/targets
 	$(call say,The browser module in Chromium)
 	@sh .make/wasm-test.sh
 
-test-e2e: setup edge www chromium $(TOOLS)/s3s-fs
-	$(call say,End to end: wrangler dev and Chromium)
+test-e2e: setup edge www chromium prometheus $(TOOLS)/s3s-fs
+	$(call say,End to end: wrangler dev and Chromium and Prometheus)
 	node --test --test-concurrency=1 --test-timeout=600000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs \
 		tests/faults/*.test.mjs
 

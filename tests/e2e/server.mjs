@@ -16,14 +16,15 @@ const QUIET = { ...process.env, CI: "1", NODE_ENV: "test", WRANGLER_SEND_METRICS
 /** A private key as it stands in a variable, whether node or the Web Crypto API made it. */
 const jwk = (key) => JSON.stringify((key instanceof KeyObject ? key : KeyObject.from(key)).export({ format: "jwk" }));
 
-/** A running Worker. `vars` are added to those of wrangler.toml; `signing` is its key, if not a fresh one, and `previous` the one before. */
-export async function startServer({ vars = {}, signing, previous } = {}) {
+/** A running Worker. `vars` are added to those of wrangler.toml, `secrets` to its keys; `signing` is its key, if not a fresh one, and `previous` the one before. */
+export async function startServer({ vars = {}, secrets = {}, signing, previous } = {}) {
   const state = mkdtempSync(join(tmpdir(), "the-form-"));
   const secret = randomBytes(32).toString("base64url");
   const privateKey = signing ?? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
   const keys = join(state, "keys.env");
   const before = previous ? `SIGNING_JWK_PREVIOUS='${jwk(previous)}'\n` : "";
-  writeFileSync(keys, `AUTH_HS256_SECRET=${secret}\nSIGNING_JWK='${jwk(privateKey)}'\n${before}`, { mode: 0o600 });
+  const more = Object.entries(secrets).map(([name, value]) => `${name}=${value}\n`).join("");
+  writeFileSync(keys, `AUTH_HS256_SECRET=${secret}\nSIGNING_JWK='${jwk(privateKey)}'\n${before}${more}`, { mode: 0o600 });
 
   execFileSync(WRANGLER, ["d1", "migrations", "apply", "REGISTRY", "--local", "--persist-to", state], {
     env: QUIET,
@@ -49,6 +50,10 @@ export async function startServer({ vars = {}, signing, previous } = {}) {
   const server = {
     url: `http://127.0.0.1:${port}`,
     log: () => log,
+    /** What the Worker itself wrote: one object a line. */
+    lines: () => [...log.matchAll(/^\{".*"event":.*\}$/gm)].map(([line]) => JSON.parse(line)),
+    /** Lets cron ring now. */
+    ring: () => fetch(`http://127.0.0.1:${port}/cdn-cgi/handler/scheduled`),
     pid: () => child.pid,
     token: (claims = {}, lifetimeS = 300) => hs256(secret, claims, lifetimeS),
     signing: privateKey,

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::*;
-use crate::stats;
 
 fn ask(app: &App<World>, method: Method, path: &str, body: &Value) -> Outcome {
     ask_as(app, &json!({"sub": "boss", "role": "ADMIN"}), method, path, body)

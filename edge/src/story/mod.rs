@@ -3,9 +3,12 @@
 
 mod accounts;
 mod admin;
+mod alert;
 mod delivery;
 mod images;
 mod limits;
+mod log;
+mod metrics;
 mod rights;
 mod upload;
 
@@ -36,6 +39,7 @@ use crate::{
     registry::memory::MemoryRegistry,
     response::Body,
     route::serve,
+    stats,
     storage::{ObjectFacts, memory::MemoryStore},
 };
 
@@ -265,6 +269,7 @@ fn app_with(variables: &[(&str, &str)]) -> App<World> {
 struct Outcome {
     status: StatusCode,
     headers: http::HeaderMap,
+    text: String,
     json: Value,
 }
 
@@ -279,11 +284,12 @@ fn send(app: &App<World>, request: http::request::Builder, body: &[u8]) -> Outco
     let chunks: Vec<std::io::Result<Vec<u8>>> =
         body.chunks(7).map(|chunk| Ok(chunk.to_vec())).collect();
     let (head, body) = block_on(serve(app, &head, stream::iter(chunks))).into_parts();
-    let json = match body {
-        Body::Bytes(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
-        Body::Empty | Body::Stored(_) => Value::Null,
+    let text = match body {
+        Body::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Body::Empty | Body::Stored(_) => String::new(),
     };
-    Outcome { status: head.status, headers: head.headers, json }
+    let json = serde_json::from_str(&text).unwrap_or_default();
+    Outcome { status: head.status, headers: head.headers, text, json }
 }
 
 /// A request to upload a bare GIF as user 123.
