@@ -103,17 +103,18 @@ pub fn count<P: Ports>(app: &App<P>, call: &Call<'_>, end: &End) {
 pub async fn flush_later<P: Ports>(app: &App<P>) {
     app.ports.sleep(GATHER_MS).await;
     app.isolate.tallies.end_plan();
-    if flush(&app.ports, &app.isolate).await {
+    flush(&app.ports, &app.isolate).await;
+    if app.isolate.tallies.take_news() {
         alert::tell(app).await;
     }
 }
 
-/// Writes what was counted; whether some of it may be worth an alert. What cannot be written is kept for
-/// the next time; of a write whose answer is lost, the counts may be there twice.
-pub async fn flush<P: Ports>(ports: &P, isolate: &Isolate) -> bool {
+/// Writes what was counted. What cannot be written is kept for the next time; of a write whose answer
+/// is lost, the counts may be there twice.
+pub async fn flush<P: Ports>(ports: &P, isolate: &Isolate) {
     let batch = isolate.tallies.take();
     if batch.is_empty() {
-        return false;
+        return;
     }
     let sums = Sums {
         hours: batch.hours.iter().map(|(place, counts)| row(*place, *counts)).collect(),
@@ -128,9 +129,9 @@ pub async fn flush<P: Ports>(ports: &P, isolate: &Isolate) -> bool {
     if let Err(fault) = ports.registry().add_counts(&sums).await {
         log::error("counts_unwritten", &[("cause", &fault.0)]);
         isolate.tallies.put_back(batch);
-        return false;
+    } else if sums.totals.iter().any(alert::watches) {
+        isolate.tallies.note_news();
     }
-    sums.totals.iter().any(alert::watches)
 }
 
 /// The memory of this isolate now.

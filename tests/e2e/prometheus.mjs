@@ -9,12 +9,12 @@ import { freePort } from "./server.mjs";
 
 const START_MS = 60_000;
 
-/** One that scrapes `target` (host and port) each second with this token, as docs/monitoring says. */
+/** One that scrapes `target` (host and port) every two seconds with this token, as docs/monitoring says. */
 export async function startPrometheus(target, token) {
   const folder = mkdtempSync(join(tmpdir(), "the-form-prometheus-"));
   const [config, port] = [join(folder, "prometheus.yml"), await freePort()];
   const ours = readFileSync("docs/monitoring/prometheus.yml", "utf8");
-  const local = ours.replace("https", "http").replace('"image.the-form"', `"${target}"`).replaceAll("30s", "1s");
+  const local = ours.replace("https", "http").replace('"image.the-form"', `"${target}"`).replaceAll("30s", "2s");
   writeFileSync(config, local);
   writeFileSync(join(folder, "metrics-token"), token, { mode: 0o600 });
   copyFileSync("docs/monitoring/alerts.yml", join(folder, "alerts.yml"));

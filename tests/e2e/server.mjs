@@ -34,7 +34,8 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous }
   const extra = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const options = ["--ip", "127.0.0.1", "--port", port, "--persist-to", state, "--env-file", keys];
   const quiet = ["--show-interactive-dev-session=false", "--inspector-port", await freePort()];
-  let log = "";
+  // Apart, since each comes in pieces.
+  let [out, err] = ["", ""];
   let child;
   const launch = async () => {
     child = spawn(WRANGLER, ["dev", ...options, ...quiet, ...extra].map(String), {
@@ -42,16 +43,16 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous }
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    child.stdout.on("data", (text) => (log += text));
-    child.stderr.on("data", (text) => (log += text));
+    child.stdout.on("data", (text) => (out += text));
+    child.stderr.on("data", (text) => (err += text));
     await ready(server, child);
   };
 
   const server = {
     url: `http://127.0.0.1:${port}`,
-    log: () => log,
+    log: () => `${out}\n${err}`,
     /** What the Worker itself wrote: one object a line. */
-    lines: () => [...log.matchAll(/^\{".*"event":.*\}$/gm)].map(([line]) => JSON.parse(line)),
+    lines: () => [...server.log().matchAll(/^\{".*"event":.*\}$/gm)].map(([line]) => JSON.parse(line)),
     /** Lets cron ring now. */
     ring: () => fetch(`http://127.0.0.1:${port}/cdn-cgi/handler/scheduled`),
     pid: () => child.pid,

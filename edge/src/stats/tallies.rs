@@ -55,6 +55,7 @@ impl Batch {
 pub struct Tallies {
     batch: RefCell<Batch>,
     planned_until_ms: Cell<u64>,
+    has_news: Cell<bool>,
 }
 
 impl Tallies {
@@ -93,6 +94,16 @@ impl Tallies {
 
     pub(super) fn end_plan(&self) {
         self.planned_until_ms.set(0);
+    }
+
+    /// Something was written that there may be something to tell of, whoever wrote it.
+    pub(super) fn note_news(&self) {
+        self.has_news.set(true);
+    }
+
+    /// Whether it was, since this was last asked.
+    pub(super) fn take_news(&self) -> bool {
+        self.has_news.replace(false)
     }
 
     pub(super) fn take(&self) -> Batch {

@@ -59,6 +59,15 @@ fn a_ban_is_told_at_once_and_those_that_follow_together() {
 }
 
 #[test]
+fn it_is_told_also_when_a_scraper_had_it_written() {
+    let app = watched();
+    be_banned(&app, "1");
+    block_on(stats::flush(&app.ports, &app.isolate));
+    write(&app);
+    assert_eq!(sent(&app).len(), 1);
+}
+
+#[test]
 fn of_many_isolates_one_tells() {
     let mut app = watched();
     be_banned(&app, "1");

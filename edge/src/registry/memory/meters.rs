@@ -38,6 +38,7 @@ impl Meters for MemoryRegistry {
             .totals
             .sort_by(|one, other| (&one.name, &one.labels).cmp(&(&other.name, &other.labels)));
         readings.isolates.retain(|isolate| isolate.at_ms >= isolates_since_ms);
+        readings.swept_ms = self.mark("finished").await?.parse().unwrap_or(0);
         let events = self.events.borrow();
         let is_in_force = |at: usize| {
             let ban = &events[at];
@@ -47,7 +48,6 @@ impl Meters for MemoryRegistry {
             ban.kind == "ban" && ban.until_ms > Some(now_ms) && !later("lift") && !later("ban")
         };
         readings.bans = (0..events.len()).filter(|at| is_in_force(*at)).count() as u64;
-        readings.swept_ms = self.mark("finished").await?.parse().unwrap_or(0);
         Ok(readings)
     }
 
