@@ -52,7 +52,7 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous }
     url: `http://127.0.0.1:${port}`,
     log: () => `${out}\n${err}`,
     /** What the Worker itself wrote: one object a line. */
-    lines: () => [...server.log().matchAll(/^\{".*"event":.*\}$/gm)].map(([line]) => JSON.parse(line)),
+    lines: () => [...server.log().matchAll(/\{".*"event":.*\}/g)].map(([line]) => JSON.parse(line)),
     /** Lets cron ring now. */
     ring: () => fetch(`http://127.0.0.1:${port}/cdn-cgi/handler/scheduled`),
     pid: () => child.pid,
