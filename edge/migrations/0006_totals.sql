@@ -35,8 +35,6 @@ CREATE TABLE isolates (
     wasm_bytes INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX isolates_by_time ON isolates (at_ms);
-
 -- Each kind of alert: since when what happened was not told, and from when on the next may be sent.
 CREATE TABLE alerts (
     kind     TEXT    NOT NULL PRIMARY KEY,

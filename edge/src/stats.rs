@@ -28,9 +28,9 @@ use crate::{
     registry::{Annals, HourCount, IsolateMemory, Meters, Sums, Timing, Total},
 };
 
-/// How long counts gather. One write in so many seconds is what a busy isolate costs the database,
-/// and a quiet one nothing.
-const GATHER_MS: u64 = 3_000;
+/// How long counts gather. One write of three rows, or fifteen when there were uploads, in so many seconds
+/// is what a busy isolate costs the database, and a quiet one nothing.
+const GATHER_MS: u64 = 5_000;
 /// How long hours are kept: a quarter of a year, some 80,000 small rows at most.
 const KEPT_HOURS: u64 = 92 * 24;
 /// How long an isolate is remembered that does not write any more.
