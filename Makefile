@@ -106,6 +106,10 @@ chromium: | $(STAMPS)/node
 firefox: | $(STAMPS)/node
 	@node .make/firefox.mjs
 
+.PHONY: prometheus
+prometheus: | $(STAMPS)/node
+	@node .make/prometheus.mjs
+
 .dev.vars: | $(STAMPS)/node
 	@node .make/dev-vars.mjs
 
@@ -196,8 +200,8 @@ test-browser: $(TOOLS)/wasm-bindgen browser chromium firefox $(STAMPS)/browser-n
 	$(call say,The browser package in Chromium and Firefox and through Vite)
 	node --test --test-concurrency=1 --test-timeout=600000 tests/browser/*.test.mjs
 
-test-e2e: setup edge www chromium $(TOOLS)/s3s-fs $(STAMPS)/browser-node
-	$(call say,End to end: wrangler dev and Chromium)
+test-e2e: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node
+	$(call say,End to end: wrangler dev and Chromium and Prometheus)
 	node --test --test-concurrency=1 --test-timeout=600000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs \
 		tests/faults/*.test.mjs
 

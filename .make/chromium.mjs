@@ -17,7 +17,8 @@ export function findDriver() {
   return process.env.CHROMEDRIVER || which("chromedriver");
 }
 
-function which(name) {
+/** The path of a program, when it is installed. */
+export function which(name) {
   const found = spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" });
   return found.status === 0 ? found.stdout.trim() : undefined;
 }

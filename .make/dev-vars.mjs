@@ -6,6 +6,7 @@ const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const lines = [
   "# Keys of this checkout only, made by `make setup`. Never commit or share them.",
   `AUTH_HS256_SECRET=${randomBytes(32).toString("base64url")}`,
+  `METRICS_TOKEN=${randomBytes(32).toString("base64url")}`,
   `SIGNING_JWK='${JSON.stringify(privateKey.export({ format: "jwk" }))}'`,
 ];
 

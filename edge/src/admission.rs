@@ -15,6 +15,7 @@ use crate::{
     },
     log,
     route::{Endpoint, text_header},
+    stats::{BanReason, Limit, Series, Stage},
 };
 
 /// The period of the rate-limit binding in wrangler.toml.
@@ -29,11 +30,12 @@ pub async fn enter<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<(), Failur
     let account = call.address();
     let Account::Address(address) = &account else { return Ok(()) };
     if !app.ports.gate().admits(address).await? {
+        app.isolate.tallies.count(Series::Limit(Limit::Gate), 1);
         return Err(Refusal::retry(Code::RateLimited, GATE_PERIOD_S).into());
     }
     let enter = Enter { rate_per_minute: app.config.limits.address_per_minute };
     let entering = app.ports.ledger().enter(address, enter);
-    let entrance = call.timed(&app.ports, "ledger", entering).await?;
+    let entrance = call.timed(&app.ports, Stage::Admit, entering).await?;
     call.tell_address(entrance.rate);
     match entrance.refused {
         Some(refused) => Err(refuse(app, &account, refused).await),
@@ -52,7 +54,9 @@ pub async fn principal<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<Princi
         let deed = fingerprint(token.unwrap_or_default().as_bytes());
         strike(app, &call.address(), Offence::ForgedToken, deed).await;
     }
-    Ok(outcome?)
+    let principal = outcome?;
+    call.tell_caller(principal.user());
+    Ok(principal)
 }
 
 /// The caller of an endpoint, who may call it.
@@ -108,7 +112,7 @@ pub async fn admit<P: Ports>(
         ticket,
     };
     let admitting = app.ports.ledger().admit(permit.owner(), admit);
-    let admission = call.timed(&app.ports, "ledger", admitting).await?;
+    let admission = call.timed(&app.ports, Stage::Admit, admitting).await?;
     call.tell_user(&admission.gauges);
     match admission.outcome {
         Ok(leave) => Ok(leave),
@@ -149,8 +153,12 @@ async fn strike<P: Ports>(app: &App<P>, account: &Account, reason: Offence, fing
     let strike =
         Strike { reason, fingerprint, strikes_to_ban: limits.strikes_to_ban, ban_s: limits.ban_s };
     // The refusal stands in any case; a strike that is not counted is the lesser harm.
-    if let Err(fault) = app.ports.ledger().strike(account, strike).await {
-        log::error("strike_uncounted", &[("cause", &format!("{fault:?}"))]);
+    match app.ports.ledger().strike(account, strike).await {
+        Ok(standing) if standing.newly_banned => {
+            app.isolate.tallies.count(Series::Ban(BanReason::Strikes(reason)), 1);
+        }
+        Ok(_) => {}
+        Err(fault) => log::error("strike_uncounted", &[("cause", &format!("{fault:?}"))]),
     }
 }
 
@@ -161,6 +169,11 @@ fn fingerprint(deed: &[u8]) -> String {
 
 async fn refuse<P: Ports>(app: &App<P>, account: &Account, refused: Refused) -> Failure {
     let now_ms = app.ports.now_ms();
+    let limit = match account {
+        Account::User(_) => Limit::User(refused.by),
+        Account::Address(_) | Account::Email(_) => Limit::Address(refused.by),
+    };
+    app.isolate.tallies.count(Series::Limit(limit), 1);
     if refused.by == Barrier::Flood {
         // One deed a minute.
         let minute = (now_ms / 60_000).to_string();

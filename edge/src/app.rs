@@ -3,16 +3,19 @@
 //! Time, randomness and I/O enter here as arguments, so that the whole story of a request runs
 //! natively in tests with in-memory ports and a fixed clock.
 
-use std::rc::Rc;
+use std::{cell::OnceCell, pin::pin, rc::Rc};
+
+use futures_util::future::{Either, select};
 
 use crate::{
     accounts::Accounts,
+    alert::Messenger,
     auth::{KeyServer, RemoteKeys},
     config::Config,
     delivery::Copies,
     ledger::Ledger,
     memory::MemoryBudget,
-    registry::{Annals, Catalogue},
+    registry::{Annals, Catalogue, Meters},
     stats::Tallies,
     storage::ObjectStore,
 };
@@ -24,7 +27,7 @@ pub trait Ports {
     /// Where copies of pictures lie near the caller.
     type Copies: Copies<Content = <Self::Store as ObjectStore>::Content>;
     /// Where the rows go.
-    type Registry: Catalogue + Annals;
+    type Registry: Catalogue + Annals + Meters;
     /// Where people who signed up here are kept.
     type Accounts: Accounts;
     /// Who counts the requests of an address.
@@ -33,6 +36,8 @@ pub trait Ports {
     type Ledger: Ledger;
     /// Who publishes the keys of a platform.
     type KeyServer: KeyServer;
+    /// Who brings messages to the team.
+    type Messenger: Messenger;
 
     /// Where the bytes go.
     fn store(&self) -> &Self::Store;
@@ -48,6 +53,8 @@ pub trait Ports {
     fn ledger(&self) -> &Self::Ledger;
     /// Who publishes the keys of a platform.
     fn key_server(&self) -> &Self::KeyServer;
+    /// Who brings messages to the team.
+    fn messenger(&self) -> &Self::Messenger;
     /// What image URLs start with, for work that no request waits for.
     fn public_base_url(&self) -> Option<&str>;
     /// Milliseconds since 1970.
@@ -62,6 +69,18 @@ pub trait Ports {
     fn deployment(&self) -> Option<Deployment>;
     /// Lets others work for so many milliseconds.
     fn sleep(&self, ms: u64) -> impl Future<Output = ()>;
+}
+
+/// What a future comes to when it is there in time; what is dropped ends what it had begun.
+pub async fn in_time<P: Ports, T>(
+    ports: &P,
+    deadline_ms: u64,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    match select(pin!(future), pin!(ports.sleep(deadline_ms))).await {
+        Either::Left((outcome, _)) => Some(outcome),
+        Either::Right(_) => None,
+    }
 }
 
 /// Counts the requests of one address.
@@ -94,6 +113,15 @@ pub struct Isolate {
     pub remote_keys: RemoteKeys,
     /// What was counted and not yet written.
     pub tallies: Tallies,
+    name: OnceCell<String>,
+}
+
+impl Isolate {
+    /// What tells it from other isolates, made of these bytes when it is first asked for.
+    pub fn name(&self, random: [u8; 16]) -> String {
+        let made = || uuid::Builder::from_random_bytes(random).into_uuid().to_string();
+        self.name.get_or_init(made).clone()
+    }
 }
 
 /// The configuration, what is shared, and the ports together.

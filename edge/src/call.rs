@@ -3,18 +3,20 @@
 
 use std::cell::RefCell;
 
-use http::{HeaderMap, HeaderValue, request::Parts};
+use http::{HeaderMap, HeaderValue, header, request::Parts};
 use image_rules::Language;
 
 use crate::{
     app::Ports,
+    auth::UserId,
+    error::{Failure, Part, Refusal},
     ledger::{
         Account,
         message::{Gauge, Gauges},
     },
     response::{self, RequestId},
-    route,
-    stats::FileCount,
+    route::{self, text_header},
+    stats::{FileCount, Stage},
 };
 
 /// One request.
@@ -24,16 +26,18 @@ pub struct Call<'a> {
     /// Its name in its answer and in the log.
     pub id: RequestId,
     limits: RefCell<Vec<(&'static str, Gauge)>>,
-    spent_ms: RefCell<Vec<(&'static str, u64)>>,
+    spent_ms: RefCell<Vec<(Stage, u64)>>,
     files: RefCell<Vec<FileCount>>,
+    caller: RefCell<Option<UserId>>,
+    faults: RefCell<Vec<(Part, String)>>,
 }
 
 impl<'a> Call<'a> {
     /// A request that has just come.
     #[must_use]
     pub fn new(head: &'a Parts, id: RequestId) -> Self {
-        let (limits, spent_ms, files) = Default::default();
-        Self { head, id, limits, spent_ms, files }
+        let (limits, spent_ms, files, caller, faults) = Default::default();
+        Self { head, id, limits, spent_ms, files, caller, faults }
     }
 
     /// Whether browsers may send and take the cookie of the refresh token here.
@@ -66,6 +70,57 @@ impl<'a> Call<'a> {
         self.files.take()
     }
 
+    /// Bytes that came: those of the files that were read, or as announced.
+    #[must_use]
+    pub fn bytes_in(&self) -> u64 {
+        let announced = || text_header(self.head, header::CONTENT_LENGTH)?.parse().ok();
+        match self.files.borrow().iter().map(|file| file.bytes_in).sum() {
+            0 => announced().unwrap_or(0),
+            bytes => bytes,
+        }
+    }
+
+    /// Remembers who asks, for the log.
+    pub fn tell_caller(&self, caller: &UserId) {
+        self.caller.replace(Some(caller.clone()));
+    }
+
+    /// Who asks, once that is known.
+    #[must_use]
+    pub fn caller(&self) -> Option<UserId> {
+        self.caller.borrow().clone()
+    }
+
+    /// What the caller is told; of a fault of ours the cause is kept for the log, and not told.
+    #[must_use]
+    pub fn told(&self, failure: Failure) -> Refusal {
+        match failure {
+            Failure::Refused(refusal) => refusal,
+            Failure::Fault(fault) => {
+                self.faults.borrow_mut().push((fault.part(), format!("{fault:?}")));
+                fault.told()
+            }
+        }
+    }
+
+    /// The parts of ours that failed.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Part> {
+        self.faults.borrow().iter().map(|(part, _)| *part).collect()
+    }
+
+    /// Why they failed.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        self.faults.borrow().iter().map(|(_, cause)| cause.clone()).collect()
+    }
+
+    /// Where the time went so far.
+    #[must_use]
+    pub fn spent_ms(&self) -> Vec<(Stage, u64)> {
+        self.spent_ms.borrow().clone()
+    }
+
     /// Remembers how the address stands, to tell the caller.
     pub fn tell_address(&self, gauge: Gauge) {
         self.limits.replace(vec![("address", gauge)]);
@@ -82,7 +137,7 @@ impl<'a> Call<'a> {
     pub async fn timed<P: Ports, T>(
         &self,
         ports: &P,
-        stage: &'static str,
+        stage: Stage,
         work: impl Future<Output = T>,
     ) -> T {
         let began_ms = ports.now_ms();
@@ -100,8 +155,10 @@ impl<'a> Call<'a> {
     /// Writes where the time went (`Server-Timing`), when something was timed.
     pub fn write_timing(&self, headers: &mut HeaderMap) {
         let spent = self.spent_ms.borrow();
-        let entries: Vec<_> =
-            spent.iter().map(|(stage, took_ms)| format!("{stage};dur={took_ms}")).collect();
+        let entries: Vec<_> = spent
+            .iter()
+            .map(|(stage, took_ms)| format!("{};dur={took_ms}", stage.name()))
+            .collect();
         if let Ok(value) = HeaderValue::from_str(&entries.join(", "))
             && !entries.is_empty()
         {

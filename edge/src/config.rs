@@ -2,6 +2,7 @@
 
 mod accounts;
 mod limits;
+mod operations;
 mod storage;
 
 use image_rules::Policy;
@@ -10,7 +11,12 @@ pub use accounts::AccountRules;
 pub use limits::{AccountLimits, Uploads};
 pub use storage::Storage;
 
-use crate::auth::{KeyServerUrl, KeySet, SigningKey, TokenRules, UnusableKey};
+use crate::{
+    alert::Webhook,
+    auth::{KeyServerUrl, KeySet, SigningKey, TokenRules, UnusableKey},
+    log::Level,
+    metrics::MetricsToken,
+};
 
 /// Where variables come from.
 pub trait Variables {
@@ -51,6 +57,12 @@ pub struct Config {
     pub storage_timeout_ms: u64,
     /// Whether the sweep removes what it finds, or only tells of it.
     pub sweep_repair: bool,
+    /// What scrapers of metrics show.
+    pub metrics_token: Option<MetricsToken>,
+    /// From which level on lines are logged.
+    pub log_level: Level,
+    /// Where the team hears of what happened.
+    pub webhook: Option<Webhook>,
     /// Whether faults can be asked for; in tests only.
     pub fault_injection: bool,
 }
@@ -98,9 +110,12 @@ impl Config {
                 16_777_216..=100_663_296,
             ),
             limits: reader.account_limits(),
-            uploads: reader.uploads(),
+            uploads: reader.uploads(storage_timeout_ms),
             sweep_repair: reader.flag("SWEEP_REPAIR"),
             fault_injection: reader.flag("FAULT_INJECTION"),
+            metrics_token: reader.metrics_token(),
+            log_level: reader.log_level(),
+            webhook: reader.webhook(),
             storage_timeout_ms,
             keys,
             key_server: reader.key_server(),

@@ -106,10 +106,57 @@ pub enum Fault {
     Password,
 }
 
+/// A part of ours that may fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The object store.
+    Storage,
+    /// The database.
+    Registry,
+    /// The ledgers of users and addresses.
+    Ledger,
+    /// The rate limiter.
+    Gate,
+    /// What signs and hashes here.
+    Secrets,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Storage, Self::Registry, Self::Ledger, Self::Gate, Self::Secrets];
+    /// Those that can be asked whether they work.
+    pub const PROBED: [Self; 3] = [Self::Storage, Self::Registry, Self::Ledger];
+
+    /// As it stands in answers, logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Storage => "storage",
+            Self::Registry => "registry",
+            Self::Ledger => "ledger",
+            Self::Gate => "gate",
+            Self::Secrets => "secrets",
+        }
+    }
+}
+
 /// How long a caller waits after a fault that passes by itself.
 const FAULT_RETRY_S: u32 = 2;
 
 impl Fault {
+    /// What failed.
+    #[must_use]
+    pub const fn part(&self) -> Part {
+        match self {
+            Self::Store(_) => Part::Storage,
+            Self::Registry(_) => Part::Registry,
+            Self::Gate(_) => Part::Gate,
+            Self::Ledger(_) => Part::Ledger,
+            Self::Signing | Self::Password => Part::Secrets,
+        }
+    }
+
     /// What the caller is told instead of the cause.
     #[must_use]
     pub const fn told(&self) -> Refusal {

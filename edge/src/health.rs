@@ -5,12 +5,14 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    app::Ports,
+    app::{App, Ports, in_time},
     config::ConfigProblem,
+    error::Part,
     ledger::Ledger,
     log,
     registry::Registry,
     response::{self, Answer, Body},
+    stats::Series,
     storage::ObjectStore,
 };
 
@@ -44,30 +46,49 @@ impl Readiness {
     }
 }
 
-/// Asks storage, registry and ledger; what does not answer is logged with its cause.
-pub async fn probe<P: Ports>(ports: &P) -> Readiness {
-    let (storage, registry, ledger) =
-        join3(ports.store().probe(), ports.registry().probe(), ports.ledger().probe()).await;
+/// How long a part has to answer. Whoever asks whether we are ready gives up after some seconds, and has
+/// to hear which part it is.
+const DEADLINE_MS: u64 = 5_000;
+
+/// Asks storage, registry and ledger at once; what does not answer is counted, and logged with its cause.
+pub async fn probe<P: Ports>(app: &App<P>) -> Readiness {
+    let ports = &app.ports;
+    let (storage, registry, ledger) = join3(
+        in_time(ports, DEADLINE_MS, ports.store().probe()),
+        in_time(ports, DEADLINE_MS, ports.registry().probe()),
+        in_time(ports, DEADLINE_MS, ports.ledger().probe()),
+    )
+    .await;
     Readiness {
-        storage: state("storage", storage),
-        registry: state("registry", registry),
-        ledger: state("ledger", ledger),
+        storage: state(app, Part::Storage, storage),
+        registry: state(app, Part::Registry, registry),
+        ledger: state(app, Part::Ledger, ledger),
     }
 }
 
-fn state<E: core::fmt::Debug>(part: &str, outcome: Result<(), E>) -> &'static str {
-    match outcome {
-        Ok(()) => OK,
-        Err(fault) => {
-            log::error("part_unreachable", &[("part", part), ("cause", &format!("{fault:?}"))]);
+fn state<P: Ports, E: core::fmt::Debug>(
+    app: &App<P>,
+    part: Part,
+    outcome: Option<Result<(), E>>,
+) -> &'static str {
+    let cause = match outcome {
+        Some(Ok(())) => None,
+        Some(Err(fault)) => Some(format!("{fault:?}")),
+        None => Some("no answer in time".to_owned()),
+    };
+    app.isolate.tallies.count(Series::Probe(part, cause.is_none()), 1);
+    match cause {
+        None => OK,
+        Some(cause) => {
+            log::error("part_unreachable", &[("part", part.name()), ("cause", &cause)]);
             UNREACHABLE
         }
     }
 }
 
 /// 200 when all parts work, 503 otherwise.
-pub async fn ready<P: Ports, C>(ports: &P) -> Answer<Body<C>> {
-    let readiness = probe(ports).await;
+pub async fn ready<P: Ports, C>(app: &App<P>) -> Answer<Body<C>> {
+    let readiness = probe(app).await;
     let status =
         if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     response::never_cached(response::json(status, &readiness))

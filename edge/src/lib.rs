@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod admission;
+pub mod alert;
 pub mod app;
 pub mod auth;
 pub mod call;
@@ -16,6 +17,7 @@ pub mod intake;
 pub mod ledger;
 pub mod log;
 pub mod memory;
+pub mod metrics;
 pub mod registry;
 pub mod response;
 pub mod route;

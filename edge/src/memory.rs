@@ -16,6 +16,7 @@ use image_rules::Code;
 use crate::{
     app::{App, Ports},
     error::Refusal,
+    stats::Stage,
 };
 
 /// How long a request waits for memory before it is told to come back.
@@ -36,6 +37,8 @@ pub struct MemoryBudget(Arc<Mutex<Book>>);
 #[derive(Debug, Default)]
 struct Book {
     used_bytes: u64,
+    /// The most that ever were in use.
+    peak_bytes: u64,
     leases: BTreeMap<u64, Held>,
     last: u64,
 }
@@ -67,6 +70,14 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// What waiting for it is counted as.
+    const fn queue(self) -> Stage {
+        match self {
+            Self::Body => Stage::BodyQueue,
+            Self::Decode => Stage::DecodeQueue,
+        }
+    }
+
     const fn most(self, budget_bytes: u64) -> u64 {
         match self {
             Self::Body => budget_bytes / 2,
@@ -80,6 +91,12 @@ impl MemoryBudget {
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
         self.book().used_bytes
+    }
+
+    /// The most that ever were in use.
+    #[must_use]
+    pub fn peak_bytes(&self) -> u64 {
+        self.book().peak_bytes
     }
 
     /// Memory for something that can be left undone, if there is some at once.
@@ -101,7 +118,7 @@ impl MemoryBudget {
         if used_bytes > most_bytes && book.used_bytes > 0 {
             return None;
         }
-        book.used_bytes = used_bytes;
+        book.use_bytes(used_bytes);
         book.last += 1;
         let id = book.last;
         let filled_bytes = if purpose == Purpose::Decode { bytes } else { 0 };
@@ -112,6 +129,11 @@ impl MemoryBudget {
 }
 
 impl Book {
+    fn use_bytes(&mut self, used_bytes: u64) {
+        self.used_bytes = used_bytes;
+        self.peak_bytes = self.peak_bytes.max(used_bytes);
+    }
+
     /// Bodies that come too slowly keep what they have filled and no more, so that a few slow
     /// callers do not stop the others.
     fn squeeze(&mut self, now_ms: u64) {
@@ -136,7 +158,7 @@ impl Lease {
             return false;
         }
         held.bytes += more;
-        book.used_bytes = used_bytes.saturating_add(more);
+        book.use_bytes(used_bytes.saturating_add(more));
         true
     }
 }
@@ -166,13 +188,19 @@ pub async fn reserve<P: Ports>(
     bytes: u64,
 ) -> Result<Lease, Refusal> {
     let most_bytes = purpose.most(app.config.memory_budget_bytes);
+    let came_ms = app.ports.now_ms();
+    let waited = |now_ms: u64| {
+        app.isolate.tallies.time(purpose.queue(), now_ms.saturating_sub(came_ms));
+    };
     for _ in 0..PATIENCE_MS / STEP_MS {
         let now_ms = app.ports.now_ms();
         if let Some(lease) = app.isolate.memory.take(purpose, bytes, most_bytes, now_ms) {
+            waited(now_ms);
             return Ok(lease);
         }
         app.ports.sleep(STEP_MS).await;
     }
+    waited(app.ports.now_ms());
     Err(busy())
 }
 
@@ -193,6 +221,7 @@ mod tests {
         assert_eq!(budget.used_bytes(), 100);
         drop((first, second));
         assert_eq!(budget.used_bytes(), 0);
+        assert_eq!(budget.peak_bytes(), 100);
     }
 
     #[test]

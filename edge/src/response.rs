@@ -10,9 +10,8 @@ use crate::{
     auth::UserId,
     call::Call,
     config::{AllowedOrigins, Config},
-    error::{Failure, Refusal},
+    error::Refusal,
     intake::MAX_FILES,
-    log,
     route::text_header,
 };
 
@@ -38,6 +37,12 @@ impl RequestId {
     #[must_use]
     pub fn new(random: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(random).into_uuid().to_string())
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -83,6 +88,17 @@ pub fn message<C>(
     now_ms: u64,
 ) -> Answer<Body<C>> {
     json(status, &Success { message, data, timestamp: timestamp(now_ms) })
+}
+
+/// How many bytes an answer has, as far as that is known.
+#[must_use]
+pub fn size_bytes<C>(answer: &Answer<Body<C>>) -> u64 {
+    let length = || answer.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    match answer.body() {
+        Body::Empty => 0,
+        Body::Bytes(bytes) => bytes.len() as u64,
+        Body::Stored(_) => length().unwrap_or(0),
+    }
 }
 
 /// An answer that is for this caller and this moment.
@@ -140,19 +156,6 @@ struct Problem<'a> {
     /// Who the caller is already.
     #[serde(skip_serializing_if = "Option::is_none")]
     sub: Option<&'a str>,
-}
-
-/// What the caller is told; a fault of ours is logged here, once, and not told.
-#[must_use]
-pub fn told(failure: Failure, id: &RequestId) -> Refusal {
-    match failure {
-        Failure::Refused(refusal) => refusal,
-        Failure::Fault(fault) => {
-            let cause = format!("{fault:?}");
-            log::error("request_failed", &[("requestId", &id.0), ("cause", &cause)]);
-            fault.told()
-        }
-    }
 }
 
 /// The language that the caller reads.

@@ -17,9 +17,10 @@ use crate::{
     health, images,
     intake::Chunks,
     ledger::Account,
+    log, metrics,
     registry::ImageId,
     response::{self, Answer, RequestId},
-    stats,
+    stats::{self, End, Outcome, Route},
     storage::{ObjectKey, ObjectStore},
     tickets, upload,
 };
@@ -61,6 +62,8 @@ pub enum Endpoint {
     Alive,
     /// `GET /readyz`
     Ready,
+    /// `GET /metrics`
+    Metrics,
     /// `GET /users/{userId}/images/{file}`
     Picture(ObjectKey),
     /// Anything under `/admin/api/`
@@ -87,6 +90,7 @@ pub(crate) const FIXED: &[(&str, &str, Endpoint)] = &[
     ("/policy", "GET", Endpoint::Policy),
     ("/healthz", "GET", Endpoint::Alive),
     ("/readyz", "GET", Endpoint::Ready),
+    ("/metrics", "GET", Endpoint::Metrics),
     ("/admin/api/status", "GET", Endpoint::Admin(Matter::Status)),
     ("/admin/api/stats", "GET", Endpoint::Admin(Matter::Stats)),
     ("/admin/api/uploaders", "GET", Endpoint::Admin(Matter::Uploaders)),
@@ -185,25 +189,48 @@ fn allow(endpoints: &[(&'static str, Endpoint)]) -> String {
 /// The body of an answer: bytes made here, or a stored picture that streams.
 pub type Body<P> = response::Body<<<P as Ports>::Store as ObjectStore>::Content>;
 
-/// Serves one request, to the end: every outcome is an answer.
+/// Serves one request, to the end: every outcome is an answer, is counted and has its line in the log.
 pub async fn serve<P: Ports>(app: &App<P>, head: &Parts, body: impl Chunks) -> Answer<Body<P>> {
+    let began_ms = app.ports.now_ms();
     let call = Call::new(head, RequestId::new(app.ports.random()));
     let path = head.uri.path();
-    let outcome = if !app.config.accounts.built_in && is_of_accounts(path) {
+    let found = if !app.config.accounts.built_in && is_of_accounts(path) {
         Err(Refusal::new(Code::NotFound))
     } else {
         find(&head.method, path, app.config.fault_injection)
     };
-    let answer = match outcome {
-        Ok(endpoint) => handle(app, endpoint, &call, body).await,
-        Err(refusal) => Err(refusal.into()),
+    let (route, outcome) = match found {
+        Ok(endpoint) => (Route::of(&endpoint), handle(app, endpoint, &call, body).await),
+        Err(refusal) => (Route::UNKNOWN, Err(refusal.into())),
     };
-    stats::count(app, &call, answer.as_ref().err());
-    let answer = answer.unwrap_or_else(|failure| {
-        let refusal = response::told(failure, &call.id);
-        response::problem(&refusal, &call, app.ports.now_ms())
-    });
-    response::finish(answer, &call, &app.config.allowed_origins)
+    let (answer, outcome) = match outcome {
+        Ok(answer) => (answer, Outcome::Served),
+        Err(failure) => {
+            let refusal = call.told(failure);
+            let answer = response::problem(&refusal, &call, app.ports.now_ms());
+            (answer, Outcome::Refused(refusal.code))
+        }
+    };
+    let answer = response::finish(answer, &call, &app.config.allowed_origins);
+    let took_ms = app.ports.now_ms().saturating_sub(began_ms);
+    let end = End { route, outcome, status: answer.status(), took_ms };
+    log::request(&call, &end, response::size_bytes(&answer), &app.config.signing);
+    stats::count(app, &call, &end);
+    answer
+}
+
+/// Whether the address that asks pays for it: all but what costs next to nothing and tells of nobody.
+const fn is_paid_for(endpoint: &Endpoint) -> bool {
+    !matches!(
+        endpoint,
+        Endpoint::Preflight { .. }
+            | Endpoint::Alive
+            | Endpoint::Ready
+            | Endpoint::Policy
+            | Endpoint::PublicKeys
+            | Endpoint::Picture(_)
+            | Endpoint::Memory
+    )
 }
 
 async fn handle<P: Ports>(
@@ -212,29 +239,18 @@ async fn handle<P: Ports>(
     call: &Call<'_>,
     body: impl Chunks,
 ) -> Result<Answer<Body<P>>, Failure> {
+    if is_paid_for(&endpoint) {
+        admission::enter(app, call).await?;
+    }
     match endpoint {
         Endpoint::Preflight { allow } => Ok(response::preflight(&allow)),
         Endpoint::Alive => Ok(health::alive()),
-        Endpoint::Ready => Ok(health::ready(&app.ports).await),
+        Endpoint::Ready => Ok(health::ready(app).await),
         Endpoint::Policy => Ok(response::policy(&app.config)),
         Endpoint::PublicKeys => Ok(auth::public_keys(&app.config.keys)),
         Endpoint::Picture(key) => delivery::deliver(app, call.head, &key).await,
         Endpoint::Memory => Ok(health::memory(&app.ports)),
-        endpoint => {
-            admission::enter(app, call).await?;
-            handle_counted(app, endpoint, call, body).await
-        }
-    }
-}
-
-/// The addresses whose use is counted: those that cost something or tell of somebody.
-async fn handle_counted<P: Ports>(
-    app: &App<P>,
-    endpoint: Endpoint,
-    call: &Call<'_>,
-    body: impl Chunks,
-) -> Result<Answer<Body<P>>, Failure> {
-    match endpoint {
+        Endpoint::Metrics => metrics::answer(app, call).await,
         Endpoint::Upload => upload::upload(app, call, body).await,
         Endpoint::GuestToken => auth::issue_guest_token(app),
         Endpoint::Ticket => tickets::issue(app, call, body).await,
@@ -250,7 +266,6 @@ async fn handle_counted<P: Ports>(
         Endpoint::ChangeUser(id) => accounts::change(app, call, id, body).await,
         Endpoint::Admin(matter) => admin::answer(app, call, matter, body).await,
         Endpoint::Panic => break_on_purpose(),
-        _ => Err(Code::NotFound.into()),
     }
 }
 

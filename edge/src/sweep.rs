@@ -11,6 +11,7 @@ use crate::{
     ledger::{Ledger, LedgerFault},
     log,
     registry::{Catalogue, Event, Registry, RegistryFault, Row},
+    stats::{Series, SweepEnd},
     storage::{ObjectKey, ObjectStore, StoreFault},
 };
 
@@ -48,6 +49,29 @@ pub enum SweepFault {
     Store(StoreFault),
     /// A ledger.
     Ledger(LedgerFault),
+}
+
+/// One run, whose end is counted, logged and remembered.
+pub async fn tend<P: Ports>(app: &App<P>) {
+    let tallies = &app.isolate.tallies;
+    let end = match sweep(app).await {
+        Ok(findings) => {
+            let (rows, objects) = (findings.rows_without_object, findings.objects_without_row);
+            tallies.count(Series::RowWithoutObject, rows.len() as u64);
+            tallies.count(Series::ObjectWithoutRow, objects.len() as u64);
+            let now_ms = app.ports.now_ms().to_string();
+            if let Err(fault) = app.ports.registry().set_mark("finished", &now_ms).await {
+                log::error("sweep_unmarked", &[("cause", &fault.0)]);
+            }
+            let is_clean = rows.is_empty() && objects.is_empty();
+            if is_clean { SweepEnd::Clean } else { SweepEnd::Found }
+        }
+        Err(fault) => {
+            log::error("sweep_failed", &[("cause", &format!("{fault:?}"))]);
+            SweepEnd::Failed
+        }
+    };
+    tallies.count(Series::Sweep(end), 1);
 }
 
 /// One run over the next rows and the next objects.

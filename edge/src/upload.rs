@@ -4,7 +4,7 @@
 mod answer;
 mod picture;
 
-use image_rules::Limits;
+use image_rules::{Format, Limits};
 
 use crate::{
     admission::{Turn, admit, principal},
@@ -17,7 +17,7 @@ use crate::{
     memory::{Lease, Metered, Purpose, reserve},
     response::Answer,
     route::Body,
-    stats::{FileCount, Outcome},
+    stats::{FileCount, Outcome, Stage},
 };
 use picture::Lot;
 
@@ -60,7 +60,8 @@ async fn read<P: Ports>(
     let held_bytes = Announced::new(call.head).held_bytes(limits);
     let memory = reserve(app, Purpose::Body, held_bytes).await?;
     let body = Metered::new(body, &memory);
-    let mut intake = intake::receive(permit, call.head, body, limits).await?;
+    let receiving = intake::receive(permit, call.head, body, limits);
+    let mut intake = call.timed(&app.ports, Stage::Read, receiving).await?;
     permit.is_for(intake.user_id.as_ref())?;
     intake.form_id = permit.form_id(intake.form_id)?;
     Ok((intake, memory))
@@ -76,6 +77,7 @@ async fn take_all<P: Ports>(
     let mut first = Some(leave);
     for file in intake.files {
         let (name, size_bytes) = (file.original_name.clone(), file.size_bytes());
+        let declared = file.draft.as_ref().ok().map(|draft| draft.declared);
         let leave = if let Some(leave) = first.take() {
             Ok(leave)
         } else {
@@ -86,17 +88,21 @@ async fn take_all<P: Ports>(
             Ok(leave) => lot.take(&leave, file, intake.form_id.as_ref()).await,
             Err(failure) => Err(failure),
         };
-        lot.call.tell_file(counted(size_bytes, &outcome));
+        lot.call.tell_file(counted(declared, size_bytes, &outcome));
         outcomes.push(outcome.map_err(|failure| (failure, name)));
     }
     outcomes
 }
 
-fn counted(bytes_in: u64, outcome: &Result<answer::Taken, Failure>) -> FileCount {
+fn counted(
+    format: Option<Format>,
+    bytes_in: u64,
+    outcome: &Result<answer::Taken, Failure>,
+) -> FileCount {
     let (outcome, bytes_stored) = match outcome {
         Ok(taken) if taken.is_new => (Outcome::Stored, taken.receipt.record.size_bytes),
         Ok(_) => (Outcome::Repeated, 0),
         Err(failure) => (Outcome::Refused(failure.code()), 0),
     };
-    FileCount { outcome, bytes_in, bytes_stored }
+    FileCount { outcome, format, bytes_in, bytes_stored }
 }

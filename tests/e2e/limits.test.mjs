@@ -90,7 +90,7 @@ describe("many at once", () => {
 describe("one by one", () => {
   let server;
   before(async () => {
-    const vars = { RATE_PER_MINUTE: 6, STRIKES_TO_BAN: 3, BAN_S: 30, PENDING_S: 2, INTENT_S: 5, IP_PER_MINUTE: 10 };
+    const vars = { RATE_PER_MINUTE: 6, STRIKES_TO_BAN: 3, BAN_S: 30, PENDING_S: 2, IP_PER_MINUTE: 10 };
     server = await startServer({ vars });
   });
   after(() => server?.stop());

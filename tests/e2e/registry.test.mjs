@@ -9,7 +9,7 @@ import { startServer } from "./server.mjs";
 let server;
 let pictures = 0;
 before(async () => {
-  server = await startServer({ vars: { INTENT_S: 2, SWEEP_REPAIR: "true" } });
+  server = await startServer({ vars: { SWEEP_REPAIR: "true" } });
 });
 after(() => server.stop());
 

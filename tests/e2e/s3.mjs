@@ -56,7 +56,7 @@ async function ready(url, child) {
 }
 
 async function stop(child, root) {
-  if (child.exitCode === null && child.pid) {
+  if (child.exitCode === null && child.signalCode === null && child.pid) {
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await ended;

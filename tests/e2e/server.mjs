@@ -25,14 +25,15 @@ const QUIET = {
 /** A private key as it stands in a variable, whether node or the Web Crypto API made it. */
 const jwk = (key) => JSON.stringify((key instanceof KeyObject ? key : KeyObject.from(key)).export({ format: "jwk" }));
 
-/** A running Worker. `vars` are added to those of wrangler.toml; `signing` is its key, if not a fresh one, and `previous` the one before. */
-export async function startServer({ vars = {}, signing, previous } = {}) {
+/** A running Worker. `vars` are added to those of wrangler.toml, `secrets` to its keys; `signing` is its key, if not a fresh one, and `previous` the one before. */
+export async function startServer({ vars = {}, secrets = {}, signing, previous } = {}) {
   const state = mkdtempSync(join(tmpdir(), "the-form-"));
   const secret = randomBytes(32).toString("base64url");
   const privateKey = signing ?? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
   const keys = join(state, "keys.env");
   const before = previous ? `SIGNING_JWK_PREVIOUS='${jwk(previous)}'\n` : "";
-  writeFileSync(keys, `AUTH_HS256_SECRET=${secret}\nSIGNING_JWK='${jwk(privateKey)}'\n${before}`, { mode: 0o600 });
+  const more = Object.entries(secrets).map(([name, value]) => `${name}=${value}\n`).join("");
+  writeFileSync(keys, `AUTH_HS256_SECRET=${secret}\nSIGNING_JWK='${jwk(privateKey)}'\n${before}${more}`, { mode: 0o600 });
 
   execFileSync(WRANGLER, ["d1", "migrations", "apply", "REGISTRY", "--local", "--persist-to", state], {
     env: QUIET,
@@ -42,7 +43,8 @@ export async function startServer({ vars = {}, signing, previous } = {}) {
   const extra = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const options = ["--ip", "127.0.0.1", "--port", port, "--persist-to", state, "--env-file", keys];
   const quiet = ["--show-interactive-dev-session=false", "--inspector-port", await freePort()];
-  let log = "";
+  // Apart, since each comes in pieces.
+  let [out, err] = ["", ""];
   let child;
   const launch = async () => {
     child = spawn(WRANGLER, ["dev", ...options, ...quiet, ...extra].map(String), {
@@ -50,14 +52,18 @@ export async function startServer({ vars = {}, signing, previous } = {}) {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    child.stdout.on("data", (text) => (log += text));
-    child.stderr.on("data", (text) => (log += text));
+    child.stdout.on("data", (text) => (out += text));
+    child.stderr.on("data", (text) => (err += text));
     await ready(server, child);
   };
 
   const server = {
     url: `http://127.0.0.1:${port}`,
-    log: () => log,
+    log: () => `${out}\n${err}`,
+    /** What the Worker itself wrote: one object a line. */
+    lines: () => [...server.log().matchAll(/\{".*"event":.*\}/g)].map(([line]) => JSON.parse(line)),
+    /** Lets cron ring now. */
+    ring: () => fetch(`http://127.0.0.1:${port}/cdn-cgi/handler/scheduled`),
     pid: () => child.pid,
     token: (claims = {}, lifetimeS = 300) => hs256(secret, claims, lifetimeS),
     signing: privateKey,

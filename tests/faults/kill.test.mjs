@@ -10,7 +10,9 @@ const CYCLES = Number(process.env.FAULT_CYCLES ?? 3);
 const UPLOADS = 16;
 const OWNERS = ["anna", "bora", "chul", "dana", "eun", "guest-1", "guest-2", "guest-3"];
 const SPREAD_MS = 400;
-const INTENT_S = 3;
+/** As short as it may be for a store that may take so long. */
+const INTENT_S = 15;
+const STORAGE_TIMEOUT_MS = 1_150;
 /** Long enough that some are promised through several kills. */
 const PENDING_S = CYCLES > 10 ? 60 : 30;
 /** A registration that a kill cut off is taken back after a minute; removals come in steps of seconds. */
@@ -19,7 +21,7 @@ const SETTLED_S = 60 + INTENT_S + 30;
 let server;
 before(async () => {
   const open = { RATE_PER_MINUTE: 100_000, IP_PER_MINUTE: 100_000, DAILY_COUNT: 1_000_000 };
-  server = await startServer({ vars: { ...open, INTENT_S, PENDING_S } });
+  server = await startServer({ vars: { ...open, INTENT_S, STORAGE_TIMEOUT_MS, PENDING_S } });
 });
 after(() => server?.stop());
 

@@ -7,17 +7,19 @@ import { after, before, test } from "node:test";
 import { startServer } from "../e2e/server.mjs";
 import { Journal, assertServed, report, sleep } from "./trial.mjs";
 
-const INTENT_S = 5;
+/** As short as it may be for a store that may take so long. */
+const INTENT_S = 15;
+const STORAGE_TIMEOUT_MS = 1_150;
 const PENDING_S = 10;
 /** The registry is given five seconds, twice where the same picture is on its way; the rest is for the machine. */
 const BOUND_MS = 2 * 5_000 + 4_000;
 /** A row may come late for a minute after it was asked for. */
-const SETTLED_S = 60 + 30;
+const SETTLED_S = 60 + INTENT_S + 30;
 
 let server;
 before(async () => {
   const open = { RATE_PER_MINUTE: 100_000, IP_PER_MINUTE: 100_000 };
-  server = await startServer({ vars: { ...open, INTENT_S, PENDING_S } });
+  server = await startServer({ vars: { ...open, INTENT_S, STORAGE_TIMEOUT_MS, PENDING_S } });
 });
 after(() => server?.stop());
 

@@ -19,6 +19,7 @@ use crate::{
     registry::{Event, Registry},
     response::{self, Answer},
     route::Body,
+    stats::Series,
 };
 
 /// Puts a new pair of tokens in the place of the old.
@@ -58,6 +59,7 @@ async fn end_if_used<P: Ports>(app: &App<P>, turn: &Turn<'_>) -> Result<Code, Fa
         return Ok(Code::TokenExpired);
     }
     if app.ports.accounts().revoke(turn.family, turn.now_ms).await? {
+        app.isolate.tallies.count(Series::Reuse, 1);
         let event = Event {
             mark: format!("family:{}", turn.family),
             at_ms: turn.now_ms,

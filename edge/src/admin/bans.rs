@@ -15,6 +15,7 @@ use crate::{
     registry::{Annals, PastEvent},
     response::{Answer, timestamp},
     route::Body,
+    stats::{BanReason, Series},
 };
 
 /// Each costs a look into a ledger, and the smallest plan of the platform allows fifty requests.
@@ -88,6 +89,7 @@ impl<P: Ports> Desk<'_, P> {
         let until_ms = self.app.ports.now_ms() + wanted.seconds * 1000;
         let ban = message::Ban { until_ms, reason, by: self.caller.user().to_string() };
         let standing = self.app.ports.ledger().ban(&account, ban).await?;
+        self.app.isolate.tallies.count(Series::Ban(BanReason::Administrator), 1);
         let data = banned(&account, standing).ok_or(Code::Internal)?;
         Ok(self.tell(StatusCode::CREATED, "ban_account_success", &data))
     }

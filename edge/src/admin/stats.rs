@@ -53,7 +53,7 @@ impl Sums {
 
 impl<P: Ports> Desk<'_, P> {
     pub(super) async fn stats(&self, query: Query) -> Result<Answer<Body<P>>, Failure> {
-        stats::flush(self.app).await;
+        stats::flush(&self.app.ports, &self.app.isolate).await;
         let registry = self.app.ports.registry();
         let last = self.app.ports.now_ms() / HOUR_MS;
         let first = last + 1 - query.hours;

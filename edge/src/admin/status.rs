@@ -53,7 +53,7 @@ struct Served {
 
 impl<P: Ports> Desk<'_, P> {
     pub(super) async fn status(&self) -> Result<Answer<Body<P>>, Failure> {
-        let parts = health::probe(&self.app.ports).await;
+        let parts = health::probe(self.app).await;
         let requests = self.requests().await;
         if let Err(fault) = &requests {
             log::error("counts_unread", &[("cause", &fault.0)]);
@@ -73,7 +73,7 @@ impl<P: Ports> Desk<'_, P> {
     }
 
     async fn requests(&self) -> Result<Requests, RegistryFault> {
-        stats::flush(self.app).await;
+        stats::flush(&self.app.ports, &self.app.isolate).await;
         let now_hour = self.app.ports.now_ms() / HOUR_MS;
         let counts = self.app.ports.registry().counts(now_hour + 1 - DAY_HOURS).await?;
         let mut areas: BTreeMap<_, Served> =

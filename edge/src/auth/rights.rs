@@ -53,7 +53,8 @@ pub const fn access(endpoint: &Endpoint) -> Access {
             token(ALL, BACK_ENDS_AND_ADMINS)
         }
         Endpoint::ReadUser(_) | Endpoint::ChangeUser(_) => token(PEOPLE, ADMINS),
-        Endpoint::Admin(_) => token(ADMINS, ADMINS),
+        // A scraper with METRICS_TOKEN, which is no token of anybody, is let in before.
+        Endpoint::Admin(_) | Endpoint::Metrics => token(ADMINS, ADMINS),
         Endpoint::Refresh => Access::Cookie,
         // Without a cookie there is nothing to log out of, and that is no error.
         Endpoint::SignUp

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use hmac::{Hmac, Mac};
 use jwt_compact::jwk::JsonWebKey;
 use p256::ecdsa;
 use serde::Serialize;
@@ -13,6 +14,8 @@ use super::{UnusableKey, keys::Algorithm};
 pub struct SigningKey {
     pub(super) key: ecdsa::SigningKey,
     pub(super) id: String,
+    /// What users are named with in the log; nobody who has it can sign.
+    names: Vec<u8>,
 }
 
 /// A public key as it stands in a key set (RFC 7517 §4).
@@ -34,7 +37,15 @@ impl SigningKey {
     pub fn from_jwk(json: &str) -> Result<Self, UnusableKey> {
         let jwk: JsonWebKey<'_> = serde_json::from_str(json).map_err(|_| UnusableKey::Malformed)?;
         let key = ecdsa::SigningKey::try_from(&jwk).map_err(|_| UnusableKey::Malformed)?;
-        Ok(Self { key, id: name(&jwk) })
+        let names = authentic(&key.to_bytes(), b"names in logs");
+        Ok(Self { key, id: name(&jwk), names })
+    }
+
+    /// The name of a user in the log: the same for the same user while this key signs, and of no use to
+    /// whoever does not have it, also when all users can be guessed. 64 bits tell users apart.
+    #[must_use]
+    pub fn pseudonym(&self, user: &str) -> String {
+        format!("{:016x}", leading_u64(&authentic(&self.names, user.as_bytes())))
     }
 
     /// Its public half.
@@ -84,6 +95,12 @@ fn coordinates(public: &ecdsa::VerifyingKey) -> JsonWebKey<'static> {
         y: coordinate(point.y()),
         secret: None,
     }
+}
+
+fn authentic(key: &[u8], message: &[u8]) -> Vec<u8> {
+    // HMAC takes keys of every length (RFC 2104 §2).
+    let mac = Hmac::<Sha256>::new_from_slice(key).map(|mac| mac.chain_update(message));
+    mac.map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default()
 }
 
 /// 64 bits tell the few keys of one deployment apart.

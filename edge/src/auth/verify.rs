@@ -43,7 +43,10 @@ async fn verify<P: Ports>(app: &App<P>, token: &str) -> Result<Principal, Refusa
 }
 
 /// The token as it stands in the header. Bytes that are no text are no missing token.
-fn bearer(head: &Parts) -> Result<&str, Refusal> {
+///
+/// # Errors
+/// `TOKEN_MISSING`, `TOKEN_INVALID`.
+pub fn bearer(head: &Parts) -> Result<&str, Refusal> {
     const MISSING: Refusal = Refusal::new(Code::TokenMissing);
     let header = head.headers.get(header::AUTHORIZATION).ok_or(MISSING)?.as_bytes();
     let (scheme, token) = header.split_at_checked(b"Bearer ".len()).ok_or(MISSING)?;

@@ -62,9 +62,20 @@ impl<V: Variables> Reader<'_, V> {
         }
     }
 
-    pub(super) fn uploads(&mut self) -> Uploads {
+    /// What was given up may arrive at the store for a fifth of the lease after its end, and is looked
+    /// for then; all attempts at a write take two and a half times as long as one.
+    fn intent_s(&mut self, storage_timeout_ms: u64) -> u32 {
+        const EXPECTED: &str = "more than 12.5 times STORAGE_TIMEOUT_MS, in seconds";
+        let intent_s = self.number("INTENT_S", 300, 1..=3600);
+        if u64::from(intent_s) * 1000 / 5 <= storage_timeout_ms * 5 / 2 {
+            self.problem("INTENT_S", EXPECTED);
+        }
+        intent_s
+    }
+
+    pub(super) fn uploads(&mut self, storage_timeout_ms: u64) -> Uploads {
         Uploads {
-            intent_s: self.number("INTENT_S", 300, 1..=3600),
+            intent_s: self.intent_s(storage_timeout_ms),
             pending_roles: self.roles("PENDING_ROLES"),
             pending_s: self.number("PENDING_S", 3600, 1..=604_800),
             ticket_s: self.number("TICKET_S", 60, 1..=3600),
@@ -117,6 +128,20 @@ mod tests {
             require_ticket: false,
         };
         assert_eq!(config.uploads, uploads);
+    }
+
+    #[test]
+    fn a_lease_outlives_the_last_write_that_was_given_up() {
+        let problems = |intent_s, timeout_ms| {
+            let mut variables = variables();
+            variables.extend([("INTENT_S", intent_s), ("STORAGE_TIMEOUT_MS", timeout_ms)]);
+            let problems = Config::read(&variables).err().unwrap_or_default();
+            problems.into_iter().map(|problem| problem.variable).collect::<Vec<_>>()
+        };
+        assert_eq!(problems("300", "23999"), [""; 0]);
+        assert_eq!(problems("300", "24000"), ["INTENT_S"]);
+        assert_eq!(problems("15", "1199"), [""; 0]);
+        assert_eq!(problems("1", "100"), ["INTENT_S"]);
     }
 
     #[test]

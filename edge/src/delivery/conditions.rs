@@ -1,7 +1,7 @@
 //! What a request asks for on condition, and how much of it (RFC 9110 §13 and §14): pure decisions
 //! over headers, an entity tag and a date.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 use http::{HeaderName, header, request::Parts};
 
 use crate::{route::text_header, storage::Span};
@@ -79,11 +79,16 @@ fn date(text: Option<&str>) -> Option<i64> {
     DateTime::parse_from_rfc2822(text?).ok().map(|date| date.timestamp())
 }
 
-/// An HTTP date (§5.6.7).
+/// An HTTP date (§5.6.7). Written out, because what reads a pattern is larger than all conditions.
 #[must_use]
 pub fn http_date(seconds: i64) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let moment = DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or_default();
-    moment.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    let month = MONTHS.get(moment.month0() as usize).copied().unwrap_or_default();
+    let (weekday, day, year) = (moment.weekday(), moment.day(), moment.year());
+    let (hour, minute, second) = (moment.hour(), moment.minute(), moment.second());
+    format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
 /// One range of bytes (§14.1.2). Several, other units and what cannot be read are answered with the
@@ -150,6 +155,8 @@ mod tests {
         assert_eq!(http_date(KNOWN.modified_s), SAME);
         assert_eq!(date(Some(SAME)), Some(KNOWN.modified_s));
         assert_eq!(date(Some("yesterday")), None);
+        // The example of §5.6.7.
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 
     #[test]

@@ -1,18 +1,18 @@
 //! One account as a Durable Object: alive in exactly one place of the world, with its own SQLite and
 //! its own alarm. What it answers and does is the desk's.
 
-use std::{cell::OnceCell, time::Duration};
+use std::{cell::OnceCell, rc::Rc, time::Duration};
 
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
-use super::{Bindings, shelf::SqlShelf};
+use super::{Bindings, ISOLATE, shelf::SqlShelf};
 use crate::{
     ledger::{
         desk::{Desk, DeskFault},
         message::{Envelope, Reply},
         shelf::ShelfFault,
     },
-    log,
+    log, stats,
 };
 
 /// When an alarm whose work broke off rings again.
@@ -50,6 +50,10 @@ impl DurableObject for Ledger {
         match self.work_off(own).await {
             Ok(()) => own.settle().await.map_err(told)?,
             Err(ShelfFault(cause)) => log::error("alarm_failed", &[("cause", &cause)]),
+        }
+        if let Ok(reach) = self.reach() {
+            // Failures of the store are counted here, too, and no request may come to write them.
+            stats::flush(reach, &ISOLATE.with(Rc::clone)).await;
         }
         Response::empty()
     }

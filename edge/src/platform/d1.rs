@@ -2,6 +2,7 @@
 //! is waited for longer than its deadline.
 
 mod annals;
+mod meters;
 
 use serde::Deserialize;
 use worker::{D1Database, D1PreparedStatement, D1Type};
@@ -109,7 +110,7 @@ impl Registry for D1Registry {
 
     async fn probe(&self) -> Result<(), RegistryFault> {
         // The newest table, not just the database: one without its migrations is not ready.
-        let statement = self.0.prepare("SELECT hour FROM counts LIMIT 1");
+        let statement = self.0.prepare("SELECT kind FROM alerts LIMIT 1");
         in_time(statement.run()).await.map(|_| ())
     }
 }

@@ -11,6 +11,7 @@ mod digest;
 mod gate;
 mod key_server;
 mod ledger;
+mod messenger;
 mod r2;
 mod s3;
 mod shelf;
@@ -36,12 +37,14 @@ use worker::{
 use deadline::within;
 
 use crate::{
+    alert,
     app::{App, Deployment, Isolate, Ports},
     config::{Config, ConfigProblem, Variables},
     health, log,
     response::{Answer, Body},
     route::{self, text_header},
-    stats, sweep,
+    stats::{self, Watched},
+    sweep,
 };
 
 thread_local! {
@@ -52,7 +55,7 @@ thread_local! {
 
 struct Bindings {
     public_base_url: Option<String>,
-    store: store::Store,
+    store: Watched<store::Store>,
     copies: copies::CachedCopies,
     registry: d1::D1Registry,
     accounts: accounts::D1Accounts,
@@ -65,7 +68,10 @@ struct Bindings {
 impl Bindings {
     fn new(env: &Env, config: &Config, context: Option<Rc<Context>>) -> Result<Self> {
         Ok(Self {
-            store: store::Store::new(env, config)?,
+            store: Watched {
+                store: store::Store::new(env, config)?,
+                isolate: ISOLATE.with(Rc::clone),
+            },
             copies: copies::CachedCopies {
                 context,
                 memory: ISOLATE.with(|isolate| isolate.memory.clone()),
@@ -89,13 +95,14 @@ impl Bindings {
 }
 
 impl Ports for Bindings {
-    type Store = store::Store;
+    type Store = Watched<store::Store>;
     type Copies = copies::CachedCopies;
     type Registry = d1::D1Registry;
     type Accounts = accounts::D1Accounts;
     type Gate = gate::AddressGate;
     type Ledger = ledger::RemoteLedger;
     type KeyServer = key_server::HttpKeyServer;
+    type Messenger = messenger::HttpMessenger;
 
     fn store(&self) -> &Self::Store {
         &self.store
@@ -123,6 +130,10 @@ impl Ports for Bindings {
 
     fn key_server(&self) -> &Self::KeyServer {
         &self.key_server
+    }
+
+    fn messenger(&self) -> &Self::Messenger {
+        &messenger::HttpMessenger
     }
 
     fn public_base_url(&self) -> Option<&str> {
@@ -172,6 +183,9 @@ fn config(env: &Env) -> std::result::Result<Rc<Config>, Vec<ConfigProblem>> {
     CONFIG.with(|cell| {
         cell.get_or_init(|| {
             let config = Config::read(&EnvVariables(env)).map(Rc::new);
+            if let Ok(config) = &config {
+                log::set_level(config.log_level);
+            }
             for problem in config.as_ref().err().into_iter().flatten() {
                 let fields = [("variable", problem.variable), ("expected", problem.expected)];
                 log::error("variable_unusable", &fields);
@@ -227,17 +241,21 @@ pub async fn tend(env: Env) {
         Ok(ports) => ports,
         Err(cause) => return log::error("binding_missing", &[("cause", &cause.to_string())]),
     };
-    health::probe(&ports).await;
     let app = App { config, isolate: ISOLATE.with(Rc::clone), ports };
+    health::probe(&app).await;
+    sweep::tend(&app).await;
     stats::tend(&app).await;
-    if let Err(fault) = sweep::sweep(&app).await {
-        log::error("sweep_failed", &[("cause", &format!("{fault:?}"))]);
-    }
+    alert::tend(&app).await;
 }
 
-/// Says why before the instance is thrown away.
+/// Says why before the instance is thrown away. A message that was put together may hold what a caller
+/// sent, so that of it only the place is told.
 pub fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| log::error("panic", &[("cause", &panic.to_string())])));
+    std::panic::set_hook(Box::new(|panic| {
+        let cause = panic.payload().downcast_ref::<&str>().copied().unwrap_or("see the place");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        log::error("panic", &[("cause", cause), ("place", &place)]);
+    }));
 }
 
 fn head(request: &Request) -> Result<Parts> {

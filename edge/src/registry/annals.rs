@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RegistryFault;
+use super::{RegistryFault, Sums};
 
 /// Sums and past events.
 pub trait Annals {
-    /// Adds to the counts of hours, all or none.
-    fn add_counts(&self, counts: &[HourCount]) -> impl Future<Output = Result<(), RegistryFault>>;
+    /// Adds what was counted, all or none.
+    fn add_counts(&self, sums: &Sums) -> impl Future<Output = Result<(), RegistryFault>>;
 
     /// Drops the counts of hours before one.
     fn forget_counts(&self, before_hour: u64) -> impl Future<Output = Result<(), RegistryFault>>;

@@ -1,6 +1,7 @@
 //! A registry in memory, for tests.
 
 mod annals;
+mod meters;
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,7 +10,9 @@ use std::{
     task::Poll,
 };
 
-use super::{Catalogue, Event, HourCount, ImageId, Listing, NewRow, Registry, RegistryFault, Row};
+use super::{
+    Catalogue, Event, HourCount, ImageId, Listing, NewRow, Readings, Registry, RegistryFault, Row,
+};
 use crate::{auth::UserId, storage::ObjectKey};
 
 /// Keeps rows in order of registration; fails when told to.
@@ -21,6 +24,8 @@ pub struct MemoryRegistry {
     pub events: RefCell<Vec<Event>>,
     /// What was counted.
     pub counts: RefCell<Vec<HourCount>>,
+    /// What was counted since the beginning.
+    pub readings: RefCell<Readings>,
     /// Whether it fails.
     pub broken: Cell<bool>,
     /// Whether it adds a row and then fails to say so.
@@ -29,6 +34,8 @@ pub struct MemoryRegistry {
     pub slow: Cell<u32>,
     last_id: Cell<u64>,
     marks: RefCell<BTreeMap<String, String>>,
+    /// Kinds of alerts: since when, and from when on.
+    alerts: RefCell<BTreeMap<String, (u64, u64)>>,
 }
 
 impl MemoryRegistry {

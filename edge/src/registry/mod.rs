@@ -4,8 +4,10 @@
 mod annals;
 #[cfg(test)]
 pub mod memory;
+mod meters;
 
 pub use annals::{Annals, EventsWanted, HourCount, HourUploaders, PastEvent, Uploader};
+pub use meters::{AlertStanding, IsolateMemory, Meters, Readings, Sums, Timing, Total, Untold};
 
 use image_rules::Format;
 use serde::{Deserialize, Serialize};

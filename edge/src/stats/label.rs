@@ -1,9 +1,10 @@
-//! The names that counts are kept under: a closed set, so that no caller can make more of them.
+//! The names that counts are kept under: closed sets, so that no caller can make more of them.
 
-use http::Method;
 use image_rules::Code;
 
-/// What a request was about.
+use crate::route::Endpoint;
+
+/// What a request was about, for people: the areas of the administrators' page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Area {
     /// Not requests: the files that uploads brought, each with its own end.
@@ -27,23 +28,6 @@ impl Area {
     pub const REQUESTS: [Self; 6] =
         [Self::Uploads, Self::Pictures, Self::Images, Self::Auth, Self::Admin, Self::Other];
 
-    /// The area of a request.
-    #[must_use]
-    pub fn of(method: &Method, path: &str) -> Self {
-        let below = |folder: &str| path.strip_prefix(folder).is_some_and(|it| it.starts_with('/'));
-        match path {
-            "/images" if *method == Method::POST => Self::Uploads,
-            "/images" => Self::Images,
-            "/users" => Self::Auth,
-            _ if below("/images") => Self::Images,
-            _ if below("/uploads") => Self::Uploads,
-            _ if below("/users") && path.contains("/images/") => Self::Pictures,
-            _ if below("/users") || below("/auth") || below("/.well-known") => Self::Auth,
-            _ if below("/admin") => Self::Admin,
-            _ => Self::Other,
-        }
-    }
-
     /// As it stands in the registry.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -55,6 +39,55 @@ impl Area {
             Self::Auth => "auth",
             Self::Admin => "admin",
             Self::Other => "other",
+        }
+    }
+}
+
+/// The class of an address: its name in metrics and logs, and its area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// As it stands in metrics and logs.
+    pub name: &'static str,
+    /// What it is about.
+    pub area: Area,
+}
+
+const fn route(name: &'static str, area: Area) -> Route {
+    Route { name, area }
+}
+
+impl Route {
+    /// What is not there, or not with this method.
+    pub const UNKNOWN: Self = route("unknown", Area::Other);
+    /// `POST /images`
+    pub const UPLOAD: Self = route("upload", Area::Uploads);
+
+    /// The class of an endpoint.
+    #[must_use]
+    pub const fn of(endpoint: &Endpoint) -> Self {
+        match endpoint {
+            Endpoint::Upload => Self::UPLOAD,
+            Endpoint::Ticket => route("ticket", Area::Uploads),
+            Endpoint::ListImages => route("list_images", Area::Images),
+            Endpoint::RegisterImage => route("register_image", Area::Images),
+            Endpoint::ReadImage(_) => route("read_image", Area::Images),
+            Endpoint::DeleteImage(_) => route("delete_image", Area::Images),
+            Endpoint::Picture(_) => route("picture", Area::Pictures),
+            Endpoint::GuestToken => route("guest_token", Area::Auth),
+            Endpoint::SignUp => route("sign_up", Area::Auth),
+            Endpoint::Login => route("login", Area::Auth),
+            Endpoint::Refresh => route("refresh", Area::Auth),
+            Endpoint::Logout => route("logout", Area::Auth),
+            Endpoint::ReadUser(_) => route("read_user", Area::Auth),
+            Endpoint::ChangeUser(_) => route("change_user", Area::Auth),
+            Endpoint::PublicKeys => route("public_keys", Area::Auth),
+            Endpoint::Admin(_) => route("admin", Area::Admin),
+            Endpoint::Policy => route("policy", Area::Other),
+            Endpoint::Alive => route("healthz", Area::Other),
+            Endpoint::Ready => route("readyz", Area::Other),
+            Endpoint::Metrics => route("metrics", Area::Other),
+            Endpoint::Preflight { .. } => route("preflight", Area::Other),
+            Endpoint::Panic | Endpoint::Memory => route("fault", Area::Other),
         }
     }
 }
@@ -88,24 +121,6 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_address_has_its_area() {
-        for (method, path, expected) in [
-            (Method::POST, "/images", Area::Uploads),
-            (Method::GET, "/images", Area::Images),
-            (Method::POST, "/images/metadata", Area::Images),
-            (Method::POST, "/uploads/tickets", Area::Uploads),
-            (Method::GET, "/users/1/images/x.jpeg", Area::Pictures),
-            (Method::POST, "/users/signup", Area::Auth),
-            (Method::GET, "/auth/guest-token", Area::Auth),
-            (Method::GET, "/admin/api/status", Area::Admin),
-            (Method::GET, "/administrator", Area::Other),
-            (Method::GET, "/readyz", Area::Other),
-        ] {
-            assert_eq!(Area::of(&method, path), expected, "{method} {path}");
-        }
-    }
 
     #[test]
     fn no_public_code_has_the_name_of_a_success() {

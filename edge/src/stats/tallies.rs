@@ -6,9 +6,9 @@ use std::{
     collections::BTreeMap,
 };
 
-use super::{Area, GATHER_MS, Outcome};
+use super::{Area, GATHER_MS, Histogram, Outcome, Series, Stage};
 
-/// Where a count belongs: hour since 1970, area, outcome.
+/// Where a count of an hour belongs: hour since 1970, area, outcome.
 pub(super) type Place = (u64, Area, Outcome);
 
 /// How often, and how many bytes.
@@ -36,23 +36,56 @@ impl Counts {
     }
 }
 
+/// What was counted: by the hour, since the beginning, and by duration.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) hours: BTreeMap<Place, Counts>,
+    pub(super) totals: BTreeMap<(&'static str, String), u64>,
+    pub(super) timings: BTreeMap<Stage, Histogram>,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.hours.is_empty() && self.totals.is_empty() && self.timings.is_empty()
+    }
+}
+
 /// What was counted and not yet written.
 #[derive(Debug, Default)]
 pub struct Tallies {
-    counts: RefCell<BTreeMap<Place, Counts>>,
+    batch: RefCell<Batch>,
     planned_until_ms: Cell<u64>,
+    has_news: Cell<bool>,
 }
 
 impl Tallies {
-    /// Counts.
+    /// Counts in an hour.
     pub fn add(&self, hour: u64, area: Area, outcome: Outcome, counts: Counts) {
-        self.counts.borrow_mut().entry((hour, area, outcome)).or_default().add(counts);
+        self.batch.borrow_mut().hours.entry((hour, area, outcome)).or_default().add(counts);
+    }
+
+    /// Counts since the beginning.
+    pub fn count(&self, series: Series, times: u64) {
+        if times > 0 {
+            self.add_total((series.family().name, series.labels()), times);
+        }
+    }
+
+    fn add_total(&self, key: (&'static str, String), times: u64) {
+        let mut batch = self.batch.borrow_mut();
+        let total = batch.totals.entry(key).or_default();
+        *total = total.saturating_add(times);
+    }
+
+    /// Something took so long.
+    pub fn time(&self, stage: Stage, took_ms: u64) {
+        self.batch.borrow_mut().timings.entry(stage).or_default().observe(took_ms);
     }
 
     /// Whether the caller is to write later: when something was counted and nobody else has it in
     /// hand. A plan that was not carried out in time is forgotten: the request it lived in is gone.
     pub fn plan(&self, now_ms: u64) -> bool {
-        let is_due = !self.counts.borrow().is_empty() && self.planned_until_ms.get() <= now_ms;
+        let is_due = !self.batch.borrow().is_empty() && self.planned_until_ms.get() <= now_ms;
         if is_due {
             self.planned_until_ms.set(now_ms.saturating_add(3 * GATHER_MS));
         }
@@ -63,13 +96,29 @@ impl Tallies {
         self.planned_until_ms.set(0);
     }
 
-    pub(super) fn take(&self) -> BTreeMap<Place, Counts> {
-        self.counts.take()
+    /// Something was written that there may be something to tell of, whoever wrote it.
+    pub(super) fn note_news(&self) {
+        self.has_news.set(true);
     }
 
-    pub(super) fn put_back(&self, counts: BTreeMap<Place, Counts>) {
-        for ((hour, area, outcome), counts) in counts {
+    /// Whether it was, since this was last asked.
+    pub(super) fn take_news(&self) -> bool {
+        self.has_news.replace(false)
+    }
+
+    pub(super) fn take(&self) -> Batch {
+        self.batch.take()
+    }
+
+    pub(super) fn put_back(&self, batch: Batch) {
+        for ((hour, area, outcome), counts) in batch.hours {
             self.add(hour, area, outcome, counts);
+        }
+        for (key, times) in batch.totals {
+            self.add_total(key, times);
+        }
+        for (stage, histogram) in batch.timings {
+            self.batch.borrow_mut().timings.entry(stage).or_default().add(&histogram);
         }
     }
 }
@@ -93,11 +142,21 @@ mod tests {
     #[test]
     fn what_was_not_written_is_added_to_what_came_since() {
         let tallies = Tallies::default();
-        tallies.add(7, Area::Files, Outcome::Stored, Counts::one(5, 3));
+        let count = |bytes_in, bytes_stored, took_ms| {
+            tallies.add(7, Area::Files, Outcome::Stored, Counts::one(bytes_in, bytes_stored));
+            tallies.count(Series::BytesIn, bytes_in);
+            tallies.count(Series::Reuse, 0);
+            tallies.time(Stage::Whole, took_ms);
+        };
+        count(5, 3, 1);
         let taken = tallies.take();
-        tallies.add(7, Area::Files, Outcome::Stored, Counts::one(1, 1));
+        count(1, 1, 7);
         tallies.put_back(taken);
+        let batch = tallies.take();
         let expected = Counts { count: 2, bytes_in: 6, bytes_stored: 4 };
-        assert_eq!(tallies.take().into_values().collect::<Vec<_>>(), [expected]);
+        assert_eq!(batch.hours.into_values().collect::<Vec<_>>(), [expected]);
+        assert_eq!(batch.totals.into_values().collect::<Vec<_>>(), [6], "nothing is no count");
+        assert_eq!(batch.timings[&Stage::Whole].sum_ms, 8);
+        assert!(tallies.take().is_empty());
     }
 }

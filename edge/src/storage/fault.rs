@@ -22,6 +22,27 @@ pub enum StoreFault {
     Untrusted(Doubt),
 }
 
+impl StoreFault {
+    /// The names of all kinds.
+    pub const KINDS: [&'static str; 7] =
+        ["failed", "exists", "timeout", "unreachable", "denied", "rejected", "untrusted"];
+
+    /// Its kind, as it stands in metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        let [failed, exists, timeout, unreachable, denied, rejected, untrusted] = Self::KINDS;
+        match self {
+            Self::Failed(_) => failed,
+            Self::Exists => exists,
+            Self::Timeout => timeout,
+            Self::Unreachable => unreachable,
+            Self::Denied(_) => denied,
+            Self::Rejected(_) => rejected,
+            Self::Untrusted(_) => untrusted,
+        }
+    }
+}
+
 /// An answer of a store that is no success.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rejection {

@@ -16,6 +16,8 @@ pub struct MemoryStore {
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
     /// Whether it fails.
     pub broken: Cell<bool>,
+    /// Whether it never answers whether it works.
+    pub hanging: Cell<bool>,
     /// How often it was asked to write.
     pub writes: Cell<u32>,
 }
@@ -89,6 +91,9 @@ impl ObjectStore for MemoryStore {
     }
 
     async fn probe(&self) -> Result<(), StoreFault> {
+        if self.hanging.get() {
+            std::future::pending::<()>().await;
+        }
         if self.broken.get() { Err(StoreFault::Failed("told to fail".to_owned())) } else { Ok(()) }
     }
 }

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::*;
-use crate::stats;
 
 fn ask(app: &App<World>, method: Method, path: &str, body: &Value) -> Outcome {
     ask_as(app, &json!({"sub": "boss", "role": "ADMIN"}), method, path, body)
@@ -91,11 +90,11 @@ fn counts_that_cannot_be_written_are_written_later() {
     let app = app();
     send(&app, upload(), PIXEL);
     app.ports.registry.broken.set(true);
-    block_on(stats::flush(&app));
+    block_on(stats::flush(&app.ports, &app.isolate));
     assert!(app.ports.registry.counts.borrow().is_empty());
     app.ports.registry.broken.set(false);
-    block_on(stats::flush(&app));
-    block_on(stats::flush(&app));
+    block_on(stats::flush(&app.ports, &app.isolate));
+    block_on(stats::flush(&app.ports, &app.isolate));
     let counts = app.ports.registry.counts.borrow();
     let counts: Vec<_> = counts.iter().map(|it| (&*it.area, &*it.code, it.count)).collect();
     assert_eq!(counts, [("files", "STORED", 1), ("uploads", "SERVED", 1)]);

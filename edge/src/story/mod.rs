@@ -3,9 +3,12 @@
 
 mod accounts;
 mod admin;
+mod alert;
 mod delivery;
 mod images;
 mod limits;
+mod log;
+mod metrics;
 mod rights;
 mod upload;
 
@@ -24,6 +27,7 @@ use sha2::Digest;
 
 use crate::{
     accounts::memory::MemoryAccounts,
+    alert::{Messenger, MessengerFault},
     app::{App, Deployment, Gate, GateFault, Ports},
     auth::{
         memory::{Clock, MemoryKeyServer},
@@ -35,6 +39,7 @@ use crate::{
     registry::memory::MemoryRegistry,
     response::Body,
     route::serve,
+    stats,
     storage::{ObjectFacts, memory::MemoryStore},
 };
 
@@ -50,6 +55,7 @@ pub(crate) struct World {
     gate: CountingGate,
     ledger: MemoryLedger,
     pub(crate) key_server: MemoryKeyServer,
+    messenger: MemoryMessenger,
     pub(crate) clock: Rc<Clock>,
     clock_ms: Rc<Cell<u64>>,
     /// How much time passes at each look at the clock.
@@ -74,6 +80,7 @@ impl Default for World {
             copies: MemoryCopies::default(),
             gate: CountingGate::default(),
             key_server: MemoryKeyServer::new(&clock),
+            messenger: MemoryMessenger::default(),
             clock,
             clock_ms,
             tick_ms: Cell::default(),
@@ -104,6 +111,24 @@ impl Gate for CountingGate {
     async fn admits(&self, _address: &str) -> Result<bool, GateFault> {
         self.left.set(self.left.get().saturating_sub(1));
         Ok(self.left.get() > 0)
+    }
+}
+
+/// Keeps what was sent; answers with a status that is no success when told to, or not at all.
+#[derive(Default)]
+pub(crate) struct MemoryMessenger {
+    sent: RefCell<Vec<(String, String)>>,
+    status: Cell<Option<u16>>,
+    silent: Cell<bool>,
+}
+
+impl Messenger for MemoryMessenger {
+    async fn send(&self, url: &str, body: String) -> Result<(), MessengerFault> {
+        if self.silent.get() {
+            std::future::pending::<()>().await;
+        }
+        self.sent.borrow_mut().push((url.to_owned(), body));
+        self.status.get().map_or(Ok(()), |status| Err(MessengerFault::Status(status)))
     }
 }
 
@@ -146,6 +171,7 @@ impl Ports for World {
     type Gate = CountingGate;
     type Ledger = MemoryLedger;
     type KeyServer = MemoryKeyServer;
+    type Messenger = MemoryMessenger;
 
     fn store(&self) -> &MemoryStore {
         &self.store
@@ -173,6 +199,10 @@ impl Ports for World {
 
     fn key_server(&self) -> &MemoryKeyServer {
         &self.key_server
+    }
+
+    fn messenger(&self) -> &MemoryMessenger {
+        &self.messenger
     }
 
     fn public_base_url(&self) -> Option<&str> {
@@ -239,6 +269,7 @@ fn app_with(variables: &[(&str, &str)]) -> App<World> {
 struct Outcome {
     status: StatusCode,
     headers: http::HeaderMap,
+    text: String,
     json: Value,
 }
 
@@ -253,11 +284,12 @@ fn send(app: &App<World>, request: http::request::Builder, body: &[u8]) -> Outco
     let chunks: Vec<std::io::Result<Vec<u8>>> =
         body.chunks(7).map(|chunk| Ok(chunk.to_vec())).collect();
     let (head, body) = block_on(serve(app, &head, stream::iter(chunks))).into_parts();
-    let json = match body {
-        Body::Bytes(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
-        Body::Empty | Body::Stored(_) => Value::Null,
+    let text = match body {
+        Body::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Body::Empty | Body::Stored(_) => String::new(),
     };
-    Outcome { status: head.status, headers: head.headers, json }
+    let json = serde_json::from_str(&text).unwrap_or_default();
+    Outcome { status: head.status, headers: head.headers, text, json }
 }
 
 /// A request to upload a bare GIF as user 123.

@@ -50,12 +50,13 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Memory => 19,
         Endpoint::Preflight { .. } => 20,
         Endpoint::Admin(_) => 21,
+        Endpoint::Metrics => 22,
     }
 }
-const ENDPOINTS: usize = 22;
+const ENDPOINTS: usize = 23;
 
 /// Every address there is, with a method that it takes.
-fn addresses() -> Vec<(&'static str, &'static str, Endpoint)> {
+pub(super) fn addresses() -> Vec<(&'static str, &'static str, Endpoint)> {
     let fixed = [FIXED, ACCOUNTS, FAULTS].concat();
     let variable = VARIABLE.map(|(path, method)| {
         let endpoint = find(&method.parse().expect("a method"), path, true);

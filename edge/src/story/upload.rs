@@ -92,7 +92,7 @@ fn what_a_guest_uploads_goes_away_unless_it_is_claimed() {
 
 #[test]
 fn an_upload_that_took_too_long_is_not_even_written() {
-    let app = app_with(&[("INTENT_S", "1")]);
+    let app = app_with(&[("INTENT_S", "2"), ("STORAGE_TIMEOUT_MS", "100")]);
     app.ports.tick_ms.set(1_000);
     assert_eq!(send(&app, upload(), PIXEL).code(), "BUSY");
     assert_eq!(app.ports.store.writes.get(), 0, "nobody would look for it any more");

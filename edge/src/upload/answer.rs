@@ -153,7 +153,7 @@ impl Entry {
         match outcome {
             Ok(taken) => Self::Stored(Box::new(Stored::new(taken.receipt, base_url))),
             Err((failure, original_filename)) => {
-                let refusal = response::told(failure, &call.id);
+                let refusal = call.told(failure);
                 Self::Refused(Refused {
                     code: refusal.code.name(),
                     detail: refusal.sentence(call.language()).into_owned(),

@@ -19,6 +19,7 @@ use crate::{
     },
     log,
     memory::{self, Purpose, reserve},
+    stats::Stage,
     storage::{NewObject, ObjectStore, Stem},
 };
 
@@ -83,7 +84,9 @@ impl<P: Ports> Lot<'_, P> {
         };
         let size_bytes = bytes.len() as u64;
         let _memory = reserve(self.app, Purpose::Decode, plan.peak_bytes()).await?;
-        Ok((size_bytes, process(bytes, &plan, &policy.limits)?))
+        let processing = async { process(bytes, &plan, &policy.limits) };
+        let processed = self.call.timed(&self.app.ports, Stage::Rules, processing).await?;
+        Ok((size_bytes, processed))
     }
 
     async fn store(
@@ -116,7 +119,7 @@ impl<P: Ports> Lot<'_, P> {
         let bytes = processed.into_bytes().into_owned();
         let object = NewObject { key: &record.key, bytes, format, sha256: digest };
         let ports = &self.app.ports;
-        self.call.timed(ports, "store", ports.store().put(object)).await?;
+        self.call.timed(ports, Stage::Store, ports.store().put(object)).await?;
         Ok(record)
     }
 
@@ -127,7 +130,7 @@ impl<P: Ports> Lot<'_, P> {
         let commit = Commit { record: record.clone(), disposition: self.disposition() };
         let ports = &self.app.ports;
         let committing = ports.ledger().commit(self.permit.owner(), commit);
-        let commitment = self.call.timed(ports, "ledger", committing).await?;
+        let commitment = self.call.timed(ports, Stage::Commit, committing).await?;
         if let Commitment::Accepted(receipt) = commitment {
             return Ok(Taken { receipt: *receipt, is_new: true });
         }

@@ -84,6 +84,22 @@ pub enum Barrier {
     TicketExpired,
 }
 
+impl Barrier {
+    /// As it stands in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ban => "ban",
+            Self::Rate => "rate",
+            Self::Flood => "flood",
+            Self::DailyCount => "daily_count",
+            Self::DailyBytes => "daily_bytes",
+            Self::TicketSpent => "ticket_spent",
+            Self::TicketExpired => "ticket_expired",
+        }
+    }
+}
+
 /// See [`super::Question::Admit`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admit {

@@ -34,6 +34,10 @@ pub enum Offence {
 }
 
 impl Offence {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::ForgedToken, Self::Disguise, Self::Bomb, Self::Flood, Self::Guessing];
+
     /// As it stands in events and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {

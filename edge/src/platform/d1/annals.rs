@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use worker::D1Type;
 
-use super::{D1Registry, MOST_IDS, in_time, number, rows, text};
+use super::{D1Registry, MOST_IDS, in_time, meters::json, number, rows, text};
 use crate::registry::{
-    Annals, EventsWanted, HourCount, HourUploaders, PastEvent, RegistryFault, Uploader,
+    Annals, EventsWanted, HourCount, HourUploaders, PastEvent, RegistryFault, Sums, Uploader,
 };
 
-// One statement, however many rows: they come as one JSON value, and all are written or none.
+// One statement, however many rows: they come as one JSON value.
 const ADD_COUNTS: &str = "INSERT INTO counts (hour, area, code, count, bytes_in, bytes_stored) \
      SELECT value ->> 'hour', value ->> 'area', value ->> 'code', value ->> 'count', \
      value ->> 'bytes_in', value ->> 'bytes_stored' FROM json_each(?1) WHERE true \
@@ -35,11 +35,10 @@ struct UploadersRow {
 }
 
 impl Annals for D1Registry {
-    async fn add_counts(&self, counts: &[HourCount]) -> Result<(), RegistryFault> {
-        let list =
-            serde_json::to_string(counts).map_err(|error| RegistryFault(error.to_string()))?;
-        let statement = self.bind(ADD_COUNTS, &[D1Type::Text(&list)])?;
-        in_time(statement.run()).await.map(|_| ())
+    async fn add_counts(&self, sums: &Sums) -> Result<(), RegistryFault> {
+        let mut statements = self.adding(sums)?;
+        statements.push(self.bind(ADD_COUNTS, &[D1Type::Text(&json(&sums.hours)?)])?);
+        self.batch(statements).await.map(|_| ())
     }
 
     async fn forget_counts(&self, before_hour: u64) -> Result<(), RegistryFault> {

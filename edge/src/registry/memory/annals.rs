@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::MemoryRegistry;
 use crate::registry::{
-    Annals, EventsWanted, HourCount, HourUploaders, PastEvent, Registry, RegistryFault, Uploader,
+    Annals, EventsWanted, HourCount, HourUploaders, PastEvent, Registry, RegistryFault, Sums,
+    Uploader,
 };
 
 const HOUR_MS: u64 = 3_600_000;
@@ -28,10 +29,11 @@ impl MemoryRegistry {
 }
 
 impl Annals for MemoryRegistry {
-    async fn add_counts(&self, counts: &[HourCount]) -> Result<(), RegistryFault> {
+    async fn add_counts(&self, sums: &Sums) -> Result<(), RegistryFault> {
         self.probe().await?;
+        self.add_sums(sums);
         let mut there = self.counts.borrow_mut();
-        for more in counts {
+        for more in &sums.hours {
             let same = |it: &&mut HourCount| {
                 (it.hour, &it.area, &it.code) == (more.hour, &more.area, &more.code)
             };

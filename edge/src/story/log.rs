@@ -1,0 +1,136 @@
+//! The line that each request leaves, and what must not be in it.
+
+use serde_json::json;
+
+use super::*;
+use crate::log::{Level, set_level, tests::written};
+
+/// The lines of requests.
+fn lines() -> Vec<Value> {
+    let lines = written().into_iter().map(|line| serde_json::from_str(&line).expect("JSON"));
+    lines.filter(|line: &Value| line["event"] == "request").collect()
+}
+
+#[test]
+fn a_request_leaves_one_line_with_its_sizes_and_times() {
+    let app = app();
+    app.ports.tick_ms.set(1);
+    let outcome = send(&app, upload(), PIXEL);
+    let [line] = &*lines() else { panic!("one line") };
+    let id = outcome.headers["x-request-id"].to_str().expect("text");
+    for (name, expected) in [
+        ("level", json!("info")),
+        ("requestId", json!(id)),
+        ("method", json!("POST")),
+        ("route", json!("upload")),
+        ("status", json!(201)),
+        ("outcome", json!("SERVED")),
+        ("bytesIn", json!(PIXEL.len())),
+        ("bytesOut", json!(outcome.text.len())),
+    ] {
+        assert_eq!(line[name], expected, "{name}");
+    }
+    assert!(line["tookMs"].as_u64() > Some(0));
+    let stages = line["stagesMs"].as_object().expect("stages");
+    let stages: Vec<_> = stages.keys().map(String::as_str).collect();
+    assert_eq!(stages, ["admit", "commit", "read", "rules", "store"]);
+    assert!(line.get("cause").is_none());
+
+    send(&app, upload(), PIXEL);
+    send(&app, upload_as(&json!({"sub": "124"})), PIXEL);
+    let users: Vec<_> = lines().iter().map(|line| line["user"].clone()).collect();
+    assert_eq!(users[0], line["user"], "the same user has the same name");
+    assert_ne!(users[1], line["user"]);
+    assert_eq!(users[1].as_str().map(str::len), Some(16));
+}
+
+#[test]
+fn a_failure_is_logged_once_with_its_cause() {
+    let app = app();
+    app.ports.store.broken.set(true);
+    let outcome = send(&app, upload(), PIXEL);
+    assert_eq!(outcome.code(), "STORAGE_UNAVAILABLE");
+    let lines = written();
+    let telling: Vec<_> = lines.iter().filter(|line| line.contains("told to fail")).collect();
+    let [line] = &*telling else { panic!("told once: {lines:?}") };
+    let line: Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!((&line["level"], &line["event"]), (&json!("error"), &json!("request")));
+    assert_eq!(line["outcome"], "STORAGE_UNAVAILABLE");
+    assert_eq!(line["requestId"], outcome.json["requestId"]);
+}
+
+#[test]
+fn the_level_holds_back_what_matters_less() {
+    let app = app();
+    set_level(Level::Warn);
+    send(&app, upload(), PIXEL);
+    send(&app, get("/healthz"), b"");
+    send(&app, get("/images").header("authorization", "Bearer x.y.z"), b"");
+    let warned = lines();
+    set_level(Level::Debug);
+    send(&app, get("/healthz"), b"");
+    let debugged = lines();
+    set_level(Level::default());
+    let outcomes: Vec<_> = warned.iter().map(|line| &line["outcome"]).collect();
+    assert_eq!(outcomes, ["TOKEN_INVALID"]);
+    assert_eq!(
+        (&debugged[0]["route"], &debugged[0]["level"]),
+        (&json!("healthz"), &json!("debug"))
+    );
+}
+
+#[test]
+fn secrets_in_every_place_of_a_request_leave_nothing_in_the_log() {
+    let app = app();
+    set_level(Level::Debug);
+    let secret = "s3cret-jane.doe";
+    let mail = "s3cret-jane.doe@example.com";
+    let token = hs256(json!({"sub": "s3cret-jane_doe", "email": mail, "jti": secret}), 3600);
+    let places = |method: &str, path: &str| {
+        Request::builder()
+            .method(method)
+            .uri(format!("https://edge.example{path}?token={secret}&v={secret}&kind={secret}"))
+            .header("x-filename", format!("{secret}.gif"))
+            .header("cf-connecting-ip", "203.0.113.77")
+            .header("origin", format!("https://{secret}.example"))
+            .header("cookie", format!("refresh_token={secret}.{secret}; session={secret}"))
+            .header("accept-language", secret)
+            .header("user-agent", secret)
+    };
+    let body = json!({"email": mail, "password": secret, "nickname": secret, "guestToken": secret,
+        "imageUrl": secret, "key": secret, "formId": secret, "originalFilename": secret,
+        "account": secret, "reason": secret, "seconds": 60});
+    for broken in [false, true] {
+        app.ports.store.broken.set(broken);
+        app.ports.registry.broken.set(broken);
+        for (path, method, _) in super::rights::addresses() {
+            if path == "/_fault/panic" {
+                continue; // It ends the process, whoever asks.
+            }
+            for header in [format!("Bearer {token}"), format!("Bearer {secret}")] {
+                let request = places(method, path).header("authorization", header);
+                send(
+                    &app,
+                    request.header("content-type", "application/json"),
+                    body.to_string().as_bytes(),
+                );
+            }
+        }
+        let request = places("POST", "/images").header("authorization", format!("Bearer {token}"));
+        send(&app, request.header("content-type", "image/gif"), &picture(u8::from(broken)));
+        send(&app, places("S3CRET-JANE", &format!("/{secret}/{mail}")), b"");
+    }
+    set_level(Level::default());
+    let lines = written();
+    assert!(
+        lines.len() > 100 && lines.iter().any(|line| line.contains("cause")),
+        "{}",
+        lines.len()
+    );
+    for line in lines {
+        let small = line.to_ascii_lowercase();
+        for part in ["s3cret", "jane", "example.com", "203.0.113", &token[..20]] {
+            assert!(!small.contains(&part.to_ascii_lowercase()), "{part} in {line}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+// What the team is told by the built Worker, on a webhook of this machine: at once, once, and never in the way.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { startProxy } from "../faults/s3_proxy.mjs";
+import { startBrowser } from "./browser.mjs";
+import { gif } from "./pictures.mjs";
+import { startReceiver } from "./receiver.mjs";
+import { startS3 } from "./s3.mjs";
+import { startServer } from "./server.mjs";
+
+const PATH = "/services/T0/B0/very-secret";
+
+/** Waits until it holds. */
+async function until(holds, what, seconds = 40) {
+  const deadline = Date.now() + seconds * 1000;
+  while (!(await holds())) {
+    assert.ok(Date.now() < deadline, `not in time: ${what()}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+let asked = 0;
+async function send(server, path, { token, body, type = "application/json", cookie } = {}) {
+  const headers = {
+    "Content-Type": type,
+    "CF-Connecting-IP": `198.18.12.${++asked}`,
+    ...(token ? { Authorization: `Bearer ${token}` } : {}),
+    ...(cookie ? { Cookie: cookie } : {}),
+  };
+  const answer = await fetch(server.url + path, { method: "POST", headers, body });
+  return { status: answer.status, cookie: answer.headers.get("set-cookie")?.split(";")[0], ...(await answer.json()) };
+}
+
+const disguise = (server, sub) => send(server, "/images", { token: server.token({ sub }), body: `<svg>${sub}</svg>`, type: "image/gif" });
+
+describe("bans and tokens", () => {
+  let server;
+  let receiver;
+  before(async () => {
+    receiver = await startReceiver();
+    const vars = { STRIKES_TO_BAN: 1, IP_PER_MINUTE: 100_000, ALERT_WEBHOOK_KIND: "slack" };
+    server = await startServer({ vars, secrets: { ALERT_WEBHOOK_URL: receiver.url + PATH } });
+  });
+  after(() => Promise.all([server?.stop(), receiver?.stop()]));
+  const told = () => JSON.stringify(receiver.messages);
+  const texts = () => receiver.messages.map(({ json }) => json.text);
+
+  test("a webhook that never answers holds nobody up", async () => {
+    receiver.silent = true;
+    assert.equal((await disguise(server, "first")).code, "INVALID_FILE_SIGNATURE");
+    await until(() => receiver.messages.length === 1, told);
+    const began = Date.now();
+    const uploaded = await send(server, "/images", { token: server.token(), body: gif(1), type: "image/gif" });
+    assert.equal(uploaded.status, 201);
+    assert.ok(Date.now() - began < 4_000, `${Date.now() - began} ms while the webhook hangs`);
+    await until(() => server.lines().some(({ event, cause }) => event === "alert_unsent" && cause === "Late"), server.log);
+    receiver.silent = false;
+  });
+
+  test("what it did not take is told again, together with what came since, once", async () => {
+    for (const sub of ["second", "third", "fourth"]) await disguise(server, sub);
+    // It is in nobody's hands any more half a minute after it was taken.
+    await until(() => server.ring().then(() => receiver.messages.length >= 2), told, 90);
+    const { path, type, json } = receiver.messages[1];
+    assert.deepEqual([path, type, Object.keys(json)], [PATH, "application/json", ["text"]]);
+    assert.match(json.text, /^The-Form Images\n• Accounts shut out: 4 so far \(disguise 4\)/);
+    for (const sub of ["first", "second", "user:"]) assert.ok(!json.text.includes(sub), "nobody is named");
+
+    await disguise(server, "fifth");
+    await server.ring();
+    await until(() => server.rows("totals").some(({ name, total, told }) => name === "bans" && total === 5 && told === 4), () => JSON.stringify(server.rows("totals")));
+    assert.equal(receiver.messages.length, 2, "one message of a kind in a while");
+  });
+
+  test("a refresh token that is used twice is told at once, also while bans wait", async () => {
+    const account = JSON.stringify({ email: "jane@example.com", password: "correct horse battery" });
+    const { cookie } = await send(server, "/auth/signup", { body: account });
+    assert.equal((await send(server, "/auth/refresh_token", { cookie })).status, 200);
+    assert.equal((await send(server, "/auth/refresh_token", { cookie })).code, "TOKEN_INVALID");
+    await until(() => receiver.messages.length === 3, told);
+    assert.match(texts()[2], /Refresh tokens used twice .*: 1 so far/);
+    assert.doesNotMatch(texts()[2], /shut out/);
+  });
+
+  test("the webhook's address is in no line of the log", () => {
+    const log = JSON.stringify(server.lines());
+    assert.match(log, /alert_sent/);
+    for (const secret of ["very-secret", PATH, receiver.url]) assert.ok(!log.includes(secret), secret);
+  });
+});
+
+describe("a store that goes down", () => {
+  let s3, proxy, receiver, server, browser;
+  before(async () => {
+    [s3, receiver, browser] = await Promise.all([startS3(), startReceiver(), startBrowser()]);
+    proxy = await startProxy(s3.url);
+    const vars = { ...s3.vars(proxy.url), IP_PER_MINUTE: 100_000, ALERT_WEBHOOK_KIND: "discord" };
+    server = await startServer({ vars, secrets: { ALERT_WEBHOOK_URL: receiver.url + PATH } });
+  });
+  after(() => Promise.all([browser?.close(), server?.stop(), proxy?.stop(), receiver?.stop(), s3?.stop()]));
+  const ready = () => fetch(`${server.url}/readyz`);
+
+  test("readiness names a store that hangs within its deadline, though an attempt may take twice as long", async () => {
+    assert.equal((await ready()).status, 200);
+    proxy.script(["stall", "stall", "stall"]);
+    const began = Date.now();
+    const answer = await ready();
+    const tookMs = Date.now() - began;
+    assert.deepEqual(await answer.json(), { storage: "unreachable", registry: "ok", ledger: "ok" });
+    assert.equal(answer.status, 503);
+    assert.ok(tookMs >= 4_500 && tookMs < 9_000, `${tookMs} ms`);
+    proxy.script([]);
+  });
+
+  test("it is told once, in the webhook's own shape", async () => {
+    await until(() => receiver.messages.length === 1, () => JSON.stringify(server.lines()));
+    const { json } = receiver.messages[0];
+    assert.deepEqual(json.allowed_mentions, { parse: [] });
+    assert.match(json.content, /• The object store fails: 1 so far \(storage unreachable 1\)/);
+    await s3.stop();
+    await server.ring();
+    await server.ring();
+    assert.equal((await (await ready()).json()).storage, "unreachable");
+    const counted = () => server.rows("totals").find(({ name, labels }) => name === "probes" && labels === 'part="storage",outcome="unreachable"')?.total;
+    await until(() => counted() >= 3, () => JSON.stringify(server.rows("totals")));
+    assert.equal(receiver.messages.filter(({ json }) => /store fails/.test(json.content)).length, 1);
+    const sweep = receiver.messages.find(({ json }) => /Sweeps that failed/.test(json.content));
+    assert.match(sweep.json.content, /\(failed \d\)/);
+  });
+
+  test("the administrators' page shows which part is down", async () => {
+    const page = await browser.newPage({ locale: "en-US" });
+    await page.goto(`${server.url}/admin/`);
+    await page.locator('#token-form [name="token"]').fill(server.token({ sub: "boss", role: "ADMIN" }));
+    await page.keyboard.press("Enter");
+    await page.locator("#parts .fails").waitFor({ timeout: 60_000 });
+    assert.match(await page.locator("#parts .fails").innerText(), /Object store/);
+    assert.equal(await page.locator("#parts .works").count(), 2);
+    await page.close();
+  });
+});

@@ -1,0 +1,83 @@
+// The log of the built Worker: one line a request, which says what it was and nothing of whom.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { gif } from "./pictures.mjs";
+import { startServer } from "./server.mjs";
+
+const SECRET = "s3cret-jane.doe";
+const MAIL = `${SECRET}@example.com`;
+const ADDRESS = "203.0.113.77";
+
+let server;
+before(async () => {
+  server = await startServer({ vars: { IP_PER_MINUTE: 100_000, LOG_LEVEL: "debug" } });
+});
+after(() => server?.stop());
+
+const requests = () => server.lines().filter(({ event }) => event === "request");
+
+/** Waits until so many requests have their line. */
+async function logged(count) {
+  const deadline = Date.now() + 30_000;
+  while (requests().length < count) {
+    assert.ok(Date.now() < deadline, `${requests().length} of ${count} lines`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return requests();
+}
+
+const post = (path, body, headers) => fetch(server.url + path, { method: "POST", body, headers: { "CF-Connecting-IP": ADDRESS, ...headers } });
+
+test("an upload leaves one line", async () => {
+  const before = requests().length;
+  const headers = { Authorization: `Bearer ${server.token()}`, "Content-Type": "image/gif" };
+  const answer = await post("/images", gif(1), headers);
+  const body = await answer.arrayBuffer();
+  const [line] = (await logged(before + 1)).slice(before);
+  const { level, route, method, status, outcome, bytesIn, bytesOut, requestId, user } = line;
+  assert.deepEqual([level, route, method, status, outcome], ["info", "upload", "POST", 201, "SERVED"]);
+  assert.deepEqual([bytesIn, bytesOut], [gif(1).length, body.byteLength]);
+  assert.equal(requestId, answer.headers.get("x-request-id"));
+  assert.match(user, /^[0-9a-f]{16}$/);
+  assert.deepEqual(Object.keys(line.stagesMs).sort(), ["admit", "commit", "read", "rules", "store"]);
+});
+
+test("secrets in every place of a request leave nothing in the log", async () => {
+  const before = requests().length;
+  const token = server.token({ sub: "s3cret-jane_doe", email: MAIL });
+  const marks = {
+    "X-Filename": `${SECRET}.gif`,
+    Cookie: `refresh_token=${SECRET}; other=${SECRET}`,
+    Origin: `https://${SECRET}.example`,
+    Referer: `https://example.com/${SECRET}`,
+    "User-Agent": SECRET,
+    "Accept-Language": SECRET,
+  };
+  const json = { "Content-Type": "application/json", ...marks };
+  const account = JSON.stringify({ email: MAIL, password: SECRET, nickname: SECRET, guestToken: SECRET, imageKey: SECRET });
+  const form = new FormData();
+  form.append("formId", SECRET);
+  form.append("userId", SECRET);
+  form.append("image", new Blob([gif(2)], { type: "image/gif" }), `${SECRET}.gif`);
+  const answers = await Promise.all([
+    post(`/images?token=${SECRET}`, gif(3), { ...marks, "Content-Type": "image/gif", Authorization: `Bearer ${token}` }),
+    post("/images", `<svg>${SECRET}</svg>`, { ...marks, "Content-Type": "image/gif", Authorization: `Bearer ${token}` }),
+    post("/images", form, { ...marks, Authorization: `Bearer ${token}` }),
+    post("/images", gif(4), { ...marks, "Content-Type": SECRET, Authorization: `Bearer ${token}` }),
+    post("/images/metadata", JSON.stringify({ imageUrl: SECRET, guestToken: SECRET }), { ...json, Authorization: `Bearer ${token}` }),
+    post("/auth/login", account, { "Content-Type": "application/json", "CF-Connecting-IP": "203.0.113.78" }),
+    post("/auth/signup", account, { "Content-Type": "application/json", "CF-Connecting-IP": "203.0.113.79" }),
+    post("/auth/refresh_token", "{}", json),
+    fetch(`${server.url}/${SECRET}/${MAIL}?v=${SECRET}`, { headers: { ...marks, Authorization: `Bearer ${SECRET}` } }),
+    fetch(`${server.url}/admin/api/events?kind=${SECRET}`, { headers: { ...marks, Authorization: `Bearer ${token}` } }),
+    fetch(`${server.url}/images`, { headers: { ...marks, Authorization: `Bearer ${SECRET}` } }),
+  ]);
+  assert.equal(answers[0].status, 201);
+  const lines = await logged(before + answers.length);
+  assert.ok(lines.some(({ outcome }) => outcome === "TOKEN_INVALID"));
+  const log = JSON.stringify(server.lines()).toLowerCase();
+  for (const part of ["s3cret", "jane", "example.com", "203.0.113", token.slice(0, 30), token.slice(-20)]) {
+    assert.ok(!log.includes(part.toLowerCase()), part);
+  }
+});

@@ -1,0 +1,36 @@
+// What was built is as small as it has to be: a Worker is loaded before it can answer.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+/** The smallest plan of the platform takes 3 MB; a third of it leaves room and starts in tens of milliseconds. */
+const MOST_BYTES = 1024 * 1024;
+const RUNS = 9;
+
+const wasm = readFileSync("target/edge/index_bg.wasm");
+
+test("the Worker has at most 1 MiB compressed", (t) => {
+  const bytes = execFileSync("gzip", ["-9"], { input: wasm, maxBuffer: 8 * MOST_BYTES }).length;
+  t.diagnostic(`${bytes} bytes compressed, ${wasm.length} in all`);
+  assert.ok(bytes <= MOST_BYTES, `${bytes} bytes`);
+});
+
+test("it is compiled and made ready before anybody notices", async (t) => {
+  const times = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    const began = performance.now();
+    const module = await WebAssembly.compile(wasm);
+    const imports = {};
+    for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+      (imports[from] ??= {})[name] = kind === "tag" ? WebAssembly.JSTag : () => 0;
+    }
+    const { exports } = await WebAssembly.instantiate(module, imports);
+    times.push(performance.now() - began);
+    assert.ok(exports.memory.buffer.byteLength > 0);
+  }
+  times.sort((one, other) => one - other);
+  t.diagnostic(`median of ${RUNS}: ${times[RUNS >> 1].toFixed(1)} ms`);
+  // A second is what a caller would notice on the slowest of machines; it takes some tens of milliseconds.
+  assert.ok(times[RUNS >> 1] < 1_000, `${times} ms`);
+});
