@@ -4,6 +4,7 @@
 mod accounts;
 mod admin;
 mod delivery;
+mod description;
 mod images;
 mod limits;
 mod rights;

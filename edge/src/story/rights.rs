@@ -55,7 +55,7 @@ const fn number(endpoint: &Endpoint) -> usize {
 const ENDPOINTS: usize = 22;
 
 /// Every address there is, with a method that it takes.
-fn addresses() -> Vec<(&'static str, &'static str, Endpoint)> {
+pub(super) fn addresses() -> Vec<(&'static str, &'static str, Endpoint)> {
     let fixed = [FIXED, ACCOUNTS, FAULTS].concat();
     let variable = VARIABLE.map(|(path, method)| {
         let endpoint = find(&method.parse().expect("a method"), path, true);
