@@ -115,6 +115,11 @@ function checkWrangler(command, at) {
   for (const [option] of command.matchAll(/(?<=\s)--[a-z-]+/g)) assert.match(help, new RegExp(`${option}\\b`), `${at}: ${names.join(" ")} has no ${option}`);
 }
 
+test("the simulation says what the table shows", () => {
+  const table = execFileSync(process.execPath, ["tests/bench/scale.mjs"], { encoding: "utf8" });
+  assert.ok(readFileSync("docs/scale.md", "utf8").includes(table), table);
+});
+
 test("the page of the integration guide works in a browser as it is written", async (t) => {
   const [block] = blocks("docs/integrate.md").filter(({ language }) => language === "html");
   const saved = [];
@@ -141,9 +146,14 @@ test("the page of the integration guide works in a browser as it is written", as
     site.close();
   });
   const page = await browser.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   await page.goto(`http://127.0.0.1:${site.address().port}/`);
+  // The module has looked at the policy and put its ear on the field.
+  await page.waitForFunction(() => document.querySelector("#photo").onchange !== null);
   await page.locator("#photo").setInputFiles("tests/fixtures/jpeg/private.jpg");
-  await page.locator("#told", { hasText: "Saved." }).waitFor();
+  await page.locator("#told", { hasText: "Saved." }).waitFor().catch((error) => assert.fail(`${error.message}: ${complaints}`));
   assert.equal(saved.length, 1);
   assert.ok(server.objects().has(saved[0].key), "what was saved is the key of what was stored");
   await page.locator("#photo").setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
