@@ -21,6 +21,7 @@ WORKER_BUILD_VERSION := 0.8.7
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
 S3S_FS_VERSION := 0.14.1
+SCHEMATHESIS_VERSION := 4.32.5
 
 export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/$(TOOLS):$(PATH)
 export WASM_BINDGEN_BIN := $(CURDIR)/$(TOOLS)/wasm-bindgen
@@ -97,6 +98,14 @@ $(TOOLS)/cargo-fuzz: | prerequisites
 $(TOOLS)/s3s-fs: | prerequisites
 	$(call say,Building s3s-fs $(S3S_FS_VERSION) (once; about two minutes))
 	$(install) --locked s3s-fs@$(S3S_FS_VERSION) --features binary
+
+# Tries the API against its description; its Python packages land in a folder of their own.
+$(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION):
+	$(call say,Installing schemathesis $(SCHEMATHESIS_VERSION) (once; about half a minute))
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo 'Missing: Python 3.10 or newer with venv. On Debian or Ubuntu: apt-get install python3-venv'; exit 1; }
+	python3 -m venv target/schemathesis
+	target/schemathesis/bin/pip install --quiet --disable-pip-version-check schemathesis==$(SCHEMATHESIS_VERSION)
+	@mkdir -p $(@D) && touch $@
 
 .PHONY: chromium
 chromium: | $(STAMPS)/node
@@ -178,12 +187,12 @@ keys: $(STAMPS)/node ## Print fresh keys, and how to put them in the place of th
 
 .PHONY: admin
 admin: $(STAMPS)/node .wrangler/migrated ## Make an account an administrator (EMAIL=…; locally, or ENV=staging REMOTE=1)
-	@node .make/admin.mjs --email "$(EMAIL)" $(if $(REMOTE),--env "$(ENV)")
+	@node .make/admin.mjs --email "$(EMAIL)" $(if $(REMOTE),--env "$(ENV)") $(if $(STATE),--state "$(STATE)")
 
 # --- Testing -----------------------------------------------------------------------------------------
 
-.PHONY: test test-rust test-browser test-e2e test-tidy test-long
-test: test-tidy test-rust test-browser test-e2e ## Run every layer: units, wasm in Chromium, and the whole thing end to end
+.PHONY: test test-rust test-browser test-e2e test-api test-tidy test-long
+test: test-tidy test-rust test-browser test-e2e test-api ## Run every layer: units, wasm in Chromium, and the whole thing end to end
 	$(call say,All tests passed)
 
 test-tidy: | $(STAMPS)/node
@@ -205,9 +214,15 @@ test-e2e: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-n
 	node --test --test-concurrency=1 --test-timeout=600000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs \
 		tests/faults/*.test.mjs
 
-test-long: setup edge www $(TOOLS)/s3s-fs ## Fifty kills and a thousand calls to a bad store; counts in target/reliability.json
+API_EXAMPLES ?= 25
+test-api: setup edge www $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Try every operation of the API against its description (API_EXAMPLES=500)
+	$(call say,The API against its description ($(API_EXAMPLES) examples an operation))
+	API_EXAMPLES=$(API_EXAMPLES) node tests/api/run.mjs
+
+test-long: setup edge www $(TOOLS)/s3s-fs $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Fifty kills, a thousand calls to a bad store, 500 tries of every operation of the API
 	$(call say,Faults at length (some ten minutes))
 	FAULT_CYCLES=50 FAULT_CALLS=1000 node --test --test-concurrency=1 --test-timeout=1500000 tests/faults/*.test.mjs
+	API_EXAMPLES=500 node tests/api/run.mjs
 
 .PHONY: check
 check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets ## Formatting, lints, types, generated files, no_std, dependencies
@@ -257,6 +272,10 @@ fuzz: $(TOOLS)/cargo-fuzz ## Fuzz each target (SECONDS=60 each; needs the nightl
 deploy: setup edge www ## Put it on Cloudflare (ENV=staging or production)
 	wrangler d1 migrations apply REGISTRY --remote --env $(ENV)
 	wrangler deploy --env $(ENV)
+
+.PHONY: doctor
+doctor: $(STAMPS)/node ## Look at a deployment from outside and say what is wrong (URL=…, ORIGIN=… of your pages)
+	@node .make/doctor.mjs --url "$(URL)" $(if $(ORIGIN),--origin "$(ORIGIN)")
 
 .PHONY: clean
 clean: ## Remove what was built and the local state; keeps the installed tools

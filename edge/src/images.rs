@@ -203,7 +203,7 @@ impl Query {
             match name {
                 "userId" => query.user_id = Some(UserId::parse(&value)?),
                 "formId" => query.form_id = Some(FormId::from_text(&value)?),
-                "cursor" => query.cursor = Some(ImageId(value.parse().ok()?)),
+                "cursor" => query.cursor = Some(ImageId::parse(&value)?),
                 "limit" => {
                     let limit = value.parse().ok();
                     query.limit = limit.filter(|limit| (1..=MOST_PAGE).contains(limit))?;
@@ -229,7 +229,9 @@ mod tests {
         let form_id = FormId::from_text("설문 1");
         let expected = Query { user_id: None, form_id, cursor: Some(ImageId(7)), limit: 5 };
         assert_eq!(read("formId=%EC%84%A4%EB%AC%B8+1&cursor=7&limit=5&other=x"), Some(expected));
-        for wrong in ["limit=0", "limit=101", "limit=x", "cursor=-1", "userId=a/b", "formId="] {
+        for wrong in
+            ["limit=0", "limit=101", "limit=x", "cursor=9007199254740992", "userId=a/b", "formId="]
+        {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

@@ -121,7 +121,7 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     if !fixed.is_empty() {
         return fixed;
     }
-    if let Some(id) = path.strip_prefix("/images/").and_then(number) {
+    if let Some(id) = path.strip_prefix("/images/").and_then(ImageId::parse) {
         return vec![("GET", Endpoint::ReadImage(id)), ("DELETE", Endpoint::DeleteImage(id))];
     }
     if let Some(id) = user(path) {
@@ -145,11 +145,6 @@ fn user(path: &str) -> Option<UserId> {
 /// Whether an address is there only with the built-in accounts.
 fn is_of_accounts(path: &str) -> bool {
     ACCOUNTS.iter().any(|(fixed, ..)| *fixed == path) || user(path).is_some()
-}
-
-/// A number as we write it: no sign, no leading zero.
-fn number(text: &str) -> Option<ImageId> {
-    text.parse().ok().filter(|id: &u64| id.to_string() == text).map(ImageId)
 }
 
 /// An account in a path, where a colon may be written as it is or as `%3A`.
@@ -305,7 +300,9 @@ mod tests {
             find(&Method::DELETE, "/images/7", false),
             Ok(Endpoint::DeleteImage(ImageId(7)))
         );
-        for path in ["/images/", "/images/07", "/images/-1", "/images/x", "/images/7/"] {
+        for path in
+            ["/images/", "/images/07", "/images/-1", "/images/9007199254740992", "/images/7/"]
+        {
             assert_eq!(
                 find(&Method::GET, path, false),
                 Err(Refusal::new(Code::NotFound)),
@@ -313,6 +310,11 @@ mod tests {
             );
         }
         assert_eq!(find(&Method::GET, "/nowhere", false), Err(Refusal::new(Code::NotFound)));
+        for name in ["QUERY", "PURGE", "get"] {
+            let method = Method::from_bytes(name.as_bytes()).expect("a token");
+            let allow = "GET, HEAD, OPTIONS".to_owned();
+            assert_eq!(find(&method, "/policy", false), Err(Refusal::method(allow)), "{name}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::{
     call::Call,
     error::Failure,
     intake::{Chunks, FormId, read_json},
+    registry::MOST_WHOLE,
     response::{self, Answer},
     route::{Body, Endpoint},
 };
@@ -65,7 +66,7 @@ fn scope(wanted: &Wanted) -> Result<TicketScope, Failure> {
         Some(text) => Some(Format::from_media_type(text)?),
         None => None,
     };
-    if wanted.max_bytes == Some(0) {
+    if wanted.max_bytes.is_some_and(|bytes| !(1..=MOST_WHOLE).contains(&bytes)) {
         return Err(Code::MalformedRequest.into());
     }
     Ok(TicketScope { form_id, format, max_bytes: wanted.max_bytes })

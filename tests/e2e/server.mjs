@@ -25,10 +25,12 @@ const QUIET = {
 /** A private key as it stands in a variable, whether node or the Web Crypto API made it. */
 const jwk = (key) => JSON.stringify((key instanceof KeyObject ? key : KeyObject.from(key)).export({ format: "jwk" }));
 
-/** A running Worker. `vars` are added to those of wrangler.toml, `secrets` to its keys; `signing` is its key, if not a fresh one, and `previous` the one before. */
-export async function startServer({ vars = {}, secrets = {}, signing, previous } = {}) {
+/**
+ * A running Worker. `vars` are added to those of wrangler.toml, `secrets` to its keys; `signing` and `secret` are its
+ * keys, if not fresh ones, and `previous` the signing key before.
+ */
+export async function startServer({ vars = {}, secrets = {}, signing, previous, secret = randomBytes(32).toString("base64url") } = {}) {
   const state = mkdtempSync(join(tmpdir(), "the-form-"));
-  const secret = randomBytes(32).toString("base64url");
   const privateKey = signing ?? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
   const keys = join(state, "keys.env");
   const before = previous ? `SIGNING_JWK_PREVIOUS='${jwk(previous)}'\n` : "";
@@ -68,6 +70,7 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous }
     token: (claims = {}, lifetimeS = 300) => hs256(secret, claims, lifetimeS),
     signing: privateKey,
     secret,
+    state,
     objects: () => objects(state),
     rows: (table = "images") => rows(state, table),
     /** Takes an object out of R2 behind the Worker's back. */

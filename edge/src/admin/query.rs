@@ -3,6 +3,8 @@
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
+use crate::registry::MOST_WHOLE;
+
 /// How many entries a page has unless asked otherwise, and at most.
 const PAGE: u32 = 20;
 const MOST_PAGE: u32 = 100;
@@ -35,7 +37,7 @@ impl Query {
                     let limit = value.parse().ok();
                     query.limit = limit.filter(|limit| (1..=MOST_PAGE).contains(limit))?;
                 }
-                "cursor" => query.cursor = Some(number()?),
+                "cursor" => query.cursor = Some(number().filter(|cursor| *cursor <= MOST_WHOLE)?),
                 "kind" => query.kind = Some(kind(&value)?),
                 _ => {}
             }
@@ -66,9 +68,16 @@ mod tests {
             Query { hours: 744, limit: 5, cursor: Some(7), kind: Some("ban".to_owned()) };
         assert_eq!(read("hours=744&limit=5&cursor=7&kind=ban&other=x"), Some(expected));
         assert_eq!(read("").map(|query| (query.hours, query.limit)), Some((24, 20)));
-        for wrong in
-            ["hours=0", "hours=745", "limit=0", "limit=101", "cursor=-1", "kind=", "kind=a'"]
-        {
+        for wrong in [
+            "hours=0",
+            "hours=745",
+            "limit=0",
+            "limit=101",
+            "cursor=-1",
+            "kind=",
+            "kind=a'",
+            "cursor=9007199254740992",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

@@ -1,11 +1,11 @@
 //! The form that a picture answers, as the platform names it: data only.
 
-/// 1 to 128 bytes of text without control characters.
+/// 1 to 128 characters of text without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct FormId(String);
 
 impl FormId {
-    const MAX_BYTES: usize = 128;
+    const MAX_CHARS: usize = 128;
 
     /// From text.
     #[must_use]
@@ -17,7 +17,8 @@ impl FormId {
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let text = core::str::from_utf8(bytes).ok()?.trim();
-        let is_id = (1..=Self::MAX_BYTES).contains(&text.len()) && !text.contains(char::is_control);
+        let is_id = (1..=Self::MAX_CHARS).contains(&text.chars().count())
+            && !text.contains(char::is_control);
         is_id.then(|| Self(text.to_owned()))
     }
 
@@ -34,11 +35,12 @@ mod tests {
 
     #[test]
     fn ids_are_short_text() {
-        let long = "x".repeat(129);
+        let (longest, long) = ("\u{c124}".repeat(128), "x".repeat(129));
         for (bytes, expected) in [
             (&b"f-1"[..], Some("f-1")),
             ("\u{c124}\u{bb38} 3".as_bytes(), Some("\u{c124}\u{bb38} 3")),
             (b" f ", Some("f")),
+            (longest.as_bytes(), Some(&*longest)),
             (b"", None),
             (b"a\nb", None),
             (b"\xFF", None),

@@ -46,5 +46,43 @@ pub async fn read_open_json<T: DeserializeOwned>(
         Failure::Refused(refusal) if refusal.image.is_some() => Code::MalformedRequest.into(),
         failure => failure,
     })?;
+    // A list would be read as well, member by member in the order of our source.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Code::MalformedRequest.into());
+    }
     serde_json::from_slice(&bytes).map_err(|_| Code::MalformedRequest.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_executor::block_on;
+    use futures_util::stream;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(default)]
+    struct Wanted {
+        name: Option<String>,
+    }
+
+    fn read(content_type: &str, text: &str) -> Option<Wanted> {
+        let head = http::Request::builder().header(header::CONTENT_TYPE, content_type);
+        let (head, ()) = head.body(()).expect("valid").into_parts();
+        let body = stream::iter([Ok(text.as_bytes().to_vec())]);
+        block_on(read_open_json(&head, body)).ok()
+    }
+
+    #[test]
+    fn only_an_object_of_the_right_type_is_taken() {
+        let named = Some(Wanted { name: Some("a".to_owned()) });
+        assert_eq!(read("application/json", "{\"name\":\"a\"}"), named);
+        assert_eq!(read("Application/JSON; charset=utf-8", " \n{\"name\":\"a\"}"), named);
+        assert_eq!(read("application/json", "{}"), Some(Wanted::default()));
+        for text in ["", "[]", "[\"a\"]", "null", "\"a\"", "7", "{", "{} {}", "{\"name\":7}"] {
+            assert_eq!(read("application/json", text), None, "{text}");
+        }
+        assert_eq!(read("text/plain", "{}"), None);
+    }
 }

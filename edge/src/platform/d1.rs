@@ -10,7 +10,9 @@ use worker::{D1Database, D1PreparedStatement, D1Type};
 use super::deadline::{TimedOut, within};
 use crate::{
     auth::UserId,
-    registry::{Catalogue, Event, ImageId, Listing, NewRow, Registry, RegistryFault, Row},
+    registry::{
+        Catalogue, Event, ImageId, Listing, MOST_WHOLE, NewRow, Registry, RegistryFault, Row,
+    },
     storage::ObjectKey,
 };
 
@@ -33,9 +35,6 @@ const REGISTERED: &str = "SELECT key FROM images WHERE key IN (SELECT value FROM
 const ROWS_AFTER: &str = "SELECT * FROM images WHERE id > ?1 ORDER BY id LIMIT ?2";
 const SET_MARK: &str = "INSERT INTO sweeps (name, mark) VALUES (?1, ?2) \
      ON CONFLICT (name) DO UPDATE SET mark = ?2";
-
-/// The largest whole number that JavaScript holds.
-const MOST_IDS: u64 = (1 << 53) - 1;
 
 /// A D1 database answers within milliseconds, seconds when it is far away or just waking.
 const DEADLINE_MS: u64 = 5_000;
@@ -134,7 +133,7 @@ impl Catalogue for D1Registry {
 
     async fn list(&self, listing: Listing<'_>) -> Result<Vec<Row>, RegistryFault> {
         let owner = listing.owner.to_string();
-        let before = listing.before.map_or(MOST_IDS, |before| before.0.min(MOST_IDS));
+        let before = listing.before.map_or(MOST_WHOLE, |before| before.0.min(MOST_WHOLE));
         let common = [D1Type::Text(&owner), number(before), number(listing.limit.into())];
         let statement = match listing.form_id {
             None => self.bind(LIST, &common)?,
@@ -155,7 +154,7 @@ impl Catalogue for D1Registry {
     }
 
     async fn rows_after(&self, id: u64, limit: u32) -> Result<Vec<Row>, RegistryFault> {
-        rows(self.bind(ROWS_AFTER, &[number(id.min(MOST_IDS)), number(limit.into())])?).await
+        rows(self.bind(ROWS_AFTER, &[number(id.min(MOST_WHOLE)), number(limit.into())])?).await
     }
 
     async fn mark(&self, sweep: &str) -> Result<String, RegistryFault> {

@@ -260,8 +260,9 @@ pub fn log_panics() {
 
 fn head(request: &Request) -> Result<Parts> {
     let invalid = |error: http::Error| worker::Error::RustError(error.to_string());
+    // The wrapper reads a method that it does not know as GET.
     let mut builder = http::Request::builder()
-        .method(request.method().as_ref())
+        .method(request.inner().method().as_str())
         .uri(request.url()?.as_str().parse::<Uri>().map_err(|error| invalid(error.into()))?);
     for (name, value) in request.headers() {
         builder = builder.header(name, value);

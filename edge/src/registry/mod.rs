@@ -73,6 +73,18 @@ pub trait Catalogue: Registry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageId(pub u64);
 
+/// The last whole number that JavaScript, and so D1, tells from the next.
+pub const MOST_WHOLE: u64 = (1 << 53) - 1;
+
+impl ImageId {
+    /// From text as we write it: no sign, no leading zero, and no number that could not be one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let id: u64 = text.parse().ok()?;
+        (id <= MOST_WHOLE && id.to_string() == text).then_some(Self(id))
+    }
+}
+
 /// Which rows are asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Listing<'a> {

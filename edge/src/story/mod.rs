@@ -5,6 +5,7 @@ mod accounts;
 mod admin;
 mod alert;
 mod delivery;
+mod description;
 mod images;
 mod limits;
 mod log;

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use worker::D1Type;
 
-use super::{D1Registry, MOST_IDS, in_time, meters::json, number, rows, text};
+use super::{D1Registry, in_time, meters::json, number, rows, text};
 use crate::registry::{
-    Annals, EventsWanted, HourCount, HourUploaders, PastEvent, RegistryFault, Sums, Uploader,
+    Annals, EventsWanted, HourCount, HourUploaders, MOST_WHOLE, PastEvent, RegistryFault, Sums, Uploader,
 };
 
 // One statement, however many rows: they come as one JSON value.
@@ -65,7 +65,7 @@ impl Annals for D1Registry {
     }
 
     async fn events(&self, wanted: EventsWanted<'_>) -> Result<Vec<PastEvent>, RegistryFault> {
-        let before = number(wanted.before.map_or(MOST_IDS, |before| before.min(MOST_IDS)));
+        let before = number(wanted.before.map_or(MOST_WHOLE, |before| before.min(MOST_WHOLE)));
         let limit = number(wanted.limit.into());
         let statement = match wanted.kind {
             None => self.bind(EVENTS, &[before, limit])?,

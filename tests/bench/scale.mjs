@@ -1,0 +1,142 @@
+// What 10,000 uploads a second would ask of the ledgers: users drawn by a law of Zipf, each upload one question to
+// its address's ledger and two to its user's, each ledger one queue. Discrete events, no network. A question takes
+// what `--service-ms` says on average; 1 ms is the thousand a second that the platform gives as an object's soft limit.
+//
+//   node tests/bench/scale.mjs [--per-second 10000] [--seconds 30] [--service-ms 1.0]
+//   node tests/bench/scale.mjs --measure http://127.0.0.1:8787     how long a ledger's question takes there
+import { parseArgs } from "node:util";
+
+const { values } = parseArgs({
+  options: { "per-second": { type: "string", default: "10000" }, seconds: { type: "string", default: "30" }, "service-ms": { type: "string", default: "1.0" }, seed: { type: "string", default: "1" }, measure: { type: "string" } },
+});
+
+/** A generator of numbers from a seed, so that a run can be repeated (mulberry32's mixing of a counter). */
+function randomNumbers(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Draws 0 … count-1, the k-th with a share in proportion to 1/(k+1)^exponent. */
+function zipf(count, exponent, random) {
+  const sums = new Float64Array(count);
+  let sum = 0;
+  for (let k = 0; k < count; k++) sums[k] = sum += (k + 1) ** -exponent;
+  return () => {
+    const wanted = random() * sum;
+    let [low, high] = [0, count - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sums[middle] < wanted) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+}
+
+const percentile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+
+/**
+ * One scenario. Each request passes the gate beside the Worker (120 a minute from an address), then its address's
+ * ledger, then its user's (60 a minute), and if it was admitted its user's again to commit. `stolen` is the share
+ * of requests that all come with one user's token, from addresses without end.
+ */
+function run({ name, users, exponent, perAddress, gate = true, stolen = 0 }) {
+  const random = randomNumbers(Number(values.seed));
+  const [perSecond, seconds, serviceMs] = [Number(values["per-second"]), Number(values.seconds), Number(values["service-ms"])];
+  const draw = zipf(users, exponent, random);
+  const ledgers = new Map();
+  const seenAtGate = new Map();
+  const waits = { busiest: [], others: [] };
+  /** Asks a ledger at a moment. A ledger answers one question after the other. */
+  const ask = (key, atMs) => {
+    const ledger = ledgers.get(key) ?? { key, freeMs: 0, busyMs: 0, asked: 0, tokens: 60, filledMs: 0 };
+    ledgers.set(key, ledger);
+    const startMs = Math.max(atMs, ledger.freeMs);
+    // Times are spread as those of short jobs are: exponentially around their mean.
+    const tookMs = -Math.log(1 - random()) * serviceMs;
+    ledger.freeMs = startMs + tookMs;
+    ledger.busyMs += tookMs;
+    ledger.asked += 1;
+    waits[key === "user:0" ? "busiest" : "others"].push(startMs - atMs);
+    return ledger;
+  };
+  let nowMs = 0;
+  let strangers = 0;
+  const sums = { asked: 0, gate: 0, limit: 0 };
+  const later = [];
+  while ((nowMs += -Math.log(1 - random()) * (1000 / perSecond)) < seconds * 1000) {
+    // Commits that are due, in their order: an upload lasts some 100 ms between its two questions.
+    while (later.length > 0 && later[0].atMs <= nowMs) ask(later[0].key, later.shift().atMs);
+    sums.asked += 1;
+    const isStolen = random() < stolen;
+    const user = isStolen ? 0 : draw();
+    const address = isStolen ? `stranger-${++strangers}` : Math.floor(user / perAddress);
+    const atGate = (seenAtGate.get(address) ?? 0) + 1;
+    seenAtGate.set(address, atGate);
+    // Counted for this run as one minute: what is shown is its worst half.
+    if (gate && atGate > 120) {
+      sums.gate += 1;
+      continue;
+    }
+    ask(`ip:${address}`, nowMs);
+    const ledger = ask(`user:${user}`, nowMs);
+    ledger.tokens = Math.min(60, ledger.tokens + (nowMs - ledger.filledMs) / 1000);
+    ledger.filledMs = nowMs;
+    if (ledger.tokens < 1) sums.limit += 1;
+    else {
+      ledger.tokens -= 1;
+      later.push({ key: ledger.key, atMs: nowMs + 100 });
+    }
+  }
+  const busiest = [...ledgers.values()].reduce((most, ledger) => (ledger.asked > most.asked ? ledger : most));
+  waits.others.sort((one, other) => one - other);
+  waits.busiest.sort((one, other) => one - other);
+  return {
+    scenario: name,
+    requests: sums.asked,
+    "turned away at the gate": sums.gate,
+    "by the user's limit": sums.limit,
+    ledgers: ledgers.size,
+    "busiest: questions/s": (busiest.asked / seconds).toFixed(0),
+    "its load": `${Math.round((busiest.busyMs / (seconds * 1000)) * 100)} %`,
+    "wait at user 0, p99": `${percentile(waits.busiest, 0.99).toFixed(1)} ms`,
+    "at all others, p99": `${percentile(waits.others, 0.99).toFixed(1)} ms`,
+    "p99.9": `${percentile(waits.others, 0.999).toFixed(1)} ms`,
+  };
+}
+
+/** The median time of one question to a ledger on a running Worker, as its Server-Timing tells. */
+async function measure(url) {
+  const times = [];
+  for (let turn = 0; turn < 100; turn++) {
+    const answer = await fetch(`${url}/auth/guest-token`, { headers: { "CF-Connecting-IP": `198.18.77.${turn % 4}` } });
+    const [, ms] = /ledger;dur=(\d+)/.exec(answer.headers.get("server-timing") ?? "") ?? [];
+    if (ms) times.push(Number(ms));
+  }
+  times.sort((one, other) => one - other);
+  console.log(`${times.length} questions: median ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms, the way there included`);
+}
+
+const SCENARIOS = [
+  { name: "a million users, evenly", users: 1_000_000, exponent: 0, perAddress: 1 },
+  { name: "a million users, Zipf 0.8", users: 1_000_000, exponent: 0.8, perAddress: 1 },
+  { name: "a million users, Zipf 1.0", users: 1_000_000, exponent: 1, perAddress: 1 },
+  { name: "the same without the gate", users: 1_000_000, exponent: 1, perAddress: 1, gate: false },
+  { name: "ten thousand users, Zipf 1.0", users: 10_000, exponent: 1, perAddress: 1 },
+  { name: "a stolen token: a fifth of all", users: 1_000_000, exponent: 0.8, perAddress: 1, stolen: 0.2 },
+];
+
+/** A table for people and for the document alike. */
+function print(rows) {
+  const names = Object.keys(rows[0]);
+  console.log(`| ${names.join(" | ")} |\n|${names.map(() => "---").join("|")}|`);
+  for (const row of rows) console.log(`| ${names.map((name) => row[name]).join(" | ")} |`);
+}
+
+if (values.measure) await measure(values.measure);
+else print(SCENARIOS.map(run));

@@ -1,0 +1,84 @@
+// What can be known of a deployment without an account: both environments build whole, and the rights that the
+// guide gives to the key of S3 are those that are needed, no fewer and no more.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createServer, request } from "node:http";
+import { test } from "node:test";
+
+import { startS3 } from "./s3.mjs";
+import { startServer } from "./server.mjs";
+
+for (const environment of ["staging", "production"]) {
+  test(`${environment} builds whole: the Worker, its pages and every binding`, () => {
+    const told = execFileSync("node_modules/.bin/wrangler", ["deploy", "--dry-run", "--env", environment, "--outdir", `target/dry-run/${environment}`], {
+      encoding: "utf8",
+      env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const binding of ["LEDGER", "REGISTRY", "IMAGES", "ADDRESS_LIMIT", "VERSION"]) assert.match(told, new RegExp(`env\\.${binding}\\b`), told);
+    // Workers of the paid plan may have 10 MB, those of the free plan 3; the less, the sooner it answers.
+    const [, kib] = /gzip: ([\d.]+) KiB/.exec(told) ?? [];
+    assert.ok(Number(kib) < 3072, told);
+    assert.match(told, /dry-run: exiting/);
+  });
+}
+
+test("make deploy migrates first and then deploys the environment that is named", () => {
+  const planned = execFileSync("make", ["--dry-run", "--silent", "deploy", "ENV=staging"], { encoding: "utf8" });
+  const [migrate, deploy] = planned.split("\n").filter((line) => line.startsWith("wrangler "));
+  assert.equal(migrate, "wrangler d1 migrations apply REGISTRY --remote --env staging");
+  assert.equal(deploy, "wrangler deploy --env staging");
+});
+
+/** What right a request to S3 needs, and on what. */
+function right({ method, url }) {
+  const { pathname, searchParams } = new URL(url, "http://s3");
+  const [, , ...key] = pathname.split("/");
+  if (key.join("/") === "") return { action: searchParams.get("list-type") === "2" ? "s3:ListBucket" : `unknown ${url}`, prefix: searchParams.get("prefix") };
+  const actions = { GET: "s3:GetObject", HEAD: "s3:GetObject", PUT: "s3:PutObject", DELETE: "s3:DeleteObject" };
+  return { action: actions[method], key: key.join("/") };
+}
+
+test("the rights in docs/deploy/iam-policy.json are those that are used", async (t) => {
+  const s3 = await startS3();
+  t.after(s3.stop);
+  const used = [];
+  const ear = createServer((incoming, outgoing) => {
+    used.push(right(incoming));
+    const onward = request(new URL(incoming.url, s3.url), { method: incoming.method, headers: incoming.headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(outgoing);
+    });
+    incoming.pipe(onward);
+  });
+  await new Promise((resolve) => ear.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    ear.closeAllConnections();
+    ear.close();
+  });
+  const server = await startServer({ vars: s3.vars(`http://127.0.0.1:${ear.address().port}`) });
+  t.after(server.stop);
+
+  const headers = { Authorization: `Bearer ${server.token()}`, "Content-Type": "image/jpeg" };
+  const body = readFileSync("tests/fixtures/jpeg/baseline-420.jpg");
+  const { data } = await (await fetch(`${server.url}/images`, { method: "POST", headers, body })).json();
+  const ask = async (path, options) => assert.ok((await fetch(server.url + path, options)).ok, path);
+  await ask(`/${data.key}`);
+  await ask(`/${data.key}?v=thumb`);
+  await ask(`/${data.key}`, { method: "HEAD" });
+  await ask(`/${data.key}`, { headers: { Range: "bytes=0-9" } });
+  await ask("/readyz");
+  await ask("/cdn-cgi/handler/scheduled");
+  await ask(`/images/${data.imageId}`, { method: "DELETE", headers });
+
+  const { Statement } = JSON.parse(readFileSync("docs/deploy/iam-policy.json", "utf8"));
+  const given = Statement.flatMap(({ Action }) => Action);
+  assert.deepEqual([...new Set(used.map(({ action }) => action))].sort(), given.sort());
+  const [{ Resource }] = Statement;
+  const pattern = new RegExp(`^${Resource.replace("arn:aws:s3:::the-form-images/", "").replaceAll("*", ".+")}$`);
+  for (const { action, key, prefix } of used) {
+    if (action === "s3:ListBucket") assert.equal(prefix, Statement[1].Condition.StringEqualsIfExists["s3:prefix"]);
+    else assert.match(key, pattern);
+  }
+});

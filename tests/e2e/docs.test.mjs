@@ -1,0 +1,162 @@
+// Every example in the documents does what it says: the shell blocks run against a server, their answers have the
+// shape that is shown, the page works in a browser; what needs an account is checked as far as it goes without.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { after, before, test } from "node:test";
+
+import { startBrowser } from "./browser.mjs";
+import { blocks, commands, differs, documents } from "./examples.mjs";
+import { startServer } from "./server.mjs";
+
+const LOCAL = "http://127.0.0.1:8787";
+const PACKAGE = "target/browser/";
+let server;
+before(async () => {
+  // The secret that `make token` signs with, so that the examples run as they are written.
+  const [, secret] = /^AUTH_HS256_SECRET=(.+)$/m.exec(readFileSync(".dev.vars", "utf8"));
+  server = await startServer({ secret, vars: { IP_PER_MINUTE: 10_000 } });
+});
+after(() => server?.stop());
+
+/** Runs a script in bash; each request of curl comes from another address, and a refusal ends it. */
+async function bash(script) {
+  const curl = `at=0; curl() { at=$((at + 1)); command curl -sS --fail-with-body -H "CF-Connecting-IP: 198.18.${"$"}{RANDOM: -2}.$((at % 250))" "$@"; }`;
+  const child = spawn("bash", ["-c", `set -eo pipefail\n${curl}\n${script}`], { stdio: ["ignore", "pipe", "pipe"] });
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"]) child[name].setEncoding("utf8").on("data", (text) => (output[name] += text));
+  const code = await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));
+  return { ...output, code };
+}
+
+/** The last answer that a block printed. Several may stand on one line, as answers end without one. */
+function lastAnswer(text) {
+  const at = Math.max(text.lastIndexOf('{"message"'), text.lastIndexOf('{"type"'), text.startsWith("{") ? 0 : -1);
+  return JSON.parse(text.slice(at));
+}
+
+for (const path of documents) {
+  test(`${path}: what is shown is what happens`, async () => {
+    const shells = blocks(path).filter(({ language, marker }) => language === "sh" && !marker);
+    const mark = (at) => `\n@@@ ${at}\n`;
+    const parts = shells.map(({ text, answer }, at) => {
+      const here = text.replaceAll(LOCAL, server.url);
+      // A refusal that is meant: curl says so, and the script goes on.
+      return `printf '\\n@@@ ${at}\\n'\n${answer?.code ? `{ ${here}\n} && exit 9 || [ $? -eq 22 ]` : here}`;
+    });
+    const { stdout, stderr, code } = await bash(parts.join("\n"));
+    assert.equal(code, 0, `${path}: ${stdout.slice(-800)}${stderr.slice(-800)}`);
+    shells.forEach(({ line, answer }, at) => {
+      if (!answer) return;
+      const begin = stdout.indexOf(mark(at)) + mark(at).length;
+      const end = stdout.indexOf("\n@@@ ", begin);
+      const told = lastAnswer(stdout.slice(begin, end < 0 ? undefined : end).trim());
+      assert.deepEqual(differs(answer, told), [], `${path}:${line}`);
+      if (answer.code) assert.equal(told.code, answer.code, `${path}:${line}`);
+    });
+  });
+}
+
+test("the examples of the API's description all succeed", async () => {
+  const { paths } = JSON.parse(readFileSync("www/openapi.json", "utf8"));
+  const ask = async (path, token, options = {}) => {
+    const answer = await fetch(server.url + path, { ...options, headers: { ...options.headers, ...(token && { Authorization: `Bearer ${token}` }) } });
+    assert.ok(answer.ok, `${path}: ${answer.status}`);
+    return (await answer.json()).data;
+  };
+  const send = (token, file) => ask("/images", token, { method: "POST", headers: { "Content-Type": "image/jpeg" }, body: readFileSync(`tests/fixtures/jpeg/${file}`) });
+  const guest = (await ask("/auth/guest-token")).token;
+  const user = server.token({ sub: "900" });
+  const picture = await send(user, "gray.jpg");
+  const account = JSON.stringify({ email: "owner@example.org", password: "correct horse battery" });
+  const session = await ask("/users/signup", undefined, { method: "POST", headers: { "Content-Type": "application/json" }, body: account });
+  const environment = {
+    EDGE: server.url,
+    TOKEN: user,
+    ADMIN_TOKEN: server.token({ sub: "boss", role: "ADMIN" }),
+    GUEST_TOKEN: guest,
+    GUEST_KEY: (await send(guest, "rgb.jpg")).key,
+    IMAGE_ID: picture.imageId,
+    KEY: picture.key,
+    USER_ID: session.user.id,
+    ACCESS_TOKEN: session.accessToken,
+  };
+  const exports = Object.entries(environment).map(([name, value]) => `export ${name}='${value}'`);
+  const samples = Object.values(paths).flatMap((methods) => Object.values(methods).flatMap((operation) => operation["x-codeSamples"]));
+  // What deletes the picture comes after those who read it.
+  samples.sort((one, other) => one.source.includes("DELETE \"$EDGE/images") - other.source.includes("DELETE \"$EDGE/images"));
+  const script = samples.map(({ source }) => `echo ${JSON.stringify(`## ${source.split("\n")[0].replaceAll(/["$\\]/g, "")}`)}\n${source.replace("-o picture.jpeg", "-o target/picture.jpeg")}\necho`);
+  const { code, stdout, stderr } = await bash([...exports, ...script].join("\n"));
+  assert.equal(code, 0, stdout.slice(-1200) + stderr);
+});
+
+test("commands that deploy name subcommands and options that there are, and rules of the Makefile", () => {
+  const marked = documents.flatMap(blocks).filter(({ marker, language }) => marker && language === "sh");
+  const checked = marked.flatMap(({ path, line, marker, text }) => {
+    assert.match(marker, /^deploy$|^not run: .{20,}/, `${path}:${line}`);
+    return commands(text).map((command) => {
+      if (command.startsWith("npx wrangler ")) checkWrangler(command, `${path}:${line}`);
+      else if (command.startsWith("make ")) execFileSync("bash", ["-c", command.replace(/^make /, "make --dry-run --silent ")], { stdio: "pipe" });
+      else if (command.startsWith("cargo run ")) assert.ok(readFileSync(`shared/examples/${/--example (\w+)/.exec(command)[1]}.rs`));
+      else assert.fail(`${path}:${line}: nobody knows how to check "${command}"`);
+      return command;
+    });
+  });
+  assert.ok(checked.length > 15, "the guides show how to deploy");
+});
+
+function checkWrangler(command, at) {
+  const words = command.split(/\s+/).slice(2);
+  const end = words.findIndex((word) => word.startsWith("-") || /^[A-Z0-9_]{3,}/.test(word) || word.includes("the-form"));
+  const names = end < 0 ? words : words.slice(0, end);
+  const help = execFileSync("node_modules/.bin/wrangler", [...names, "--help"], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  assert.ok(help.startsWith(`wrangler ${names.join(" ")}`), `${at}: there is no ${names.join(" ")}`);
+  for (const [option] of command.matchAll(/(?<=\s)--[a-z-]+/g)) assert.match(help, new RegExp(`${option}\\b`), `${at}: ${names.join(" ")} has no ${option}`);
+}
+
+test("the simulation says what the table shows", () => {
+  const table = execFileSync(process.execPath, ["tests/bench/scale.mjs"], { encoding: "utf8" });
+  assert.ok(readFileSync("docs/scale.md", "utf8").includes(table), table);
+});
+
+test("the page of the integration guide works in a browser as it is written", async (t) => {
+  const [block] = blocks("docs/integrate.md").filter(({ language }) => language === "html");
+  const saved = [];
+  // The product's own site: the page, the browser package, and the two addresses of its back end.
+  const site = createServer(async (request, answer) => {
+    const csp = `default-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ${server.url}`;
+    if (request.url === "/") return answer.writeHead(200, { "Content-Type": "text/html", "Content-Security-Policy": csp }).end(`<!doctype html><meta charset="utf-8">${block.text.replaceAll("https://image.the-form", server.url)}`);
+    if (request.url === "/api/image-token") return answer.end(server.token({ sub: "page" }));
+    if (request.url === "/api/answers") {
+      const chunks = await request.toArray();
+      saved.push(JSON.parse(Buffer.concat(chunks).toString()));
+      return answer.writeHead(204).end();
+    }
+    if (!request.url.startsWith("/preflight/")) return answer.writeHead(404).end();
+    const types = { js: "text/javascript", wasm: "application/wasm", map: "application/json" };
+    const file = request.url.slice("/preflight/".length);
+    answer.writeHead(200, { "Content-Type": types[file.split(".").at(-1)] }).end(readFileSync(PACKAGE + file));
+  });
+  await new Promise((resolve) => site.listen(0, "127.0.0.1", resolve));
+  const browser = await startBrowser();
+  t.after(async () => {
+    await browser.close();
+    site.closeAllConnections();
+    site.close();
+  });
+  const page = await browser.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  await page.goto(`http://127.0.0.1:${site.address().port}/`);
+  // The module has looked at the policy and put its ear on the field.
+  await page.waitForFunction(() => document.querySelector("#photo").onchange !== null);
+  await page.locator("#photo").setInputFiles("tests/fixtures/jpeg/private.jpg");
+  await page.locator("#told", { hasText: "Saved." }).waitFor().catch((error) => assert.fail(`${error.message}: ${complaints}`));
+  assert.equal(saved.length, 1);
+  assert.ok(server.objects().has(saved[0].key), "what was saved is the key of what was stored");
+  await page.locator("#photo").setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+  await page.locator("#told", { hasText: "not what its type says" }).waitFor();
+  assert.equal(saved.length, 1);
+});
