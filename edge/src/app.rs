@@ -14,8 +14,9 @@ use crate::{
     config::Config,
     delivery::Copies,
     ledger::Ledger,
+    log,
     memory::MemoryBudget,
-    registry::{Annals, Catalogue, Meters},
+    registry::{Annals, Catalogue, Event, Meters, Registry},
     stats::Tallies,
     storage::ObjectStore,
 };
@@ -132,4 +133,14 @@ pub struct App<P> {
     pub isolate: Rc<Isolate>,
     /// The world outside.
     pub ports: P,
+}
+
+impl<P: Ports> App<P> {
+    /// Puts an event on record. What it tells of stands in any case, so one that cannot be written
+    /// is logged.
+    pub async fn record(&self, event: Event) {
+        if let Err(fault) = self.ports.registry().event(&event).await {
+            log::error("event_lost", &[("cause", &fault.0)]);
+        }
+    }
 }

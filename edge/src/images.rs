@@ -12,13 +12,13 @@ use serde::Serialize;
 use crate::{
     admission::caller,
     app::{App, Ports},
-    auth::UserId,
+    auth::{Principal, UserId},
     call::Call,
     delivery::{Copies, addresses},
     error::Failure,
     intake::FormId,
     ledger::{Ledger, message::Removal},
-    registry::{Catalogue, ImageId, Listing, Row},
+    registry::{Catalogue, Event, ImageId, Listing, Row},
     response::{self, Answer, timestamp},
     route::{Body, Endpoint, base_url},
     storage::ObjectKey,
@@ -123,7 +123,7 @@ pub async fn read<P: Ports>(
     call: &Call<'_>,
     id: ImageId,
 ) -> Result<Answer<Body<P>>, Failure> {
-    let row = reachable(app, call, &Endpoint::ReadImage(id), id).await?;
+    let (row, _) = reachable(app, call, &Endpoint::ReadImage(id), id).await?;
     let data = Listed::new(row, &base_url(&app.config, call.head));
     Ok(response::never_cached(response::message(
         StatusCode::OK,
@@ -150,7 +150,7 @@ pub async fn delete<P: Ports>(
     call: &Call<'_>,
     id: ImageId,
 ) -> Result<Answer<Body<P>>, Failure> {
-    let row = reachable(app, call, &Endpoint::DeleteImage(id), id).await?;
+    let (row, caller) = reachable(app, call, &Endpoint::DeleteImage(id), id).await?;
     let key = ObjectKey::parse(&row.key).ok_or(Code::ImageNotFound)?;
     let owner = key.owner().ok_or(Code::ImageNotFound)?;
     let status = match app.ports.ledger().remove(&owner, key.clone()).await? {
@@ -160,6 +160,7 @@ pub async fn delete<P: Ports>(
     for address in addresses(&base_url(&app.config, call.head), &key) {
         app.ports.copies().forget(&address).await;
     }
+    app.record(deletion(app, &row, &caller)).await;
     let data = Deleted { image_id: id, key: row.key };
     Ok(response::never_cached(response::message(
         status,
@@ -169,18 +170,31 @@ pub async fn delete<P: Ports>(
     )))
 }
 
+fn deletion<P: Ports>(app: &App<P>, row: &Row, caller: &Principal) -> Event {
+    let is_own = caller.user().as_str() == row.owner;
+    Event {
+        mark: format!("delete:{}", row.id.0),
+        at_ms: app.ports.now_ms(),
+        kind: "delete".to_owned(),
+        subject: format!("user:{}", row.owner),
+        reason: if is_own { "own_picture" } else { "picture" }.to_owned(),
+        until_ms: None,
+        detail: (!is_own).then(|| format!("by {}", caller.user())),
+    }
+}
+
 /// The row, when the caller may reach it.
 async fn reachable<P: Ports>(
     app: &App<P>,
     call: &Call<'_>,
     endpoint: &Endpoint,
     id: ImageId,
-) -> Result<Row, Failure> {
+) -> Result<(Row, Principal), Failure> {
     let caller = caller(app, call, endpoint).await?;
     let row = app.ports.registry().get(id).await?.ok_or(Code::ImageNotFound)?;
     let owner = UserId::parse(&row.owner).ok_or(Code::ImageNotFound)?;
     caller.must_reach(endpoint, &owner)?;
-    Ok(row)
+    Ok((row, caller))
 }
 
 /// What a listing asks for.

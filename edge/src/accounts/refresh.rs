@@ -15,8 +15,7 @@ use crate::{
     app::{App, Ports},
     call::Call,
     error::Failure,
-    log,
-    registry::{Event, Registry},
+    registry::Event,
     response::{self, Answer},
     route::Body,
     stats::Series,
@@ -60,7 +59,7 @@ async fn end_if_used<P: Ports>(app: &App<P>, turn: &Turn<'_>) -> Result<Code, Fa
     }
     if app.ports.accounts().revoke(turn.family, turn.now_ms).await? {
         app.isolate.tallies.count(Series::Reuse, 1);
-        let event = Event {
+        app.record(Event {
             mark: format!("family:{}", turn.family),
             at_ms: turn.now_ms,
             kind: "revoke".to_owned(),
@@ -68,11 +67,8 @@ async fn end_if_used<P: Ports>(app: &App<P>, turn: &Turn<'_>) -> Result<Code, Fa
             reason: "refresh_token_reused".to_owned(),
             until_ms: None,
             detail: None,
-        };
-        // The family has ended in any case.
-        if let Err(fault) = app.ports.registry().event(&event).await {
-            log::error("event_lost", &[("cause", &fault.0)]);
-        }
+        })
+        .await;
     }
     Ok(Code::TokenInvalid)
 }

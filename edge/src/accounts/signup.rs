@@ -16,7 +16,7 @@ use crate::{
     call::Call,
     error::{Failure, Fault},
     intake::{Chunks, read_open_json},
-    registry::ImageId,
+    registry::{Event, ImageId},
     response::Answer,
     route::Body,
 };
@@ -65,6 +65,17 @@ pub async fn sign_up<P: Ports>(
         created_ms: app.ports.now_ms(),
     };
     let user = create(app, &new).await?;
+    let reason = if adoption.is_some() { "with_picture" } else { "without_picture" };
+    app.record(Event {
+        mark: format!("signup:{}", user.id),
+        at_ms: user.created_ms,
+        kind: "signup".to_owned(),
+        subject: format!("user:{}", user.id),
+        reason: reason.to_owned(),
+        until_ms: None,
+        detail: None,
+    })
+    .await;
     let token = session::open(app, &user).await?;
     session::answer(app, call, (StatusCode::CREATED, "signup_success"), user, &token)
 }

@@ -157,7 +157,7 @@ pub struct Event {
     pub mark: String,
     /// When.
     pub at_ms: u64,
-    /// What: `ban`, `lift`, `revoke` or `sweep`.
+    /// What: `ban`, `lift`, `revoke`, `signup`, `delete` or `sweep`.
     pub kind: String,
     /// To whom: `user:{id}` or `ip:{address}`.
     pub subject: String,

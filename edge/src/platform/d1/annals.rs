@@ -5,7 +5,8 @@ use worker::D1Type;
 
 use super::{D1Registry, in_time, meters::json, number, rows, text};
 use crate::registry::{
-    Annals, EventsWanted, HourCount, HourUploaders, MOST_WHOLE, PastEvent, RegistryFault, Sums, Uploader,
+    Annals, EventsWanted, HourCount, HourUploaders, MOST_WHOLE, PastEvent, RegistryFault, Sums,
+    Uploader,
 };
 
 // One statement, however many rows: they come as one JSON value.
