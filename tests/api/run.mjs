@@ -2,7 +2,7 @@
 // requests that it does not, and every answer must be as described. API_EXAMPLES says how many an operation.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 
 import { startServer } from "../e2e/server.mjs";
 
@@ -10,35 +10,42 @@ const examples = process.env.API_EXAMPLES ?? "25";
 // Nobody is held back here, and nobody shut out: limits have tests of their own.
 const UNLIMITED = { RATE_PER_MINUTE: 100_000, IP_PER_MINUTE: 100_000, DAILY_COUNT: 10_000_000, DAILY_BYTES: 2 ** 50, STRIKES_TO_BAN: 1000 };
 
+const FIXTURES = new URL("../fixtures/jpeg/", import.meta.url);
+
 async function ask(url, options) {
   const answer = await fetch(url, options);
   assert.ok(answer.ok, `${url}: ${answer.status}`);
   return (await answer.json()).data;
 }
 
-/** Puts a picture and a user there; what hooks.py tells schemathesis of. */
+/** Puts pictures and a user there; what hooks.py tells schemathesis of. */
 async function plant(server, token) {
-  const body = readFileSync(new URL("../fixtures/jpeg/baseline-420.jpg", import.meta.url));
   const headers = { Authorization: `Bearer ${token}`, "Content-Type": "image/jpeg" };
-  const picture = await ask(`${server.url}/images`, { method: "POST", headers, body });
-  const account = JSON.stringify({ email: "ann@example.org", password: "correct horse battery" });
+  const pictures = [];
+  for (const name of readdirSync(FIXTURES)) {
+    const answer = await fetch(`${server.url}/images`, { method: "POST", headers, body: readFileSync(new URL(name, FIXTURES)) });
+    if (answer.ok) pictures.push((await answer.json()).data);
+  }
+  const account = JSON.stringify({ email: "owner@example.org", password: "correct horse battery" });
   const { user } = await ask(`${server.url}/users/signup`, { method: "POST", headers: { "Content-Type": "application/json" }, body: account });
-  const [, userId, , file] = picture.key.split("/");
+  // Those that are asked for by number may be deleted by it; one is for looking only.
+  const [shown, ...deletable] = pictures;
+  const [, userId, , file] = shown.key.split("/");
   return {
     paths: {
-      "/images/{id}": { id: picture.imageId },
-      "/users/{id}": { id: user.id },
-      "/users/{userId}/images/{file}": { userId, file },
-      "/admin/api/users/{id}": { id: userId },
+      "/images/{id}": deletable.map(({ imageId }) => ({ id: imageId })),
+      "/users/{id}": [{ id: user.id }],
+      "/users/{userId}/images/{file}": [{ userId, file }],
+      "/admin/api/users/{id}": [{ id: userId }],
     },
-    members: { key: picture.key, imageUrl: picture.imageUrl, email: "ann@example.org" },
+    members: { key: shown.key, imageUrl: shown.imageUrl, email: "owner@example.org" },
   };
 }
 
 function schemathesis(server, environment) {
   const command = "target/schemathesis/bin/schemathesis";
   const words = ["--config-file", "tests/api/schemathesis.toml", "run", "www/openapi.json", "--url", server.url];
-  const how = ["--max-examples", examples, "--generation-deterministic", "--no-color", "--workers", "2", ...process.argv.slice(2)];
+  const how = ["--max-examples", examples, "--generation-deterministic", "--no-color", ...process.argv.slice(2)];
   const env = { ...process.env, ...environment, SCHEMATHESIS_HOOKS: "hooks", PYTHONPATH: "tests/api", PYTHONDONTWRITEBYTECODE: "1" };
   const child = spawn(command, [...words, ...how], { env, stdio: "inherit" });
   return new Promise((resolve, reject) => child.once("error", reject).once("exit", resolve));

@@ -106,13 +106,19 @@ test("commands that deploy name subcommands and options that there are, and rule
   assert.ok(checked.length > 15, "the guides show how to deploy");
 });
 
+/** What wrangler says of a subcommand; it takes seconds to start, so each is asked once. */
+const helps = new Map();
+function help(names) {
+  if (!helps.has(names)) helps.set(names, execFileSync("node_modules/.bin/wrangler", [...names.split(" "), "--help"], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }));
+  return helps.get(names);
+}
+
 function checkWrangler(command, at) {
   const words = command.split(/\s+/).slice(2);
   const end = words.findIndex((word) => word.startsWith("-") || /^[A-Z0-9_]{3,}/.test(word) || word.includes("the-form"));
-  const names = end < 0 ? words : words.slice(0, end);
-  const help = execFileSync("node_modules/.bin/wrangler", [...names, "--help"], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-  assert.ok(help.startsWith(`wrangler ${names.join(" ")}`), `${at}: there is no ${names.join(" ")}`);
-  for (const [option] of command.matchAll(/(?<=\s)--[a-z-]+/g)) assert.match(help, new RegExp(`${option}\\b`), `${at}: ${names.join(" ")} has no ${option}`);
+  const names = (end < 0 ? words : words.slice(0, end)).join(" ");
+  assert.ok(help(names).startsWith(`wrangler ${names}`), `${at}: there is no ${names}`);
+  for (const [option] of command.matchAll(/(?<=\s)--[a-z-]+/g)) assert.match(help(names), new RegExp(`${option}\\b`), `${at}: ${names} has no ${option}`);
 }
 
 test("the simulation says what the table shows", () => {
