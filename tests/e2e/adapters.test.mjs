@@ -49,7 +49,7 @@ beforeEach(() => {
 /** A package as a page can load it, untouched but for being in one file. */
 async function bundle(contents) {
   const stdin = { contents, resolveDir: PACKAGES };
-  const built = await build({ stdin, bundle: true, format: "esm", write: false, platform: "browser", logLevel: "error" });
+  const built = await build({ stdin, bundle: true, format: "esm", write: false, platform: "browser", mainFields: ["module", "main"], logLevel: "error" });
   return Buffer.from(built.outputFiles[0].contents);
 }
 
@@ -128,6 +128,8 @@ const withFilePond = (page, names, { ours = false } = {}) =>
       };
       const options = {
         allowMultiple: true,
+        instantUpload: false,
+        itemInsertLocation: "after",
         server: ours ? window.filePondServer({ endpoint: "", token, language: "ko" }) : theirs,
         labelFileProcessingError: ({ body }) => body,
       };
@@ -139,7 +141,8 @@ const withFilePond = (page, names, { ours = false } = {}) =>
       for (const file of pond.getFiles()) {
         ends.push(await pond.processFile(file.id).then(({ serverId }) => ({ id: serverId }), ({ error }) => ({ error: error.body })));
       }
-      const sent = new FormData(document.querySelector("#form")).getAll("photo");
+      // A file that failed leaves an empty field.
+      const sent = new FormData(document.querySelector("#form")).getAll("photo").filter(Boolean);
       const shown = [...document.querySelectorAll(".filepond--file-status-main")].map(({ textContent }) => textContent);
       return { ends, sent, shown };
     },
