@@ -62,9 +62,10 @@ $(STAMPS)/bench-node: tests/bench/package.json tests/bench/package-lock.json | p
 	cd tests/bench && npm ci --no-fund --no-audit --loglevel=error
 	@mkdir -p $(@D) && touch $@
 
-# The uploaders of others, which are tried against the edge.
+# What the tests of the browser package need: a bundler that takes it, an encoder of what it does not read, and the
+# uploaders of others.
 $(STAMPS)/browser-node: tests/browser/package.json tests/browser/package-lock.json | prerequisites
-	$(call say,Installing the uploaders of others)
+	$(call say,Installing Vite and sharp and others' uploaders for the tests of the browser package)
 	cd tests/browser && npm ci --no-fund --no-audit --loglevel=error
 	@mkdir -p $(@D) && touch $@
 
@@ -101,6 +102,10 @@ $(TOOLS)/s3s-fs: | prerequisites
 chromium: | $(STAMPS)/node
 	@node .make/chromium.mjs
 
+.PHONY: firefox
+firefox: | $(STAMPS)/node
+	@node .make/firefox.mjs
+
 .dev.vars: | $(STAMPS)/node
 	@node .make/dev-vars.mjs
 
@@ -130,15 +135,8 @@ $(MODULE)/preflight_bg.wasm: $(BROWSER_RUST) $(RULES_SOURCES) | $(STAMPS)/node $
 	wasm-bindgen --target web --out-dir $(@D) target/wasm32-unknown-unknown/release/preflight.wasm
 	wasm-opt -O3 $(WASM_FEATURES) -o $@.opt $@ && mv $@.opt $@
 
-# What `exports` in browser/package.json names, and the script of the Web Worker; each is bundled, and what
-# they share lies beside them once.
-ENTRIES := $(wildcard $(addprefix browser/js/,index.ts worker.ts element/index.ts adapters/uppy.ts adapters/filepond.ts))
-
-target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS)
-	@rm -rf $(@D) && mkdir -p $(@D)
-	esbuild $(ENTRIES) --bundle --splitting --format=esm --target=es2022 --minify --sourcemap --outbase=browser/js \
-		--alias:preflight-wasm=./$(MODULE)/preflight.js --outdir=$(@D) --log-level=warning
-	@cp $(MODULE)/preflight_bg.wasm $(@D)/
+target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS) browser/package.json browser/README.md .make/package.mjs
+	@node .make/package.mjs $(MODULE) $(@D)
 
 $(STAMPS)/www: target/browser/index.js $(PAGES)
 	@rm -rf target/www && mkdir -p target/www/preflight $(STAMPS)
@@ -192,9 +190,11 @@ test-rust: | $(STAMPS)/targets
 	$(call say,Rust: units and fixtures)
 	cargo test --workspace --all-features
 
-test-browser: $(TOOLS)/wasm-bindgen chromium | $(STAMPS)/targets
+test-browser: $(TOOLS)/wasm-bindgen browser chromium firefox $(STAMPS)/browser-node | $(STAMPS)/targets
 	$(call say,The browser module in Chromium)
 	@sh .make/wasm-test.sh
+	$(call say,The browser package in Chromium and Firefox and through Vite)
+	node --test --test-concurrency=1 --test-timeout=600000 tests/browser/*.test.mjs
 
 test-e2e: setup edge www chromium $(TOOLS)/s3s-fs $(STAMPS)/browser-node
 	$(call say,End to end: wrangler dev and Chromium)
@@ -220,22 +220,28 @@ check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets ## Formatting, lints
 	$(call say,Licences and sources and advisories)
 	@sh .make/deny.sh
 
-.PHONY: bench bench-image bench-upload
-bench: bench-image bench-upload ## Compare with others; writes target/bench/*.json
+.PHONY: bench bench-image bench-browser bench-upload
+bench: bench-image bench-browser bench-upload ## Compare with others; writes target/bench/*.json
 
 bench-image: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
 	$(call say,Measuring beside sharp and photon and jSquash (some minutes))
 	node tests/bench/image.mjs
+
+bench-browser: browser chromium $(STAMPS)/bench-node
+	$(call say,Measuring in Chromium beside compressorjs and others (two minutes))
+	node tests/bench/browser.mjs
 
 bench-upload: setup edge www $(STAMPS)/bench-node $(TOOLS)/s3s-fs
 	$(call say,Measuring whole uploads beside Express and multer and sharp (three minutes))
 	node tests/bench/upload.mjs
 
 .PHONY: corpora
-corpora: $(STAMPS)/bench-node ## Compare verdicts and pixels over a folder of files (DIR=…)
+corpora: $(STAMPS)/bench-node browser chromium ## Compare verdicts and pixels over a folder of files (DIR=…)
 	cargo run --quiet --release -p image-rules --features codec --example corpora -- $(DIR)
 	$(call say,Pixels beside those of libpng and libwebp and libjpeg-turbo)
 	node tests/conformance/pixels.mjs $(DIR)
+	$(call say,Chromium beside native code)
+	node tests/conformance/browser.mjs $(DIR)
 
 .PHONY: fuzz
 fuzz: $(TOOLS)/cargo-fuzz ## Fuzz each target (SECONDS=60 each; needs the nightly toolchain)

@@ -1,7 +1,8 @@
 // The image rules at work, in whichever thread loads this: in the Web Worker, or in the page where there
 // can be none.
 import init, { prepare, too_large } from "preflight-wasm";
-import type { Answer, Question } from "./messages.js";
+import { answerForeign } from "./foreign.js";
+import type { Answer, ForeignType, Question, Told } from "./messages.js";
 
 let loading: ReturnType<typeof init> | undefined;
 
@@ -12,14 +13,17 @@ export async function load(): Promise<void> {
 }
 
 /** Prepares one file. A breakdown of the wasm throws; the engine is then of no further use. */
-export async function answer({ file, policy, language }: Question): Promise<Answer> {
+export async function answer(question: Question): Promise<Answer> {
+  const { file, policy, language } = question;
   await load();
   const tooLarge = too_large(file.size, policy, language);
   if (tooLarge !== undefined) return { told: JSON.parse(tooLarge) };
-  const outcome = prepare(new Uint8Array(await file.arrayBuffer()), file.type, policy, language);
-  const told = JSON.parse(outcome.told);
-  const bytes = outcome.bytes();
-  return bytes ? { told, bytes } : { told };
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const outcome = prepare(bytes, file.type, policy, language);
+  const told: Told | ForeignType = JSON.parse(outcome.told);
+  const made = outcome.bytes();
+  if ("mediaType" in told) return answerForeign(question, bytes, told);
+  return made ? { told, bytes: made } : { told };
 }
 
 /** How large the memory of the wasm has grown; it never shrinks. */

@@ -5,8 +5,8 @@ import type { MetadataKind, Report } from "./report.js";
 /** A file, and what to prepare it for. */
 export interface Question {
   file: Blob;
-  /** The policy as JSON. */
-  policy: string;
+  /** The edge's policy as numbers. */
+  policy: Float64Array;
   language: string;
 }
 
@@ -24,6 +24,11 @@ export interface Accepted {
 export interface Refused {
   code: Code;
   sentence: string;
+}
+
+/** Of a type that the browser is to decode. */
+export interface ForeignType {
+  mediaType: string;
 }
 
 export type Told = Accepted | Refused;

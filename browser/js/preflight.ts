@@ -1,6 +1,7 @@
 // The face of the image rules: a file in, what is to be sent out. The work is done elsewhere (workshop.ts).
-import type { Effort, Policy } from "./codes.js";
+import type { Effort } from "./codes.js";
 import type { Accepted, Answer } from "./messages.js";
+import { type GivenPolicy, numbers } from "./policy.js";
 import { Refusal } from "./refusal.js";
 import type { MetadataKind, Report } from "./report.js";
 import { open, order } from "./workshop.js";
@@ -10,7 +11,7 @@ export interface PreflightOptions {
    * What `GET /policy` answers, as text or read, or the promise of it. What it does not say is as the
    * edge's default has it; so is all of it when it cannot be had, for the edge has the last word anyway.
    */
-  policy?: Policy | string | Promise<Policy | string>;
+  policy?: GivenPolicy;
   /** The language of sentences: a tag such as `ko`. Without it, the browser's. */
   language?: string;
   /** How much time to spend on making the bytes fewer. Without it, as the policy says. */
@@ -48,7 +49,7 @@ export interface Prepared {
 export async function preflight(file: Blob, options: PreflightOptions = {}): Promise<Prepared> {
   const { signal, language = globalThis.navigator?.language ?? "" } = options;
   signal?.throwIfAborted();
-  const policy = await unless(signal, policyText(options));
+  const policy = await unless(signal, numbers(options.policy, options.effort));
   const { answer, elapsedMs } = await order({ file, policy, language }, signal);
   return prepared(file, answer, elapsedMs);
 }
@@ -60,23 +61,11 @@ export function warmUp(): Promise<void> {
 
 /** What is promised, unless the signal comes first. */
 function unless<T>(signal: AbortSignal | undefined, promised: Promise<T>): Promise<T> {
-  if (!signal) return promised;
   return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-    promised.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    const stop = () => reject(signal?.reason);
+    signal?.addEventListener("abort", stop, { once: true });
+    promised.then(resolve, reject).finally(() => signal?.removeEventListener("abort", stop));
   });
-}
-
-async function policyText({ policy, effort }: PreflightOptions): Promise<string> {
-  let read: Partial<Policy>;
-  try {
-    const said = await policy;
-    read = (typeof said === "string" ? JSON.parse(said) : said) ?? {};
-  } catch {
-    read = {};
-  }
-  return JSON.stringify(effort ? { ...read, effort } : read);
 }
 
 function prepared(file: Blob, { told, bytes }: Answer, elapsedMs: number): Prepared {

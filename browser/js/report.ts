@@ -1,7 +1,8 @@
 // What the image rules say of a file: the JSON of the Rust type `Report`.
 
 export interface Report {
-  format: "jpeg" | "png" | "gif" | "webp";
+  /** The last five are decoded by the browser, and what else is in such a file is not known. */
+  format: "jpeg" | "png" | "gif" | "webp" | "avif" | "bmp" | "heic" | "jxl" | "tiff";
   sizeBytes: number;
   /** Width and height as coded, before the orientation is applied. */
   width: number;

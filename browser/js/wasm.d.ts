@@ -2,11 +2,30 @@
 declare module "preflight-wasm" {
   /** Loads and compiles the wasm that lies beside this script. */
   export default function init(): Promise<{ memory: WebAssembly.Memory }>;
-  export function prepare(bytes: Uint8Array, declaredType: string, policy: string, language: string): Outcome;
-  export function too_large(sizeBytes: number, policy: string, language: string): string | undefined;
+  export function prepare(bytes: Uint8Array, declaredType: string, policy: Float64Array, language: string): Outcome;
+  export function too_large(sizeBytes: number, policy: Float64Array, language: string): string | undefined;
+
+  export function undecoded(head: Uint8Array, declaredType: string, isKnown: boolean, language: string): Outcome;
+
+  export class Canvas {
+    constructor(
+      head: Uint8Array,
+      declaredType: string,
+      width: number,
+      height: number,
+      orientation: number,
+      sizeBytes: number,
+      policy: Float64Array,
+      language: string,
+    );
+    readonly wanted: boolean;
+    push(rows: Uint8Array): void;
+    /** Takes the canvas apart; it is not to be used after. */
+    prepare(): Outcome;
+  }
 
   export class Outcome {
-    /** JSON: `Told`. */
+    /** JSON: `Told`, or `ForeignType` where a file was given. */
     readonly told: string;
     /** Takes the outcome apart; it is not to be used after. */
     bytes(): Uint8Array<ArrayBuffer> | undefined;

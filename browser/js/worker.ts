@@ -16,5 +16,8 @@ function post(reply: Reply, transfer: Transferable[] = []): void {
   self.postMessage(reply, { transfer });
 }
 
-await load();
-post({ ready: true });
+// Not awaited at the top: bundlers make of this what is no module.
+load().then(
+  () => post({ ready: true }),
+  (failure: unknown) => post({ failure }),
+);

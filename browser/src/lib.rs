@@ -1,8 +1,12 @@
 //! The image rules for the browser. This crate only marshals: bytes in, what is to be sent and what
 //! there is to say of it out; every rule is the shared crate's.
 
+mod canvas;
+mod policy;
+
 use image_rules::{
-    Action, Format, ImageError, Language, Limits, Policy, Processed, Report, prepare as rules,
+    Action, Format, ImageError, Language, Limits, Processed, Report,
+    prepare::{foreign, prepare as rules},
 };
 use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -36,7 +40,8 @@ impl Outcome {
 enum Told<'a> {
     #[serde(rename_all = "camelCase")]
     Prepared {
-        report: &'a Report,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        report: Option<&'a Report>,
         width: u32,
         height: u32,
         content_type: &'static str,
@@ -47,19 +52,32 @@ enum Told<'a> {
         code: &'static str,
         sentence: &'a str,
     },
+    /// The browser is to decode it, and a [`canvas::Canvas`] takes the pixels.
+    #[serde(rename_all = "camelCase")]
+    Foreign {
+        media_type: &'static str,
+    },
 }
 
 /// Checks a file and makes of it what is to be sent.
 ///
-/// `policy` is what `GET /policy` answers; what it does not say is as the default has it. `language`
-/// is that of sentences: a tag or a whole `Accept-Language`.
+/// `policy` is that of the edge as [`policy::read`] takes it, `language` that of sentences: a tag or a
+/// whole `Accept-Language`.
 #[wasm_bindgen]
 #[must_use]
-pub fn prepare(bytes: &[u8], declared_type: &str, policy: &str, language: &str) -> Outcome {
-    let prepared = Format::from_media_type(declared_type)
-        .and_then(|declared| rules(bytes, declared, &read(policy)));
+pub fn prepare(bytes: &[u8], declared_type: &str, policy: &[f64], language: &str) -> Outcome {
+    let prepared = match Format::from_media_type(declared_type) {
+        Ok(declared) => rules(bytes, declared, &policy::read(policy)),
+        Err(refusal) => match foreign::shown(bytes, declared_type) {
+            Some(shown) => {
+                let told = tell(&Told::Foreign { media_type: shown.media_type });
+                return Outcome { told, bytes: None };
+            }
+            None => Err(refusal),
+        },
+    };
     match prepared {
-        Ok((report, processed)) => accepted(&report, processed),
+        Ok((report, processed)) => accepted(Some(&report), processed),
         Err(error) => refused(&error, language),
     }
 }
@@ -68,8 +86,8 @@ pub fn prepare(bytes: &[u8], declared_type: &str, policy: &str, language: &str) 
 /// it.
 #[wasm_bindgen]
 #[must_use]
-pub fn too_large(size_bytes: f64, policy: &str, language: &str) -> Option<String> {
-    let Limits { max_bytes: limit_bytes, .. } = read(policy).before_sending().limits;
+pub fn too_large(size_bytes: f64, policy: &[f64], language: &str) -> Option<String> {
+    let Limits { max_bytes: limit_bytes, .. } = policy::read(policy).before_sending().limits;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -80,13 +98,7 @@ pub fn too_large(size_bytes: f64, policy: &str, language: &str) -> Option<String
     (size_bytes > limit_bytes).then(|| refused(&error, language).told)
 }
 
-/// A policy that cannot be read is the default one: the edge has the last word anyway, and nobody
-/// should be kept from sending because one answer was lost.
-fn read(policy: &str) -> Policy {
-    serde_json::from_str(policy).unwrap_or(Policy::EDGE)
-}
-
-fn accepted(report: &Report, processed: Processed<'_>) -> Outcome {
+fn accepted(report: Option<&Report>, processed: Processed<'_>) -> Outcome {
     let told = tell(&Told::Prepared {
         report,
         width: processed.width(),

@@ -2,15 +2,15 @@
 //!
 //! `cargo run --release -p image-rules --features codec --example inspect -- [--process] [--browser] FILE…`
 //!
-//! With `--process` also what the default policy of the edge (or, with `--browser`, of the browser)
-//! makes of it. A file that cannot be read gets its line too; the rest go on.
+//! With `--process` also what the default policy of the edge makes of it or, with `--browser`, what the
+//! browser makes of it before sending it to such an edge. A file that cannot be read gets its line too; the rest go on.
 
 use std::{
     fmt::Write as _,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use image_rules::{ImageError, Plan, Policy, Processed, Report, inspect, process};
+use image_rules::{ImageError, Plan, Policy, Processed, Report, inspect, prepare, process};
 use serde_json::{Map, Value, json};
 
 fn main() {
@@ -66,7 +66,11 @@ fn tell(
 
 fn processed(bytes: &[u8], report: &Report, policy: &Policy) -> Result<Value, ImageError> {
     let plan = Plan::new(report, policy)?;
-    let processed: Processed<'_> = process(bytes, &plan, &policy.limits)?;
+    let processed: Processed<'_> = if *policy == Policy::BROWSER {
+        prepare(bytes, report.format, &Policy::EDGE)?.1
+    } else {
+        process(bytes, &plan, &policy.limits)?
+    };
     let mut placeholder = String::new();
     for byte in processed.placeholder() {
         // Writing to a string cannot fail.

@@ -51,6 +51,24 @@ pub fn pixels_bytes(report: &Report) -> u64 {
     with_copies(report, decoding.saturating_add(rgba), !report.is_clean())
 }
 
+/// The peak of making pixels of four channels smaller and encoding them: as what they were and what
+/// they become; as JPEG; and as PNG or WebP, which copies them and grows its bytes to as many again.
+#[must_use]
+#[cfg(feature = "codec")]
+pub fn canvas_bytes(size: (u32, u32), target: &Target) -> u64 {
+    let source = area(size.0, size.1).saturating_mul(4);
+    let out = area(target.width, target.height).saturating_mul(4);
+    let resizing = if size == (target.width, target.height) {
+        source
+    } else {
+        source.saturating_add(out).saturating_add(resizer(size, target, 4))
+    };
+    let planes = area(target.width, target.height).saturating_mul(3);
+    let photo = planes.saturating_mul(2).saturating_add(encode_jpeg(target, planes));
+    let drawing = out.saturating_mul(4);
+    resizing.max(out.saturating_add(photo).max(drawing)).saturating_add(FIXED)
+}
+
 /// The peak of pixels, and what is there of the file beside them.
 fn with_copies(report: &Report, peak: u64, is_rewritten: bool) -> u64 {
     // A scrubbed copy, or an encoded picture while its buffer grows, beside the profile.

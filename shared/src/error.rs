@@ -18,6 +18,8 @@ pub enum ImageError {
     DeclaredNotAccepted,
     /// A file type that we know by name and do not take.
     Foreign(Foreign),
+    /// A file type that this browser would have had to decode, and did not.
+    NotShown(Foreign),
     /// Bytes that are no file type we know.
     Unrecognised,
     /// The declared type is another than the bytes show.
@@ -94,7 +96,9 @@ impl ImageError {
         match self {
             Self::Empty => Code::FileMissing,
             Self::TooManyBytes { .. } => Code::FileTooLarge,
-            Self::DeclaredNotAccepted | Self::Foreign(_) => Code::InvalidFileType,
+            Self::DeclaredNotAccepted | Self::Foreign(_) | Self::NotShown(_) => {
+                Code::InvalidFileType
+            }
             Self::Unrecognised | Self::DeclaredMismatch { .. } | Self::Disguised { .. } => {
                 Code::InvalidFileSignature
             }

@@ -39,7 +39,7 @@ pub mod pixels;
 #[cfg(feature = "codec")]
 mod placeholder;
 #[cfg(feature = "codec")]
-mod prepare;
+pub mod prepare;
 #[cfg(feature = "codec")]
 mod raster;
 #[cfg(feature = "codec")]

@@ -5,7 +5,7 @@ use crate::{ImageError, error::Corrupt};
 /// What is refused above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Limits {
     /// Bytes of the file.
     pub max_bytes: u64,
@@ -99,12 +99,6 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self::EDGE
-    }
-}
-
 /// `Ord::max` is not const.
 const fn larger(one: u64, other: u64) -> u64 {
     if one > other { one } else { other }
@@ -127,7 +121,7 @@ pub enum Effort {
 /// What is taken and what is made of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Policy {
     /// What is refused above.
     pub limits: Limits,
@@ -164,11 +158,5 @@ impl Policy {
             _ => Some(most),
         };
         Self { limits: self.limits.before_sending(), target_bytes, ..self }
-    }
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self::EDGE
     }
 }

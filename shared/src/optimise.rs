@@ -48,6 +48,11 @@ const fn size(target: &Target) -> (usize, usize) {
     (target.width as usize, target.height as usize)
 }
 
+/// A side of what was made: at most a side of the target, which has 32 bits.
+fn length(side: usize) -> u32 {
+    u32::try_from(side).unwrap_or(u32::MAX)
+}
+
 /// The raster at the target's size.
 fn resized(raster: Raster, target: &Target, method: Method) -> Raster {
     if (raster.width, raster.height) == size(target) {
@@ -72,13 +77,12 @@ fn jpeg(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Cor
     let chroma = encode::jpeg::chroma_size(luma, target.quality);
     let planes = resize::planes(planes, luma, chroma);
     let planes = orient::planes(planes, report.orientation);
-    Ok(photo(&planes, icc.as_deref(), report, target))
+    Ok(photo(&planes, icc.as_deref(), bytes.len(), target))
 }
 
-/// Encodes planes as JPEG within the target's bytes and the source's.
-fn photo(planes: &Planes, icc: Option<&[u8]>, report: &Report, target: &Target) -> Optimised {
+/// Encodes upright planes as JPEG within the target's bytes and the source's.
+fn photo(planes: &Planes, icc: Option<&[u8]>, source: usize, target: &Target) -> Optimised {
     let settings = encode::jpeg::Settings { quality: target.quality, effort: target.effort, icc };
-    let source = usize::try_from(report.size_bytes).unwrap_or(usize::MAX);
     let aim = target.target_bytes.and_then(|most| usize::try_from(most).ok());
     let limit = aim.map_or(source, |aim| aim.min(source));
     let bytes = encode::jpeg::best(planes, settings, limit).or_else(|| {
@@ -86,7 +90,7 @@ fn photo(planes: &Planes, icc: Option<&[u8]>, report: &Report, target: &Target) 
         let settings = encode::jpeg::Settings { quality: encode::jpeg::MIN_QUALITY, ..settings };
         encode::jpeg::encode(planes, settings, source).ok()
     });
-    let (width, height) = upright(target, report.orientation);
+    let (width, height) = (length(planes.luma.width), length(planes.luma.height));
     let encoded = bytes.map(|bytes| Encoded { format: Format::Jpeg, bytes, width, height });
     Optimised { encoded, placeholder: placeholder::of_planes(planes, Orientation::UPRIGHT) }
 }
@@ -169,14 +173,43 @@ fn webp(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Cor
     if report.lossless || raster.layout.has_alpha() {
         return Ok(drawing(&raster, icc, bytes.len(), target));
     }
-    let planes = decode::jpeg::from_raster(&raster);
-    let luma = (planes.luma.width, planes.luma.height);
-    let chroma = encode::jpeg::chroma_size(luma, target.quality);
-    let planes = resize::planes(planes, luma, chroma);
-    Ok(photo(&planes, icc.as_deref(), report, target))
+    Ok(photo(&subsampled(&raster, target), icc.as_deref(), bytes.len(), target))
 }
 
-/// Encodes without loss, as PNG or WebP, whichever is smaller.
+/// As a JPEG of the target's quality holds it.
+fn subsampled(raster: &Raster, target: &Target) -> Planes {
+    let planes = decode::jpeg::from_raster(raster);
+    let luma = (planes.luma.width, planes.luma.height);
+    resize::planes(planes, luma, encode::jpeg::chroma_size(luma, target.quality))
+}
+
+/// Pixels that somebody else has decoded: a JPEG when they are opaque, and without loss when they are
+/// not, or when that takes fewer bytes of what may be a drawing. Of the source's bytes they need not
+/// be fewer: nobody takes those.
+pub(crate) fn pixels(
+    raster: Raster,
+    orientation: Orientation,
+    is_drawn: bool,
+    target: &Target,
+) -> Optimised {
+    let most = target.target_bytes.and_then(|most| usize::try_from(most).ok());
+    let most = most.unwrap_or(usize::MAX);
+    let raster = if raster.is_opaque() { raster.without_alpha() } else { raster };
+    let raster = resized(raster, target, Method::Smooth);
+    let raster = orient::raster(raster, orientation);
+    if raster.layout.has_alpha() {
+        return drawing(&raster, None, most, target);
+    }
+    let made = photo(&subsampled(&raster, target), None, most, target);
+    if !is_drawn {
+        return made;
+    }
+    let fewer = made.encoded.as_ref().map_or(most, |encoded| encoded.bytes.len());
+    let drawn = drawing(&raster, None, fewer, target);
+    if drawn.encoded.is_some() { drawn } else { made }
+}
+
+/// Encodes an upright raster without loss, as PNG or WebP, whichever is smaller.
 fn drawing(raster: &Raster, icc: Option<Vec<u8>>, limit: usize, target: &Target) -> Optimised {
     let placeholder = placeholder::of_raster(raster, Orientation::UPRIGHT);
     let webp = encode::webp::encode(raster, icc.as_deref(), limit).ok();
@@ -187,8 +220,6 @@ fn drawing(raster: &Raster, icc: Option<Vec<u8>>, limit: usize, target: &Target)
         (Some(png), _) => Some((Format::Png, png)),
         (None, webp) => webp.map(|webp| (Format::WebP, webp)),
     };
-    // Already upright: WebP has no other size to swap.
-    let length = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     let (width, height) = (length(raster.width), length(raster.height));
     let encoded = bytes.map(|(format, bytes)| Encoded { format, bytes, width, height });
     Optimised { encoded, placeholder }

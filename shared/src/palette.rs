@@ -18,26 +18,27 @@ pub(crate) struct Indexed {
 impl Indexed {
     /// The picture as indices, or nothing when it has more colours.
     pub fn of(raster: &Raster) -> Option<Self> {
+        // By alpha first: what is not opaque stands at the palette's head.
+        let key = |[r, g, b, a]: [u8; 4]| [a, r, g, b];
         let mut found: BTreeMap<[u8; 4], u8> = BTreeMap::new();
         let mut last = None;
         for color in pixels(raster) {
             if last != Some(color) {
-                found.entry(color).or_default();
+                found.entry(key(color)).or_default();
                 if found.len() > MAX_COLORS {
                     return None;
                 }
                 last = Some(color);
             }
         }
-        let mut colors: Vec<[u8; 4]> = found.keys().copied().collect();
-        colors.sort_by_key(|&[r, g, b, a]| [a, r, g, b]);
-        for (index, color) in (0..=u8::MAX).zip(&colors) {
-            found.insert(*color, index);
+        for (index, place) in (0..=u8::MAX).zip(found.values_mut()) {
+            *place = index;
         }
+        let colors = found.keys().map(|&[a, r, g, b]| [r, g, b, a]).collect();
         let mut last = ([0; 4], found.get(&[0; 4]).copied().unwrap_or_default());
         let indices = pixels(raster).map(|color| {
             if last.0 != color {
-                last = (color, found.get(&color).copied().unwrap_or_default());
+                last = (color, found.get(&key(color)).copied().unwrap_or_default());
             }
             last.1
         });
@@ -66,11 +67,15 @@ fn pixels(raster: &Raster) -> impl Iterator<Item = [u8; 4]> {
     })
 }
 
+const fn opaque([r, g, b]: [u8; 3]) -> [u8; 4] {
+    [u8::MAX, r, g, b]
+}
+
 /// Finds the nearest of given colours.
 pub(crate) struct Nearest {
     colors: Vec<[u8; 3]>,
-    /// The colours again, sorted, with their indices: colours that are there are hit exactly.
-    exact: Vec<([u8; 3], u8)>,
+    /// Where each colour stands first, under its opaque name: colours that are there are hit exactly.
+    exact: BTreeMap<[u8; 4], u8>,
     /// What was found before, by five bits of red, six of green and five of blue: beyond that the
     /// distance to the next colour of a palette hardly changes.
     memo: Vec<Option<u8>>,
@@ -78,9 +83,10 @@ pub(crate) struct Nearest {
 
 impl Nearest {
     pub fn new(colors: &[[u8; 3]]) -> Self {
-        let mut exact: Vec<_> = colors.iter().copied().zip(0..=u8::MAX).collect();
-        exact.sort_unstable();
-        exact.dedup_by_key(|(color, _)| *color);
+        let mut exact = BTreeMap::new();
+        for (color, index) in colors.iter().zip(0..=u8::MAX) {
+            exact.entry(opaque(*color)).or_insert(index);
+        }
         Self { colors: colors.to_vec(), exact, memo: vec![None; 1 << 16] }
     }
 
@@ -91,8 +97,7 @@ impl Nearest {
 
     /// The index of the colour nearest to this one, `except` for one that is spoken for.
     pub fn find(&mut self, color: [u8; 3], except: Option<u8>) -> u8 {
-        if let Ok(at) = self.exact.binary_search_by_key(&color, |(exact, _)| *exact)
-            && let Some((_, index)) = self.exact.get(at)
+        if let Some(index) = self.exact.get(&opaque(color))
             && Some(*index) != except
         {
             return *index;

@@ -119,6 +119,20 @@ pub fn process<'a>(
     }
 }
 
+/// What was made of pixels that somebody else has decoded; nothing when it had too many bytes.
+pub(crate) fn encoded(Optimised { encoded, placeholder }: Optimised) -> Option<Processed<'static>> {
+    let Encoded { format, bytes, width, height } = encoded?;
+    Some(Processed {
+        bytes: Cow::Owned(bytes),
+        format,
+        width,
+        height,
+        action: Action::Optimise,
+        removed: Metadata::default(),
+        placeholder,
+    })
+}
+
 /// What is decoded is what is stored, so decoders need not forgive what `inspect` forgives. A JPEG
 /// decodes past what scrubbing takes out, and is spared the copy.
 pub(crate) fn storable<'a>(

@@ -164,6 +164,22 @@ impl Plan {
     }
 }
 
+impl Target {
+    /// For pixels that are there already.
+    #[cfg(feature = "codec")]
+    pub(crate) fn of_pixels(size: (u32, u32), policy: &Policy) -> Self {
+        let (width, height) = fitted(size, policy.max_edge);
+        Self {
+            width,
+            height,
+            scale: Scale::Full,
+            quality: policy.quality.clamp(1, 100),
+            effort: policy.effort,
+            target_bytes: policy.target_bytes,
+        }
+    }
+}
+
 fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
     let decoded = (scale.of(report.width), scale.of(report.height));
     let (width, height) = fitted((report.width, report.height), policy.max_edge);

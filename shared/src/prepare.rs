@@ -2,6 +2,8 @@
 //! then judged as the edge will judge it. The file may break the edge's limits as long as what is
 //! made of it does not.
 
+pub mod foreign;
+
 use alloc::vec::Vec;
 use core::hint::black_box;
 

@@ -25,6 +25,15 @@ impl ImageError {
                  Formats, Most Compatible."
                     .into()
             }
+            Self::NotShown(Foreign { name: "HEIC" }) => {
+                "This browser cannot open HEIC pictures. Save it as JPEG and choose that, or use \
+                 Safari; on an iPhone: Settings, Camera, Formats, Most Compatible."
+                    .into()
+            }
+            Self::NotShown(Foreign { name }) => format!(
+                "This browser cannot open {name} pictures. Save it as JPEG or PNG and choose that."
+            )
+            .into(),
             Self::Foreign(Foreign { name }) => format!(
                 "The file is of another type ({name}). Only JPEG, PNG, GIF and WebP pictures are accepted."
             )
@@ -81,6 +90,15 @@ impl ImageError {
                  높은 호환성을 고르면 됩니다."
                     .into()
             }
+            Self::NotShown(Foreign { name: "HEIC" }) => {
+                "이 브라우저는 HEIC 사진을 열 수 없습니다. JPEG로 저장해 다시 고르거나 Safari를 사용해 주세요. \
+                 아이폰에서는 설정 > 카메라 > 포맷 > 높은 호환성을 고르면 됩니다."
+                    .into()
+            }
+            Self::NotShown(Foreign { name }) => format!(
+                "이 브라우저는 {name} 사진을 열 수 없습니다. JPEG나 PNG로 저장해 다시 골라 주세요."
+            )
+            .into(),
             Self::Foreign(Foreign { name }) => format!(
                 "다른 형식의 파일({name})입니다. JPEG, PNG, GIF, WebP 사진만 올릴 수 있습니다."
             )
@@ -165,6 +183,11 @@ mod tests {
                 ImageError::Foreign(Foreign { name: "PDF" }),
                 "The file is of another type (PDF). Only JPEG, PNG, GIF and WebP pictures are accepted.",
                 "다른 형식의 파일(PDF)입니다. JPEG, PNG, GIF, WebP 사진만 올릴 수 있습니다.",
+            ),
+            (
+                ImageError::NotShown(Foreign { name: "TIFF" }),
+                "This browser cannot open TIFF pictures. Save it as JPEG or PNG and choose that.",
+                "이 브라우저는 TIFF 사진을 열 수 없습니다. JPEG나 PNG로 저장해 다시 골라 주세요.",
             ),
             (
                 ImageError::DeclaredMismatch { declared: Format::Png, actual: Format::Jpeg },

@@ -20,7 +20,8 @@ if (Number(process.versions.node.split('.')[0]) < 22 && existsSync(node)) {
 }
 build();
 const { measure } = await import('./measure.mjs');
-const results = await measure({ root, rounds: rounds(), score: join(root, 'target/bench-build/release/score') });
+const { buildScore } = await import('./score.mjs');
+const results = await measure({ root, rounds: rounds(), score: buildScore(root) });
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, 'image.json'), `${JSON.stringify(results, null, 2)}\n`);
 const missed = results.filter((result) => result.bar !== undefined && result.ratio > result.bar);
@@ -34,12 +35,11 @@ function rounds() {
   return at < 0 ? 15 : Number(process.argv[at + 1]);
 }
 
-// The wasm module as the browser gets it, and a native judge of quality.
+// The wasm module as the browser gets it.
 function build() {
   const cargo = ['build', '--release', '--quiet', '--manifest-path', join(here, 'wasm/Cargo.toml'),
     '--target-dir', join(root, 'target/bench-build')];
   run('cargo', [...cargo, '--lib', '--target', 'wasm32-unknown-unknown'], root);
-  run('cargo', [...cargo, '--bin', 'score'], root);
   const wasm = join(root, 'target/bench-build/wasm32-unknown-unknown/release/bench_images.wasm');
   const bindgen = process.env.WASM_BINDGEN_BIN ?? join(root, 'target/tools/bin/wasm-bindgen');
   run(bindgen, ['--target', 'web', '--out-dir', join(out, 'wasm'), wasm], root);

@@ -1,11 +1,9 @@
 // Times ours and theirs turn by turn, so that what disturbs one disturbs the other, and prints medians.
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import * as peers from './peers.mjs';
 import { pictures } from './pictures.mjs';
+import { scores } from './score.mjs';
 
 const EDGE = 1600;
 const QUALITY = 80;
@@ -104,11 +102,6 @@ async function png({ root, rounds, drawing, say }) {
 async function quality({ root, big, score, say }) {
   const { run } = await ours(root);
   const encoded = Buffer.from(run(big, EDGE, QUALITY, SMALL));
-  // Decoded at full size first: neither side's scaled decode is the measure.
-  const full = await sharp(big).autoOrient().raw().toBuffer({ resolveWithObject: true });
-  const { width, height, channels } = full.info;
-  const reference = await sharp(full.data, { raw: { width, height, channels } })
-    .resize(EDGE, EDGE, { fit: 'inside' }).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   const candidates = [];
   for (let q = 60; q <= 95; q += 1) {
     const bytes = await peers.sharpPhoto(EDGE, { quality: q, mozjpeg: true })(big);
@@ -116,16 +109,7 @@ async function quality({ root, big, score, say }) {
     if (bytes.length > encoded.length) break;
   }
   const [below, above] = candidates.slice(-2);
-  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
-  const files = [reference.data, ...await Promise.all([encoded, below.bytes, above.bytes].map(pixels))]
-    .map((data, index) => {
-      const file = join(folder, String(index));
-      writeFileSync(file, data);
-      return file;
-    });
-  const size = [reference.info.width, reference.info.height].map(String);
-  const [mine, low, high] = execFileSync(score, [...size, ...files], { encoding: 'utf8' }).trim().split('\n').map(Number);
-  rmSync(folder, { recursive: true });
+  const [mine, low, high] = await scores(score, big, [encoded, below.bytes, above.bytes]);
   const part = (encoded.length - below.bytes.length) / (above.bytes.length - below.bytes.length);
   const theirs = low + (high - low) * part;
   console.log(`ours at effort small: ${encoded.length} bytes; sharp mozjpeg q${below.q}: ${below.bytes.length}, q${above.q}: ${above.bytes.length}`);
@@ -135,8 +119,6 @@ async function quality({ root, big, score, say }) {
   say(outcome);
   if (mine < theirs - 1) throw new Error(`quality: ${mine} is more than a point below ${theirs}`);
 }
-
-const pixels = (bytes) => sharp(bytes).removeAlpha().raw().toBuffer();
 
 async function timed(rounds, works) {
   const times = Object.fromEntries(Object.keys(works).map((name) => [name, []]));

@@ -75,3 +75,35 @@ function grid(across, down, seed) {
   });
   return { values, across };
 }
+
+/** A screen with panels, lines and something like text. */
+export async function screenshot(width, height) {
+  const data = Buffer.alloc(width * height * 3, 255);
+  const fill = (left, top, right, bottom, color) => {
+    for (let y = Math.max(0, top); y < Math.min(height, bottom); y += 1) {
+      for (let x = Math.max(0, left); x < Math.min(width, right); x += 1) data.set(color, (y * width + x) * 3);
+    }
+  };
+  let state = 7;
+  const random = (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  fill(0, 0, width, 90, [32, 33, 36]);
+  fill(0, 90, 420, height, [243, 244, 246]);
+  for (let y = 130; y < height - 40; y += 44) {
+    const paragraph = y % 352 > 300;
+    for (let x = paragraph ? 460 : 40; x < width - 60; ) {
+      const long = 20 + random(110);
+      const color = x < 420 ? [75, 85, 99] : random(14) === 0 ? [37, 99, 235] : [17, 24, 39];
+      // A word: strokes of two pixels at uneven distances.
+      for (let stroke = x; stroke < x + long; stroke += 4 + random(7)) {
+        fill(stroke, y + random(6), stroke + 2, y + 20 + random(6), color);
+        if (random(2)) fill(stroke, y + 8 + random(8), stroke + 7, y + 10 + random(8), color);
+      }
+      x += long + 14;
+    }
+  }
+  for (let tile = 0; tile < 3; tile += 1) fill(500 + tile * 780, 900, 1240 + tile * 780, 1240, [[219, 234, 254], [254, 243, 199], [220, 252, 231]][tile]);
+  return sharp(data, { raw: { width, height, channels: 3 } }).png().toBuffer();
+}

@@ -15,14 +15,15 @@ const TYPES = {
 
 /** Serves `folders` (`{ "/prefix/": "folder" }`) with `csp`; an empty page stands at `/`. */
 export async function serve(folders, { csp = STRICT } = {}) {
-  const site = { csp, requests: [] };
+  const site = { folders, csp, requests: [] };
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://site").pathname));
     site.requests.push(path);
     const prefix = Object.keys(folders).find((prefix) => path.startsWith(prefix));
     const file = prefix && join(folders[prefix], path.slice(prefix.length) || "index.html");
     const body = file ? await readFile(file).catch(() => undefined) : path === "/" ? "<!doctype html><title>A page</title>" : undefined;
-    response.writeHead(body === undefined ? 404 : 200, {
+    const missing = path === "/favicon.ico" ? 204 : 404;
+    response.writeHead(body === undefined ? missing : 200, {
       "Content-Type": file ? (TYPES[extname(file)] ?? "application/octet-stream") : TYPES[".html"],
       "Content-Security-Policy": site.csp,
     });

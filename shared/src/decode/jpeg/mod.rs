@@ -190,6 +190,6 @@ impl<'a> Decoder<'a> {
     }
 
     fn profile(&mut self) -> Option<Vec<u8>> {
-        app::profile(core::mem::take(&mut self.icc))
+        app::profile(&core::mem::take(&mut self.icc))
     }
 }

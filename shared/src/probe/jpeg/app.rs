@@ -81,13 +81,15 @@ impl<'a> IccPart<'a> {
 
 /// The profile that the parts make, if they make a whole one.
 #[must_use]
-pub fn profile(mut parts: Vec<IccPart<'_>>) -> Option<Vec<u8>> {
+pub fn profile(parts: &[IccPart<'_>]) -> Option<Vec<u8>> {
     let mut set = IccSet::default();
-    for part in &parts {
+    for part in parts {
         set.add(*part);
     }
-    parts.sort_by_key(|part| part.number);
-    set.is_whole().then(|| parts.iter().flat_map(|part| part.bytes).copied().collect())
+    // Each number is there once.
+    let in_order =
+        (0..=set.of).flat_map(|number| parts.iter().filter(move |part| part.number == number));
+    set.is_whole().then(|| in_order.flat_map(|part| part.bytes).copied().collect())
 }
 
 /// Whether the parts make one whole profile. A set that does not is ignored by every decoder, so
@@ -170,8 +172,8 @@ mod tests {
         let payloads = [icc_payload(2, 2), icc_payload(1, 2)];
         let parts = payloads.iter().filter_map(|payload| IccPart::parse(payload));
         let expected = [&payloads[1][14..], &payloads[0][14..]].concat();
-        assert_eq!(profile(parts.clone().collect()), Some(expected));
-        assert_eq!(profile(parts.take(1).collect()), None);
+        assert_eq!(profile(&parts.clone().collect::<Vec<_>>()), Some(expected));
+        assert_eq!(profile(&parts.take(1).collect::<Vec<_>>()), None);
     }
 
     #[test]

@@ -1,0 +1,25 @@
+// Large pictures, and pictures of types that the package does not read, made by sharp.
+import { randomBytes } from "node:crypto";
+
+import sharp from "sharp";
+
+/** A picture of soft shapes with some grain, as raw pixels for `sharp`. */
+export function drawn(width, height, { channels = 3, grain = 0 } = {}) {
+  const data = Buffer.alloc(width * height * channels);
+  const noise = grain > 0 ? randomBytes(65_537) : undefined;
+  let at = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const rough = noise ? ((noise[at % noise.length] - 128) * grain) / 128 : 0;
+      data[at++] = Math.max(0, Math.min(255, (x * 255) / width + rough));
+      data[at++] = Math.max(0, Math.min(255, (y * 255) / height + rough));
+      data[at++] = 128 + 90 * Math.sin(x / 40) * Math.cos(y / 30);
+      // A hole in the middle that fades out.
+      if (channels === 4) data[at++] = Math.max(0, Math.min(255, 600 * (Math.hypot(x / width - 0.5, y / height - 0.5) - 0.2)));
+    }
+  }
+  return sharp(data, { raw: { width, height, channels } });
+}
+
+/** A picture of one colour: few bytes, as many pixels as you like. */
+export const flat = (width, height) => sharp({ create: { width, height, channels: 3, background: "#2a6f97" } });
