@@ -33,7 +33,7 @@ RULES_SOURCES := $(shell find shared/src -name '*.rs') shared/Cargo.toml Cargo.t
 EDGE_SOURCES := $(shell find edge/src -name '*.rs') edge/Cargo.toml
 BROWSER_RUST := $(shell find browser/src -name '*.rs') browser/Cargo.toml
 BROWSER_SCRIPTS := $(shell find browser/js -name '*.ts')
-PAGES := $(shell find www -type f)
+PAGES := $(shell find www -type f -not -path '*/node_modules/*')
 MIGRATIONS := $(wildcard edge/migrations/*.sql)
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
@@ -154,6 +154,7 @@ target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS) browser/
 $(STAMPS)/www: target/browser/index.js $(PAGES)
 	@rm -rf target/www && mkdir -p target/www/preflight $(STAMPS)
 	@cp -R www/. target/www/
+	@rm -rf $(addprefix target/www/examples/,README.md react vue svelte) # made by their own bundler
 	@cp -R target/browser/. target/www/preflight/
 	@touch $@
 

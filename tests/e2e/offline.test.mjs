@@ -233,6 +233,22 @@ test("it is bounded, it expires, users are kept apart, and no token is in it", a
   assert.equal(taken().length, 0);
 });
 
+test("what a quota refuses is not tried again now, and still waits after a reload", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await open(context);
+  stage.files.set("late.gif", gif(550));
+  const body = JSON.stringify({ code: "QUOTA_EXCEEDED", detail: "Tomorrow.", status: 429 });
+  stage.fault = ({ method }) => (method === "POST" ? { status: 429, headers: { "Retry-After": "36000" }, body } : undefined);
+  await add(page, ["late.gif"]);
+  await page.waitForFunction(() => window.uploader.items[0]?.state === "refused");
+  assert.equal(stage.uploads().length, 1);
+  stage.fault = () => undefined;
+  await prepare(page);
+  await idle(page);
+  assert.deepEqual(taken(), ["late.gif"]);
+});
+
 test("canceled or removed, it no longer waits; without IndexedDB it is sent all the same", async (t) => {
   const context = await browser.newContext();
   t.after(() => context.close());

@@ -9,6 +9,8 @@ const BLANK = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Stage
   window.kit = kit;
 </script>`;
 
+const TYPES = { js: "text/javascript", css: "text/css", wasm: "application/wasm" };
+
 let addresses = 0;
 
 /** Waits until it holds, for a minute at most. */
@@ -58,7 +60,8 @@ export async function startStage(edge) {
     if (path === "/favicon.ico") return outgoing.writeHead(204).end();
     if (page) return outgoing.writeHead(200, { "Content-Type": "text/html; charset=utf-8", ...page.headers }).end(page.html);
     if (path.startsWith("/files/")) {
-      if (path.endsWith(".js")) outgoing.setHeader("Content-Type", "text/javascript");
+      const type = TYPES[path.split(".").at(-1)];
+      if (type) outgoing.setHeader("Content-Type", type);
       return outgoing.end(stage.files.get(decodeURIComponent(path.slice(7))));
     }
     // A caller who goes away in the middle is what some tests are about.

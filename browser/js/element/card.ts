@@ -1,5 +1,6 @@
 // One picture in the element's list: its preview, what became of it, and what can be done with it.
 import { Refusal } from "../refusal.js";
+import { isOfThePicture } from "../sending/retry.js";
 import type { UploadItem } from "../uploader/item.js";
 import { icon, make } from "./dom.js";
 import type { Texts } from "./texts.js";
@@ -45,7 +46,7 @@ export class Card {
     this.#progress.hidden = !["queued", "preparing", "sending", "waiting", "paused"].includes(state);
     this.#progress.value = item.totalBytes > 0 ? item.sentBytes / item.totalBytes : 0;
     this.#progress.ariaLabel = name;
-    this.#retry.hidden = !(state === "failed" || (state === "refused" && !isOfTheFile(item.error)));
+    this.#retry.hidden = !(state === "failed" || (state === "refused" && !isOfThePicture(item.error)));
   }
 
   /** A picture that was there before, known by its key. */
@@ -105,11 +106,6 @@ function stateOf(item: UploadItem, texts: Texts): string {
     case "failed":
       return sentenceOf(item, texts);
   }
-}
-
-/** Whether another try can only end the same. */
-function isOfTheFile(error: Error | undefined): boolean {
-  return error instanceof Refusal && /^(FILE_|INVALID_FILE_|IMAGE_)/.test(error.code);
 }
 
 /** What went wrong, for people. */

@@ -1,22 +1,15 @@
 // <image-upload>: a field of a form whose value is the keys of the pictures that were uploaded with it. The
 // sending is the Uploader's; what stands here joins it to the form, the list and the ways in which pictures come.
 import type { TokenRequest, TokenSource } from "../sending/credentials.js";
-import type { Refusal } from "../refusal.js";
-import type { Uploaded } from "../sending/answer.js";
 import type { UploadItem } from "../uploader/item.js";
 import { Uploader, type UploaderOptions } from "../uploader/uploader.js";
 import { sentenceOf } from "./card.js";
 import { make } from "./dom.js";
+import type { ImageUploadEventMap } from "./events.js";
 import { Intake } from "./intake.js";
 import { List } from "./list.js";
 import { styles } from "./sheet.js";
 import { textsFor, type Texts } from "./texts.js";
-
-export interface ImageUploadEventMap extends HTMLElementEventMap {
-  uploaded: CustomEvent<{ item: UploadItem; image: Uploaded }>;
-  refused: CustomEvent<{ item: UploadItem; error: Refusal }>;
-  failed: CustomEvent<{ item: UploadItem; error: Error }>;
-}
 
 export interface ImageUpload {
   addEventListener<Name extends keyof ImageUploadEventMap>(

@@ -1,7 +1,8 @@
 // Defines <image-upload>: importing this is all it takes.
 import { ImageUpload } from "./image-upload.js";
 
-export { ImageUpload, type ImageUploadEventMap } from "./image-upload.js";
+export type { ImageUploadEventMap } from "./events.js";
+export { ImageUpload } from "./image-upload.js";
 
 declare global {
   interface HTMLElementTagNameMap {

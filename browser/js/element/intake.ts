@@ -2,8 +2,6 @@
 import { icon, make } from "./dom.js";
 import type { Texts } from "./texts.js";
 
-const TYPES = "image/jpeg,image/png,image/gif,image/webp";
-
 export class Intake {
   readonly element: HTMLDivElement;
   readonly chooseButton: HTMLButtonElement;
@@ -14,7 +12,7 @@ export class Intake {
   readonly #hint = make("p", { className: "hint", part: "hint" });
   readonly #types = make("p", { className: "types", part: "types" });
   readonly #problem = make("p", { className: "problem", part: "problem", role: "alert" });
-  readonly #files = make("input", { type: "file", accept: TYPES, hidden: true, tabIndex: -1 });
+  readonly #files = make("input", { type: "file", accept: "image/*", hidden: true, tabIndex: -1 });
   readonly #photo = make("input", { type: "file", accept: "image/*", capture: "environment", hidden: true, tabIndex: -1 });
   #isOff = false;
 

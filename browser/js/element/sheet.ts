@@ -163,7 +163,7 @@ progress::-moz-progress-bar { border-radius: 3px; background: var(--accent); }
 @media (pointer: coarse) { .act { width: 44px; height: 44px; } }
 @media (max-width: 420px) {
   .item { gap: 11px; padding: 8px; align-items: start; }
-  .acts { flex-direction: column-reverse; }
+  .acts { flex-direction: column-reverse; margin: -4px -6px 0 -6px; }
 }
 @media (prefers-reduced-motion: reduce) { *, ::before { transition: none !important; } }
 @media (forced-colors: active) { .way { border-color: ButtonText; } }

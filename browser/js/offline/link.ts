@@ -7,11 +7,13 @@ const MOST_MS = 30_000;
 
 export class Link {
   readonly #answers: () => Promise<boolean>;
+  readonly #closed: AbortSignal;
   #down: Promise<boolean> | undefined;
 
-  /** `answers` asks the edge for a sign of life. */
-  constructor(answers: () => Promise<boolean>) {
+  /** `answers` asks the edge for a sign of life; `closed` ends the asking. */
+  constructor(answers: () => Promise<boolean>, closed: AbortSignal) {
     this.#answers = answers;
+    this.#closed = closed;
   }
 
   get isDown(): boolean {
@@ -44,6 +46,7 @@ export class Link {
     let wasDown = !navigator.onLine;
     for (let ms = FIRST_MS; ; ms = Math.min(MOST_MS, ms * 2)) {
       await untilOnline(ms * (0.5 + Math.random() / 2));
+      if (this.#closed.aborted) break;
       if (navigator.onLine && (await this.#answers())) break;
       wasDown = true;
     }

@@ -37,6 +37,11 @@ function isPassing(error: unknown): boolean {
   return error instanceof Refusal && PASSING.includes(error.status);
 }
 
+/** Whether it is about the picture itself, so that another try can only end the same, whoever makes it and when. */
+export function isOfThePicture(error: unknown): boolean {
+  return error instanceof Refusal && /^(FILE_|INVALID_FILE_|IMAGE_)/.test(error.code);
+}
+
 /** Waits, unless `signal` ends it; then rejects with its reason. */
 export function wait(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -7,7 +7,7 @@ import { warmUp, type PreflightOptions } from "../preflight.js";
 import { Refusal } from "../refusal.js";
 import type { Uploaded } from "../sending/answer.js";
 import { Edge, type EdgeOptions } from "../sending/edge.js";
-import { RETRY, type RetryOptions } from "../sending/retry.js";
+import { isOfThePicture, RETRY, type RetryOptions } from "../sending/retry.js";
 import { TypedEventTarget, type UploaderEvents } from "./events.js";
 import { Task, type ItemState, type UploadItem } from "./item.js";
 import { Journey } from "./journey.js";
@@ -58,7 +58,7 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
       retry: { ...RETRY, ...options.retry },
       check: options,
       keeper: this.#keeper,
-      link: offline ? new Link(() => edge.answers()) : undefined,
+      link: offline ? new Link(() => edge.answers(), this.#closing.signal) : undefined,
       enter: (task, state) => this.#enter(task, state),
       sent: (task) => this.#emit("progress", { item: task, sentBytes: task.sentBytes, totalBytes: task.totalBytes }),
     });
@@ -221,8 +221,9 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
 
   async #broken(task: Task, error: Error): Promise<void> {
     task.error = error;
+    // Whatever else is refused (a quota used up, a session that has ended) may be taken another day.
+    if (isOfThePicture(error)) await this.#forget(task);
     if (error instanceof Refusal) {
-      await this.#forget(task);
       this.#enter(task, "refused");
       this.#emit("refused", { item: task, error });
     } else {

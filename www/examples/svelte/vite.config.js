@@ -1,0 +1,4 @@
+// Svelte's own files.
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+
+export default { plugins: [svelte()] };

@@ -1,0 +1,4 @@
+// Vue's own files.
+import vue from "@vitejs/plugin-vue";
+
+export default { plugins: [vue()] };
