@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
-import { startBrowser } from "./browser.mjs";
+import { chooseByKeyboard, startBrowser } from "./browser.mjs";
 import { blocks, commands, differs, documents } from "./examples.mjs";
 import { startServer } from "./server.mjs";
 
@@ -156,13 +156,14 @@ test("the page of the integration guide works in a browser as it is written", as
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   await page.goto(`http://127.0.0.1:${site.address().port}/`);
-  // The module has looked at the policy and put its ear on the field.
-  await page.waitForFunction(() => document.querySelector("#photo").onchange !== null);
-  await page.locator("#photo").setInputFiles("tests/fixtures/jpeg/private.jpg");
-  await page.locator("#told", { hasText: "Saved." }).waitFor().catch((error) => assert.fail(`${error.message}: ${complaints}`));
+  const field = page.locator("image-upload");
+  await chooseByKeyboard(page, field, "tests/fixtures/jpeg/private.jpg");
+  await field.locator("[part~=item][part~=uploaded]").waitFor().catch((error) => assert.fail(`${error.message}: ${complaints}`));
+  await page.locator("button", { hasText: "Send" }).click();
+  await page.locator("output", { hasText: "Saved." }).waitFor();
   assert.equal(saved.length, 1);
-  assert.ok(server.objects().has(saved[0].key), "what was saved is the key of what was stored");
-  await page.locator("#photo").setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
-  await page.locator("#told", { hasText: "not what its type says" }).waitFor();
-  assert.equal(saved.length, 1);
+  assert.ok(server.objects().has(saved[0].keys[0]), "what was saved is the key of what was stored");
+  await chooseByKeyboard(page, field, { name: "x.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+  await page.locator("image-upload", { hasText: "not what its type says" }).waitFor();
+  assert.deepEqual(complaints, []);
 });
