@@ -21,17 +21,17 @@ before(async () => {
   server = await startServer();
   stage = await startStage(server.url);
   browser = await startBrowser();
-  stage.files.set("uppy.js", await bundle(`export { default as Uppy } from "@uppy/core"; export { default as XHRUpload } from "@uppy/xhr-upload";`));
+  stage.files.set("uppy.js", await bundle(`export { default as Uppy, BasePlugin } from "@uppy/core"; export { default as XHRUpload } from "@uppy/xhr-upload";`));
   stage.files.set("filepond.js", await bundle(`export * from "filepond";`));
   stage.pages.set("/page", {
     html: `<!doctype html><html lang="en"><meta charset="utf-8"><title>Others</title><form id="form"><input type="file" id="pond" name="photo"></form>
       <script type="module">
-        import { Uppy, XHRUpload } from "/files/uppy.js";
+        import { BasePlugin, Uppy, XHRUpload } from "/files/uppy.js";
         import * as FilePond from "/files/filepond.js";
-        import { Preflight } from "/preflight/adapters/uppy.js";
+        import { preflightPlugin } from "/preflight/adapters/uppy.js";
         import { filePondServer } from "/preflight/adapters/filepond.js";
         window.fileOf = async (name, type) => new File([await (await fetch("/files/" + name)).blob()], name, { type });
-        Object.assign(window, { Uppy, XHRUpload, FilePond, Preflight, filePondServer });
+        Object.assign(window, { Uppy, XHRUpload, FilePond, Preflight: preflightPlugin(BasePlugin), filePondServer });
         window.isReady = true;
       </script>`,
   });

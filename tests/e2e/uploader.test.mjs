@@ -281,16 +281,24 @@ test("the same bytes chosen twice are sent once, and both are told", async (t) =
   assert.ok(server.objects().has(ends[1]));
 });
 
-test("one file with upload(), and a guest's token", async (t) => {
+test("one file with upload() and a guest's token, to another origin", async (t) => {
   const { page } = await open(t);
   put("guest.gif", gif(81));
-  const image = await page.evaluate(async () => {
+  const image = await page.evaluate(async (edge) => {
     const { guestToken, preflight, upload } = window.kit;
     const { blob, fileName } = await preflight(await window.fileOf("guest.gif", "image/gif"));
-    return upload(blob, { endpoint: location.origin + "/", token: guestToken(location.origin), fileName });
-  });
+    return upload(blob, { endpoint: `${edge}/`, token: guestToken(edge, "ko"), fileName, language: "ko" });
+  }, server.url);
   assert.match(image.key, /^users\/guest-/);
   assert.equal(image.imageId, null);
+
+  // A page of another origin is told reasons, too.
+  const told = await page.evaluate(async (edge) => {
+    const { blob } = await window.kit.preflight(await window.fileOf("guest.gif", "image/gif"));
+    return window.kit.upload(blob, { endpoint: edge, token: "not a token", language: "ko" }).catch(window.told);
+  }, server.url);
+  assert.equal(told.code, "TOKEN_INVALID");
+  assert.match(told.message, /[가-힣]/);
 });
 
 test("tickets are asked for as the policy says, and as soon as the edge insists", async (t) => {

@@ -17,7 +17,7 @@ export class Link {
   }
 
   get isDown(): boolean {
-    return this.#down !== undefined || !navigator.onLine;
+    return this.#down !== undefined;
   }
 
   /** Something broke off: from now on everybody waits until the edge has answered. */
@@ -27,7 +27,6 @@ export class Link {
 
   /** Resolves as soon as the edge can be reached, as far as is known; with whether it could not be meanwhile. */
   async up(signal: AbortSignal): Promise<boolean> {
-    if (!navigator.onLine) this.broke();
     if (!this.#down) return false;
     let leave = () => {};
     const left = new Promise<never>((_, reject) => {
@@ -43,11 +42,12 @@ export class Link {
   }
 
   async #watch(): Promise<boolean> {
-    let wasDown = !navigator.onLine;
+    let wasDown = false;
     for (let ms = FIRST_MS; ; ms = Math.min(MOST_MS, ms * 2)) {
       await untilOnline(ms * (0.5 + Math.random() / 2));
       if (this.#closed.aborted) break;
-      if (navigator.onLine && (await this.#answers())) break;
+      // Asked and not looked up in `navigator.onLine`, which knows some networks wrongly.
+      if (await this.#answers()) break;
       wasDown = true;
     }
     this.#down = undefined;
@@ -55,7 +55,7 @@ export class Link {
   }
 }
 
-/** So long, or until the browser says that it is online again. */
+/** So long, or until the browser says that it is online again: a hint and no more. */
 async function untilOnline(ms: number): Promise<void> {
   const sooner = new AbortController();
   const end = () => sooner.abort();

@@ -20,7 +20,7 @@ export interface Request {
   silenceMs?: number;
 }
 
-/** Twice what the edge needs at most before it answers BUSY, and then some for a slow radio. */
+/** An edge whose store hangs answers after 25 s at most; the rest is for a slow radio. */
 const SILENCE_MS = 45_000;
 
 /** Sends it. Rejects with `ConnectionBroken`, or with the reason of `signal`. */
