@@ -119,7 +119,7 @@ firefox: | $(STAMPS)/node
 prometheus: | $(STAMPS)/node
 	@node .make/prometheus.mjs
 
-.dev.vars: | $(STAMPS)/node
+.dev.vars: .make/dev-vars.mjs | $(STAMPS)/node
 	@node .make/dev-vars.mjs
 
 # What workerd and today's browsers take.

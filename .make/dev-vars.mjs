@@ -1,18 +1,20 @@
-// Writes .dev.vars with fresh keys for the local server. It never overwrites one that is there.
+// Writes .dev.vars with fresh keys for the local server. Of one that is there it changes nothing and adds what is missing.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
-const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-const lines = [
-  "# Keys of this checkout only, made by `make setup`. Never commit or share them.",
-  `AUTH_HS256_SECRET=${randomBytes(32).toString("base64url")}`,
-  `METRICS_TOKEN=${randomBytes(32).toString("base64url")}`,
-  `SIGNING_JWK='${JSON.stringify(privateKey.export({ format: "jwk" }))}'`,
-];
+const FILE = ".dev.vars";
+const secret = () => randomBytes(32).toString("base64url");
+const signingKey = () => generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" });
+const keys = {
+  AUTH_HS256_SECRET: secret,
+  METRICS_TOKEN: secret,
+  SIGNING_JWK: () => `'${JSON.stringify(signingKey())}'`,
+};
 
-try {
-  writeFileSync(".dev.vars", `${lines.join("\n")}\n`, { flag: "wx", mode: 0o600 });
-  console.log("Wrote .dev.vars with fresh keys.");
-} catch (error) {
-  if (error.code !== "EEXIST") throw error;
-}
+const there = existsSync(FILE)
+  ? readFileSync(FILE, "utf8")
+  : "# Keys of this checkout only, made by `make setup`. Never commit or share them.\n";
+const missing = Object.keys(keys).filter((name) => !new RegExp(`^${name}=`, "m").test(there));
+const added = missing.map((name) => `${name}=${keys[name]()}\n`).join("");
+writeFileSync(FILE, `${there.endsWith("\n") ? there : `${there}\n`}${added}`, { mode: 0o600 });
+if (missing.length > 0) console.log(`Wrote fresh keys to ${FILE}: ${missing.join(", ")}.`);

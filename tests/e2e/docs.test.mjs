@@ -14,9 +14,10 @@ const LOCAL = "http://127.0.0.1:8787";
 const PACKAGE = "target/browser/";
 let server;
 before(async () => {
-  // The secret that `make token` signs with, so that the examples run as they are written.
-  const [, secret] = /^AUTH_HS256_SECRET=(.+)$/m.exec(readFileSync(".dev.vars", "utf8"));
-  server = await startServer({ secret, vars: { IP_PER_MINUTE: 10_000 } });
+  // The secrets of `make dev`, so that the examples run as they are written.
+  const keys = readFileSync(".dev.vars", "utf8");
+  const [secret, METRICS_TOKEN] = ["AUTH_HS256_SECRET", "METRICS_TOKEN"].map((name) => new RegExp(`^${name}=(.+)$`, "m").exec(keys)[1]);
+  server = await startServer({ secret, secrets: { METRICS_TOKEN }, vars: { IP_PER_MINUTE: 10_000 } });
 });
 after(() => server?.stop());
 
