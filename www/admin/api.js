@@ -24,10 +24,11 @@ export const session = {
     sessionStorage.removeItem("admin-token");
     sessionStorage.removeItem("admin-login");
   },
-  /** Who the token says it is; for showing only. */
+  /** Who the token says it is, by the name that people know; for showing only. */
   get name() {
     try {
-      return JSON.parse(atob(this.token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).sub;
+      const claims = JSON.parse(atob(this.token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+      return claims.email ?? claims.sub;
     } catch {
       return "";
     }
