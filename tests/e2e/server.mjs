@@ -63,7 +63,7 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
     url: `http://127.0.0.1:${port}`,
     log: () => `${out}\n${err}`,
     /** What the Worker itself wrote: one object a line. */
-    lines: () => [...server.log().matchAll(/\{".*"event":.*\}/g)].map(([line]) => JSON.parse(line)),
+    lines: () => [...server.log().matchAll(/\{.*"event":.*\}/g)].map(([line]) => JSON.parse(line)),
     /** Lets cron ring now. */
     ring: () => fetch(`http://127.0.0.1:${port}/cdn-cgi/handler/scheduled`),
     pid: () => child.pid,
@@ -163,7 +163,7 @@ function loseObject(state, key) {
 /** The rows of a table of the registry, straight from the state folder. */
 function rows(state, table) {
   return registries(state).flatMap((database) =>
-    hasTable(database, table) ? query(database, `SELECT * FROM ${table} ORDER BY rowid`) : [],
+    hasTable(database, table) ? query(database, `SELECT * FROM ${table} ORDER BY 1`) : [],
   );
 }
 
