@@ -144,8 +144,8 @@ target/edge/index.js: $(EDGE_SOURCES) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS
 MODULE := target/browser-module
 $(MODULE)/preflight_bg.wasm: $(BROWSER_RUST) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
 	$(call say,Building the browser module)
-	cargo build --release --target wasm32-unknown-unknown -p preflight
-	wasm-bindgen --target web --out-dir $(@D) target/wasm32-unknown-unknown/release/preflight.wasm
+	cargo build --profile browser --target wasm32-unknown-unknown -p preflight
+	wasm-bindgen --target web --out-dir $(@D) target/wasm32-unknown-unknown/browser/preflight.wasm
 	wasm-opt -O3 $(WASM_FEATURES) -o $@.opt $@ && mv $@.opt $@
 
 target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS) browser/package.json browser/README.md .make/package.mjs

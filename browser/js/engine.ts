@@ -1,6 +1,6 @@
 // The image rules at work, in whichever thread loads this: in the Web Worker, or in the page where there
 // can be none.
-import init, { prepare, too_large } from "preflight-wasm";
+import init, { Job, type Outcome, too_large } from "preflight-wasm";
 import { answerForeign } from "./foreign.js";
 import type { Answer, ForeignType, Question, Told } from "./messages.js";
 
@@ -12,18 +12,33 @@ export async function load(): Promise<void> {
   await loading;
 }
 
-/** Prepares one file. A breakdown of the wasm throws; the engine is then of no further use. */
-export async function answer(question: Question): Promise<Answer> {
+/**
+ * Prepares one file, with a pause after each step: there are some ten milliseconds of work in one, or some hundred.
+ * A breakdown of the wasm throws, and the engine is then of no further use.
+ */
+export async function answer(question: Question, pause?: () => Promise<void>): Promise<Answer> {
   const { file, policy, language } = question;
   await load();
   const tooLarge = too_large(file.size, policy, language);
   if (tooLarge !== undefined) return { told: JSON.parse(tooLarge) };
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const outcome = prepare(bytes, file.type, policy, language);
+  const outcome = await work(new Job(bytes, file.type, policy, language), pause);
   const told: Told | ForeignType = JSON.parse(outcome.told);
   const made = outcome.bytes();
   if ("mediaType" in told) return answerForeign(question, bytes, told);
   return made ? { told, bytes: made } : { told };
+}
+
+async function work(job: Job, pause?: () => Promise<void>): Promise<Outcome> {
+  for (let further = true; further; further = job.step()) {
+    await pause?.().catch((reason: unknown) => {
+      job.free();
+      throw reason;
+    });
+  }
+  const outcome = job.outcome();
+  if (!outcome) throw new Error("The work ended before it was done.");
+  return outcome;
 }
 
 /** How large the memory of the wasm has grown; it never shrinks. */

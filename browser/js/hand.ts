@@ -24,9 +24,11 @@ function worker(): Promise<Hand> {
   const started = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   let grown = 0;
   let waiting: { resolve(answer: Answer): void; reject(reason: unknown): void } | undefined;
+  let broken: { reason: unknown } | undefined;
   const hand: Hand = {
     ask: (question) =>
       new Promise((resolve, reject) => {
+        if (broken) return reject(broken.reason);
         waiting = { resolve, reject };
         started.postMessage(question);
       }),
@@ -35,6 +37,7 @@ function worker(): Promise<Hand> {
   };
   return new Promise((resolve, reject) => {
     const broke = (reason: unknown) => {
+      broken = { reason };
       started.terminate();
       reject(reason);
       waiting?.reject(reason);
@@ -52,6 +55,18 @@ function worker(): Promise<Hand> {
 async function page(): Promise<Hand> {
   const { answer, load } = await import("./engine.js");
   await load();
-  // Its memory is given back when the page is left, so how large it is makes no difference.
-  return { ask: answer, end: () => {}, memoryBytes: () => 0 };
+  let ended = false;
+  // A timer, so that whatever the page has to do comes first.
+  const pause = async () => {
+    await new Promise((resolve) => setTimeout(resolve));
+    if (ended) throw new DOMException("Nobody waits for it.", "AbortError");
+  };
+  return {
+    ask: (question) => answer(question, pause),
+    end: () => {
+      ended = true;
+    },
+    // Its memory is given back when the page is left, so how large it is makes no difference.
+    memoryBytes: () => 0,
+  };
 }

@@ -2,10 +2,18 @@
 declare module "preflight-wasm" {
   /** Loads and compiles the wasm that lies beside this script. */
   export default function init(): Promise<{ memory: WebAssembly.Memory }>;
-  export function prepare(bytes: Uint8Array, declaredType: string, policy: Float64Array, language: string): Outcome;
   export function too_large(sizeBytes: number, policy: Float64Array, language: string): string | undefined;
 
   export function undecoded(head: Uint8Array, declaredType: string, isKnown: boolean, language: string): Outcome;
+
+  export class Job {
+    constructor(bytes: Uint8Array, declaredType: string, policy: Float64Array, language: string);
+    /** Whether there is another step. */
+    step(): boolean;
+    /** Takes the job apart; nothing as long as a step is left. */
+    outcome(): Outcome | undefined;
+    free(): void;
+  }
 
   export class Canvas {
     constructor(

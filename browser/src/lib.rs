@@ -6,7 +6,7 @@ mod policy;
 
 use image_rules::{
     Action, Format, ImageError, Language, Limits, Processed, Report,
-    prepare::{foreign, prepare as rules},
+    prepare::{Preparation, Step, foreign},
 };
 use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -59,31 +59,61 @@ enum Told<'a> {
     },
 }
 
-/// Checks a file and makes of it what is to be sent.
-///
-/// `policy` is that of the edge as [`policy::read`] takes it, `language` that of sentences: a tag or a
-/// whole `Accept-Language`.
+/// A file that is being prepared, a step at a time, so that a page without workers lives meanwhile.
 #[wasm_bindgen]
-#[must_use]
-pub fn prepare(bytes: &[u8], declared_type: &str, policy: &[f64], language: &str) -> Outcome {
-    let prepared = match Format::from_media_type(declared_type) {
-        Ok(declared) => rules(bytes, declared, &policy::read(policy)),
-        Err(refusal) => match foreign::shown(bytes, declared_type) {
-            Some(shown) => {
-                let told = tell(&Told::Foreign { media_type: shown.media_type });
-                return Outcome { told, bytes: None };
+pub struct Job {
+    preparation: Option<Preparation<'static>>,
+    outcome: Option<Outcome>,
+    language: String,
+}
+
+#[wasm_bindgen]
+impl Job {
+    /// Looks into a file. `policy` is that of the edge as [`policy::read`] takes it, `language` that of
+    /// sentences: a tag or a whole `Accept-Language`.
+    #[must_use]
+    #[wasm_bindgen(constructor)]
+    pub fn new(bytes: Vec<u8>, declared_type: &str, policy: &[f64], language: &str) -> Self {
+        let mut job = Self { preparation: None, outcome: None, language: language.to_owned() };
+        let begun = match Format::from_media_type(declared_type) {
+            Ok(declared) => Preparation::begin(bytes, declared, &policy::read(policy)),
+            Err(refusal) => match foreign::shown(&bytes, declared_type) {
+                Some(shown) => {
+                    let told = tell(&Told::Foreign { media_type: shown.media_type });
+                    job.outcome = Some(Outcome { told, bytes: None });
+                    return job;
+                }
+                None => Err(refusal),
+            },
+        };
+        match begun {
+            Ok(preparation) => job.preparation = Some(preparation),
+            Err(error) => job.outcome = Some(refused(&error, language)),
+        }
+        job
+    }
+
+    /// Makes the next step, if there is one; answers whether there is another.
+    pub fn step(&mut self) -> bool {
+        let Some(preparation) = self.preparation.take() else { return false };
+        match preparation.step() {
+            Ok(Step::Further(further)) => self.preparation = Some(further),
+            Ok(Step::Done(report, processed)) => {
+                self.outcome = Some(accepted(Some(&report), processed));
             }
-            None => Err(refusal),
-        },
-    };
-    match prepared {
-        Ok((report, processed)) => accepted(Some(&report), processed),
-        Err(error) => refused(&error, language),
+            Err(error) => self.outcome = Some(refused(&error, &self.language)),
+        }
+        self.preparation.is_some()
+    }
+
+    /// What became of the file; nothing as long as a step is left.
+    #[must_use]
+    pub fn outcome(self) -> Option<Outcome> {
+        self.outcome
     }
 }
 
-/// Whether a file has so many bytes that it need not be read: then the refusal, as [`prepare`] tells
-/// it.
+/// Whether a file has so many bytes that it need not be read: then the refusal, as [`Job`] tells it.
 #[wasm_bindgen]
 #[must_use]
 pub fn too_large(size_bytes: f64, policy: &[f64], language: &str) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The verdicts as JavaScript gets them, in a real browser.
 #![cfg(target_arch = "wasm32")]
 
+use preflight::{Job, Outcome, too_large};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -9,8 +10,14 @@ wasm_bindgen_test_configure!(run_in_browser);
 const PIXEL: &[u8] =
     b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
 
+fn prepare(bytes: &[u8], declared: &str, policy: &[f64], language: &str) -> Outcome {
+    let mut job = Job::new(bytes.to_vec(), declared, policy, language);
+    while job.step() {}
+    job.outcome().expect("no step is left")
+}
+
 fn check(bytes: &[u8], declared: &str, policy: &[f64]) -> serde_json::Value {
-    let told = preflight::prepare(bytes, declared, policy, "ko").told();
+    let told = prepare(bytes, declared, policy, "ko").told();
     serde_json::from_str(&told).expect("what is told is JSON")
 }
 
@@ -48,10 +55,10 @@ fn the_policy_of_the_edge_is_obeyed() {
 
 #[wasm_bindgen_test]
 fn a_kept_picture_has_no_bytes_of_its_own_and_another_has() {
-    assert_eq!(preflight::prepare(PIXEL, "image/gif", &[], "").bytes(), None);
+    assert_eq!(prepare(PIXEL, "image/gif", &[], "").bytes(), None);
     let mut private = PIXEL.to_vec();
     private.extend_from_slice(b"PK\x03\x04");
-    let outcome = preflight::prepare(&private, "image/gif", &[], "");
+    let outcome = prepare(&private, "image/gif", &[], "");
     assert!(outcome.told().contains(r#""removed":["trailing"]"#), "{}", outcome.told());
     assert_eq!(outcome.bytes().as_deref(), Some(PIXEL));
 }
@@ -59,7 +66,7 @@ fn a_kept_picture_has_no_bytes_of_its_own_and_another_has() {
 #[wasm_bindgen_test]
 fn a_file_that_no_one_shrinks_need_not_be_read() {
     let most = 50.0 * 1024.0 * 1024.0;
-    assert_eq!(preflight::too_large(most, &[], "en"), None);
-    let told = preflight::too_large(most + 1.0, &[], "en").expect("above the limit");
+    assert_eq!(too_large(most, &[], "en"), None);
+    let told = too_large(most + 1.0, &[], "en").expect("above the limit");
     assert!(told.contains("FILE_TOO_LARGE") && told.contains("50.0 MB is the most"), "{told}");
 }

@@ -1,5 +1,5 @@
-//! Makes a picture smaller: decode, resize, turn upright, encode. One function a format; which
-//! size and quality is aimed for stands in the plan's target.
+//! Makes a picture smaller, in steps: decode; resize and turn upright; encode. Which size and quality
+//! is aimed for stands in the plan's target.
 
 use alloc::vec::Vec;
 
@@ -30,17 +30,80 @@ pub(crate) struct Encoded {
     pub height: u32,
 }
 
-/// Makes a picture smaller.
-pub(crate) fn optimise(
+/// How far it has come. From one stage to the next is a step that a page can do between two frames.
+pub(crate) enum Stage {
+    Begun,
+    /// As large as it was decoded.
+    Decoded(Picture),
+    /// At the target's size, and upright.
+    Sized(Picture),
+}
+
+/// Pixels on their way, with what is stored beside them.
+pub(crate) enum Picture {
+    Jpeg(Planes, Option<Vec<u8>>),
+    Png(Raster, Colors),
+    WebP(Raster, Option<Vec<u8>>),
+}
+
+/// What a step came to.
+pub(crate) enum Progress {
+    Further(Stage),
+    Done(Optimised),
+}
+
+/// Makes the next step. An animation is made smaller in one, frame after frame.
+pub(crate) fn advance(
+    stage: Stage,
     bytes: &[u8],
     report: &Report,
     target: &Target,
-) -> Result<Optimised, Corrupt> {
-    match report.format {
-        Format::Jpeg => jpeg(bytes, report, target),
-        Format::Png => png(bytes, report, target),
-        Format::Gif => gif(bytes, report, target),
-        Format::WebP => webp(bytes, report, target),
+) -> Result<Progress, Corrupt> {
+    Ok(match stage {
+        Stage::Begun if report.format == Format::Gif => Progress::Done(gif(bytes, report, target)?),
+        Stage::Begun => Progress::Further(Stage::Decoded(decode(bytes, report, target)?)),
+        Stage::Decoded(picture) => {
+            Progress::Further(Stage::Sized(sized(picture, report.orientation, target)))
+        }
+        Stage::Sized(Picture::Jpeg(planes, icc)) => {
+            Progress::Done(photo(&planes, icc.as_deref(), bytes.len(), target))
+        }
+        Stage::Sized(Picture::Png(raster, colors)) => {
+            Progress::Done(png(raster, &colors, bytes, report, target)?)
+        }
+        Stage::Sized(Picture::WebP(raster, icc)) => {
+            Progress::Done(webp(&raster, icc, bytes, report, target))
+        }
+    })
+}
+
+fn decode(bytes: &[u8], report: &Report, target: &Target) -> Result<Picture, Corrupt> {
+    let opaque = |raster: Raster| if raster.is_opaque() { raster.without_alpha() } else { raster };
+    let size = (report.width, report.height);
+    if report.format == Format::Jpeg {
+        let decoded = decode::jpeg::decode(bytes, target.scale, size)?;
+        let (planes, icc) = decode::jpeg::planes(decoded)?;
+        return Ok(Picture::Jpeg(planes, icc));
+    }
+    if report.format == Format::Png {
+        let (raster, colors) = decode::png::decode(bytes)?;
+        return Ok(Picture::Png(opaque(raster), colors));
+    }
+    let (raster, icc) = decode::webp::decode(bytes, size)?;
+    Ok(Picture::WebP(opaque(raster), icc))
+}
+
+fn sized(picture: Picture, orientation: Orientation, target: &Target) -> Picture {
+    let upright = |raster| orient::raster(resized(raster, target, Method::Smooth), orientation);
+    match picture {
+        Picture::Jpeg(planes, icc) => {
+            let luma = size(target);
+            let chroma = encode::jpeg::chroma_size(luma, target.quality);
+            let planes = resize::planes(planes, luma, chroma);
+            Picture::Jpeg(orient::planes(planes, orientation), icc)
+        }
+        Picture::Png(raster, colors) => Picture::Png(upright(raster), colors),
+        Picture::WebP(raster, icc) => Picture::WebP(upright(raster), icc),
     }
 }
 
@@ -70,16 +133,6 @@ const fn upright(target: &Target, orientation: Orientation) -> (u32, u32) {
     }
 }
 
-fn jpeg(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corrupt> {
-    let decoded = decode::jpeg::decode(bytes, target.scale, (report.width, report.height))?;
-    let (planes, icc) = decode::jpeg::planes(decoded)?;
-    let luma = size(target);
-    let chroma = encode::jpeg::chroma_size(luma, target.quality);
-    let planes = resize::planes(planes, luma, chroma);
-    let planes = orient::planes(planes, report.orientation);
-    Ok(photo(&planes, icc.as_deref(), bytes.len(), target))
-}
-
 /// Encodes upright planes as JPEG within the target's bytes and the source's.
 fn photo(planes: &Planes, icc: Option<&[u8]>, source: usize, target: &Target) -> Optimised {
     let settings = encode::jpeg::Settings { quality: target.quality, effort: target.effort, icc };
@@ -95,19 +148,21 @@ fn photo(planes: &Planes, icc: Option<&[u8]>, source: usize, target: &Target) ->
     Optimised { encoded, placeholder: placeholder::of_planes(planes, Orientation::UPRIGHT) }
 }
 
-fn png(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corrupt> {
-    let (raster, colors) = decode::png::decode(bytes)?;
-    let raster = if raster.is_opaque() { raster.without_alpha() } else { raster };
-    let raster = resized(raster, target, Method::Smooth);
-    let raster = orient::raster(raster, report.orientation);
+fn png(
+    raster: Raster,
+    colors: &Colors,
+    bytes: &[u8],
+    report: &Report,
+    target: &Target,
+) -> Result<Optimised, Corrupt> {
     let placeholder = placeholder::of_raster(&raster, Orientation::UPRIGHT);
-    let encoded = match encode::png::encode(&raster, &colors, target.effort, bytes.len()) {
+    let encoded = match encode::png::encode(&raster, colors, target.effort, bytes.len()) {
         Err(EncodeError::TooLong) => {
             drop(raster);
             // Smoothing adds colours, and a drawing of few colours grows by that.
             let raster = resized(decode::png::decode(bytes)?.0, target, Method::Nearest);
             let raster = orient::raster(raster, report.orientation);
-            encode::png::encode(&raster, &colors, target.effort, bytes.len())
+            encode::png::encode(&raster, colors, target.effort, bytes.len())
         }
         done => done,
     };
@@ -165,15 +220,17 @@ fn animation(
     Ok((out.and_then(encode::gif::Animation::finish), hash))
 }
 
-fn webp(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corrupt> {
-    let (raster, icc) = decode::webp::decode(bytes, (report.width, report.height))?;
-    let raster = if raster.is_opaque() { raster.without_alpha() } else { raster };
-    let raster = resized(raster, target, Method::Smooth);
-    let raster = orient::raster(raster, report.orientation);
+fn webp(
+    raster: &Raster,
+    icc: Option<Vec<u8>>,
+    bytes: &[u8],
+    report: &Report,
+    target: &Target,
+) -> Optimised {
     if report.lossless || raster.layout.has_alpha() {
-        return Ok(drawing(&raster, icc, bytes.len(), target));
+        return drawing(raster, icc, bytes.len(), target);
     }
-    Ok(photo(&subsampled(&raster, target), icc.as_deref(), bytes.len(), target))
+    photo(&subsampled(raster, target), icc.as_deref(), bytes.len(), target)
 }
 
 /// As a JPEG of the target's quality holds it.

@@ -5,14 +5,14 @@ use alloc::{borrow::Cow, vec::Vec};
 use crate::{
     Format, ImageError, Limits, Report, decode,
     error::Corrupt,
-    optimise::{Encoded, Optimised, optimise},
+    optimise::{Encoded, Optimised, Progress, Stage, advance},
     placeholder,
     plan::{Action, Plan, Scale},
     probe::Metadata,
     scrub,
 };
 
-/// A picture that may be stored. Only [`process`] makes one.
+/// A picture that may be stored. Only carrying out a plan makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Processed<'a> {
     bytes: Cow<'a, [u8]>,
@@ -74,6 +74,71 @@ impl<'a> Processed<'a> {
     }
 }
 
+/// A plan that is being carried out a step at a time, for a page that must not stand still meanwhile.
+pub struct Work<'a> {
+    bytes: Cow<'a, [u8]>,
+    plan: Plan,
+    stage: Stage,
+}
+
+/// What a step came to.
+pub enum Step<'a> {
+    /// There is more to do.
+    Further(Work<'a>),
+    /// It is done.
+    Done(Processed<'a>),
+}
+
+impl<'a> Work<'a> {
+    /// Begins with these bytes, which must be those that the plan was made for.
+    ///
+    /// # Errors
+    /// As [`process`].
+    pub fn begin(
+        bytes: impl Into<Cow<'a, [u8]>>,
+        plan: &Plan,
+        limits: &Limits,
+    ) -> Result<Self, ImageError> {
+        let bytes = bytes.into();
+        let report = plan.report();
+        let (peak_bytes, limit_bytes) = (plan.peak_bytes(), limits.max_peak_bytes);
+        if peak_bytes > limit_bytes {
+            return Err(ImageError::TooMuchMemory { peak_bytes, limit_bytes });
+        }
+        if bytes.len() as u64 != report.size_bytes {
+            return Err(Corrupt::BadLength.into());
+        }
+        let bytes = storable(bytes, report)?;
+        Ok(Self { bytes, plan: plan.clone(), stage: Stage::Begun })
+    }
+
+    /// Makes the next step. What is kept or scrubbed takes one; what is made smaller takes one to decode,
+    /// one to resize, and one to encode.
+    ///
+    /// # Errors
+    /// As [`process`].
+    pub fn step(self) -> Result<Step<'a>, ImageError> {
+        let Self { bytes, plan, stage } = self;
+        let report = plan.report();
+        let Some(target) = plan.target() else {
+            let placeholder = verify(&bytes, report)?;
+            return preserve(bytes, report, placeholder).map(Step::Done);
+        };
+        let optimised = match advance(stage, &bytes, report, target)? {
+            Progress::Further(stage) => return Ok(Step::Further(Self { bytes, plan, stage })),
+            Progress::Done(optimised) => optimised,
+        };
+        let removed = removed(report);
+        let placeholder = optimised.placeholder.clone();
+        // Without fewer bytes the picture stays as it came, above the aimed size or not: a large
+        // picture hurts nobody, and one that grew by being made smaller is absurd.
+        match encoded(optimised) {
+            Some(made) => Ok(Step::Done(Processed { removed, ..made })),
+            None => preserve(bytes, report, placeholder).map(Step::Done),
+        }
+    }
+}
+
 /// Carries out the plan for these bytes, which must be those that it was made for.
 ///
 /// # Errors
@@ -84,37 +149,11 @@ pub fn process<'a>(
     plan: &Plan,
     limits: &Limits,
 ) -> Result<Processed<'a>, ImageError> {
-    let bytes = bytes.into();
-    let report = plan.report();
-    let (peak_bytes, limit_bytes) = (plan.peak_bytes(), limits.max_peak_bytes);
-    if peak_bytes > limit_bytes {
-        return Err(ImageError::TooMuchMemory { peak_bytes, limit_bytes });
-    }
-    if bytes.len() as u64 != report.size_bytes {
-        return Err(Corrupt::BadLength.into());
-    }
-    let bytes = storable(bytes, report)?;
-    match plan.target() {
-        None => {
-            let placeholder = verify(&bytes, report)?;
-            preserve(bytes, report, placeholder)
-        }
-        Some(target) => {
-            let Optimised { encoded, placeholder } = optimise(&bytes, report, target)?;
-            // Without fewer bytes the picture stays as it came, above the aimed size or not: a
-            // large picture hurts nobody, and one that grew by being made smaller is absurd.
-            let Some(Encoded { format, bytes: encoded, width, height }) = encoded else {
-                return preserve(bytes, report, placeholder);
-            };
-            Ok(Processed {
-                bytes: Cow::Owned(encoded),
-                format,
-                width,
-                height,
-                action: Action::Optimise,
-                removed: removed(report),
-                placeholder,
-            })
+    let mut work = Work::begin(bytes, plan, limits)?;
+    loop {
+        match work.step()? {
+            Step::Further(further) => work = further,
+            Step::Done(processed) => return Ok(processed),
         }
     }
 }

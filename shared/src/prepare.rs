@@ -4,28 +4,80 @@
 
 pub mod foreign;
 
-use alloc::vec::Vec;
+use alloc::{borrow::Cow, vec::Vec};
 use core::hint::black_box;
 
-use crate::{Format, ImageError, Plan, Policy, Processed, Report, inspect, inspect_as, process};
+use crate::{
+    Format, ImageError, Plan, Policy, Processed, Report, inspect, inspect_as,
+    pipeline::{self, Work},
+};
 
-/// Processes a file for an edge of this policy; answers what the file is, too.
+/// A file on its way, a step at a time.
+pub struct Preparation<'a> {
+    work: Work<'a>,
+    report: Report,
+    policy: Policy,
+}
+
+/// What a step came to.
+pub enum Step<'a> {
+    /// There is more to do.
+    Further(Preparation<'a>),
+    /// What the file is, and what is to be sent.
+    Done(Report, Processed<'a>),
+}
+
+impl<'a> Preparation<'a> {
+    /// Looks into a file that is to go to an edge of this policy.
+    ///
+    /// # Errors
+    /// As [`inspect_as`] with [`Policy::before_sending`].
+    pub fn begin(
+        bytes: impl Into<Cow<'a, [u8]>>,
+        declared: Format,
+        policy: &Policy,
+    ) -> Result<Self, ImageError> {
+        let bytes = bytes.into();
+        let before = policy.before_sending();
+        let report = inspect_as(&bytes, declared, &before)?;
+        let plan = Plan::new(&report, &before)?;
+        reserve(plan.peak_bytes(), &before)?;
+        let work = Work::begin(bytes, &plan, &before.limits)?;
+        Ok(Self { work, report, policy: *policy })
+    }
+
+    /// Makes the next step of [`Work`].
+    ///
+    /// # Errors
+    /// As [`process`](crate::process), and whatever the edge would say of the result.
+    pub fn step(self) -> Result<Step<'a>, ImageError> {
+        let Self { work, report, policy } = self;
+        match work.step()? {
+            pipeline::Step::Further(work) => Ok(Step::Further(Self { work, report, policy })),
+            pipeline::Step::Done(processed) => {
+                admitted(&processed, report.size_bytes, &policy)?;
+                Ok(Step::Done(report, processed))
+            }
+        }
+    }
+}
+
+/// Prepares a file in one go; answers what the file is, too.
 ///
 /// # Errors
-/// As [`inspect_as`] and [`process`] with [`Policy::before_sending`], and whatever the edge would
-/// say of the result.
+/// As [`Preparation`].
 pub fn prepare<'a>(
     bytes: &'a [u8],
     declared: Format,
     policy: &Policy,
 ) -> Result<(Report, Processed<'a>), ImageError> {
-    let before = policy.before_sending();
-    let report = inspect_as(bytes, declared, &before)?;
-    let plan = Plan::new(&report, &before)?;
-    reserve(plan.peak_bytes(), &before)?;
-    let processed = process(bytes, &plan, &before.limits)?;
-    admitted(&processed, report.size_bytes, policy)?;
-    Ok((report, processed))
+    let mut preparation = Preparation::begin(bytes, declared, policy)?;
+    loop {
+        match preparation.step()? {
+            Step::Further(further) => preparation = further,
+            Step::Done(report, processed) => return Ok((report, processed)),
+        }
+    }
 }
 
 /// Whether the edge will take it. Its size is told as that of the file that was chosen: nobody has

@@ -146,8 +146,9 @@ fn take_lane(columns: &[Column], lane: usize, row: &mut [u8]) {
     }
 }
 
-/// Columns made fewer.
-#[inline]
+/// Columns made fewer. Never inlined: an engine replaces its first, slow code of a wasm function only
+/// when that is called again.
+#[inline(never)]
 fn narrow<const C: usize>(columns: &[Column], taps: &Taps, out: &mut [Column]) {
     let (pixels, _) = columns.as_chunks::<C>();
     let (out, _) = out.as_chunks_mut::<C>();
@@ -193,7 +194,8 @@ impl Multiplied {
     }
 }
 
-/// The weighted sum of rows.
+/// The weighted sum of rows; never inlined, like [`narrow`].
+#[inline(never)]
 fn sum(lines: &[(&[u8], i16)], out: &mut [u8]) {
     /// Sums that fit in the registers of a vector unit.
     const LANES: usize = 32;

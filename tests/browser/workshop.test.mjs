@@ -117,6 +117,34 @@ test("where a page may have no worker it does the work itself, with the same res
   for (const other of [page, forbidden, without]) await other.close();
 });
 
+test("without a worker the page lives between the steps, and whoever aborts is heard there", async () => {
+  const { page, complaints } = await openPage(browser, site);
+  const outcome = await page.evaluate(async (url) => {
+    delete globalThis.Worker;
+    const { preflight, warmUp } = await import("/preflight/index.js");
+    const file = new Blob([await (await fetch(url)).arrayBuffer()], { type: "image/jpeg" });
+    await warmUp();
+    // Every timer that gets a turn while the page works.
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      timer = setTimeout(count);
+    };
+    let timer = setTimeout(count);
+    const { width } = await preflight(file);
+    clearTimeout(timer);
+    const stop = new AbortController();
+    const given = preflight(file, { signal: stop.signal }).catch((error) => error.name);
+    setTimeout(() => stop.abort());
+    return { width, turns, given: await given, next: (await preflight(file)).width };
+  }, "/files/large.jpg");
+  const { turns, ...rest } = outcome;
+  assert.deepEqual(rest, { width: 2000, given: "AbortError", next: 2000 });
+  assert.ok(turns >= 3, `before decoding, resizing and encoding: ${turns}`);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
 test("a worker that breaks takes down the file it works on, and no other", async () => {
   const { page } = await openPage(browser, site);
   const outcome = await page.evaluate(async (url) => {

@@ -53,27 +53,44 @@ impl Run<'_> {
         let parts = self.parts()?;
         let (across, down) = self.mcus()?;
         let mut state = State::default();
-        let mut mcus = 0usize;
-        for mcu_y in 0..down {
-            for mcu_x in 0..across {
-                if self.interval > 0 && mcus > 0 && mcus.is_multiple_of(self.interval) {
-                    let number = (mcus / self.interval - 1) % 8;
-                    bits.restart(u8::try_from(number).unwrap_or_default())?;
-                    state = State::default();
-                }
-                for (part, &(h, v)) in parts.iter().enumerate() {
-                    for y in 0..v {
-                        for x in 0..h {
-                            block(&mut bits, &mut state, part, mcu_x * h + x, mcu_y * v + y)?;
-                        }
-                    }
-                }
-                bits.check()?;
-                mcus += 1;
-            }
+        for row in 0..down {
+            bits = self.row(bits, &mut state, &parts, (row, across), &mut block)?;
         }
         // Without a marker the data end here; the caller decides whether that is enough.
         Ok(bits.marker().unwrap_or(usize::MAX))
+    }
+
+    /// The blocks of one row of MCUs. A function of its own, never inlined: engines run wasm unoptimised
+    /// at first and replace a function only when it is called again, so that a whole scan in one call
+    /// would stay slow to its end.
+    #[inline(never)]
+    fn row<'d>(
+        &self,
+        mut bits: Bits<'d>,
+        state: &mut State,
+        parts: &[(usize, usize)],
+        (row, across): (usize, usize),
+        block: &mut impl FnMut(&mut Bits<'d>, &mut State, usize, usize, usize) -> Result<(), Corrupt>,
+    ) -> Result<Bits<'d>, Corrupt> {
+        let mut here = core::mem::take(state);
+        for column in 0..across {
+            let mcus = row * across + column;
+            if self.interval > 0 && mcus > 0 && mcus.is_multiple_of(self.interval) {
+                let number = (mcus / self.interval - 1) % 8;
+                bits.restart(u8::try_from(number).unwrap_or_default())?;
+                here = State::default();
+            }
+            for (part, &(h, v)) in parts.iter().enumerate() {
+                for y in 0..v {
+                    for x in 0..h {
+                        block(&mut bits, &mut here, part, column * h + x, row * v + y)?;
+                    }
+                }
+            }
+            bits.check()?;
+        }
+        *state = here;
+        Ok(bits)
     }
 
     /// Blocks of one MCU of each component; one of a component alone (§A.2.2).
