@@ -16,6 +16,8 @@ const UNLIMITED = {
   DAILY_COUNT: 10_000_000,
   DAILY_BYTES: 2 ** 50,
   IP_PER_MINUTE: 100_000,
+  // As in production.
+  LOG_LEVEL: 'warn',
 };
 // Only with it does a Worker tell how large its memory is.
 const TELLING = { FAULT_INJECTION: 'true' };

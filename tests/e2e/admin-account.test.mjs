@@ -5,7 +5,7 @@ import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 
-import { startBrowser } from "./browser.mjs";
+import { newVisitor, startBrowser } from "./browser.mjs";
 import { startServer } from "./server.mjs";
 
 const run = promisify(execFile);
@@ -37,7 +37,7 @@ test("an account becomes an administrator's, and sees the panels after signing i
   const signedUp = await fetch(`${server.url}/users/signup`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(account) });
   assert.equal(signedUp.status, 201);
 
-  const page = await (await browser.newContext({ locale: "en-US" })).newPage();
+  const page = await (await newVisitor(browser, { locale: "en-US" })).newPage();
   await signIn(page);
   await page.locator("#entry-problem", { hasText: "Your role may not do this" }).waitFor();
   assert.equal(await page.locator("#board").isVisible(), false);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { startBrowser } from "./browser.mjs";
+import { newVisitor, startBrowser } from "./browser.mjs";
 import { gif, png } from "./pictures.mjs";
 import { startServer } from "./server.mjs";
 
@@ -27,7 +27,7 @@ async function upload(sub, body, type, name = "x") {
 
 /** The page, signed in by keyboard; anything it complains about fails the test. */
 async function open(locale, options = {}) {
-  const context = await browser.newContext({ locale, ...options });
+  const context = await newVisitor(browser, { locale, ...options });
   const page = await context.newPage();
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
@@ -121,7 +121,7 @@ test("in Korean and by keyboard: a user is looked up and a picture deleted, afte
 });
 
 test("who is no administrator is told why, and nothing is kept of their token", async () => {
-  const context = await browser.newContext({ locale: "ko-KR" });
+  const context = await newVisitor(browser, { locale: "ko-KR" });
   const page = await context.newPage();
   await page.goto(`${server.url}/admin/`);
   await page.locator('#token-form [name="token"]').fill(server.token({ sub: "eve" }));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { chooseByKeyboard, startBrowser } from "./browser.mjs";
+import { chooseByKeyboard, newVisitor, startBrowser } from "./browser.mjs";
 import { startServer } from "./server.mjs";
 
 const JPEG = "tests/fixtures/jpeg/baseline-420.jpg";
@@ -22,7 +22,7 @@ after(async () => {
 
 /** The page, opened in a language; anything the page complains about, but for what `mayFail` names, fails the test. */
 async function open(locale, { mayFail = /^$/, ...options } = {}) {
-  const context = await browser.newContext({ locale, ...options });
+  const context = await newVisitor(browser, { locale, ...options });
   const page = await context.newPage();
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
