@@ -51,7 +51,7 @@ test("an administrator sees an upload happen without losing the focus", async ()
   await page.keyboard.type("half-writ");
   assert.equal((await upload("ann", gif(1), "image/gif")).status, 201);
   assert.equal((await upload("ann", "<svg></svg>", "image/gif")).code, "INVALID_FILE_SIGNATURE");
-  await page.locator("#uploaders button", { hasText: "ann" }).waitFor({ timeout: 25_000 });
+  await page.locator("#uploaders button", { hasText: "ann" }).waitFor();
   await page.locator("#legend li", { hasText: "INVALID_FILE_SIGNATURE" }).waitFor();
   assert.equal(await page.locator("#tiles .stored dd").innerText(), "1");
   assert.equal(await page.locator("#tiles .refused dd").innerText(), "1");
@@ -82,7 +82,7 @@ test("by keyboard: a user is banned and let in again", async () => {
   await lift.waitFor();
   assert.match(await page.locator("#announcer").innerText(), /user:bob is banned/);
   assert.equal((await upload("bob", gif(2), "image/gif")).code, "USER_BANNED");
-  await page.locator("#events .badge.ban").waitFor({ timeout: 25_000 });
+  await page.locator("#events .badge.ban").waitFor();
   await lift.focus();
   await page.keyboard.press("Enter");
   await lift.waitFor({ state: "detached" });

@@ -15,8 +15,19 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
-export function startBrowser() {
-  return chromium.launch({ executablePath: findChromium(), headless: true, args: ARGUMENTS });
+/** Twice what is usual, for machines that are busy with other things. */
+const PATIENCE_MS = 60_000;
+
+export async function startBrowser() {
+  const browser = await chromium.launch({ executablePath: findChromium(), headless: true, args: ARGUMENTS });
+  const open = browser.newContext.bind(browser);
+  browser.newContext = async (options) => patient(await open(options));
+  return browser;
+}
+
+function patient(context) {
+  context.setDefaultTimeout(PATIENCE_MS);
+  return context;
 }
 
 let visitors = 0;
@@ -27,7 +38,9 @@ export function newVisitor(browser, options = {}) {
 
 /** A browser whose profile lies in `folder`, so that another can go on where it ended. */
 export function startProfile(folder) {
-  return chromium.launchPersistentContext(folder, { executablePath: findChromium(), headless: true, args: ARGUMENTS });
+  return chromium
+    .launchPersistentContext(folder, { executablePath: findChromium(), headless: true, args: ARGUMENTS })
+    .then(patient);
 }
 
 /** Chooses files as somebody without a mouse does. */

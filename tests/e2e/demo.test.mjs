@@ -106,8 +106,8 @@ test("a newcomer: guest, account that keeps the picture, out and in, upload, del
   await admin.goto(`${server.url}/admin/`);
   await admin.locator('#token-form [name="token"]').fill(server.token({ sub: "boss", role: "ADMIN" }));
   await admin.keyboard.press("Enter");
-  await admin.locator("#uploaders button", { hasText: mina }).waitFor({ timeout: 30_000 });
-  await admin.locator("#tiles .stored dd", { hasText: "3" }).waitFor({ timeout: 30_000 });
+  await admin.locator("#uploaders button", { hasText: mina }).waitFor();
+  await admin.locator("#tiles .stored dd", { hasText: "3" }).waitFor();
   for (const said of ["Sign-up", "Deletion"]) await admin.locator("#events .rows", { hasText: said }).waitFor();
   await close();
 });
