@@ -97,7 +97,7 @@ impl Job {
     pub fn step(&mut self) -> bool {
         let Some(preparation) = self.preparation.take() else { return false };
         match preparation.step() {
-            Ok(Step::Further(further)) => self.preparation = Some(further),
+            Ok(Step::Further(further)) => self.preparation = Some(*further),
             Ok(Step::Done(report, processed)) => {
                 self.outcome = Some(accepted(Some(&report), processed));
             }

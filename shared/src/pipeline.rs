@@ -1,6 +1,6 @@
 //! Carries out a plan. Whatever leaves here has been decoded to its last scan line once.
 
-use alloc::{borrow::Cow, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 
 use crate::{
     Format, ImageError, Limits, Report, decode,
@@ -84,7 +84,7 @@ pub struct Work<'a> {
 /// What a step came to.
 pub enum Step<'a> {
     /// There is more to do.
-    Further(Work<'a>),
+    Further(Box<Work<'a>>),
     /// It is done.
     Done(Processed<'a>),
 }
@@ -125,7 +125,9 @@ impl<'a> Work<'a> {
             return preserve(bytes, report, placeholder).map(Step::Done);
         };
         let optimised = match advance(stage, &bytes, report, target)? {
-            Progress::Further(stage) => return Ok(Step::Further(Self { bytes, plan, stage })),
+            Progress::Further(stage) => {
+                return Ok(Step::Further(Box::new(Self { bytes, plan, stage })));
+            }
             Progress::Done(optimised) => optimised,
         };
         let removed = removed(report);
@@ -152,7 +154,7 @@ pub fn process<'a>(
     let mut work = Work::begin(bytes, plan, limits)?;
     loop {
         match work.step()? {
-            Step::Further(further) => work = further,
+            Step::Further(further) => work = *further,
             Step::Done(processed) => return Ok(processed),
         }
     }

@@ -4,7 +4,7 @@
 
 pub mod foreign;
 
-use alloc::{borrow::Cow, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 use core::hint::black_box;
 
 use crate::{
@@ -22,9 +22,9 @@ pub struct Preparation<'a> {
 /// What a step came to.
 pub enum Step<'a> {
     /// There is more to do.
-    Further(Preparation<'a>),
+    Further(Box<Preparation<'a>>),
     /// What the file is, and what is to be sent.
-    Done(Report, Processed<'a>),
+    Done(Box<Report>, Processed<'a>),
 }
 
 impl<'a> Preparation<'a> {
@@ -53,10 +53,12 @@ impl<'a> Preparation<'a> {
     pub fn step(self) -> Result<Step<'a>, ImageError> {
         let Self { work, report, policy } = self;
         match work.step()? {
-            pipeline::Step::Further(work) => Ok(Step::Further(Self { work, report, policy })),
+            pipeline::Step::Further(work) => {
+                Ok(Step::Further(Box::new(Self { work: *work, report, policy })))
+            }
             pipeline::Step::Done(processed) => {
                 admitted(&processed, report.size_bytes, &policy)?;
-                Ok(Step::Done(report, processed))
+                Ok(Step::Done(Box::new(report), processed))
             }
         }
     }
@@ -74,8 +76,8 @@ pub fn prepare<'a>(
     let mut preparation = Preparation::begin(bytes, declared, policy)?;
     loop {
         match preparation.step()? {
-            Step::Further(further) => preparation = further,
-            Step::Done(report, processed) => return Ok((report, processed)),
+            Step::Further(further) => preparation = *further,
+            Step::Done(report, processed) => return Ok((*report, processed)),
         }
     }
 }

@@ -18,7 +18,8 @@ export async function serve(folders, { csp = STRICT } = {}) {
   const site = { folders, csp, requests: [] };
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://site").pathname));
-    site.requests.push(path);
+    // Browsers ask for it when they like.
+    if (path !== "/favicon.ico") site.requests.push(path);
     const prefix = Object.keys(folders).find((prefix) => path.startsWith(prefix));
     const file = prefix && join(folders[prefix], path.slice(prefix.length) || "index.html");
     const body = file ? await readFile(file).catch(() => undefined) : path === "/" ? "<!doctype html><title>A page</title>" : undefined;
