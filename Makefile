@@ -29,7 +29,7 @@ export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
 export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 export WRANGLER_SEND_METRICS := false
 
-RULES_SOURCES := $(shell find shared/src -name '*.rs') shared/Cargo.toml Cargo.toml Cargo.lock .cargo/config.toml
+RULES_SOURCES := $(shell find shared/src shared/crc32fast -name '*.rs') shared/Cargo.toml Cargo.toml Cargo.lock .cargo/config.toml
 EDGE_SOURCES := $(shell find edge/src -name '*.rs') edge/Cargo.toml
 BROWSER_RUST := $(shell find browser/src -name '*.rs') browser/Cargo.toml
 BROWSER_SCRIPTS := $(shell find browser/js -name '*.ts')
