@@ -1,5 +1,5 @@
-// Starts what is compared: the built Worker under `wrangler dev`, storing in R2 and in S3, and the stack of
-// stack.mjs; both of the latter store in the same S3 server, which verifies signatures.
+// Starts what is compared: the built Worker under `wrangler dev`, storing in R2, in S3, and in S3 as two isolates, and
+// the stack of stack.mjs; all that store in S3 do so in the same server, which verifies signatures.
 import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -22,7 +22,7 @@ const UNLIMITED = {
 // Only with it does a Worker tell how large its memory is.
 const TELLING = { FAULT_INJECTION: 'true' };
 
-/** All of them, each `{ name, url, pid, process, series, log }`, and `stop` for all. */
+/** All of them, each `{ name, urls, pids, process, series, log }`, and `stop` for all. */
 export async function startAll() {
   const running = [];
   const stop = async () => {
@@ -36,10 +36,17 @@ export async function startAll() {
   try {
     const s3 = await start(startS3());
     const r2Worker = await start(startServer({ vars: { ...UNLIMITED, ...TELLING } }));
-    const s3Worker = await start(startServer({ vars: { ...UNLIMITED, ...TELLING, ...s3.vars() } }));
+    const s3Worker = () => start(startServer({ vars: { ...UNLIMITED, ...TELLING, ...s3.vars() } }));
+    const s3Workers = [await s3Worker(), await s3Worker()];
     const stack = await start(startStack(s3.vars()));
-    await Promise.all([openLedgers(r2Worker.url), openLedgers(s3Worker.url)]);
-    return { r2: worker('ours (R2)', r2Worker), s3: worker('ours (S3)', s3Worker), stack, stop };
+    await Promise.all([r2Worker, ...s3Workers].map(({ url }) => openLedgers(url)));
+    return {
+      r2: workers('ours (R2)', [r2Worker]),
+      s3: workers('ours (S3)', s3Workers.slice(0, 1)),
+      pair: workers('ours (S3), two isolates', s3Workers),
+      stack,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -53,10 +60,16 @@ async function openLedgers(url) {
   }
 }
 
-function worker(name, server) {
-  const tokens = users((claims) => server.token(claims, DAY_S));
-  const series = (picture) => raw(picture, tokens);
-  return { name, url: server.url, pid: server.pid(), process: 'workerd', series, log: server.log };
+/** An isolate has one thread; several share the users, as they do at the edge. */
+function workers(name, servers) {
+  const series = (picture) => {
+    const each = servers.map(({ url, token }) => raw(picture, users((claims) => token(claims, DAY_S), servers.length), url));
+    let count = 0;
+    return () => each[count++ % each.length]();
+  };
+  const log = () => servers.map((server) => server.log().slice(-1000)).join('\n');
+  const urls = servers.map(({ url }) => url);
+  return { name, urls, pids: servers.map(({ pid }) => pid()), process: 'workerd', series, log };
 }
 
 async function startStack(s3) {
@@ -69,12 +82,13 @@ async function startStack(s3) {
     throw new Error('the stack to compare with did not start');
   })]);
   const tokens = users((claims) => hs256(secret, claims, DAY_S));
+  const url = `http://127.0.0.1:${port}`;
   return {
     name: 'Express, multer, sharp, S3',
-    url: `http://127.0.0.1:${port}`,
-    pid: child.pid,
+    urls: [url],
+    pids: [child.pid],
     process: 'node',
-    series: (picture) => form(picture, tokens),
+    series: (picture) => form(picture, tokens, url),
     log: () => '',
     stop: async () => {
       if (child.exitCode === null && child.kill()) await once(child, 'exit');
@@ -82,4 +96,5 @@ async function startStack(s3) {
   };
 }
 
-const users = (sign) => Array.from({ length: USERS }, (_, index) => sign({ sub: `bench-${index}` }));
+/** `team` keeps apart who shares a server: the same bytes of the same user would be recognised. */
+const users = (sign, team = 1) => Array.from({ length: USERS }, (_, index) => sign({ sub: `bench-${team}-${index}` }));

@@ -2,15 +2,15 @@
 // connection and sends its next picture when the last one is answered; anything but 201 ends the run.
 import { Agent, request } from 'node:http';
 
-/** Uploads for so many seconds. `next` makes `{ path, headers, body }` of one more upload. */
-export async function load(origin, next, { seconds, clients }) {
+/** Uploads for so many seconds. `next` makes `{ url, headers, body }` of one more upload. */
+export async function load(next, { seconds, clients }) {
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   const latencies = [];
   const start = performance.now();
   const end = start + seconds * 1000;
   const client = async () => {
     for (let sent = performance.now(); sent < end;) {
-      await upload(origin, next(), agent);
+      await upload(next(), agent);
       const answered = performance.now();
       latencies.push(answered - sent);
       sent = answered;
@@ -32,10 +32,10 @@ export async function load(origin, next, { seconds, clients }) {
   };
 }
 
-function upload(origin, { path, headers, body }, agent) {
+function upload({ url, headers, body }, agent) {
   return new Promise((resolve, reject) => {
     const options = { method: 'POST', agent, headers: { ...headers, 'Content-Length': body.length } };
-    const sending = request(`${origin}${path}`, options, (answer) => {
+    const sending = request(url, options, (answer) => {
       const chunks = [];
       answer.on('data', (chunk) => chunks.push(chunk));
       answer.on('error', reject);

@@ -22,41 +22,45 @@ export async function measure({ root, rounds, seconds }) {
   }
 }
 
-async function compare({ r2, stack, s3 }, { name, picture, atLeast, rounds, seconds }) {
-  const entrants = [r2, stack, s3].map((contender) => ({ contender, next: contender.series(picture), rounds: [] }));
+async function compare({ r2, stack, s3, pair }, { name, picture, atLeast, rounds, seconds }) {
+  const entrants = [r2, stack, s3, pair].map((contender) => ({ contender, next: contender.series(picture), rounds: [] }));
   for (const { contender, next } of entrants) {
-    forgetPeaks(contender.pid);
+    contender.pids.forEach(forgetPeaks);
     await trial(contender, next, Math.min(2, seconds));
   }
   for (let turn = 0; turn < rounds; turn += 1) {
     for (const entrant of entrants) entrant.rounds.push(await trial(entrant.contender, entrant.next, seconds));
   }
   console.log(`upload of a ${name}, ${picture.length} bytes`);
-  const [ours, peer, oursS3] = await Promise.all(entrants.map(summary));
+  const [ours, peer, oursS3, oursPair] = await Promise.all(entrants.map(summary));
   console.log('');
   return [
-    ...besides(`upload ${name}`, ours, peer, { atLeast }),
+    ...besides(`upload ${name}, ours to R2`, ours, peer),
     ...besides(`upload ${name}, both to S3`, oursS3, peer),
+    // The stack works on both cores. An isolate has one thread, and where it runs there are as many as are needed.
+    ...besides(`upload ${name}, both to S3 and on both cores`, oursPair, peer, { atLeast }),
   ].map(told);
 }
 
 /** One turn of one server. */
 async function trial(contender, next, seconds) {
-  const before = cpuSeconds(contender.pid);
+  const before = cpuOf(contender);
   try {
-    const outcome = await load(contender.url, next, { seconds, clients: CLIENTS });
-    return { ...outcome, cpuMs: ((cpuSeconds(contender.pid) - before) * 1000) / outcome.uploads };
+    const outcome = await load(next, { seconds, clients: CLIENTS });
+    return { ...outcome, cpuMs: ((cpuOf(contender) - before) * 1000) / outcome.uploads };
   } catch (error) {
     throw new Error(`${contender.name}: ${error.message}\n${contender.log().slice(-2000)}`, { cause: error });
   }
 }
+
+const cpuOf = ({ pids }) => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
 
 async function summary({ contender, rounds }) {
   const of = (field) => median(rounds.map((round) => round[field]));
   const total = {
     name: contender.name,
     perSecond: of('perSecond'), p50: of('p50'), p99: of('p99'), cpuMs: of('cpuMs'),
-    memoryMB: peakMemory(contender.pid, contender.process) / MB,
+    memoryMB: Math.max(...contender.pids.map((pid) => peakMemory(pid, contender.process))) / MB,
     wasmMB: await wasmMB(contender),
   };
   const each = rounds.map((round) => round.perSecond.toFixed(1)).join(' ');
@@ -68,7 +72,7 @@ async function summary({ contender, rounds }) {
 }
 
 /** How large the memory of the Worker's instance has become, where it tells. */
-async function wasmMB({ url }) {
+async function wasmMB({ urls: [url] }) {
   const answer = await fetch(`${url}/_fault/memory`);
   const text = await answer.text();
   return answer.status === 200 ? JSON.parse(text).wasmBytes / MB : undefined;

@@ -11,16 +11,16 @@ const ADDRESSES = 256;
 export const addresses = () => Array.from({ length: ADDRESSES }, (_, number) => `10.1.0.${number}`);
 
 /** Raw bodies, as our own browser module sends them. */
-export function raw(picture, tokens) {
+export function raw(picture, tokens, origin) {
   const vary = variants(picture);
   return () => {
     const { body, count } = vary();
-    return { path: '/images', body, headers: { ...caller(count, tokens), 'Content-Type': 'image/jpeg' } };
+    return { url: `${origin}/images`, body, headers: { ...caller(count, tokens), 'Content-Type': 'image/jpeg' } };
   };
 }
 
 /** Forms, as browsers and multer have them. */
-export function form(picture, tokens) {
+export function form(picture, tokens, origin) {
   const vary = variants(picture);
   const boundary = '----TheFormBench7MA4YWxkTrZu0gW';
   const part = 'Content-Disposition: form-data; name="image"; filename="photo.jpg"\r\nContent-Type: image/jpeg';
@@ -30,7 +30,7 @@ export function form(picture, tokens) {
   return () => {
     const { body, count } = vary();
     return {
-      path: '/images',
+      url: `${origin}/images`,
       body: Buffer.concat([head, body, tail]),
       headers: { ...caller(count, tokens), 'Content-Type': type },
     };
