@@ -252,7 +252,7 @@ bench-browser: browser chromium $(STAMPS)/bench-node
 	node tests/bench/browser.mjs
 
 bench-upload: setup edge www $(STAMPS)/bench-node $(TOOLS)/s3s-fs
-	$(call say,Measuring whole uploads beside Express and multer and sharp (three minutes))
+	$(call say,Measuring whole uploads beside Express and multer and sharp (five minutes))
 	node tests/bench/upload.mjs
 
 .PHONY: corpora

@@ -1,25 +1,9 @@
-// The language of the page, and lists that are renewed in place, so that whatever has the focus keeps it.
+// Lists that are renewed in place, so that whatever has the focus keeps it. The language is ../language.js.
+import { $, languageOf } from "../language.js";
 import { TEXTS } from "./texts.js";
 
-export const $ = (selector, root = document) => root.querySelector(selector);
-
-let language = navigator.languages.some((tag) => tag.startsWith("ko")) ? "ko" : "en";
-language = localStorage.getItem("language") ?? language;
-export const spoken = () => language;
-export const texts = () => TEXTS[language];
-
-/** Turns the whole page to a language; whoever shows data shows it again on `language`. */
-export function speak(chosen) {
-  language = chosen;
-  localStorage.setItem("language", chosen);
-  document.documentElement.lang = chosen;
-  for (const button of document.querySelectorAll("[data-language]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.language === chosen));
-  }
-  for (const element of document.querySelectorAll("[data-text]")) element.textContent = texts()[element.dataset.text];
-  for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", texts()[element.dataset.label]);
-  document.dispatchEvent(new Event("language"));
-}
+export { $ };
+export const { spoken, texts, speak } = languageOf(TEXTS);
 
 /** An element with a class and what is in it. */
 export function el(name, className = "", ...content) {
@@ -34,7 +18,7 @@ export function fill(list, items, keyOf, make) {
   const old = new Map([...list.children].map((child) => [child.dataset.key, child]));
   let place = list.firstElementChild;
   for (const item of items) {
-    const [key, print] = [String(keyOf(item)), language + JSON.stringify(item)];
+    const [key, print] = [String(keyOf(item)), spoken() + JSON.stringify(item)];
     let element = old.get(key);
     old.delete(key);
     if (!element || element.dataset.print !== print) {
@@ -79,16 +63,16 @@ export function announce(sentence) {
   $("#announcer").textContent = sentence;
 }
 
-export const count = (number) => new Intl.NumberFormat(language).format(number);
+export const count = (number) => new Intl.NumberFormat(spoken()).format(number);
 export function size(bytes) {
   if (bytes < 1024) return `${count(bytes)} B`;
   const [unit, divisor] = bytes < 2 ** 20 ? ["KB", 2 ** 10] : bytes < 2 ** 30 ? ["MB", 2 ** 20] : ["GB", 2 ** 30];
-  return `${new Intl.NumberFormat(language, { maximumFractionDigits: bytes / divisor < 10 ? 1 : 0 }).format(bytes / divisor)} ${unit}`;
+  return `${new Intl.NumberFormat(spoken(), { maximumFractionDigits: bytes / divisor < 10 ? 1 : 0 }).format(bytes / divisor)} ${unit}`;
 }
-export const clock = (date) => new Intl.DateTimeFormat(language, { timeStyle: "medium" }).format(date);
+export const clock = (date) => new Intl.DateTimeFormat(spoken(), { timeStyle: "medium" }).format(date);
 export function moment(text) {
   const date = new Date(text);
   const today = date.toDateString() === new Date().toDateString();
   const options = today ? { timeStyle: "short" } : { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" };
-  return new Intl.DateTimeFormat(language, options).format(date);
+  return new Intl.DateTimeFormat(spoken(), options).format(date);
 }

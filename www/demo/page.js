@@ -1,24 +1,9 @@
-// What every part of the page needs: finding elements, making them, and the language.
+// What every part of the demo needs: making elements, telling what happened. The language is ../language.js.
+import { $, languageOf } from "../language.js";
 import { TEXTS } from "./texts.js";
 
-export const $ = (selector, root = document) => root.querySelector(selector);
-
-let language = navigator.languages.some((tag) => tag.startsWith("ko")) ? "ko" : "en";
-language = localStorage.getItem("language") ?? language;
-export const spoken = () => language;
-export const texts = () => TEXTS[language];
-
-/** Turns the whole page to a language; whoever shows data shows it again on `language`. */
-export function speak(chosen) {
-  language = chosen;
-  localStorage.setItem("language", chosen);
-  document.documentElement.lang = chosen;
-  for (const button of document.querySelectorAll("[data-language]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.language === chosen));
-  }
-  for (const element of document.querySelectorAll("[data-text]")) element.textContent = texts()[element.dataset.text];
-  document.dispatchEvent(new Event("language"));
-}
+export { $ };
+export const { spoken, texts, speak } = languageOf(TEXTS);
 
 /** An element with properties and what is in it. */
 export function el(name, properties = {}, ...content) {
