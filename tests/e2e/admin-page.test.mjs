@@ -39,6 +39,8 @@ async function open(locale, options = {}) {
   await page.locator('#token-form [name="token"]').focus();
   await page.keyboard.type(server.token({ sub: "boss", role: "ADMIN" }));
   await page.keyboard.press("Enter");
+  await page.locator("#tiles .stored, #entry-problem:not([hidden])").first().waitFor();
+  assert.equal(await page.locator("#entry-problem").textContent(), "");
   await page.locator("#tiles .stored").waitFor();
   return { page, complaints, close: () => context.close() };
 }

@@ -15,7 +15,8 @@ before(async () => {
 });
 after(() => server?.stop());
 
-const requests = () => server.lines().filter(({ event }) => event === "request");
+/** The lines of requests, but for those that ask the starting server whether it is ready: they may still come. */
+const requests = () => server.lines().filter(({ event, route }) => event === "request" && route !== "healthz");
 
 /** Waits until so many requests have their line. */
 async function logged(count) {

@@ -61,7 +61,8 @@ async function enter(sentence = "") {
   show($("#entry"));
   complain($("#entry-problem"), sentence);
   show($("#login"), await hasAccounts());
-  $("#entry input:not([hidden] *)").focus();
+  // Whoever has begun to write is left where they are.
+  if (!$("#entry").contains(document.activeElement)) $("#entry input:not([hidden] *)").focus();
 }
 
 async function begin(isEntering = false) {
