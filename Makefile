@@ -256,16 +256,18 @@ bench-upload: setup edge www $(STAMPS)/bench-node $(TOOLS)/s3s-fs
 	node tests/bench/upload.mjs
 
 .PHONY: corpora
-corpora: $(STAMPS)/bench-node browser chromium ## Compare verdicts and pixels over a folder of files (DIR=…)
+corpora: setup edge www $(STAMPS)/bench-node chromium ## Compare verdicts and pixels over a folder of files (DIR=…)
 	cargo run --quiet --release -p image-rules --features codec --example corpora -- $(DIR)
 	$(call say,Pixels beside those of libpng and libwebp and libjpeg-turbo)
 	node tests/conformance/pixels.mjs $(DIR)
 	$(call say,Chromium beside native code)
 	node tests/conformance/browser.mjs $(DIR)
+	$(call say,The running Worker beside native code and sharp)
+	node tests/conformance/worker.mjs $(DIR)
 
 .PHONY: fuzz
-fuzz: $(TOOLS)/cargo-fuzz ## Fuzz each target (SECONDS=60 each; needs the nightly toolchain)
-	@sh .make/fuzz.sh $(SECONDS)
+fuzz: $(TOOLS)/cargo-fuzz $(STAMPS)/node ## Fuzz all targets at once (SECONDS=60; needs the nightly toolchain)
+	@node .make/fuzz.mjs $(SECONDS)
 
 # --- Shipping ----------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 
 import { startServer } from "../e2e/server.mjs";
+import { writeReport } from "../report.mjs";
 
 const examples = process.env.API_EXAMPLES ?? "25";
 // Nobody is held back here, and nobody shut out: limits have tests of their own.
@@ -47,8 +48,20 @@ function schemathesis(server, environment) {
   const words = ["--config-file", "tests/api/schemathesis.toml", "run", "www/openapi.json", "--url", server.url];
   const how = ["--max-examples", examples, "--generation-deterministic", "--no-color", ...process.argv.slice(2)];
   const env = { ...process.env, ...environment, SCHEMATHESIS_HOOKS: "hooks", PYTHONPATH: "tests/api", PYTHONDONTWRITEBYTECODE: "1" };
-  const child = spawn(command, [...words, ...how], { env, stdio: "inherit" });
-  return new Promise((resolve, reject) => child.once("error", reject).once("exit", resolve));
+  const child = spawn(command, [...words, ...how], { env, stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+  child.stdout.on("data", (text) => {
+    process.stdout.write(text);
+    said += text;
+  });
+  return new Promise((resolve, reject) => child.once("error", reject).once("close", (status) => resolve({ status, said })));
+}
+
+/** The counts of its last lines. */
+function count(said) {
+  const after = (pattern) => Number(pattern.exec(said)?.[1] ?? NaN);
+  const [operations, cases, passed] = [after(/Tested: (\d+)/), after(/(\d+) generated/), after(/generated, (\d+) passed/)];
+  return { operations, cases, failed: cases - passed };
 }
 
 const server = await startServer({ vars: UNLIMITED });
@@ -58,7 +71,9 @@ try {
   const admin = server.token({ sub: "boss", role: "ADMIN" }, LIFETIME_S);
   const known = await plant(server, service);
   const environment = { API_SERVICE_TOKEN: service, API_ADMIN_TOKEN: admin, API_KNOWN: JSON.stringify(known) };
-  process.exitCode = await schemathesis(server, environment);
+  const { status, said } = await schemathesis(server, environment);
+  writeReport("api", count(said));
+  process.exitCode = status;
 } finally {
   await server.stop();
 }

@@ -2,20 +2,16 @@
 //
 // `node tests/conformance/browser.mjs DIR`, where DIR holds the corpora. Prints every file that differs and
 // exits with 1 when there is one. Needs `make browser`.
-import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { extname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 
 import { serve } from "../browser/site.mjs";
 import { startBrowser } from "../e2e/browser.mjs";
+import { writeReport } from "../report.mjs";
+import { corpora, inspect, typeOf } from "./corpora.mjs";
 
 const dir = resolve(process.argv[2]);
-const TYPES = { ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif", ".webp": "image/webp" };
-/** So many files that their names fit on a command line. */
-const BATCH = 200;
-
-const files = readdirSync(dir, { recursive: true }).filter((name) => extname(name) in TYPES).sort();
-const native = files.flatMap((_, at) => (at % BATCH === 0 ? inspect(files.slice(at, at + BATCH)) : []));
+const files = corpora(dir);
+const native = inspect(files, "--browser");
 const site = await serve({ "/preflight/": "target/browser", "/corpora/": dir });
 const browser = await startBrowser();
 const differing = [];
@@ -23,17 +19,18 @@ try {
   const page = await browser.newPage();
   await page.goto(site.url);
   for (const [index, file] of files.entries()) {
-    const { report, code, processed } = native[index];
-    const type = report ? `image/${report.format}` : TYPES[extname(file)];
-    const made = await page.evaluate(prepareThere, { url: `/corpora/${file.split("/").map(encodeURIComponent).join("/")}`, type });
+    const { code, processed } = native[index];
+    const type = typeOf(file.read());
+    const url = `/corpora/${file.name.split("/").map(encodeURIComponent).join("/")}`;
+    const made = await page.evaluate(prepareThere, { url, type: type ?? "image/jpeg" });
     const expected = code
-      ? { code: report || code !== "INVALID_FILE_TYPE" ? code : "INVALID_FILE_SIGNATURE" }
+      ? { code: type || code !== "INVALID_FILE_TYPE" ? code : "INVALID_FILE_SIGNATURE" }
       : {
           contentType: `image/${processed.format}`,
           size: [processed.width, processed.height, processed.sizeBytes],
           placeholder: processed.placeholder,
         };
-    if (JSON.stringify(made) !== JSON.stringify(expected)) differing.push(`${file}: ${JSON.stringify({ made, expected })}`);
+    if (JSON.stringify(made) !== JSON.stringify(expected)) differing.push(`${file.name}: ${JSON.stringify({ made, expected })}`);
   }
 } finally {
   await browser.close();
@@ -41,13 +38,8 @@ try {
 }
 for (const line of differing) console.log(line);
 console.log(`Chromium beside native code: ${files.length} files, ${differing.length} differ`);
+writeReport("corporaInChromium", { files: files.length, differing: differing.length });
 process.exitCode = files.length > 0 && differing.length === 0 ? 0 : 1;
-
-function inspect(names) {
-  const command = ["run", "--quiet", "--release", "-p", "image-rules", "--features", "codec", "--example", "inspect", "--", "--process", "--browser"];
-  const lines = execFileSync("cargo", [...command, ...names.map((name) => join(dir, name))], { encoding: "utf8", maxBuffer: 1 << 28 });
-  return lines.trim().split("\n").map((line) => JSON.parse(line));
-}
 
 async function prepareThere({ url, type }) {
   const { preflight } = await import("/preflight/index.js");

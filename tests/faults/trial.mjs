@@ -2,11 +2,9 @@
 // acknowledged, the questions that an acknowledgement must stand, and the file of counts.
 import assert from "node:assert/strict";
 import { createHash, randomInt } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 import { gif } from "../e2e/pictures.mjs";
-
-const REPORT = "target/reliability.json";
+import { writeReport } from "../report.mjs";
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
@@ -33,16 +31,9 @@ export async function until(holds, seconds, what) {
   }
 }
 
-/** Adds counts under a name of their own, beside those of other trials. */
+/** Puts down the counts of a trial, and shows them with its test. */
 export function report(t, name, counts) {
-  let all = {};
-  try {
-    all = JSON.parse(readFileSync(REPORT, "utf8"));
-  } catch (error) {
-    if (error.code !== "ENOENT") throw error;
-  }
-  mkdirSync("target", { recursive: true });
-  writeFileSync(REPORT, `${JSON.stringify({ ...all, [name]: counts }, null, 2)}\n`);
+  writeReport(name, counts);
   t.diagnostic(`${name}: ${JSON.stringify(counts)}`);
 }
 
