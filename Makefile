@@ -208,12 +208,11 @@ test-browser: $(TOOLS)/wasm-bindgen browser chromium firefox $(STAMPS)/browser-n
 	$(call say,The browser module in Chromium)
 	@sh .make/wasm-test.sh
 	$(call say,The browser package in Chromium and Firefox and through Vite)
-	node --test --test-concurrency=1 --test-timeout=600000 tests/browser/*.test.mjs
+	node .make/run-tests.mjs tests/browser/*.test.mjs
 
 test-e2e: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node
 	$(call say,End to end: wrangler dev and Chromium and Prometheus)
-	node --test --test-concurrency=1 --test-timeout=600000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs \
-		tests/faults/*.test.mjs
+	node .make/run-tests.mjs tests/e2e/*.test.mjs tests/conformance/*.test.mjs tests/faults/*.test.mjs tests/hostile/*.test.mjs
 
 API_EXAMPLES ?= 25
 test-api: setup edge www $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Try every operation of the API against its description (API_EXAMPLES=500)

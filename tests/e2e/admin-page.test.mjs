@@ -39,9 +39,9 @@ async function open(locale, options = {}) {
   await page.locator('#token-form [name="token"]').focus();
   await page.keyboard.type(server.token({ sub: "boss", role: "ADMIN" }));
   await page.keyboard.press("Enter");
-  await page.locator("#tiles .stored, #entry-problem:not([hidden])").first().waitFor();
-  assert.equal(await page.locator("#entry-problem").textContent(), "");
-  await page.locator("#tiles .stored").waitFor();
+  await page.locator("#tiles .stored").waitFor().catch(async (error) => {
+    throw new Error(`${await page.locator("main").innerText()}\n${complaints.join("\n")}\n${server.log().slice(-4000)}`, { cause: error });
+  });
   return { page, complaints, close: () => context.close() };
 }
 

@@ -1,6 +1,9 @@
 // Asks the API. The token lives in this tab's session storage and nowhere else.
 import { spoken, texts } from "./dom.js";
 
+/** The longest that an answer is waited for; the service itself gives up on its parts earlier. */
+const PATIENCE_MS = 20_000;
+
 /** A request that was not served: what the API said, or that it said nothing. */
 export class Problem extends Error {
   constructor(status, body, retryAfterS = 0) {
@@ -40,7 +43,8 @@ async function send(method, path, { json, token } = {}) {
   if (token) headers.Authorization = `Bearer ${token}`;
   if (json) headers["Content-Type"] = "application/json";
   const body = json && JSON.stringify(json);
-  const answer = await fetch(path, { method, headers, body, cache: "no-store" }).catch(() => undefined);
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const answer = await fetch(path, { method, headers, body, signal, cache: "no-store" }).catch(() => undefined);
   if (!answer) throw new Problem(0);
   const read = await answer.json().catch(() => undefined);
   if (!answer.ok) throw new Problem(answer.status, read, Number(answer.headers.get("retry-after")));
