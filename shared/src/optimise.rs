@@ -2,6 +2,7 @@
 //! is aimed for stands in the plan's target.
 
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use crate::{
     Format, Report,
@@ -196,7 +197,8 @@ fn animation(
     target: &Target,
     method: Method,
 ) -> Result<Written, Corrupt> {
-    let mut source = decode::gif::Animation::open(bytes, (report.width, report.height))?;
+    let at = Cell::new(0);
+    let mut source = decode::gif::Animation::open(bytes, (report.width, report.height), &at)?;
     let mut hash = Vec::new();
     let mut out = None;
     while let Some(shown) = source.next()? {
