@@ -2,7 +2,6 @@
 //! is aimed for stands in the plan's target.
 
 use alloc::vec::Vec;
-use core::cell::Cell;
 
 use crate::{
     Format, Report,
@@ -197,8 +196,7 @@ fn animation(
     target: &Target,
     method: Method,
 ) -> Result<Written, Corrupt> {
-    let at = Cell::new(0);
-    let mut source = decode::gif::Animation::open(bytes, (report.width, report.height), &at)?;
+    let mut source = decode::gif::Animation::open(bytes, (report.width, report.height))?;
     let mut hash = Vec::new();
     let mut out = None;
     while let Some(shown) = source.next()? {

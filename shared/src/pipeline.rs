@@ -204,9 +204,7 @@ fn verify(bytes: &[u8], report: &Report) -> Result<(Vec<u8>, Slack), Corrupt> {
         }
         Format::Png => decode::png::verify(bytes, orientation),
         Format::Gif => decode::gif::verify(bytes, size),
-        Format::WebP => {
-            Ok((decode::webp::verify(bytes, size, orientation)?, Slack::default()))
-        }
+        Format::WebP => Ok((decode::webp::verify(bytes, size, orientation)?, Slack::default())),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{Format, error::Corrupt};
 pub(crate) mod gif;
 pub(crate) mod png;
 pub(crate) mod source;
+pub(crate) mod webp;
 
 /// Places in one file, at most: 64 KiB of them at 16 bytes each, and as much again while the list grows. A
 /// JPEG could have one at each of its restarts; who leaves more has made it on purpose.
@@ -65,7 +66,7 @@ impl Slack {
         out
     }
 
-    /// Whether a byte of the file is slack.
+    /// Where the slack begins that lies in a part of the file: it reaches to the end of the part.
     fn starts_in(&self, part: &Range<usize>) -> Option<usize> {
         let next = self.0.partition_point(|place| place.end <= part.start);
         let start = self.0.get(next)?.start.max(part.start);

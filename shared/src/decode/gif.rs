@@ -2,7 +2,7 @@
 //! (GIF89a §23: disposal). Blocks have been walked by `probe`.
 
 use alloc::{vec, vec::Vec};
-use core::cell::Cell;
+use std::io::Cursor;
 
 use gif::{DecodeOptions, Decoder, DecodingError, DisposalMethod, MemoryLimit, Repeat};
 
@@ -11,7 +11,7 @@ use crate::{
     placeholder::Mosaic,
     probe::Orientation,
     raster::{Layout, Raster},
-    slack::{self, Slack, source::Source},
+    slack::{self, Slack},
 };
 
 /// A part of the canvas.
@@ -34,8 +34,7 @@ pub(crate) struct Shown {
 
 /// Decodes every frame; answers the placeholder of the first, and what follows the pixels.
 pub(crate) fn verify(bytes: &[u8], size: (u32, u32)) -> Result<(Vec<u8>, Slack), Corrupt> {
-    let at = Cell::new(0);
-    let mut frames = Frames::open(bytes, size, &at)?;
+    let mut frames = Frames::open(bytes, size)?;
     let (width, height) = (frames.width, frames.height);
     let mut mosaic = Mosaic::new(width, height);
     let first = frames.next()?.ok_or(Corrupt::NoImageData)?;
@@ -44,18 +43,13 @@ pub(crate) fn verify(bytes: &[u8], size: (u32, u32)) -> Result<(Vec<u8>, Slack),
         first.paint(&frames.indices, y, &mut row);
         mosaic.row(y, Layout::Rgba, &row);
     }
-    // Where the decoder was when it had the last pixel of each frame.
-    let mut ends = vec![at.get()];
-    while frames.next()?.is_some() {
-        ends.push(at.get());
-    }
-    Ok((mosaic.hash(Orientation::UPRIGHT), slack::gif::find(bytes, &ends)?))
+    while frames.next()?.is_some() {}
+    Ok((mosaic.hash(Orientation::UPRIGHT), slack::gif::find(bytes)?))
 }
 
 /// Decodes every frame; answers the canvas as the first leaves it.
 pub(crate) fn first(bytes: &[u8], size: (u32, u32)) -> Result<Raster, Corrupt> {
-    let at = Cell::new(0);
-    let mut animation = Animation::open(bytes, size, &at)?;
+    let mut animation = Animation::open(bytes, size)?;
     animation.next()?.ok_or(Corrupt::NoImageData)?;
     let Animation { mut frames, canvas, .. } = animation;
     while frames.next()?.is_some() {}
@@ -64,7 +58,7 @@ pub(crate) fn first(bytes: &[u8], size: (u32, u32)) -> Result<Raster, Corrupt> {
 
 /// The frames as they are coded.
 struct Frames<'a> {
-    decoder: Decoder<Source<'a>>,
+    decoder: Decoder<Cursor<&'a [u8]>>,
     width: usize,
     height: usize,
     /// The indices of the frame that was read last.
@@ -80,11 +74,11 @@ struct Frame {
 }
 
 impl<'a> Frames<'a> {
-    fn open(bytes: &'a [u8], size: (u32, u32), at: &'a Cell<usize>) -> Result<Self, Corrupt> {
+    fn open(bytes: &'a [u8], size: (u32, u32)) -> Result<Self, Corrupt> {
         let mut options = DecodeOptions::new();
         options.set_memory_limit(MemoryLimit::Unlimited);
         options.allow_unknown_blocks(true);
-        let decoder = options.read_info(Source::new(bytes, at)).map_err(broken)?;
+        let decoder = options.read_info(Cursor::new(bytes)).map_err(broken)?;
         // The canvas is what `probe` says: a first frame that sticks out of the screen enlarges it.
         let (width, height) = (size.0 as usize, size.1 as usize);
         Ok(Self { decoder, width, height, indices: Vec::new() })
@@ -142,9 +136,8 @@ pub(crate) struct Animation<'a> {
 }
 
 impl<'a> Animation<'a> {
-    /// `at` is told how far the decoder has read.
-    pub fn open(bytes: &'a [u8], size: (u32, u32), at: &'a Cell<usize>) -> Result<Self, Corrupt> {
-        let frames = Frames::open(bytes, size, at)?;
+    pub fn open(bytes: &'a [u8], size: (u32, u32)) -> Result<Self, Corrupt> {
+        let frames = Frames::open(bytes, size)?;
         let canvas = Raster::new(frames.width, frames.height, Layout::Rgba);
         Ok(Self { frames, canvas, pending: None, before: Vec::new() })
     }

@@ -2,7 +2,6 @@
 //! have been walked by `probe`; here the pixels are inflated and unfiltered to their end.
 
 use alloc::vec::Vec;
-use core::cell::Cell;
 
 use png::{
     ColorType, Decoder, DecodingError, Info, InterlaceInfo, Limits, Reader, Transformations,
@@ -13,7 +12,10 @@ use crate::{
     placeholder::Mosaic,
     probe::Orientation,
     raster::{Layout, Raster},
-    slack::{self, Slack, source::Source},
+    slack::{
+        self, Slack,
+        source::{Bookmark, Source},
+    },
 };
 
 /// Bytes that one ancillary chunk may unpack to: a colour profile of a camera has up to 4 KiB, of a
@@ -32,8 +34,8 @@ pub(crate) struct Colors {
 
 /// Decodes every frame to its last row; answers the placeholder of the first, and what follows the rows.
 pub(crate) fn verify(bytes: &[u8], orientation: Orientation) -> Result<(Vec<u8>, Slack), Corrupt> {
-    let at = Cell::new(0);
-    let mut reader = open(bytes, &at)?;
+    let bookmark = Bookmark::default();
+    let mut reader = open(bytes, &bookmark)?;
     // Where the decoder was when it had the last row of each frame.
     let mut ends = Vec::new();
     let mut end = 0;
@@ -42,7 +44,7 @@ pub(crate) fn verify(bytes: &[u8], orientation: Orientation) -> Result<(Vec<u8>,
     let mut mosaic = Mosaic::new(width, height);
     let mut y = 0;
     while let Some(row) = reader.next_interlaced_row().map_err(broken)? {
-        end = at.get();
+        end = bookmark.at();
         match row.interlace() {
             InterlaceInfo::Null(_) => {
                 if mosaic.wants(y) {
@@ -68,7 +70,7 @@ pub(crate) fn verify(bytes: &[u8], orientation: Orientation) -> Result<(Vec<u8>,
     for _ in 1..frames(&reader) {
         reader.next_frame_info().map_err(broken)?;
         while reader.next_interlaced_row().map_err(broken)?.is_some() {
-            end = at.get();
+            end = bookmark.at();
         }
         ends.push(end);
     }
@@ -78,8 +80,8 @@ pub(crate) fn verify(bytes: &[u8], orientation: Orientation) -> Result<(Vec<u8>,
 
 /// Decodes the picture.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Raster, Colors), Corrupt> {
-    let at = Cell::new(0);
-    let mut reader = open(bytes, &at)?;
+    let bookmark = Bookmark::default();
+    let mut reader = open(bytes, &bookmark)?;
     let (width, height) = size(reader.info());
     let mut raster = Raster::new(width, height, layout(&reader));
     if reader.output_buffer_size() != Some(raster.data.len()) {
@@ -97,10 +99,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Raster, Colors), Corrupt> {
     Ok((raster, colors))
 }
 
-fn open<'a>(bytes: &'a [u8], at: &'a Cell<usize>) -> Result<Rows<'a>, Corrupt> {
+fn open<'a>(bytes: &'a [u8], bookmark: &'a Bookmark) -> Result<Rows<'a>, Corrupt> {
     // Rows and profiles: what grows with the picture is in `budget`.
     let limits = Limits { bytes: 16 * MAX_CHUNK_BYTES };
-    let mut decoder = Decoder::new_with_limits(Source::new(bytes, at), limits);
+    let mut decoder = Decoder::new_with_limits(Source::new(bytes, bookmark), limits);
     // Palettes are looked up, small grays widened, transparent colours made alpha, 16 bits made 8.
     decoder.set_transformations(Transformations::normalize_to_color8());
     decoder.set_ignore_text_chunk(true);

@@ -1,7 +1,7 @@
 //! What follows the LZW codes of a GIF's frames in their sub-blocks, and cutting it out with new sub-blocks.
 //!
-//! The decoder says where it was when it had the last pixel. Little is left there in a sound file; only
-//! where there is more the codes are counted once again, to find their end to the byte.
+//! The decoder reads some kilobytes ahead and does not tell where the codes end. So they are counted here:
+//! that needs how many pixels each code stands for, yet not which, and takes a tenth of decoding.
 
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
@@ -13,22 +13,13 @@ use crate::{
     probe::gif::block::{self, Image, Screen},
 };
 
-/// What may be left at the last pixel: the end code has at most twelve bits.
-const MOST_TAIL: usize = 2;
-
 /// Codes of twelve bits (GIF89a appendix F).
 const CODES: usize = 4096;
 
-/// Finds the slack; `ends` are the places at which the decoder had the last pixel of each frame.
-pub(crate) fn find(bytes: &[u8], ends: &[usize]) -> Result<Slack, Corrupt> {
+/// Finds the slack.
+pub(crate) fn find(bytes: &[u8]) -> Result<Slack, Corrupt> {
     let mut slack = Slack::default();
-    let mut ends = ends.iter();
     for_each_frame(bytes, |frame| {
-        let end = *ends.next().ok_or(Corrupt::BadStructure)?;
-        let left = |block: Range<usize>| block.end.saturating_sub(end.max(block.start));
-        if frame.blocks().map(left).sum::<usize>() <= MOST_TAIL {
-            return Ok(());
-        }
         let mut length = frame.code_bytes();
         for block in frame.blocks() {
             let taken = length.min(block.len());

@@ -43,7 +43,8 @@ pub(crate) fn find(bytes: &[u8], ends: &[usize]) -> Result<Slack, Corrupt> {
     let mut ends = ends.iter();
     streams(bytes, |stream| {
         let end = *ends.next().ok_or(Corrupt::BadStructure)?;
-        let tail: usize = stream.parts.iter().map(|part| part.end.saturating_sub(end.max(part.start))).sum();
+        let tail: usize =
+            stream.parts.iter().map(|part| part.end.saturating_sub(end.max(part.start))).sum();
         if tail <= MOST_TAIL {
             return Ok(());
         }
@@ -78,9 +79,11 @@ fn streams(
         let header = still.ok_or(Corrupt::BadStructure)?;
         match &chunk.kind {
             b"fcTL" => {
-                let size: &[u8; 8] = chunk.data.get(4..12).and_then(<[u8]>::as_array).ok_or(Corrupt::BadLength)?;
+                let size: &[u8; 8] =
+                    chunk.data.get(4..12).and_then(<[u8]>::as_array).ok_or(Corrupt::BadLength)?;
                 let [w0, w1, w2, w3, h0, h1, h2, h3] = *size;
-                let (width, height) = (u32::from_be_bytes([w0, w1, w2, w3]), u32::from_be_bytes([h0, h1, h2, h3]));
+                let (width, height) =
+                    (u32::from_be_bytes([w0, w1, w2, w3]), u32::from_be_bytes([h0, h1, h2, h3]));
                 let raw_bytes = Header { width, height, ..header }.filtered_bytes();
                 open = Some(Stream { raw_bytes, parts: Vec::new() });
             }

@@ -3,19 +3,38 @@
 use core::cell::Cell;
 use std::io::{BufRead, Cursor, Read, Result, Seek, SeekFrom};
 
-/// Reads a file and keeps in `at` where it is.
+/// How far a decoder has read.
+#[derive(Debug, Default)]
+pub(crate) struct Bookmark {
+    at: Cell<usize>,
+    left: Cell<usize>,
+}
+
+impl Bookmark {
+    /// Where it is.
+    pub const fn at(&self) -> usize {
+        self.at.get()
+    }
+
+    /// Where it was before it last went elsewhere.
+    pub const fn left(&self) -> usize {
+        self.left.get()
+    }
+}
+
+/// Reads a file and keeps the bookmark.
 pub(crate) struct Source<'a> {
     file: Cursor<&'a [u8]>,
-    at: &'a Cell<usize>,
+    bookmark: &'a Bookmark,
 }
 
 impl<'a> Source<'a> {
-    pub const fn new(bytes: &'a [u8], at: &'a Cell<usize>) -> Self {
-        Self { file: Cursor::new(bytes), at }
+    pub const fn new(bytes: &'a [u8], bookmark: &'a Bookmark) -> Self {
+        Self { file: Cursor::new(bytes), bookmark }
     }
 
     fn tell(&self) {
-        self.at.set(usize::try_from(self.file.position()).unwrap_or(usize::MAX));
+        self.bookmark.at.set(usize::try_from(self.file.position()).unwrap_or(usize::MAX));
     }
 }
 
@@ -40,6 +59,7 @@ impl BufRead for Source<'_> {
 
 impl Seek for Source<'_> {
     fn seek(&mut self, to: SeekFrom) -> Result<u64> {
+        self.bookmark.left.set(self.bookmark.at());
         let at = self.file.seek(to);
         self.tell();
         at

@@ -113,7 +113,8 @@ impl Header {
             return lines(width, height);
         }
         let of = |length: u64, first: u64, step: u64| length.saturating_sub(first).div_ceil(step);
-        let passes = PASSES.map(|[x, y, across, down]| lines(of(width, x, across), of(height, y, down)));
+        let passes =
+            PASSES.map(|[x, y, across, down]| lines(of(width, x, across), of(height, y, down)));
         passes.iter().fold(0, |sum, pass| sum.saturating_add(*pass))
     }
 
