@@ -1,4 +1,5 @@
-//! Carries out a plan. Whatever leaves here has been decoded to its last scan line once.
+//! Carries out a plan. Whatever leaves here has been decoded to its last scan line once, and what decoding
+//! passed over without need is gone.
 
 use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 use core::mem;
@@ -136,14 +137,12 @@ impl<'a> Work<'a> {
         let placeholder = optimised.placeholder.clone();
         // Without fewer bytes the picture stays as it came, above the aimed size or not: a large
         // picture hurts nobody, and one that grew by being made smaller is absurd.
-        match encoded(optimised) {
-            Some(made) => Ok(Step::Done(Processed { removed, ..made })),
-            None => {
-                // It was decoded for its pixels, not for what lies between them.
-                let (_, slack) = verify(&bytes, report)?;
-                preserve(bytes, report, placeholder, &slack).map(Step::Done)
-            }
+        if let Some(made) = encoded(optimised) {
+            return Ok(Step::Done(Processed { removed, ..made }));
         }
+        // It was decoded for its pixels, not for what lies between them.
+        let (_, slack) = verify(&bytes, report)?;
+        preserve(bytes, report, placeholder, &slack).map(Step::Done)
     }
 }
 

@@ -183,6 +183,15 @@ mod tests {
     }
 
     #[test]
+    fn of_many_adobe_segments_the_last_is_left() {
+        let [hidden, last] =
+            [b"Adobe\0dPK\x03\x04\x01", b"Adobe\0d\0\0\0\0\0"].map(|it| segment(0xEE, it));
+        let file = [b"\xFF\xD8", &hidden[..], &hidden, &last, &picture(), b"\xFF\xD9"].concat();
+        let expected = [b"\xFF\xD8", &last[..], &picture(), b"\xFF\xD9"].concat();
+        assert_eq!(scrubbed(&file), expected);
+    }
+
+    #[test]
     fn only_what_shows_the_picture_is_left() {
         let turned = exif::minimal(Orientation::from_exif(6));
         let exif_block = [&exif::PREFIX[..], &turned, b"GPS"].concat();

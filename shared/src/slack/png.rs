@@ -79,11 +79,10 @@ fn streams(
         let header = still.ok_or(Corrupt::BadStructure)?;
         match &chunk.kind {
             b"fcTL" => {
-                let size: &[u8; 8] =
-                    chunk.data.get(4..12).and_then(<[u8]>::as_array).ok_or(Corrupt::BadLength)?;
-                let [w0, w1, w2, w3, h0, h1, h2, h3] = *size;
-                let (width, height) =
-                    (u32::from_be_bytes([w0, w1, w2, w3]), u32::from_be_bytes([h0, h1, h2, h3]));
+                let size: Option<&[u8; 8]> = chunk.data.get(4..).and_then(<[u8]>::first_chunk);
+                let [w0, w1, w2, w3, h0, h1, h2, h3] = *size.ok_or(Corrupt::BadLength)?;
+                let width = u32::from_be_bytes([w0, w1, w2, w3]);
+                let height = u32::from_be_bytes([h0, h1, h2, h3]);
                 let raw_bytes = Header { width, height, ..header }.filtered_bytes();
                 open = Some(Stream { raw_bytes, parts: Vec::new() });
             }

@@ -272,6 +272,17 @@ fn behind_the_end_code() {
 }
 
 #[test]
+fn in_a_palette_that_no_pixel_uses() {
+    hidden("png/rgb8.png", true, |clean, payload| {
+        let mut palette = payload.to_vec();
+        palette.resize(payload.len().next_multiple_of(3), 0);
+        let mut chunks = chunks(clean);
+        chunks.insert(1, (*b"PLTE", palette));
+        png(&chunks)
+    });
+}
+
+#[test]
 fn in_gif_extensions_and_behind_the_last_frame() {
     for label in [0x01, 0xFE, 0x42] {
         hidden("gif/still.gif", true, |clean, payload| {
@@ -283,8 +294,8 @@ fn in_gif_extensions_and_behind_the_last_frame() {
 }
 
 /// The file with the payload behind the data of a chunk, and all sizes made to fit.
-fn in_chunk(clean: &[u8], kind: &[u8; 4], payload: &[u8]) -> Vec<u8> {
-    let at = position(clean, kind);
+fn in_chunk(clean: &[u8], kind: [u8; 4], payload: &[u8]) -> Vec<u8> {
+    let at = position(clean, &kind);
     let size = u32::from_le_bytes(clean[at + 4..at + 8].try_into().expect("four bytes"));
     let end = at + 8 + size as usize;
     let mut data = [&clean[at + 8..end], payload].concat();
@@ -300,9 +311,9 @@ fn in_chunk(clean: &[u8], kind: &[u8; 4], payload: &[u8]) -> Vec<u8> {
 #[test]
 fn behind_lossless_pixels_and_alpha() {
     for (name, kind) in [
-        ("webp/lossless.webp", b"VP8L"),
-        ("webp/lossless-alpha.webp", b"VP8L"),
-        ("webp/lossy-alpha.webp", b"ALPH"),
+        ("webp/lossless.webp", *b"VP8L"),
+        ("webp/lossless-alpha.webp", *b"VP8L"),
+        ("webp/lossy-alpha.webp", *b"ALPH"),
     ] {
         hidden(name, false, |clean, payload| in_chunk(clean, kind, payload));
     }
