@@ -29,6 +29,10 @@ const WINDOW: usize = 32 * 1024;
 /// Bytes that the decoder may read ahead: it holds at most 64 bits.
 const AHEAD: usize = 8;
 
+/// Chunks that one frame may be cut into: 128 KiB for their places, and as much again while the list grows.
+/// In the chunks of 8 KiB that libpng writes they hold 64 MiB.
+const MAX_PARTS: usize = 8192;
+
 /// The pixels of one frame.
 struct Stream {
     /// How many bytes they inflate to.
@@ -89,7 +93,12 @@ fn streams(
             b"IDAT" | b"fdAT" => {
                 let raw_bytes = header.filtered_bytes();
                 let stream = open.get_or_insert(Stream { raw_bytes, parts: Vec::new() });
-                stream.parts.push(data);
+                if stream.parts.len() == MAX_PARTS {
+                    return Err(Corrupt::BadStructure);
+                }
+                if !data.is_empty() {
+                    stream.parts.push(data);
+                }
             }
             _ => {}
         }
