@@ -71,7 +71,9 @@ pub fn canvas_bytes(size: (u32, u32), target: &Target) -> u64 {
 
 /// The peak of pixels, and what is there of the file beside them.
 fn with_copies(report: &Report, peak: u64, is_rewritten: bool) -> u64 {
-    // A scrubbed copy, or an encoded picture while its buffer grows, beside the profile.
+    // A scrubbed copy, or an encoded picture while its buffer grows, beside the profile. What is kept
+    // may turn out to have slack: then it is copied without, when the pixels are gone.
+    let peak = if is_rewritten { peak } else { peak.max(report.size_bytes) };
     let bytes = if is_rewritten { report.size_bytes.saturating_mul(2) } else { 0 };
     let out = bytes.saturating_add(report.metadata.icc);
     // All but JPEG are decoded from the scrubbed copy.

@@ -44,6 +44,8 @@ pub mod prepare;
 mod raster;
 #[cfg(feature = "codec")]
 mod resize;
+#[cfg(feature = "codec")]
+mod slack;
 
 pub use code::{Code, Language};
 pub use error::ImageError;

@@ -1,6 +1,8 @@
-//! Carries out a plan. Whatever leaves here has been decoded to its last scan line once.
+//! Carries out a plan. Whatever leaves here has been decoded to its last scan line once, and what decoding
+//! passed over without need is gone.
 
 use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+use core::mem;
 
 use crate::{
     Format, ImageError, Limits, Report, decode,
@@ -10,6 +12,7 @@ use crate::{
     plan::{Action, Plan, Scale},
     probe::Metadata,
     scrub,
+    slack::Slack,
 };
 
 /// A picture that may be stored. Only carrying out a plan makes one.
@@ -121,8 +124,8 @@ impl<'a> Work<'a> {
         let Self { bytes, plan, stage } = self;
         let report = plan.report();
         let Some(target) = plan.target() else {
-            let placeholder = verify(&bytes, report)?;
-            return preserve(bytes, report, placeholder).map(Step::Done);
+            let (placeholder, slack) = verify(&bytes, report)?;
+            return preserve(bytes, report, placeholder, &slack).map(Step::Done);
         };
         let optimised = match advance(stage, &bytes, report, target)? {
             Progress::Further(stage) => {
@@ -134,10 +137,12 @@ impl<'a> Work<'a> {
         let placeholder = optimised.placeholder.clone();
         // Without fewer bytes the picture stays as it came, above the aimed size or not: a large
         // picture hurts nobody, and one that grew by being made smaller is absurd.
-        match encoded(optimised) {
-            Some(made) => Ok(Step::Done(Processed { removed, ..made })),
-            None => preserve(bytes, report, placeholder).map(Step::Done),
+        if let Some(made) = encoded(optimised) {
+            return Ok(Step::Done(Processed { removed, ..made }));
         }
+        // It was decoded for its pixels, not for what lies between them.
+        let (_, slack) = verify(&bytes, report)?;
+        preserve(bytes, report, placeholder, &slack).map(Step::Done)
     }
 }
 
@@ -186,18 +191,19 @@ pub(crate) fn storable<'a>(
     Ok(Cow::Owned(scrub(&bytes, report)?))
 }
 
-/// Decodes every pixel once; answers the placeholder.
-fn verify(bytes: &[u8], report: &Report) -> Result<Vec<u8>, Corrupt> {
+/// Decodes every pixel once; answers the placeholder, and which bytes no pixel came from.
+fn verify(bytes: &[u8], report: &Report) -> Result<(Vec<u8>, Slack), Corrupt> {
     let (size, orientation) = ((report.width, report.height), report.orientation);
     match report.format {
         Format::Jpeg => {
-            let decoded = decode::jpeg::decode(bytes, Scale::Eighth, size)?;
+            let mut decoded = decode::jpeg::decode(bytes, Scale::Eighth, size)?;
+            let slack = mem::take(&mut decoded.slack);
             let (planes, _) = decode::jpeg::planes(decoded)?;
-            Ok(placeholder::of_planes(&planes, orientation))
+            Ok((placeholder::of_planes(&planes, orientation), slack))
         }
         Format::Png => decode::png::verify(bytes, orientation),
         Format::Gif => decode::gif::verify(bytes, size),
-        Format::WebP => decode::webp::verify(bytes, size, orientation),
+        Format::WebP => Ok((decode::webp::verify(bytes, size, orientation)?, Slack::default())),
     }
 }
 
@@ -206,15 +212,22 @@ fn preserve<'a>(
     bytes: Cow<'a, [u8]>,
     report: &Report,
     placeholder: Vec<u8>,
+    slack: &Slack,
 ) -> Result<Processed<'a>, ImageError> {
     let (width, height) = report.upright_size();
-    let (format, removed) = (report.format, removed(report));
-    if report.is_clean() {
+    let (format, mut removed) = (report.format, removed(report));
+    removed.trailing += slack.size_bytes();
+    let bytes = slack.cut(bytes, format)?;
+    if report.is_clean() && slack.is_empty() {
         let action = Action::Keep;
         return Ok(Processed { bytes, format, width, height, action, removed, placeholder });
     }
     // The other formats have been scrubbed already.
-    let bytes = if format == Format::Jpeg { Cow::Owned(scrub(&bytes, report)?) } else { bytes };
+    let bytes = if format == Format::Jpeg && !report.is_clean() {
+        Cow::Owned(scrub(&bytes, report)?)
+    } else {
+        bytes
+    };
     Ok(Processed { bytes, format, width, height, action: Action::Scrub, removed, placeholder })
 }
 

@@ -135,7 +135,7 @@ impl Plan {
     }
 
     /// What is done. An optimised picture that does not get fewer bytes is kept or scrubbed after
-    /// all, so what was done stands in [`crate::pipeline::Processed`].
+    /// all, and a kept one that turns out to hide something is scrubbed, so what was done stands in [`crate::pipeline::Processed`].
     #[must_use]
     pub const fn action(&self) -> Action {
         match self.target {

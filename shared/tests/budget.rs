@@ -36,8 +36,10 @@ fn check(name: &str, bytes: &[u8], policy: &Policy) {
     let what = format!("{name}, edge {}, {:?}", policy.max_edge, policy.effort);
     println!("{what}: measured {measured}, computed {computed}");
     assert!(measured <= computed, "{what}: {measured} is more than {computed}");
-    // Half a megabyte does not grow with the picture; what does is met within a factor of three.
-    assert!(computed <= 3 * measured + (1 << 20), "{what}: {measured} is far below {computed}");
+    // Half a megabyte does not grow with the picture, and a file with slack would have been copied; what
+    // grows is met within a factor of three.
+    let spare = (1 << 20) + bytes.len() as u64;
+    assert!(computed <= 3 * measured + spare, "{what}: {measured} is far below {computed}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::{
     placeholder::Mosaic,
     probe::Orientation,
     raster::{Layout, Raster},
+    slack::{self, Slack},
 };
 
 /// A part of the canvas.
@@ -31,8 +32,8 @@ pub(crate) struct Shown {
     pub palette: Vec<[u8; 3]>,
 }
 
-/// Decodes every frame; answers the placeholder of the first.
-pub(crate) fn verify(bytes: &[u8], size: (u32, u32)) -> Result<Vec<u8>, Corrupt> {
+/// Decodes every frame; answers the placeholder of the first, and what follows the pixels.
+pub(crate) fn verify(bytes: &[u8], size: (u32, u32)) -> Result<(Vec<u8>, Slack), Corrupt> {
     let mut frames = Frames::open(bytes, size)?;
     let (width, height) = (frames.width, frames.height);
     let mut mosaic = Mosaic::new(width, height);
@@ -43,7 +44,7 @@ pub(crate) fn verify(bytes: &[u8], size: (u32, u32)) -> Result<Vec<u8>, Corrupt>
         mosaic.row(y, Layout::Rgba, &row);
     }
     while frames.next()?.is_some() {}
-    Ok(mosaic.hash(Orientation::UPRIGHT))
+    Ok((mosaic.hash(Orientation::UPRIGHT), slack::gif::find(bytes)?))
 }
 
 /// Decodes every frame; answers the canvas as the first leaves it.

@@ -2,7 +2,6 @@
 //! have been walked by `probe`; here the pixels are inflated and unfiltered to their end.
 
 use alloc::vec::Vec;
-use std::io::Cursor;
 
 use png::{
     ColorType, Decoder, DecodingError, Info, InterlaceInfo, Limits, Reader, Transformations,
@@ -13,13 +12,17 @@ use crate::{
     placeholder::Mosaic,
     probe::Orientation,
     raster::{Layout, Raster},
+    slack::{
+        self, Slack,
+        source::{Bookmark, Source},
+    },
 };
 
 /// Bytes that one ancillary chunk may unpack to: a colour profile of a camera has up to 4 KiB, of a
 /// printer 2 MiB.
 const MAX_CHUNK_BYTES: usize = 4 * 1024 * 1024;
 
-type Source<'a> = Reader<Cursor<&'a [u8]>>;
+type Rows<'a> = Reader<Source<'a>>;
 
 /// What of a PNG's header says how its colours are meant, to be written again.
 pub(crate) struct Colors {
@@ -29,14 +32,19 @@ pub(crate) struct Colors {
     pub srgb: Option<png::SrgbRenderingIntent>,
 }
 
-/// Decodes every frame to its last row; answers the placeholder of the first.
-pub(crate) fn verify(bytes: &[u8], orientation: Orientation) -> Result<Vec<u8>, Corrupt> {
-    let mut reader = open(bytes)?;
+/// Decodes every frame to its last row; answers the placeholder of the first, and what follows the rows.
+pub(crate) fn verify(bytes: &[u8], orientation: Orientation) -> Result<(Vec<u8>, Slack), Corrupt> {
+    let bookmark = Bookmark::default();
+    let mut reader = open(bytes, &bookmark)?;
+    // Where the decoder was when it had the last row of each frame.
+    let mut ends = Vec::new();
+    let mut end = 0;
     let layout = layout(&reader);
     let (width, height) = size(reader.info());
     let mut mosaic = Mosaic::new(width, height);
     let mut y = 0;
     while let Some(row) = reader.next_interlaced_row().map_err(broken)? {
+        end = bookmark.at();
         match row.interlace() {
             InterlaceInfo::Null(_) => {
                 if mosaic.wants(y) {
@@ -58,17 +66,22 @@ pub(crate) fn verify(bytes: &[u8], orientation: Orientation) -> Result<Vec<u8>, 
             }
         }
     }
+    ends.push(end);
     for _ in 1..frames(&reader) {
         reader.next_frame_info().map_err(broken)?;
-        while reader.next_interlaced_row().map_err(broken)?.is_some() {}
+        while reader.next_interlaced_row().map_err(broken)?.is_some() {
+            end = bookmark.at();
+        }
+        ends.push(end);
     }
     reader.finish().map_err(broken)?;
-    Ok(mosaic.hash(orientation))
+    Ok((mosaic.hash(orientation), slack::png::find(bytes, &ends)?))
 }
 
 /// Decodes the picture.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Raster, Colors), Corrupt> {
-    let mut reader = open(bytes)?;
+    let bookmark = Bookmark::default();
+    let mut reader = open(bytes, &bookmark)?;
     let (width, height) = size(reader.info());
     let mut raster = Raster::new(width, height, layout(&reader));
     if reader.output_buffer_size() != Some(raster.data.len()) {
@@ -86,10 +99,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Raster, Colors), Corrupt> {
     Ok((raster, colors))
 }
 
-fn open(bytes: &[u8]) -> Result<Source<'_>, Corrupt> {
+fn open<'a>(bytes: &'a [u8], bookmark: &'a Bookmark) -> Result<Rows<'a>, Corrupt> {
     // Rows and profiles: what grows with the picture is in `budget`.
     let limits = Limits { bytes: 16 * MAX_CHUNK_BYTES };
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
+    let mut decoder = Decoder::new_with_limits(Source::new(bytes, bookmark), limits);
     // Palettes are looked up, small grays widened, transparent colours made alpha, 16 bits made 8.
     decoder.set_transformations(Transformations::normalize_to_color8());
     decoder.set_ignore_text_chunk(true);
@@ -97,7 +110,7 @@ fn open(bytes: &[u8]) -> Result<Source<'_>, Corrupt> {
 }
 
 /// Images in the file: an animation's frames, and a still one that is not among them.
-fn frames(reader: &Source<'_>) -> u32 {
+fn frames(reader: &Rows<'_>) -> u32 {
     let info = reader.info();
     match info.animation_control {
         None => 1,
@@ -106,7 +119,7 @@ fn frames(reader: &Source<'_>) -> u32 {
     }
 }
 
-fn layout(reader: &Source<'_>) -> Layout {
+fn layout(reader: &Rows<'_>) -> Layout {
     match reader.output_color_type().0 {
         ColorType::Grayscale => Layout::Gray,
         ColorType::GrayscaleAlpha => Layout::GrayAlpha,

@@ -1,7 +1,6 @@
 //! Reads WebP, lossy and lossless, still and animated. RIFF chunks have been walked by `probe`.
 
 use alloc::{vec, vec::Vec};
-use std::io::Cursor;
 
 use image_webp::{DecodingError, WebPDecoder};
 
@@ -10,23 +9,31 @@ use crate::{
     placeholder,
     probe::Orientation,
     raster::{Layout, Raster},
+    slack::{
+        self,
+        source::{Bookmark, Source},
+    },
 };
 
-/// Decodes every frame; answers the placeholder of the first.
+/// Decodes every frame, and refuses what hides behind one; answers the placeholder of the first.
 pub(crate) fn verify(
     bytes: &[u8],
     size: (u32, u32),
     orientation: Orientation,
 ) -> Result<Vec<u8>, Corrupt> {
-    let mut decoder = open(bytes, size)?;
+    let bookmark = Bookmark::default();
+    let mut decoder = open(bytes, size, &bookmark)?;
     let mut raster = canvas(&decoder);
+    let mut streams = slack::webp::streams(bytes)?.into_iter();
     if !decoder.is_animated() {
         decoder.read_image(&mut raster.data).map_err(broken)?;
+        streams.next().ok_or(Corrupt::NoImageData)?.check_still(bytes, &bookmark)?;
         return Ok(placeholder::of_raster(&raster, orientation));
     }
     let mut hash = vec![];
     for frame in 0..decoder.num_frames() {
         decoder.read_frame(&mut raster.data).map_err(broken)?;
+        streams.next().ok_or(Corrupt::NoImageData)?.check_frame(bytes, &bookmark)?;
         if frame == 0 {
             hash = placeholder::of_raster(&raster, orientation);
         }
@@ -36,7 +43,8 @@ pub(crate) fn verify(
 
 /// Decodes a still picture; answers its colour profile, too.
 pub(crate) fn decode(bytes: &[u8], size: (u32, u32)) -> Result<(Raster, Option<Vec<u8>>), Corrupt> {
-    let mut decoder = open(bytes, size)?;
+    let bookmark = Bookmark::default();
+    let mut decoder = open(bytes, size, &bookmark)?;
     let mut raster = canvas(&decoder);
     decoder.read_image(&mut raster.data).map_err(broken)?;
     let icc = decoder.icc_profile().map_err(broken)?;
@@ -44,12 +52,16 @@ pub(crate) fn decode(bytes: &[u8], size: (u32, u32)) -> Result<(Raster, Option<V
 }
 
 /// The plan's memory was computed for the size that `probe` saw.
-fn open(bytes: &[u8], size: (u32, u32)) -> Result<WebPDecoder<Cursor<&[u8]>>, Corrupt> {
-    let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(broken)?;
+fn open<'a>(
+    bytes: &'a [u8],
+    size: (u32, u32),
+    bookmark: &'a Bookmark,
+) -> Result<WebPDecoder<Source<'a>>, Corrupt> {
+    let decoder = WebPDecoder::new(Source::new(bytes, bookmark)).map_err(broken)?;
     if decoder.dimensions() == size { Ok(decoder) } else { Err(Corrupt::BadStructure) }
 }
 
-fn canvas(decoder: &WebPDecoder<Cursor<&[u8]>>) -> Raster {
+fn canvas(decoder: &WebPDecoder<Source<'_>>) -> Raster {
     let (width, height) = decoder.dimensions();
     let layout = if decoder.has_alpha() { Layout::Rgba } else { Layout::Rgb };
     Raster::new(width as usize, height as usize, layout)

@@ -6,7 +6,7 @@
 
 use crate::{ImageError, Limits, Report, cursor::Cursor, error::Corrupt, sniff};
 
-mod block;
+pub(crate) mod block;
 mod extension;
 mod walk;
 

@@ -5,14 +5,16 @@
 
 pub mod app;
 mod entropy;
-mod frame;
+pub(crate) mod frame;
 pub mod segment;
 mod tables;
+pub(crate) mod uses;
 
 use app::{App, IccSet};
 use frame::{Frame, Scan};
 use segment::{Entropy, Piece, Pieces, marker};
 use tables::Tables;
+use uses::Uses;
 
 use super::{Color, Metadata, Orientation};
 use crate::{Format, ImageError, Limits, Report, error::Corrupt, exif, sniff};
@@ -61,13 +63,16 @@ fn most_scans(frame: &Frame, limits: &Limits) -> u32 {
 struct Walk<'a> {
     frame: Option<Frame>,
     tables: Tables<'a>,
+    uses: Uses,
     scan: Option<Scan>,
     data: Option<Entropy<'a>>,
     scans: u32,
     /// Names of the components that have been started.
     started: alloc::vec::Vec<u8>,
     jfif: bool,
+    adobe: bool,
     icc: IccSet,
+    quality: Option<u8>,
     orientation: Option<Orientation>,
     metadata: Metadata,
     unterminated: bool,
@@ -97,8 +102,14 @@ impl<'a> Walk<'a> {
         limits: &Limits,
     ) -> Result<(), ImageError> {
         match marker {
-            marker::DHT => self.tables.define_huffman(payload)?,
-            marker::DQT => self.tables.define_quantisation(payload)?,
+            marker::DHT => {
+                self.tables.define_huffman(payload)?;
+                self.define(marker, payload);
+            }
+            marker::DQT => {
+                self.tables.define_quantisation(payload)?;
+                self.define(marker, payload);
+            }
             marker::DRI => self.tables.define_restart_interval(payload)?,
             marker::SOS => self.start_scan(payload, limits)?,
             marker::DAC => return Err(Corrupt::Unsupported.into()),
@@ -109,6 +120,11 @@ impl<'a> Walk<'a> {
             _ => self.metadata.vendor += whole.len() as u64,
         }
         Ok(())
+    }
+
+    fn define(&mut self, marker: u8, payload: &[u8]) {
+        let vendor = &mut self.metadata.vendor;
+        self.uses.define(marker, payload, |unused| *vendor += unused.bytes);
     }
 
     fn start_frame(
@@ -141,10 +157,15 @@ impl<'a> Walk<'a> {
             if !self.tables.has_quantisation(part.component.quantisation) {
                 return Err(Corrupt::BadStructure.into());
             }
+            // Decoders take a component's table at its first scan.
+            if self.quality.is_none() && frame.components.first() == Some(&part.component) {
+                self.quality = self.tables.quality(part.component.quantisation);
+            }
             if scan.starts_components() && !self.started.contains(&part.component.id) {
                 self.started.push(part.component.id);
             }
         }
+        self.uses.scan(&scan, frame.progressive);
         self.scan = Some(scan);
         Ok(())
     }
@@ -194,7 +215,12 @@ impl<'a> Walk<'a> {
             App::Jfif(_) if core::mem::replace(&mut self.jfif, true) => metadata.vendor += bytes,
             // Marker and length take 4 more bytes than the payload.
             App::Jfif(_) => metadata.thumbnail += bytes - (4 + app::JFIF_BYTES as u64),
-            App::Adobe(_) => metadata.vendor += bytes - (4 + app::ADOBE_BYTES as u64),
+            App::Adobe(_) => {
+                let kept = 4 + app::ADOBE_BYTES as u64;
+                // The last one counts, so the one before has been kept for nothing.
+                let before = if core::mem::replace(&mut self.adobe, true) { kept } else { 0 };
+                metadata.vendor += bytes - kept + before;
+            }
             App::Icc(part) => {
                 self.icc.add(part);
                 metadata.icc += bytes;
@@ -222,7 +248,8 @@ impl<'a> Walk<'a> {
         if !self.icc.is_whole() {
             self.metadata.vendor += core::mem::take(&mut self.metadata.icc);
         }
-        let luminance = frame.components.first().map_or(0, |component| component.quantisation);
+        let vendor = &mut self.metadata.vendor;
+        self.uses.finish(|unused| *vendor += unused.bytes);
         let color = match frame.components.len() {
             1 => Color::Gray,
             4 => Color::Cmyk,
@@ -240,7 +267,7 @@ impl<'a> Walk<'a> {
             color,
             progressive: frame.progressive,
             lossless: false,
-            jpeg_quality: self.tables.quality(luminance),
+            jpeg_quality: self.quality,
             jpeg_blocks: frame.total_blocks(),
             unterminated: self.unterminated,
             metadata: self.metadata,

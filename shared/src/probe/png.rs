@@ -8,7 +8,7 @@ use crate::{ImageError, Limits, Report, cursor::Cursor, error::Corrupt, sniff};
 mod ancillary;
 mod animation;
 pub(crate) mod chunk;
-mod header;
+pub(crate) mod header;
 mod text;
 mod walk;
 

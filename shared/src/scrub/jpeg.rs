@@ -1,4 +1,4 @@
-//! Scrubs a JPEG: copies tables, frame and scans, and of the rest only what says how to show them.
+//! Scrubs a JPEG: copies frame, scans and the tables that they use, and of the rest only what says how to show them.
 
 use alloc::vec::Vec;
 
@@ -8,7 +8,9 @@ use crate::{
         Orientation,
         jpeg::{
             app::{ADOBE_BYTES, App, JFIF_BYTES},
+            frame::{Frame, Scan},
             segment::{Piece, Pieces, marker},
+            uses::{Uses, tables},
         },
     },
 };
@@ -24,11 +26,21 @@ pub fn scrub(bytes: &[u8], report: &Report) -> Result<Vec<u8>, ImageError> {
     let mut out = Vec::with_capacity(bytes.len() + ORIENTATION_BYTES);
     out.extend([0xFF, marker::SOI]);
     write_head(bytes, report.orientation, &mut out);
-    for piece in Pieces::new(bytes) {
+    let Needs { adobe_at, unused } = Needs::of(bytes)?;
+    let mut table = 0;
+    for (at, piece) in Pieces::new(bytes).enumerate() {
         match piece {
             Ok(Piece::Segment { marker, whole, payload }) => match App::of(marker, payload) {
-                Some(App::Adobe(payload)) => write_segment(marker, payload, &mut out),
+                Some(App::Adobe(payload)) if adobe_at == Some(at) => {
+                    write_segment(marker, payload, &mut out);
+                }
                 Some(App::Icc(_)) if report.metadata.icc > 0 => out.extend_from_slice(whole),
+                None if matches!(marker, marker::DHT | marker::DQT) => {
+                    let tables: Vec<_> = tables(marker, payload).collect();
+                    let is_used = |index: usize| unused.binary_search(&(table + index)).is_err();
+                    write_tables(whole, &tables, is_used, &mut out);
+                    table += tables.len();
+                }
                 None if shows_pixels(marker) => out.extend_from_slice(whole),
                 Some(_) | None => {}
             },
@@ -40,6 +52,62 @@ pub fn scrub(bytes: &[u8], report: &Report) -> Result<Vec<u8>, ImageError> {
     }
     out.extend([0xFF, marker::EOI]);
     Ok(out)
+}
+
+/// What has to be known of the whole file before the first byte of it is written.
+#[derive(Default)]
+struct Needs {
+    /// Which piece is the Adobe segment that decoders believe: the last.
+    adobe_at: Option<usize>,
+    /// The numbers of the tables that no scan uses, in order.
+    unused: Vec<usize>,
+}
+
+impl Needs {
+    fn of(bytes: &[u8]) -> Result<Self, ImageError> {
+        let (mut needs, mut uses, mut frame) = (Self::default(), Uses::default(), None);
+        for (at, piece) in Pieces::new(bytes).enumerate() {
+            let Ok(Piece::Segment { marker, payload, .. }) = piece else { continue };
+            match (marker, &frame) {
+                (marker::DHT | marker::DQT, _) => {
+                    uses.define(marker, payload, |unused| needs.unused.push(unused.number));
+                }
+                (marker::SOF0..=marker::SOF2, _) => frame = Some(Frame::parse(marker, payload)?),
+                (marker::SOS, Some(frame)) => {
+                    uses.scan(&Scan::parse(payload, frame)?, frame.progressive);
+                }
+                _ if matches!(App::of(marker, payload), Some(App::Adobe(_))) => {
+                    needs.adobe_at = Some(at);
+                }
+                _ => {}
+            }
+        }
+        uses.finish(|unused| needs.unused.push(unused.number));
+        needs.unused.sort_unstable();
+        Ok(needs)
+    }
+}
+
+/// The segment with those of its tables that are used; as it stands where all are.
+fn write_tables(
+    whole: &[u8],
+    tables: &[&[u8]],
+    is_used: impl Fn(usize) -> bool,
+    out: &mut Vec<u8>,
+) {
+    let used = || tables.iter().enumerate().filter(|(index, _)| is_used(*index)).map(|(_, it)| *it);
+    if used().count() == tables.len() {
+        return out.extend_from_slice(whole);
+    }
+    let [mark, marker, ..] = *whole else { return };
+    let length = 2 + used().map(<[u8]>::len).sum::<usize>();
+    // No longer than it was, which fits.
+    let length = u16::try_from(length).unwrap_or(u16::MAX);
+    if length > 2 {
+        out.extend([mark, marker]);
+        out.extend(length.to_be_bytes());
+        out.extend(used().flatten());
+    }
 }
 
 /// JFIF stands first (JFIF 1.02), EXIF next, wherever they stood before.
@@ -62,16 +130,7 @@ fn write_head(bytes: &[u8], orientation: Orientation, out: &mut Vec<u8>) {
 }
 
 const fn shows_pixels(marker: u8) -> bool {
-    matches!(
-        marker,
-        marker::SOF0
-            | marker::SOF1
-            | marker::SOF2
-            | marker::DHT
-            | marker::DQT
-            | marker::DRI
-            | marker::SOS
-    )
+    matches!(marker, marker::SOF0 | marker::SOF1 | marker::SOF2 | marker::DRI | marker::SOS)
 }
 
 /// `payload` is one of the three fixed heads above: at most [`ORIENTATION_BYTES`], so its length
@@ -121,6 +180,15 @@ mod tests {
         );
         assert_eq!(scrub(&out, &after).unwrap(), out, "scrubbing twice changes nothing");
         out
+    }
+
+    #[test]
+    fn of_many_adobe_segments_the_last_is_left() {
+        let [hidden, last] =
+            [b"Adobe\0dPK\x03\x04\x01", b"Adobe\0d\0\0\0\0\0"].map(|it| segment(0xEE, it));
+        let file = [b"\xFF\xD8", &hidden[..], &hidden, &last, &picture(), b"\xFF\xD9"].concat();
+        let expected = [b"\xFF\xD8", &last[..], &picture(), b"\xFF\xD9"].concat();
+        assert_eq!(scrubbed(&file), expected);
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod fixture;
 
 mod bombs;
 mod exercise;
+#[cfg(feature = "codec")]
+mod hybrids;
 mod mutate;
 mod repair;
 

@@ -1,7 +1,7 @@
 //! The bit reader of a JPEG's entropy-coded segments (T.81 §F.2.2.5), which knows when a decoder
 //! asks for bits that the file does not have. Huffman codes are `huffman`'s business.
 
-use crate::error::Corrupt;
+use crate::{error::Corrupt, slack::Slack};
 
 /// Bits of one entropy-coded segment, most significant first.
 ///
@@ -112,6 +112,22 @@ impl<'a> Bits<'a> {
         if self.padding > u64::from(self.count) { Err(Corrupt::Truncated) } else { Ok(()) }
     }
 
+    /// Where the bytes end of which a bit was taken.
+    pub fn taken(&self) -> usize {
+        let unread = u64::from(self.count).saturating_sub(self.padding) / 8;
+        (0..unread).fold(self.at, |at, _| {
+            let before = at.saturating_sub(1);
+            match self.data.get(before) {
+                // A stuffed zero belongs to what stands before it.
+                Some(0) => {
+                    let head = self.data.get(..before).unwrap_or_default();
+                    before - head.iter().rev().take_while(|&&byte| byte == 0xFF).count()
+                }
+                _ => before,
+            }
+        })
+    }
+
     /// Where the marker after this segment starts; bytes before it that nobody needed are skipped,
     /// as every decoder does.
     pub fn marker(&self) -> Option<usize> {
@@ -127,9 +143,18 @@ impl<'a> Bits<'a> {
         }
     }
 
+    /// Notes what lies between the bits that were taken and the marker. Fill bytes (§B.1.1.2) say
+    /// nothing and stay.
+    pub fn note_slack(&self, marker: usize, slack: &mut Slack) -> Result<(), Corrupt> {
+        let unread = self.taken()..marker.min(self.data.len());
+        let bytes = self.data.get(unread.clone()).unwrap_or_default();
+        if bytes.iter().all(|&byte| byte == 0xFF) { Ok(()) } else { slack.note(unread) }
+    }
+
     /// Goes on after the restart marker `number` (T.81 §F.1.2.3 counts them modulo 8).
-    pub fn restart(&mut self, number: u8) -> Result<(), Corrupt> {
+    pub fn restart(&mut self, number: u8, slack: &mut Slack) -> Result<(), Corrupt> {
         let marker = self.marker().ok_or(Corrupt::Truncated)?;
+        self.note_slack(marker, slack)?;
         match self.data.get(marker + 1) {
             Some(&code) if code == 0xD0 | (number & 7) => {
                 *self = Self::new(self.data, marker + 2);

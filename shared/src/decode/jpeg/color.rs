@@ -13,7 +13,7 @@ use crate::{
 
 /// The picture as luma and chroma, and the profile that still applies to it.
 pub(crate) fn planes(decoded: Decoded) -> Result<(Planes, Option<Vec<u8>>), Corrupt> {
-    let Decoded { model, planes, icc } = decoded;
+    let Decoded { model, planes, icc, .. } = decoded;
     let mut planes = planes.into_iter();
     let mut next = || planes.next().ok_or(Corrupt::BadStructure);
     let first = next()?;

@@ -12,6 +12,7 @@ use crate::{
     plan::Scale,
     probe::jpeg::app::{self, App, IccPart},
     raster::Plane,
+    slack::Slack,
 };
 
 mod bits;
@@ -51,6 +52,8 @@ pub(crate) struct Decoded {
     pub planes: Vec<Plane>,
     /// The colour profile, when there is one.
     pub icc: Option<Vec<u8>>,
+    /// Bytes of the scans that say nothing of the picture.
+    pub slack: Slack,
 }
 
 /// Decodes all scans of a picture whose frame must be of the `expected` size.
@@ -167,13 +170,13 @@ impl<'a> Decoder<'a> {
     }
 
     fn finish(&mut self, ended: bool) -> Result<Decoded, Corrupt> {
-        let (frame, channels) = self.frame.take().ok_or(Corrupt::NoImageData)?;
+        let (frame, mut channels) = self.frame.take().ok_or(Corrupt::NoImageData)?;
         // Without an end marker more scans of a progressive picture may be missing.
         if !ended && frame.progressive {
             return Err(Corrupt::Truncated);
         }
-        let model = self.model(&frame);
-        Ok(Decoded { model, planes: channels.finish()?, icc: self.profile() })
+        let (model, slack) = (self.model(&frame), core::mem::take(&mut channels.slack));
+        Ok(Decoded { model, planes: channels.finish()?, icc: self.profile(), slack })
     }
 
     /// What libjpeg decides (jdapimin.c, `default_decompress_parms`).

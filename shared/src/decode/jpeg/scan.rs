@@ -11,7 +11,7 @@ use super::{
     idct::{Corner, inverse},
     stride::Strides,
 };
-use crate::{error::Corrupt, raster::Plane};
+use crate::{error::Corrupt, raster::Plane, slack::Slack};
 
 mod refine;
 mod run;
@@ -64,13 +64,15 @@ pub(super) struct Channels {
     side: usize,
     places: [u8; 64],
     list: Vec<Channel>,
+    /// What of the scans no bit was taken of.
+    pub slack: Slack,
 }
 
 impl Channels {
     /// Allocates for a frame whose blocks decode to `side` by `side` samples.
     pub fn new(frame: &Frame, side: usize) -> Self {
         let list = frame.components.iter().map(|component| channel(frame, component, side));
-        Self { side, places: places(side), list: list.collect() }
+        Self { side, places: places(side), list: list.collect(), slack: Slack::default() }
     }
 
     /// Decodes one scan whose data begin at `at`; answers where the next marker is.
@@ -112,14 +114,14 @@ impl Channels {
     ) -> Result<usize, Corrupt> {
         let codes = codes(run.scan, tables, true, true)?;
         let (side, places) = (self.side, self.places);
-        let list = &mut self.list;
+        let (list, slack) = (&mut self.list, &mut self.slack);
         let strides: Vec<_> = if side == 1 {
             codes.iter().map(|(.., ac)| ac.map(Strides::new)).collect()
         } else {
             Vec::new()
         };
         let mut block = [0i32; 64];
-        run.blocks(bits, |bits, state, part, x, y| {
+        run.blocks(bits, slack, |bits, state, part, x, y| {
             let Some((index, Some(dc), Some(ac))) = codes.get(part) else {
                 return Err(Corrupt::BadStructure);
             };
@@ -150,8 +152,8 @@ impl Channels {
         tables: &Tables,
     ) -> Result<usize, Corrupt> {
         let codes = codes(run.scan, tables, true, false)?;
-        let (list, stored) = (&mut self.list, self.side * self.side);
-        run.blocks(bits, |bits, state, part, x, y| {
+        let (list, slack, stored) = (&mut self.list, &mut self.slack, self.side * self.side);
+        run.blocks(bits, slack, |bits, state, part, x, y| {
             let Some((index, Some(dc), _)) = codes.get(part) else {
                 return Err(Corrupt::BadStructure);
             };
@@ -166,8 +168,8 @@ impl Channels {
 
     /// One more bit of the DC coefficients (§G.1.2.1).
     fn dc_refine(&mut self, run: &Run<'_>, bits: Bits<'_>) -> Result<usize, Corrupt> {
-        let (list, stored) = (&mut self.list, self.side * self.side);
-        run.blocks(bits, |bits, _, part, x, y| {
+        let (list, slack, stored) = (&mut self.list, &mut self.slack, self.side * self.side);
+        run.blocks(bits, slack, |bits, _, part, x, y| {
             let index = run.scan.components.get(part).ok_or(Corrupt::BadStructure)?.index;
             let (values, _) = block(list, index, stored, (x, y))?;
             if bits.bit()
@@ -188,8 +190,9 @@ impl Channels {
     ) -> Result<usize, Corrupt> {
         let codes = codes(run.scan, tables, false, true)?;
         let Some((index, _, Some(ac))) = codes.first() else { return Err(Corrupt::BadStructure) };
-        let (list, stored, places) = (&mut self.list, self.side * self.side, self.places);
-        run.blocks(bits, |bits, state, _, x, y| {
+        let (list, slack) = (&mut self.list, &mut self.slack);
+        let (stored, places) = (self.side * self.side, self.places);
+        run.blocks(bits, slack, |bits, state, _, x, y| {
             if state.end_of_band > 0 {
                 state.end_of_band -= 1;
                 return Ok(());
@@ -231,8 +234,9 @@ impl Channels {
     ) -> Result<usize, Corrupt> {
         let codes = codes(run.scan, tables, false, true)?;
         let Some((index, _, Some(ac))) = codes.first() else { return Err(Corrupt::BadStructure) };
-        let (list, stored, places) = (&mut self.list, self.side * self.side, self.places);
-        run.blocks(bits, |bits, state, _, x, y| {
+        let (list, slack) = (&mut self.list, &mut self.slack);
+        let (stored, places) = (self.side * self.side, self.places);
+        run.blocks(bits, slack, |bits, state, _, x, y| {
             let (values, nonzero) = block(list, *index, stored, (x, y))?;
             let mut refine = Refine { values, nonzero, places: &places, bit: 1 << run.scan.low };
             let mut k = run.scan.first;

@@ -59,6 +59,18 @@ impl Image {
     /// # Errors
     /// Cut, empty, or with a code size that no decoder takes.
     pub fn read(cursor: &mut Cursor<'_>) -> Result<Self, Corrupt> {
+        let (image, _) = Self::read_head(cursor)?;
+        if skip_sub_blocks(cursor)? == 0 {
+            return Err(Corrupt::NoImageData);
+        }
+        Ok(image)
+    }
+
+    /// The same up to the pixel data, and the bits of an index in them.
+    ///
+    /// # Errors
+    /// Cut, empty, or with a code size that no decoder takes.
+    pub fn read_head(cursor: &mut Cursor<'_>) -> Result<(Self, u8), Corrupt> {
         let [l0, l1, t0, t1, w0, w1, h0, h1, flags] = cursor.array()?;
         let image = Self {
             left: u16::from_le_bytes([l0, l1]),
@@ -72,13 +84,11 @@ impl Image {
             return Err(Corrupt::NoPixels);
         }
         // Appendix F: an index has at most 8 bits.
-        if cursor.byte()? > 8 {
+        let index_bits = cursor.byte()?;
+        if index_bits > 8 {
             return Err(Corrupt::BadHeader);
         }
-        if skip_sub_blocks(cursor)? == 0 {
-            return Err(Corrupt::NoImageData);
-        }
-        Ok(image)
+        Ok((image, index_bits))
     }
 }
 

@@ -239,6 +239,12 @@ impl Scan {
         self.first == 0 && self.high == 0
     }
 
+    /// Whether it carries bits of DC coefficients and no others, as far as the picture is progressive.
+    #[must_use]
+    pub const fn is_of_dc(&self) -> bool {
+        self.first == 0
+    }
+
     /// Units across and down.
     #[must_use]
     pub fn units(&self, frame: &Frame) -> (u64, u64) {

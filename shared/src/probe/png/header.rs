@@ -88,6 +88,36 @@ impl Header {
         Ok(Self { width, height, depth, samples, interlaced })
     }
 
+    /// What the pixels take before compression, each line with the byte of its filter (section 9.1), of an
+    /// interlaced picture in seven passes (section 8.1).
+    #[must_use]
+    #[cfg(feature = "codec")]
+    pub fn filtered_bytes(&self) -> u64 {
+        /// First column and line, and steps across and down.
+        const PASSES: [[u64; 4]; 7] = [
+            [0, 0, 8, 8],
+            [4, 0, 8, 8],
+            [0, 4, 4, 8],
+            [2, 0, 4, 4],
+            [0, 2, 2, 4],
+            [1, 0, 2, 2],
+            [0, 1, 1, 2],
+        ];
+        let (width, height) = (u64::from(self.width), u64::from(self.height));
+        let bits = u64::from(self.depth) * u64::from(self.samples.count());
+        let lines = |width: u64, height: u64| match width {
+            0 => 0,
+            _ => (width * bits).div_ceil(8).saturating_add(1).saturating_mul(height),
+        };
+        if !self.interlaced {
+            return lines(width, height);
+        }
+        let of = |length: u64, first: u64, step: u64| length.saturating_sub(first).div_ceil(step);
+        let passes =
+            PASSES.map(|[x, y, across, down]| lines(of(width, x, across), of(height, y, down)));
+        passes.iter().fold(0, |sum, pass| sum.saturating_add(*pass))
+    }
+
     /// What the pixels take before compression, filter bytes not counted.
     #[must_use]
     pub fn raw_bytes(&self) -> u64 {
@@ -146,6 +176,12 @@ mod tests {
             let mut fields = RGB_3X2;
             fields[at] = value;
             assert_eq!(Header::parse(&fields).map(|_| ()), Err(expected), "byte {at}");
+        }
+        #[cfg(feature = "codec")]
+        {
+            // Passes of 1x1, 1x1, 1x1 and 3x1 pixels: 4, 4, 4 and 10 bytes; in one go two lines of 10.
+            assert_eq!(header.filtered_bytes(), 22);
+            assert_eq!(Header { interlaced: false, ..header }.filtered_bytes(), 20);
         }
         assert_eq!(Header::parse(&RGB_3X2[..12]).map(|_| ()), Err(Corrupt::BadLength));
     }

@@ -183,6 +183,10 @@ impl Walk {
         if self.palette_len.replace(len / 3).is_some() {
             return Err(Corrupt::BadStructure.into());
         }
+        if self.header.samples != Samples::Palette {
+            // A suggestion for screens of 256 colours (section 11.2.2), which nobody follows.
+            return Ok(self.drop_as_vendor(chunk));
+        }
         Ok(true)
     }
 

@@ -7,7 +7,7 @@ use super::super::{
     frame::{Frame, Scan, Tables},
     huffman::{Huffman, extend},
 };
-use crate::error::Corrupt;
+use crate::{error::Corrupt, slack::Slack};
 
 /// What decoding one block leaves for the next (reset at restart markers).
 #[derive(Default)]
@@ -44,20 +44,24 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Calls `block` with the scan's component, column and row of each block, in coding order.
+    /// Calls `block` with the scan's component, column and row of each block, in coding order; answers
+    /// where the next marker is.
     pub fn blocks<'d>(
         &self,
         mut bits: Bits<'d>,
+        slack: &mut Slack,
         mut block: impl FnMut(&mut Bits<'d>, &mut State, usize, usize, usize) -> Result<(), Corrupt>,
     ) -> Result<usize, Corrupt> {
         let parts = self.parts()?;
         let (across, down) = self.mcus()?;
         let mut state = State::default();
         for row in 0..down {
-            bits = self.row(bits, &mut state, &parts, (row, across), &mut block)?;
+            bits = self.row(bits, (&mut state, slack), &parts, (row, across), &mut block)?;
         }
         // Without a marker the data end here; the caller decides whether that is enough.
-        Ok(bits.marker().unwrap_or(usize::MAX))
+        let marker = bits.marker().unwrap_or(usize::MAX);
+        bits.note_slack(marker, slack)?;
+        Ok(marker)
     }
 
     /// The blocks of one row of MCUs. A function of its own, never inlined: engines run wasm unoptimised
@@ -67,7 +71,7 @@ impl Run<'_> {
     fn row<'d>(
         &self,
         mut bits: Bits<'d>,
-        state: &mut State,
+        (state, slack): (&mut State, &mut Slack),
         parts: &[(usize, usize)],
         (row, across): (usize, usize),
         block: &mut impl FnMut(&mut Bits<'d>, &mut State, usize, usize, usize) -> Result<(), Corrupt>,
@@ -77,7 +81,7 @@ impl Run<'_> {
             let mcus = row * across + column;
             if self.interval > 0 && mcus > 0 && mcus.is_multiple_of(self.interval) {
                 let number = (mcus / self.interval - 1) % 8;
-                bits.restart(u8::try_from(number).unwrap_or_default())?;
+                bits.restart(u8::try_from(number).unwrap_or_default(), slack)?;
                 here = State::default();
             }
             for (part, &(h, v)) in parts.iter().enumerate() {
