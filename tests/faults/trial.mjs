@@ -33,7 +33,7 @@ export async function until(holds, seconds, what) {
   }
 }
 
-/** Adds counts under a name of their own, beside those of other trials. */
+/** Adds counts under a name, beside those of other trials and of other tests of the same matter. */
 export function report(t, name, counts) {
   let all = {};
   try {
@@ -42,7 +42,7 @@ export function report(t, name, counts) {
     if (error.code !== "ENOENT") throw error;
   }
   mkdirSync("target", { recursive: true });
-  writeFileSync(REPORT, `${JSON.stringify({ ...all, [name]: counts }, null, 2)}\n`);
+  writeFileSync(REPORT, `${JSON.stringify({ ...all, [name]: { ...all[name], ...counts } }, null, 2)}\n`);
   t.diagnostic(`${name}: ${JSON.stringify(counts)}`);
 }
 
