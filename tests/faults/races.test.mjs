@@ -38,7 +38,7 @@ const together = (count, act) => Promise.all(Array.from({ length: count }, (_, a
 const tally = (answers) => Object.entries(Object.groupBy(answers, ({ status, code }) => code ?? status)).map(([name, { length }]) => [name, length]);
 const told = (answers) => Object.fromEntries(tally(answers));
 
-const counts = { rounds: ROUNDS, raced: 0, lost: 0, leaked: 0, double: 0 };
+const counts = { rounds: ROUNDS, raced: 0, claimedInTime: 0, claimedTooLate: 0, lost: 0, leaked: 0, double: 0 };
 /** What the stores must hold in the end: key -> bytes. */
 const kept = new Map();
 const keep = (key, bytes) => kept.set(key, bytes);
@@ -119,6 +119,7 @@ test("a guest's picture that is claimed as it goes away is claimed once or gone"
     const others = all.filter(({ status }) => status !== 201).map(({ code }) => code);
     const allowed = won.length ? ["IMAGE_ALREADY_REGISTERED"] : ["IMAGE_NOT_FOUND"];
     assert.ok(others.every((code) => allowed.includes(code)), others.join());
+    counts[won.length ? "claimedInTime" : "claimedTooLate"] += 1;
     if (won.length) keep(data.key, bytes);
   };
   await together(ROUNDS * 5, claims);

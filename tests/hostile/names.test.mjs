@@ -58,10 +58,13 @@ const WAYS = {
   "filename, as browsers write it": (bytes, sub, at) => {
     const escaped = bytes.toString("latin1").replaceAll('"', "%22").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
     const written = Buffer.from(escaped, "latin1");
-    const read = asText(written).replace(/\\([\\"])/g, "$1").replaceAll("%22", '"').replaceAll("%0D", "\r").replaceAll("%0A", "\n");
+    // A backslash at the end hides the quote: browsers escape none, other clients do, and nobody can tell.
+    const [quoted] = /^(?:\\[\\"]|[^"])*/.exec(`${asText(written)}"`);
+    const read = quoted.replace(/\\([\\"])/g, "$1").replaceAll("%22", '"').replaceAll("%0D", "\r").replaceAll("%0A", "\n");
     const sent = sendForm(sub, Buffer.concat([Buffer.from('filename="'), written, Buffer.from('"')]), at);
     return [sent, hasControl(written) ? MALFORMED : { name: cleaned(read) }];
   },
+  // Its quotes and line ends end what they stand in, so the rest is another form: of its own writer, and of nobody else.
   "filename, as nobody writes it": (bytes, sub, at) => [sendForm(sub, Buffer.concat([Buffer.from('filename="'), bytes, Buffer.from('"')]), at), undefined],
   "filename*": (bytes, sub, at) => {
     const sent = sendForm(sub, Buffer.from(`filename="plain.gif"; filename*=UTF-8''${percentEncoded(bytes)}`), at);
@@ -109,7 +112,7 @@ test(`${NAMES.length} names in ${Object.keys(WAYS).length} places are text and n
   const plain = await upload("plain", {}, 0xffff);
   assert.equal(plain.status, 201);
   const others = OTHERS.map((table) => server.rows(table));
-  const [kept, counts] = [new Map(), { names: NAMES.length, requests: 0, kept: 0, refused: 0, faults: 0 }];
+  const [kept, differ, counts] = [new Map(), [], { names: NAMES.length, requests: 0, kept: 0, refused: 0, faults: 0 }];
   let wayAt = 0;
   for (const [way, tell] of Object.entries(WAYS)) {
     const sub = `way-${++wayAt}`;
@@ -127,8 +130,8 @@ test(`${NAMES.length} names in ${Object.keys(WAYS).length} places are text and n
         const { code, data } = answer.json();
         if (code) {
           counts.refused += 1;
-          assert.deepEqual([answer.status, code], [400, "MALFORMED_REQUEST"], what);
-          if (expected) assert.deepEqual({ code }, expected, what);
+          assert.equal(answer.status, 400, what);
+          if (expected && expected.code !== code) differ.push(`${what}: refused`);
           continue;
         }
         assert.equal(answer.status, 201, what);
@@ -136,12 +139,15 @@ test(`${NAMES.length} names in ${Object.keys(WAYS).length} places are text and n
         assert.match(data.key, new RegExp(`^users/${owner}/images/\\d{13}-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\\.gif$`), what);
         if (way.includes("JSON")) assert.ok(!("location" in answer.headers), what);
         else assert.deepEqual(shape(answer, owner), shape(plain, "plain"), what);
-        if (expected && !way.includes("JSON")) assert.equal(data.originalFilename, expected.name, what);
+        if (expected?.code) differ.push(`${what}: taken`);
+        else if (expected && !way.includes("JSON") && data.originalFilename !== expected.name) differ.push(`${what}: ${JSON.stringify([data.originalFilename, expected.name])}`);
         kept.set(data.key, { what, ...(expected ?? { name: data.originalFilename }) });
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
   }
+
+  assert.deepEqual(differ, []);
 
   const rows = server.rows().filter(({ owner }) => owner !== "plain");
   assert.equal(rows.length, kept.size, "a row for each that was kept");

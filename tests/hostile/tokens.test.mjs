@@ -73,7 +73,8 @@ test("no forged token is taken, and nobody asks the addresses in them", { timeou
 });
 
 test("published examples are no way in, whoever knows their keys", { skip: !process.env.CORPORA && "CORPORA is not set" }, async (t) => {
-  const examples = JSON.parse(readFileSync(`${process.env.CORPORA}/jwt/rfc/rfc7515_8037.json`));
+  const all = JSON.parse(readFileSync(`${process.env.CORPORA}/jwt/rfc/rfc7515_8037.json`));
+  const examples = all.filter(({ compact }) => compact);
   await showAll(examples.map(({ id, compact }) => [id, compact]), ["TOKEN_INVALID", "TOKEN_EXPIRED"]);
   report(t, "tokens", { publishedExamples: examples.length, publishedTaken: 0 });
 });
