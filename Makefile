@@ -11,6 +11,8 @@ SUB ?= 123
 TTL ?= 3600
 SECONDS ?= 60
 DIR ?= ../shared/corpora
+# What others published to try parsers with, where it is there; long tests send it, too.
+CORPORA ?= $(abspath $(wildcard ../shared/corpora))
 ENV ?= staging
 
 TOOLS := target/tools/bin
@@ -22,6 +24,7 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
 S3S_FS_VERSION := 0.14.1
 SCHEMATHESIS_VERSION := 4.32.5
+REDBOT_VERSION := 2.7.1
 
 export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/$(TOOLS):$(PATH)
 export WASM_BINDGEN_BIN := $(CURDIR)/$(TOOLS)/wasm-bindgen
@@ -105,6 +108,14 @@ $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION):
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo 'Missing: Python 3.10 or newer with venv. On Debian or Ubuntu: apt-get install python3-venv'; exit 1; }
 	python3 -m venv target/schemathesis
 	target/schemathesis/bin/pip install --quiet --disable-pip-version-check schemathesis==$(SCHEMATHESIS_VERSION)
+	@mkdir -p $(@D) && touch $@
+
+# Looks at answers as a reader of the HTTP specifications does; likewise in a folder of its own.
+$(STAMPS)/redbot-$(REDBOT_VERSION):
+	$(call say,Installing redbot $(REDBOT_VERSION) (once; about half a minute))
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo 'Missing: Python 3.10 or newer with venv. On Debian or Ubuntu: apt-get install python3-venv'; exit 1; }
+	python3 -m venv target/redbot
+	target/redbot/bin/pip install --quiet --disable-pip-version-check redbot==$(REDBOT_VERSION)
 	@mkdir -p $(@D) && touch $@
 
 .PHONY: chromium
@@ -210,7 +221,7 @@ test-browser: $(TOOLS)/wasm-bindgen browser chromium firefox $(STAMPS)/browser-n
 	$(call say,The browser package in Chromium and Firefox and through Vite)
 	node .make/run-tests.mjs tests/browser/*.test.mjs
 
-test-e2e: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node
+test-e2e: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
 	$(call say,End to end: wrangler dev and Chromium and Prometheus)
 	node .make/run-tests.mjs tests/e2e/*.test.mjs tests/conformance/*.test.mjs tests/faults/*.test.mjs tests/hostile/*.test.mjs
 
@@ -219,9 +230,10 @@ test-api: setup edge www $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Try e
 	$(call say,The API against its description ($(API_EXAMPLES) examples an operation))
 	API_EXAMPLES=$(API_EXAMPLES) node tests/api/run.mjs
 
-test-long: setup edge www $(TOOLS)/s3s-fs $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Fifty kills, a thousand calls to a bad store, 500 tries of every operation of the API
+test-long: setup edge www $(TOOLS)/s3s-fs $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) $(STAMPS)/redbot-$(REDBOT_VERSION) ## Fifty kills, a thousand calls to a bad store, 500 tries of every operation of the API
 	$(call say,Faults at length (some ten minutes))
 	FAULT_CYCLES=50 FAULT_CALLS=1000 node --test --test-concurrency=1 --test-timeout=1500000 tests/faults/*.test.mjs
+	CORPORA='$(CORPORA)' node --test --test-concurrency=1 --test-timeout=1500000 tests/hostile/*.test.mjs
 	API_EXAMPLES=500 node tests/api/run.mjs
 
 .PHONY: check

@@ -14,8 +14,9 @@ export function reported() {
   }
 }
 
-/** Puts down the counts of one trial, beside those of others and in the place of its own before. */
+/** Puts down counts of a trial, beside those of others and of other tests of the same matter. */
 export function writeReport(name, counts) {
+  const all = reported();
   mkdirSync("target", { recursive: true });
-  writeFileSync(REPORT, `${JSON.stringify({ ...reported(), [name]: counts }, null, 2)}\n`);
+  writeFileSync(REPORT, `${JSON.stringify({ ...all, [name]: { ...all[name], ...counts } }, null, 2)}\n`);
 }

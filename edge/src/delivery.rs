@@ -2,6 +2,7 @@
 //! picture. Copies are kept near the caller; the store is asked when there is none.
 
 mod conditions;
+mod dates;
 mod variant;
 
 pub use variant::Variant;
@@ -17,7 +18,7 @@ use crate::{
     route::{Body, base_url},
     storage::{Content, ObjectFacts, ObjectKey, ObjectStore, Span, StoredObject},
 };
-use conditions::{Validators, Wanted, http_date, wanted};
+use conditions::{Validators, Wanted, wanted};
 
 /// Objects are written once, so a copy is good for ever: a year is what caches take at most.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -154,11 +155,7 @@ async fn part_of_original<P: Ports>(
     let store = app.ports.store();
     let facts = store.head(key).await?.ok_or(Code::ImageNotFound)?;
     let format = key.format().ok_or(Code::ImageNotFound)?;
-    // Ranges are for GET only (RFC 9110 §14.2).
-    let wanted = match wanted(head, validators(key, &facts), facts.size_bytes) {
-        Wanted::Part(_) | Wanted::Unsatisfiable if head.method == Method::HEAD => Wanted::Whole,
-        wanted => wanted,
-    };
+    let wanted = wanted(head, validators(key, &facts), facts.size_bytes);
     let mut answer = describe(&facts, format, key, wanted);
     let span = match wanted {
         Wanted::Whole => None,
@@ -217,7 +214,7 @@ fn describe<C>(
     if let Ok(etag) = HeaderValue::from_str(&facts.etag) {
         headers.insert(header::ETAG, etag);
     }
-    if let Ok(modified) = HeaderValue::from_str(&http_date(modified_s(key))) {
+    if let Ok(modified) = HeaderValue::from_str(&dates::write(modified_s(key))) {
         headers.insert(header::LAST_MODIFIED, modified);
     }
     if let Some(length) = length {

@@ -108,12 +108,13 @@ pub fn never_cached<B>(mut answer: Answer<B>) -> Answer<B> {
     answer
 }
 
-/// JSON that changes with a deployment at most.
+/// JSON that changes with a deployment at most. The platform may compress it on its way.
 #[must_use]
 pub fn cacheable_json<C>(value: &impl Serialize) -> Answer<Body<C>> {
     let mut answer = json(StatusCode::OK, value);
     let five_minutes = HeaderValue::from_static("public, max-age=300");
     answer.headers_mut().insert(header::CACHE_CONTROL, five_minutes);
+    answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     answer
 }
 

@@ -31,7 +31,7 @@ export async function until(holds, seconds, what) {
   }
 }
 
-/** Puts down the counts of a trial, and shows them with its test. */
+/** Puts down counts of a trial, and shows them with its test. */
 export function report(t, name, counts) {
   writeReport(name, counts);
   t.diagnostic(`${name}: ${JSON.stringify(counts)}`);

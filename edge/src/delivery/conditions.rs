@@ -1,9 +1,9 @@
 //! What a request asks for on condition, and how much of it (RFC 9110 §13 and §14): pure decisions
 //! over headers, an entity tag and a date.
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
-use http::{HeaderName, header, request::Parts};
+use http::{HeaderName, Method, header, request::Parts};
 
+use super::dates;
 use crate::{route::text_header, storage::Span};
 
 /// What the picture is known by.
@@ -54,7 +54,8 @@ pub fn wanted(head: &Parts, known: Validators<'_>, size_bytes: u64) -> Wanted {
         validator == known.etag || date(Some(validator)) == Some(known.modified_s)
     });
     match value(header::RANGE) {
-        Some(range) if is_current => span(range, size_bytes),
+        // Ranges are for GET only (§14.2).
+        Some(range) if is_current && head.method == Method::GET => span(range, size_bytes),
         _ => Wanted::Whole,
     }
 }
@@ -74,21 +75,9 @@ fn names(list: &str, etag: &str, comparison: Comparison) -> bool {
         })
 }
 
-/// Seconds since 1970 of an HTTP date; what is no date is as good as absent.
+/// What is no date is as good as absent.
 fn date(text: Option<&str>) -> Option<i64> {
-    DateTime::parse_from_rfc2822(text?).ok().map(|date| date.timestamp())
-}
-
-/// An HTTP date (§5.6.7). Written out, because what reads a pattern is larger than all conditions.
-#[must_use]
-pub fn http_date(seconds: i64) -> String {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let moment = DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or_default();
-    let month = MONTHS.get(moment.month0() as usize).copied().unwrap_or_default();
-    let (weekday, day, year) = (moment.weekday(), moment.day(), moment.year());
-    let (hour, minute, second) = (moment.hour(), moment.minute(), moment.second());
-    format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
+    dates::read(text?)
 }
 
 /// One range of bytes (§14.1.2). Several, other units and what cannot be read are answered with the
@@ -151,15 +140,6 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_written_as_they_are_read() {
-        assert_eq!(http_date(KNOWN.modified_s), SAME);
-        assert_eq!(date(Some(SAME)), Some(KNOWN.modified_s));
-        assert_eq!(date(Some("yesterday")), None);
-        // The example of §5.6.7.
-        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
-    }
-
-    #[test]
     fn conditions_are_weighed_in_order() {
         for (headers, expected) in [
             (&[][..], Wanted::Whole),
@@ -206,6 +186,8 @@ mod tests {
         ] {
             assert_eq!(asked(&[("range", range)]), expected, "{range}");
         }
+        let head = Request::head("/").header("range", "bytes=0-0").body(()).expect("valid");
+        assert_eq!(wanted(&head.into_parts().0, KNOWN, 100), Wanted::Whole, "ranges are for GET");
     }
 
     #[test]

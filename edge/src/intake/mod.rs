@@ -26,6 +26,7 @@ use crate::{
     error::Failure,
     route::text_header,
 };
+use name::name_in_header;
 
 const X_FILENAME: HeaderName = HeaderName::from_static("x-filename");
 
@@ -130,7 +131,7 @@ pub async fn receive(
     }
     let declared = Format::from_media_type(announced.content_type)?;
     let bytes = body::read_body(body, announced.length, limit_bytes).await?;
-    let original_name = text_header(head, X_FILENAME).and_then(clean_name);
+    let original_name = text_header(head, X_FILENAME).and_then(name_in_header);
     let draft = Ok(Draft { bytes, declared });
     Ok(Intake { files: vec![SentFile { original_name, draft }], ..Intake::default() })
 }

@@ -23,14 +23,20 @@ impl From<FileName> for String {
     }
 }
 
-/// Decodes percent-encoded UTF-8, drops folders, control and direction-changing characters, and
-/// cuts at 255 bytes; nothing when nothing is left.
+/// The name in a header, where percent-encoded UTF-8 stands for what a header cannot hold.
 #[must_use]
-pub fn clean_name(raw: &str) -> Option<FileName> {
-    let decoded = percent_decode_str(raw).decode_utf8_lossy();
-    let file = decoded.rsplit(['/', '\\']).next().unwrap_or_default();
+pub fn name_in_header(value: &str) -> Option<FileName> {
+    clean_name(&percent_decode_str(value).decode_utf8_lossy())
+}
+
+/// Drops folders, control and direction-changing characters, and cuts at 255 bytes; nothing when
+/// nothing is left. A percent sign is one: what encodes with it decodes before.
+#[must_use]
+pub fn clean_name(text: &str) -> Option<FileName> {
+    let file = text.rsplit(['/', '\\']).next().unwrap_or_default();
+    let seen: String = file.chars().filter(|character| !is_hidden(*character)).collect();
     let mut name = String::new();
-    for character in file.trim().chars().filter(|character| !is_hidden(*character)) {
+    for character in seen.trim().chars() {
         if name.len() + character.len_utf8() > FileName::MAX_BYTES {
             break;
         }
@@ -55,17 +61,33 @@ mod tests {
         let long = "가".repeat(100);
         for (raw, expected) in [
             ("profile.jpg", Some("profile.jpg")),
-            ("%ED%94%84%EB%A1%9C%ED%95%84.jpg", Some("프로필.jpg")),
+            ("50%25 off.jpg", Some("50%25 off.jpg")),
+            ("\u{200B} a.jpg \u{1}", Some("a.jpg")),
+            ("\u{1} \u{1}", None),
             ("../../etc/passwd", Some("passwd")),
             ("C:\\photos\\me.png", Some("me.png")),
-            ("a%0d%0aSet-Cookie: b.jpg", Some("aSet-Cookie: b.jpg")),
+            ("a\r\nSet-Cookie: b.jpg", Some("aSet-Cookie: b.jpg")),
             ("gpj.\u{202E}exe.jpg", Some("gpj.exe.jpg")),
-            ("%FF.jpg", Some("\u{FFFD}.jpg")),
             (long.as_str(), Some(&long[..255])),
             ("folder/", None),
             ("", None),
         ] {
             assert_eq!(clean_name(raw).as_ref().map(FileName::as_str), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn names_in_headers_are_decoded_once() {
+        for (value, expected) in [
+            ("%ED%94%84%EB%A1%9C%ED%95%84.jpg", Some("프로필.jpg")),
+            ("a%0d%0aSet-Cookie: b.jpg", Some("aSet-Cookie: b.jpg")),
+            ("%2e%2e%2fpasswd", Some("passwd")),
+            ("%252e%252e%252fpasswd", Some("%2e%2e%2fpasswd")),
+            ("100%.jpg", Some("100%.jpg")),
+            ("%FF.jpg", Some("\u{FFFD}.jpg")),
+            ("%00", None),
+        ] {
+            assert_eq!(name_in_header(value).as_ref().map(FileName::as_str), expected, "{value}");
         }
     }
 }

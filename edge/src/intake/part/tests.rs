@@ -1,6 +1,10 @@
 //! Forms beside the verdicts of three other parsers.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use base64ct::{Base64, Encoding};
 use futures_executor::block_on;
@@ -32,7 +36,8 @@ const CHUNKS: [usize; 5] = [1, 2, 7, 64, 4096];
 
 #[test]
 fn where_three_parsers_agree_we_agree_with_them_however_the_body_is_cut() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora/multipart");
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
+    let folder = env::var_os("CORPORA").map_or(beside, PathBuf::from).join("multipart");
     let Ok(oracle) = fs::read(folder.join("oracle.json")) else { return };
     let oracle: Vec<Value> = serde_json::from_slice(&oracle).expect("JSON");
     let bodies = corpus(&folder);

@@ -1,0 +1,104 @@
+// Every trick that tokens are known for, signed with a platform's genuine keys where that makes it worse. What the crate's
+// own tests try natively (edge/src/auth/tests/forged) is here made by another implementation, for the running Worker.
+import { createHmac, sign } from "node:crypto";
+
+import { encode, makeKey, mint, now, signature } from "../e2e/keys.mjs";
+
+/** A token of two texts as they stand. */
+function write(key, head, claims) {
+  const text = `${encode(head)}.${encode(claims)}`;
+  return `${text}.${signature[key.alg](key.privateKey, Buffer.from(text)).toString("base64url")}`;
+}
+
+const ALGORITHMS = "none HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 ES256K EdDSA Ed25519 Ed448 hs256 rs256 es256 eddsa A128KW dir";
+
+function* heads(key, trap) {
+  const { alg, kid } = key;
+  const genuine = mint(key).split(".");
+  for (const name of ["none", "None", "NONE", "nOnE", "", " "]) {
+    yield [`unsigned as "${name}"`, `${encode({ alg: name, kid })}.${genuine[1]}.`];
+    yield [`unsigned as "${name}", with its signature`, `${encode({ alg: name, kid })}.${genuine[1]}.${genuine[2]}`];
+  }
+  for (const name of ALGORITHMS.split(" ").filter((name) => name !== alg)) yield [`as ${name}`, mint(key, { head: { alg: name } })];
+  for (const value of [null, 256, [alg], { name: alg }, true, undefined]) yield [`with alg ${JSON.stringify(value)}`, mint(key, { head: { alg: value } })];
+  const stranger = makeKey(alg, kid);
+  const carried = { jwk: stranger.jwk, jku: trap, x5u: trap, x5c: ["MIIB"], crit: ["exp"], b64: false, zip: "DEF", epk: stranger.jwk };
+  for (const [member, value] of Object.entries(carried)) {
+    yield [`another key, with ${member}`, mint(stranger, { head: { [member]: value } })];
+    // `zip` and `epk` say nothing of a signed token: the genuine one is taken with them.
+    if (!["zip", "epk"].includes(member)) yield [`well signed, with ${member}`, mint(key, { head: { [member]: value } })];
+  }
+  yield ["with an empty crit", mint(key, { head: { crit: [] } })];
+  for (const name of [trap, `${trap}#${kid}`, "../../../../dev/null", "/proc/self/environ", "x' UNION SELECT 'key", "", "${jndi:ldap://x}", "\0", "k".repeat(5000)]) {
+    yield [`another key, called ${name.slice(-40)}`, mint(stranger, { head: { kid: name } })];
+  }
+  yield ["another key from an issuer that is an address", mint(stranger, { claims: { iss: trap } })];
+  yield ["another key, nameless", mint(stranger, { head: { kid: undefined } })];
+  const claims = JSON.stringify({ sub: "123", exp: now() + 60 });
+  for (const head of [
+    `{"alg":"${alg}","alg":"${alg}"}`, `{"alg":"none","alg":"${alg}"}`, `{"alg":"${alg}","\\u0061lg":"${alg}"}`, `{"alg":"${alg}","kid":"${kid}","kid":"${kid}"}`,
+    `{"alg":"${alg}","x":1,"x":1}`, `{"alg":"${alg}","kid":7}`, `{"alg":"${alg}","typ":7}`, `{"alg":"${alg}","cty":"JWT"}`, `{"alg":"${alg}"} {}`, `{"alg":"${alg}"`,
+    `["${alg}"]`, `"${alg}"`, `\ufeff{"alg":"${alg}"}`, `{"alg":"${alg}",}`, `{'alg':'${alg}'}`, `{"alg":"${alg}","x":${"[".repeat(500)}}`, "null", "",
+  ]) yield [`with the header ${head.slice(0, 60)}`, write(key, head, claims)];
+}
+
+function* bodies(key) {
+  const exp = now() + 60;
+  const subs = [null, 123, ["123"], { id: "123" }, true, "", "../other", "a/b", "a b", "사용자", "x\0", "x".repeat(65), "a'--", "a%2fb"];
+  for (const sub of subs) yield [`sub ${JSON.stringify(sub).slice(0, 20)}`, mint(key, { claims: { sub } })];
+  for (const role of ["ROOT", "user", "ADMIN ", "", 3, ["ADMIN"], { ADMIN: null }]) yield [`role ${JSON.stringify(role)}`, mint(key, { claims: { role } })];
+  for (const claims of [{ iss: 7 }, { iss: ["a"] }, { iss: "urn:the-form:images" }, { aud: 7 }, { aud: ["a", 7] }, { aud: { a: "b" } }]) yield [JSON.stringify(claims), mint(key, { claims })];
+  const head = JSON.stringify({ alg: key.alg, kid: key.kid });
+  for (const text of [
+    `{"sub":"123","sub":"123","exp":${exp}}`, `{"sub":"123","exp":1,"exp":${exp}}`, `{"sub":"123","exp":${exp},"role":"USER","role":"ADMIN"}`,
+    `{"sub":"123","exp":${exp},"rol\\u0065":"USER","role":"USER"}`, `{"sub":"123","exp":${exp},"x":[{"y":1,"y":2}]}`, `{"exp":${exp}}`,
+    `["123",${exp}]`, `{"sub":"123","exp":${exp}}x`, `{"sub":"123","exp":${exp}`, "123", "{}", "",
+  ]) yield [`claims ${text.slice(0, 60)}`, write(key, head, text)];
+  const times = ['"9999999999"', "null", "true", "[9999999999]", "{}", "-1", "-9999999999", "1e400", "1e300", "-1e300", "18446744073709551615", "18446744073709551616", "9223372036854775807", "NaN", "Infinity", "0x7fffffff"];
+  for (const member of ["exp", "nbf", "iat"]) {
+    for (const time of times) yield [`${member} ${time}`, write(key, head, `{"sub":"123","${member}":${time}${member === "exp" ? "" : `,"exp":${exp}`}}`)];
+  }
+  yield ["no expiry", mint(key, { claims: { exp: undefined } })];
+  yield ["not yet", mint(key, { claims: { nbf: now() + 600 } })];
+  yield ["issued tomorrow", mint(key, { claims: { iat: now() + 86_400 } })];
+}
+
+function* encodings(key) {
+  const good = mint(key);
+  const [head, body, end] = good.split(".");
+  const turned = (text, at) => text.slice(0, at) + (text[at] === "A" ? "B" : "A") + text.slice(at + 1);
+  yield* Object.entries({
+    "one part": head, "two parts": `${head}.${body}`, "no signature": `${head}.${body}.`, "no header": `.${body}.${end}`, "no claims": `${head}..${end}`, "only dots": "..",
+    "five parts": `${good}.${body}.${end}`, "a dot at the end": `${good}.`, "a dot at the start": `.${good}`, "a padded header": `${head}=.${body}.${end}`, "padded claims": `${head}.${body}==.${end}`,
+    "a padded signature": `${good}=`, "a plus": `${head}.${body}.+${end.slice(1)}`, "a slash": `${head}.${body}./${end.slice(1)}`, "a space": `${head}. ${body}.${end}`, "a tab": `${head}.${body}\t.${end}`,
+    "percent signs": good.replaceAll(".", "%2E"), "a letter of another alphabet": `${good}\xe9`, "quotes": `"${good}"`, "a second token": `${good}, ${good}`,
+    "JSON": JSON.stringify({ payload: body, protected: head, signature: end }), "a header changed": `${turned(head, 12)}.${body}.${end}`, "claims changed": `${head}.${turned(body, 9)}.${end}`,
+    "a signature's first byte changed": `${head}.${body}.${turned(end, 0)}`, "a signature's late byte changed": `${head}.${body}.${turned(end, end.length - 4)}`,
+    "a signature cut short": good.slice(0, -4), "a signature twice": good + end, "a signature of zeros": `${head}.${body}.${"A".repeat(end.length)}`,
+    "another message's signature": `${head}.${body}.${mint(key).split(".")[2]}`, "9,000 bytes": mint(key, { claims: { x: "y".repeat(9000) } }),
+    ...(key.alg === "ES256" && { "a DER signature": `${head}.${body}.${sign("sha256", Buffer.from(`${head}.${body}`), key.privateKey).toString("base64url")}` }),
+  });
+}
+
+/** What everybody may read, taken for what nobody else knows. */
+function* secrets(key) {
+  const { publicKey, kid } = key;
+  const guesses = [JSON.stringify(key.jwk), JSON.stringify({ keys: [key.jwk] }), publicKey.export({ format: "pem", type: "spki" }), publicKey.export({ format: "der", type: "spki" })];
+  for (const part of [key.jwk.n, key.jwk.x, key.jwk.y]) if (part) guesses.push(part, Buffer.from(part, "base64url"));
+  for (const [at, secret] of guesses.entries()) yield [`its public key as a secret, written in way ${at}`, mint({ alg: "HS256", kid, privateKey: secret })];
+}
+
+function* weak() {
+  for (const secret of ["", "secret", "changeme", "HS256", "0", "\0", "your-256-bit-secret", "a".repeat(32)]) {
+    const text = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ sub: "123", exp: now() + 60 })}`;
+    yield [`the secret ${JSON.stringify(secret)}`, `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`];
+  }
+}
+
+/** `[what, token]` of each; `trap` is an address that nobody may ask. */
+export function* forgeries(keys, trap) {
+  for (const key of keys) {
+    for (const kind of [heads(key, trap), bodies(key), encodings(key), secrets(key)]) for (const [what, token] of kind) yield [`${key.alg}, ${what}`, token];
+  }
+  yield* weak();
+}
