@@ -163,3 +163,15 @@ fn nothing_secret_shows_in_debug_output() {
     let shown = format!("{:?}", config(&[]).expect("usable"));
     assert!(!shown.contains("870MB6") && !shown.contains("secret of"), "{shown}");
 }
+
+#[test]
+fn a_pseudonym_tells_users_apart_and_says_nothing_without_the_key() {
+    let key = SigningKey::from_jwk(SIGNING_JWK).expect("valid");
+    let name = key.pseudonym("123");
+    assert_eq!(name.len(), 16, "{name}");
+    assert_eq!(name, SigningKey::from_jwk(SIGNING_JWK).expect("valid").pseudonym("123"));
+    assert_ne!(name, key.pseudonym("124"));
+    let names: std::collections::BTreeSet<_> =
+        (0..1000).map(|user| key.pseudonym(&user.to_string())[..8].to_owned()).collect();
+    assert_eq!(names.len(), 1000, "all of it is digest");
+}

@@ -1,10 +1,11 @@
 //! Who must have issued a token and for whom: a platform's rules for its tokens, ours for ours.
 
 use image_rules::Code;
+use jwt_compact::alg::Hs256Key;
 use serde_json::{Value, json};
 
 use super::{
-    Desk,
+    Desk, HS256_SECRET, NOW_MS,
     keyring::{Signer, claims, key_pairs, key_set, platform},
     refused,
 };
@@ -72,6 +73,42 @@ fn our_key_does_not_speak_for_the_platform() {
     let head = ours.head(&desk.app.config.signing.id);
     let token = ours.token(&head, &claims(&json!({"iss": ISSUER, "aud": AUDIENCE})));
     assert_eq!(desk.refusal(&token), Code::TokenInvalid);
+}
+
+#[test]
+fn times_are_taken_to_the_second_with_half_a_minute_of_leeway() {
+    let desk = Desk::with(&[]);
+    let secret = Signer::Hs256(Hs256Key::new(HS256_SECRET));
+    let now = NOW_MS / 1000;
+    for good in [
+        json!({"exp": now - 29}),
+        json!({"nbf": now + 30}),
+        json!({"iat": now + 30}),
+        json!({"nbf": 0, "iat": 0}),
+    ] {
+        assert_eq!(desk.user(&says(&secret, &good)), "123", "{good}");
+    }
+    for over in [json!({"exp": now - 30}), json!({"exp": 0})] {
+        assert_eq!(desk.refusal(&says(&secret, &over)), Code::TokenExpired, "{over}");
+    }
+}
+
+#[test]
+fn a_token_may_have_eight_kilobytes_and_no_more() {
+    let desk = Desk::with(&[]);
+    let secret = Signer::Hs256(Hs256Key::new(HS256_SECRET));
+    // Three bytes are four characters, so not every length can be had by the claims alone.
+    let of_length = |length: usize| {
+        let heads = ["HS256", "HS256 ", "HS256  "].map(|kid| secret.head(kid));
+        let fillings = (length / 4 * 3 - 250..length / 4 * 3).rev();
+        let tokens = fillings.flat_map(|filling| {
+            let claims = claims(&json!({"x": "y".repeat(filling)}));
+            heads.each_ref().map(|head| secret.token(head, &claims))
+        });
+        tokens.into_iter().find(|token| token.len() == length).expect("of this length")
+    };
+    assert_eq!(desk.user(&of_length(8192)), "123");
+    assert_eq!(desk.refusal(&of_length(8193)), Code::TokenInvalid);
 }
 
 fn guest_token(desk: &Desk) -> String {
