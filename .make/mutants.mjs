@@ -30,11 +30,11 @@ const folder = (area, part) => `${OUTPUT}/${area}-${part.package}`;
 
 function run(area, part, extra) {
   const files = part.files.flatMap((file) => ["--file", file]);
-  const tests = part.tests.length > 0 ? ["--", ...part.tests] : [];
+  const tests = part.tests.length > 0 ? ["--", "--", ...part.tests] : [];
   const options = ["--package", part.package, ...files, "--output", folder(area, part), ...extra];
   // Everything that is not mutated is compiled once, whatever is run.
   const env = { ...process.env, CARGO_TARGET_DIR: `${process.cwd()}/${OUTPUT}/build`, CARGO_PROFILE_TEST_DEBUG: "0" };
-  const { status } = spawnSync("cargo", ["mutants", ...options, "--", "--lib", ...tests], { stdio: "inherit", env });
+  const { status } = spawnSync("cargo", ["mutants", ...options, ...tests], { stdio: "inherit", env });
   // Survivors end it with 2, those that ran out of time with 3: they are counted below.
   if (![0, 2, 3].includes(status)) process.exit(status ?? 1);
 }

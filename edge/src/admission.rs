@@ -214,8 +214,7 @@ mod tests {
     #[test]
     fn what_shows_no_picture_is_a_disguise_and_a_wrong_name_is_not() {
         assert_eq!(offence(&ImageError::Unrecognised, 10), Some(Offence::Disguise));
-        let misnamed =
-            ImageError::DeclaredMismatch { declared: Format::Png, actual: Format::Jpeg };
+        let misnamed = ImageError::DeclaredMismatch { declared: Format::Png, actual: Format::Jpeg };
         assert_eq!(offence(&misnamed, 10), None);
         assert_eq!(offence(&ImageError::Empty, 0), None);
     }

@@ -9,7 +9,10 @@ use super::{
     keyring::{Signer, claims, key_pairs, key_set, platform},
     refused,
 };
-use crate::{auth::issue_guest_token, response::Body};
+use crate::{
+    auth::{Role, UserId, issue_access_token, issue_guest_token},
+    response::Body,
+};
 
 const ISSUER: &str = "https://login.example/";
 const AUDIENCE: &str = "images";
@@ -63,6 +66,20 @@ fn what_is_issued_here_is_taken_here_whatever_the_platform_demands() {
         desk.app.ports.clock.advance(331_000);
         assert_eq!(desk.show(&token), refused(Code::TokenExpired));
     }
+}
+
+#[test]
+fn who_signed_in_here_is_taken_as_who_they_are_until_their_time_is_over() {
+    let desk = strict();
+    let user = UserId::parse("42").expect("valid");
+    let token = issue_access_token(&desk.app, &user, Role::Admin, "a@example.com", 900);
+    let token = token.expect("signed");
+    let principal = desk.show(&token).expect("taken");
+    assert_eq!((principal.user(), principal.role()), (&user, Role::Admin));
+    desk.app.ports.clock.advance(929_999);
+    assert!(desk.show(&token).is_ok(), "within the leeway");
+    desk.app.ports.clock.advance(1);
+    assert_eq!(desk.show(&token), refused(Code::TokenExpired));
 }
 
 #[test]

@@ -5,10 +5,7 @@ use futures_executor::block_on;
 use futures_util::future::join;
 use image_rules::Format;
 
-use super::{
-    NOW_MS, PENDING, commit, leave, ledger, record, store, upload, user,
-    wait,
-};
+use super::{NOW_MS, PENDING, commit, leave, ledger, record, store, upload, user, wait};
 use crate::{
     ledger::{
         Account, Ledger,
