@@ -135,7 +135,7 @@ mod tests {
 
     /// Strikes until it bans; until when.
     fn provoke(conduct: &mut Conduct, now_ms: u64) -> u64 {
-        for deed in 0.. {
+        for deed in 0..100 {
             if conduct.strike(now_ms, &strike(&deed.to_string())) {
                 break;
             }

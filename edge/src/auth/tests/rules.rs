@@ -108,6 +108,15 @@ fn times_are_taken_to_the_second_with_half_a_minute_of_leeway() {
     for over in [json!({"exp": now - 30}), json!({"exp": 0})] {
         assert_eq!(desk.refusal(&says(&secret, &over)), Code::TokenExpired, "{over}");
     }
+    for wrong in [
+        json!({"exp": -1}),
+        json!({"nbf": -1}),
+        json!({"iat": -1}),
+        json!({"nbf": now + 31}),
+        json!({"iat": now + 31}),
+    ] {
+        assert_eq!(desk.refusal(&says(&secret, &wrong)), Code::TokenInvalid, "{wrong}");
+    }
 }
 
 #[test]
