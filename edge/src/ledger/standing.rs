@@ -196,6 +196,7 @@ mod tests {
         let mut hours = Vec::new();
         for _ in 0..70 {
             let until_ms = provoke(&mut conduct, now_ms);
+            assert_eq!((until_ms - now_ms) % HOUR_MS, 0);
             hours.push((until_ms - now_ms) / HOUR_MS);
             now_ms = until_ms;
         }

@@ -63,6 +63,7 @@ fn what_is_issued_here_is_taken_here_whatever_the_platform_demands() {
         let token = guest_token(&desk);
         let principal = desk.show(&token).expect("taken");
         assert!(principal.user().to_string().starts_with("guest-"));
+        assert_eq!(principal.role(), Role::Guest);
         desk.app.ports.clock.advance(331_000);
         assert_eq!(desk.show(&token), refused(Code::TokenExpired));
     }

@@ -20,7 +20,7 @@ use crate::{
 
 /// When the ledger looks at these again, from now, in seconds.
 fn due_in_s(ledger: &MemoryLedger, keys: &[&ObjectKey]) -> Vec<u64> {
-    let keys = keys.iter().map(|key| key.to_string()).collect();
+    let keys = keys.iter().map(|key| key.as_str().to_owned()).collect();
     let known: Vec<Known> = block_on(ledger.knows(&user("7"), keys)).expect("answers");
     known.iter().map(|it| (it.due_ms - ledger.reach.clock_ms.get()) / 1000).collect()
 }
