@@ -22,6 +22,7 @@ WASM_BINDGEN_VERSION := 0.2.130
 WORKER_BUILD_VERSION := 0.8.7
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
+CARGO_MUTANTS_VERSION := 27.0.0
 S3S_FS_VERSION := 0.14.1
 SCHEMATHESIS_VERSION := 4.32.5
 REDBOT_VERSION := 2.7.1
@@ -96,6 +97,10 @@ $(TOOLS)/cargo-deny: | prerequisites
 $(TOOLS)/cargo-fuzz: | prerequisites
 	$(call say,Building cargo-fuzz $(CARGO_FUZZ_VERSION) (once; about a minute))
 	$(install) --locked cargo-fuzz@$(CARGO_FUZZ_VERSION)
+
+$(TOOLS)/cargo-mutants: | prerequisites
+	$(call say,Building cargo-mutants $(CARGO_MUTANTS_VERSION) (once; about two minutes))
+	$(install) --locked cargo-mutants@$(CARGO_MUTANTS_VERSION)
 
 # A real S3 server to test against; it verifies signatures.
 $(TOOLS)/s3s-fs: | prerequisites
@@ -279,6 +284,11 @@ corpora: setup edge www $(STAMPS)/bench-node chromium ## Compare verdicts and pi
 .PHONY: fuzz
 fuzz: $(TOOLS)/cargo-fuzz $(STAMPS)/node ## Fuzz all targets at once (SECONDS=60; needs the nightly toolchain)
 	@node .make/fuzz.mjs $(SECONDS)
+
+AREA ?=
+.PHONY: mutants
+mutants: $(TOOLS)/cargo-mutants | $(STAMPS)/node ## Break the code in a thousand places and count what the tests notice (AREA=auth; hours)
+	@node .make/mutants.mjs "$(AREA)"
 
 # --- Shipping ----------------------------------------------------------------------------------------
 

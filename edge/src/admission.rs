@@ -192,3 +192,36 @@ async fn refuse<P: Ports>(app: &App<P>, account: &Account, refused: Refused) -> 
     };
     refusal.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use image_rules::Format;
+
+    use super::*;
+
+    fn huge(pixels: u64) -> ImageError {
+        ImageError::TooManyPixels { pixels, limit: 50_000_000 }
+    }
+
+    #[test]
+    fn a_bomb_has_more_than_a_thousand_pixels_for_each_of_its_bytes() {
+        assert_eq!(offence(&huge(100_000_000), 3_000_000), None, "a large photo");
+        assert_eq!(offence(&huge(100_000_000), 100_000), None, "a thousand exactly");
+        assert_eq!(offence(&huge(100_001_000), 100_000), Some(Offence::Bomb));
+        assert_eq!(offence(&huge(4_000_000_000_000), 67), Some(Offence::Bomb));
+    }
+
+    #[test]
+    fn what_shows_no_picture_is_a_disguise_and_a_wrong_name_is_not() {
+        assert_eq!(offence(&ImageError::Unrecognised, 10), Some(Offence::Disguise));
+        let misnamed = ImageError::DeclaredMismatch { declared: Format::Png, actual: Format::Jpeg };
+        assert_eq!(offence(&misnamed, 10), None);
+        assert_eq!(offence(&ImageError::Empty, 0), None);
+    }
+
+    #[test]
+    fn a_deed_is_named_by_sixteen_digits_of_its_digest() {
+        // SHA-256 of "abc" (FIPS 180-2, appendix B.1) begins so.
+        assert_eq!(fingerprint(b"abc"), "ba7816bf8f01cfea");
+    }
+}

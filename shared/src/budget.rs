@@ -233,3 +233,6 @@ fn optimise_webp(report: &Report, target: &Target) -> u64 {
     let jpeg = out.saturating_mul(3).saturating_mul(2).saturating_add(encode_jpeg(target, out * 3));
     decode_webp(report).max(rasters(report, target, source, channels)).max(jpeg)
 }
+
+#[cfg(test)]
+mod tests;

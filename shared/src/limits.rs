@@ -160,3 +160,66 @@ impl Policy {
         Self { limits: self.limits.before_sending(), target_bytes, ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        max_bytes: 1000,
+        max_pixels: 100,
+        max_frames: 5,
+        max_animation_pixels: 300,
+        max_peak_bytes: 10_000,
+    };
+
+    #[test]
+    fn the_sizes_that_are_promised_are_these() {
+        assert_eq!(Limits::EDGE.max_bytes, 5_242_880);
+        assert_eq!(Limits::EDGE.max_peak_bytes, 67_108_864);
+        assert_eq!(Policy::BROWSER.limits.max_bytes, 52_428_800);
+        assert_eq!(Policy::BROWSER.limits.max_peak_bytes, 536_870_912);
+    }
+
+    #[test]
+    fn a_canvas_has_pixels_and_no_more_than_may_be() {
+        assert_eq!(LIMITS.canvas(20, 5), Ok(100));
+        let refused = ImageError::TooManyPixels { pixels: 102, limit: 100 };
+        assert_eq!(LIMITS.canvas(51, 2), Err(refused));
+        let most = ImageError::TooManyPixels { pixels: 0xFFFF_FFFE_0000_0001, limit: 100 };
+        assert_eq!(LIMITS.canvas(u32::MAX, u32::MAX), Err(most), "and none is lost in counting");
+        for nothing in [(0, 5), (5, 0), (0, 0)] {
+            assert_eq!(LIMITS.canvas(nothing.0, nothing.1), Err(Corrupt::NoPixels.into()));
+        }
+    }
+
+    #[test]
+    fn frames_are_counted_and_so_are_their_pixels_together() {
+        assert_eq!(LIMITS.animation(5, 60), Ok(()));
+        assert_eq!(LIMITS.animation(6, 1), Err(ImageError::TooManyFrames { limit: 5 }));
+        let refused = ImageError::TooManyPixels { pixels: 305, limit: 300 };
+        assert_eq!(LIMITS.animation(5, 61), Err(refused));
+        assert!(LIMITS.animation(2, 151).is_err(), "two frames are an animation");
+        assert_eq!(LIMITS.animation(1, 301), Ok(()), "one picture is bounded by its canvas");
+    }
+
+    #[test]
+    fn before_sending_more_may_come_in_and_never_less() {
+        let wide = Limits { max_bytes: u64::MAX, max_pixels: 1, ..LIMITS }.before_sending();
+        assert_eq!(wide.max_bytes, u64::MAX);
+        assert_eq!(wide.max_pixels, Limits::BROWSER_MAX_PIXELS);
+        assert_eq!(wide.max_peak_bytes, Limits::BROWSER_MAX_PEAK_BYTES);
+        assert_eq!((wide.max_frames, wide.max_animation_pixels), (5, 300));
+    }
+
+    #[test]
+    fn what_is_sent_is_aimed_below_what_the_edge_takes() {
+        let aim = |target_bytes| {
+            let policy = Policy { limits: LIMITS, target_bytes, ..Policy::EDGE };
+            policy.before_sending().target_bytes
+        };
+        assert_eq!(aim(None), Some(1000));
+        assert_eq!(aim(Some(999)), Some(999), "an aim of its own stays");
+        assert_eq!(aim(Some(1001)), Some(1000));
+    }
+}

@@ -227,26 +227,4 @@ fn fitted((width, height): (u32, u32), edge: u32) -> (u32, u32) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::needed_quality;
-
-    #[test]
-    fn a_picture_of_the_same_size_needs_the_same_quality() {
-        for source in 1..=100 {
-            assert_eq!(needed_quality(source, 1000, 1000), source);
-        }
-    }
-
-    #[test]
-    fn a_smaller_picture_needs_more() {
-        for (source, from, to, expected) in [
-            (50, 4000, 2000, 75),
-            (75, 4000, 1000, 94),
-            (10, 1000, 500, 20),
-            (100, 8, 1, 100),
-            (1, 65535, 1, 100),
-        ] {
-            assert_eq!(needed_quality(source, from, to), expected, "{source} {from} {to}");
-        }
-    }
-}
+pub(crate) mod tests;

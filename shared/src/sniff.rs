@@ -135,6 +135,30 @@ mod tests {
     }
 
     #[test]
+    fn a_format_is_called_the_same_wherever_it_is_named() {
+        for format in Format::ALL {
+            assert_eq!(Format::from_media_type(format.media_type()), Ok(format));
+            // The registered types of RFC 2046, RFC 9649 and W3C PNG end in what the format is called.
+            assert_eq!(format.media_type(), ["image", format.extension()].join("/"));
+        }
+    }
+
+    #[test]
+    fn bytes_are_called_what_people_call_them() {
+        for (bytes, expected) in [
+            (&b"\xFF\xD8\xFF\xE0"[..], Some("JPEG")),
+            (b"\x89PNG\r\n\x1A\n", Some("PNG")),
+            (b"GIF89a", Some("GIF")),
+            (b"RIFF\0\0\0\0WEBPVP8 ", Some("WebP")),
+            (b"%PDF-1.4", Some("PDF")),
+            (b"hello", None),
+            (b"", None),
+        ] {
+            assert_eq!(name(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
     fn a_declared_type_is_read_as_senders_write_it() {
         for (declared, expected) in [
             ("image/jpeg", Ok(Format::Jpeg)),

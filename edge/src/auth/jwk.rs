@@ -88,7 +88,7 @@ fn verifying_key(jwk: &JsonWebKey<'_>) -> Result<VerifyingKey, UnusableKey> {
             // A point of small order verifies signatures that nobody made.
             if key.is_weak() { Err(UnusableKey::Weak) } else { Ok(VerifyingKey::EdDsa(key)) }
         }
-        JsonWebKey::Symmetric { .. } => Err(UnusableKey::Secret),
+        // A shared secret has been refused by its member.
         _ => Err(UnusableKey::Malformed),
     }
 }

@@ -8,7 +8,7 @@ pub trait KeyServer {
     fn fetch(&self, url: &str) -> impl Future<Output = Result<String, KeyServerFault>>;
 }
 
-/// The most that a key set may have: 32 RSA keys of 2048 bits, each with a certificate of 1.5 KB, fit in.
+/// The most that a key set may have: 32 RSA keys of 2048 bits, each with 1.5 KB of certificate, fit in.
 pub const MAX_KEY_SET_BYTES: usize = 64 * 1024;
 
 /// Why there is no key set.
@@ -57,7 +57,17 @@ impl KeyServerUrl {
 
 #[cfg(test)]
 mod tests {
-    use super::KeyServerUrl;
+    use super::{KeyServerUrl, MAX_KEY_SET_BYTES};
+
+    #[test]
+    fn the_largest_key_set_that_is_read_has_room_for_32_rsa_keys_with_certificates() {
+        let (modulus, certificate) = ("A".repeat(342), "A".repeat(1500));
+        let key = format!(
+            r#"{{"kty":"RSA","use":"sig","alg":"RS256","kid":"k","n":"{modulus}","e":"AQAB","x5c":["{certificate}"]}}"#
+        );
+        let set = format!(r#"{{"keys":[{}]}}"#, vec![key; 32].join(","));
+        assert!(set.len() <= MAX_KEY_SET_BYTES, "{}", set.len());
+    }
 
     #[test]
     fn keys_come_over_tls_or_from_this_machine() {

@@ -105,7 +105,7 @@ fn authentic(key: &[u8], message: &[u8]) -> Vec<u8> {
 
 /// 64 bits tell the few keys of one deployment apart.
 fn leading_u64(digest: &[u8]) -> u64 {
-    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 impl fmt::Debug for SigningKey {

@@ -23,6 +23,7 @@ use crate::{
     app::App,
     config::{Config, ConfigProblem, Variables},
     error::Refusal,
+    route::Endpoint,
     story::World,
 };
 
@@ -162,4 +163,66 @@ fn only_a_genuine_token_can_be_expired() {
 fn nothing_secret_shows_in_debug_output() {
     let shown = format!("{:?}", config(&[]).expect("usable"));
     assert!(!shown.contains("870MB6") && !shown.contains("secret of"), "{shown}");
+}
+
+#[test]
+fn a_pseudonym_tells_users_apart_and_says_nothing_without_the_key() {
+    let key = SigningKey::from_jwk(SIGNING_JWK).expect("valid");
+    let name = key.pseudonym("123");
+    assert_eq!(name.len(), 16, "{name}");
+    assert_eq!(name, SigningKey::from_jwk(SIGNING_JWK).expect("valid").pseudonym("123"));
+    assert_ne!(name, key.pseudonym("124"));
+    let names: std::collections::BTreeSet<_> =
+        (0..1000).map(|user| key.pseudonym(&user.to_string())[..8].to_owned()).collect();
+    assert_eq!(names.len(), 1000, "all of it is digest");
+}
+
+#[test]
+fn an_id_has_1_to_64_characters_that_may_stand_in_a_path() {
+    let longest = "x".repeat(64);
+    for text in ["1", "guest-1", "a_B-9", &longest] {
+        assert_eq!(UserId::parse(text).expect(text).as_str(), text);
+    }
+    for text in ["", "a.b", "a/b", "a b", "é", &"x".repeat(65)] {
+        assert_eq!(UserId::parse(text), None, "{text}");
+    }
+    let is_guest = |text: &str| UserId::parse(text).expect("valid").is_guest();
+    assert!(is_guest("guest-1") && !is_guest("guest") && !is_guest("a-guest-1"));
+}
+
+#[test]
+fn a_permit_is_for_its_owner_and_for_nobody_else() {
+    let caller = outcome(&hs256(serde_json::json!({"sub": "123"}), 60)).expect("taken");
+    let permit = caller.may_upload(false).expect("a user");
+    let [own, other] = ["123", "124"].map(|id| UserId::parse(id).expect("valid"));
+    assert_eq!(permit.owner(), &own);
+    assert_eq!(permit.is_for(None), Ok(()));
+    assert_eq!(permit.is_for(Some(&own)), Ok(()));
+    assert_eq!(permit.is_for(Some(&other)), Err(Refusal::new(Code::UserMismatch)));
+}
+
+#[test]
+fn what_is_anothers_is_reached_by_back_ends_and_administrators_only() {
+    let [own, other] = ["123", "124"].map(|id| UserId::parse(id).expect("valid"));
+    for (role, reaches) in [("USER", false), ("GUEST", false), ("SERVICE", true), ("ADMIN", true)] {
+        let caller = outcome(&hs256(serde_json::json!({"sub": "123", "role": role}), 60));
+        let caller = caller.expect("taken");
+        assert_eq!(caller.must_reach(&Endpoint::ListImages, &own), Ok(()), "{role}");
+        let outcome = caller.must_reach(&Endpoint::ListImages, &other);
+        assert_eq!(
+            outcome.map_err(|refusal| refusal.code),
+            if reaches { Ok(()) } else { Err(Code::UserMismatch) }
+        );
+    }
+}
+
+/// The thumbprint of RFC 7638 section 3: the SHA-256 of the required members in their order. This one
+/// was computed apart from this code.
+#[test]
+fn a_signing_key_is_named_by_its_thumbprint_also_when_only_its_public_half_is_left() {
+    let key = SigningKey::from_jwk(SIGNING_JWK).expect("valid");
+    assert_eq!(key.id, "727f88fd634c0a57");
+    assert_eq!(key.public().id, key.id);
+    let public = serde_json::to_string(&key.public().jwk()).expect("JSON");
+    assert!(public.contains(r#""kid":"727f88fd634c0a57""#), "{public}");
 }

@@ -145,6 +145,32 @@ mod tests {
     }
 
     #[test]
+    fn a_petabyte_a_day_is_the_most_that_can_be_set() {
+        let config = |bytes| {
+            let mut variables = variables();
+            variables.insert("DAILY_BYTES", bytes);
+            Config::read(&variables)
+        };
+        let most = config("1125899906842624").expect("a petabyte");
+        assert_eq!(most.limits.user.daily_bytes, 1_125_899_906_842_624);
+        assert_eq!(config("1125899906842625").expect_err("more")[0].variable, "DAILY_BYTES");
+    }
+
+    #[test]
+    fn each_role_that_uploads_can_be_pending_and_no_other_name_can() {
+        let pending = |names| {
+            let mut variables = variables();
+            variables.insert("PENDING_ROLES", names);
+            Config::read(&variables).map(|config| config.uploads.pending_roles)
+        };
+        assert_eq!(pending("SERVICE").expect("a role"), [Role::Service]);
+        assert_eq!(pending("GUEST,,USER,").expect("roles"), [Role::Guest, Role::User]);
+        for wrong in ["ADMIN", "guest", "GUEST USER", "NONE,USER"] {
+            assert_eq!(pending(wrong).expect_err(wrong)[0].variable, "PENDING_ROLES");
+        }
+    }
+
+    #[test]
     fn the_least_limit_of_guests_is_one_and_pending_roles_are_named() {
         let mut variables = variables();
         variables.extend([("RATE_PER_MINUTE", "3"), ("PENDING_ROLES", "GUEST, USER")]);

@@ -79,5 +79,7 @@ mod tests {
         assert_eq!(read(vec![Ok(vec![])], Some(0)), Err(Code::FileMissing));
         let broken = vec![Ok(vec![1]), Err(io::Error::other("connection reset"))];
         assert_eq!(read(broken, None), Err(Code::MalformedRequest));
+        let no_room = vec![Ok(vec![1]), Err(io::ErrorKind::OutOfMemory.into())];
+        assert_eq!(read(no_room, None), Err(Code::Busy), "that is our affair");
     }
 }

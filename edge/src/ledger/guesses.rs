@@ -94,7 +94,9 @@ mod tests {
     #[test]
     fn a_clock_that_was_far_ahead_locks_nobody_out() {
         let mut guesses = Guesses::default();
-        while guesses.attempt(NOW_MS + 86_400_000).is_ok() {}
+        for _ in 0..FREE {
+            assert_eq!(guesses.attempt(NOW_MS + 86_400_000), Ok(()));
+        }
         assert_eq!(guesses.attempt(NOW_MS), Err(1));
     }
 }

@@ -149,6 +149,8 @@ pub struct MemoryReach {
     pub clock_ms: Rc<Cell<u64>>,
     /// How often it was asked for randomness.
     pub drawn: Cell<u64>,
+    /// How long it would have slept.
+    pub slept_ms: Cell<u64>,
 }
 
 impl Reach for MemoryReach {
@@ -175,7 +177,8 @@ impl Reach for MemoryReach {
     }
 
     /// Time does not pass, but others get their turn.
-    async fn sleep(&self, _ms: u64) {
+    async fn sleep(&self, ms: u64) {
+        self.slept_ms.set(self.slept_ms.get() + ms);
         turn().await;
     }
 }

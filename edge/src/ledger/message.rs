@@ -102,3 +102,26 @@ pub enum Reply {
     /// To [`Question::Knows`].
     Known(Vec<Known>),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_metrics_and_events_is_the_name_in_messages() {
+        for barrier in [
+            Barrier::Ban,
+            Barrier::Rate,
+            Barrier::Flood,
+            Barrier::DailyCount,
+            Barrier::DailyBytes,
+            Barrier::TicketSpent,
+            Barrier::TicketExpired,
+        ] {
+            assert_eq!(serde_json::to_value(barrier).expect("text"), barrier.name());
+        }
+        for offence in Offence::ALL {
+            assert_eq!(serde_json::to_value(offence).expect("text"), offence.name());
+        }
+    }
+}

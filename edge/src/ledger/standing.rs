@@ -85,10 +85,7 @@ impl Conduct {
     fn strikes(&self, now_ms: u64) -> u32 {
         let mut strikes = 0_u32;
         let mut parts: Vec<(Offence, u32)> = Vec::new();
-        for deed in &self.deeds {
-            if now_ms.saturating_sub(deed.at_ms) >= STRIKE_MS {
-                continue;
-            }
+        for deed in self.deeds.iter().filter(|deed| deed.counts(now_ms)) {
             match parts.iter_mut().find(|(reason, _)| *reason == deed.reason) {
                 Some((_, count)) => *count += 1,
                 None => parts.push((deed.reason, 1)),
@@ -101,7 +98,7 @@ impl Conduct {
     }
 
     fn forget(&mut self, now_ms: u64) {
-        self.deeds.retain(|deed| now_ms.saturating_sub(deed.at_ms) < STRIKE_MS);
+        self.deeds.retain(|deed| deed.counts(now_ms));
         if now_ms.saturating_sub(self.banned_until_ms) > LONGEST_BAN_MS {
             self.bans = 0;
         }
@@ -109,6 +106,10 @@ impl Conduct {
 }
 
 impl Deed {
+    fn counts(&self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.at_ms) < STRIKE_MS
+    }
+
     fn is(&self, reason: Offence, fingerprint: &str, now_ms: u64) -> bool {
         self.reason == reason
             && self.fingerprint == fingerprint
@@ -134,7 +135,7 @@ mod tests {
 
     /// Strikes until it bans; until when.
     fn provoke(conduct: &mut Conduct, now_ms: u64) -> u64 {
-        for deed in 0.. {
+        for deed in 0..100 {
             if conduct.strike(now_ms, &strike(&deed.to_string())) {
                 break;
             }
@@ -195,12 +196,15 @@ mod tests {
         let mut hours = Vec::new();
         for _ in 0..70 {
             let until_ms = provoke(&mut conduct, now_ms);
+            assert_eq!((until_ms - now_ms) % HOUR_MS, 0);
             hours.push((until_ms - now_ms) / HOUR_MS);
             now_ms = until_ms;
         }
         assert_eq!(hours[..10], [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]);
         assert_eq!(hours[10..], [720; 60]);
-        now_ms += 31 * 24 * HOUR_MS;
+        now_ms += 30 * 24 * HOUR_MS;
+        assert_eq!(provoke(&mut conduct.clone(), now_ms) - now_ms, 720 * HOUR_MS, "not quite");
+        now_ms += 1;
         assert_eq!(provoke(&mut conduct, now_ms) - now_ms, HOUR_MS);
     }
 

@@ -1,6 +1,7 @@
 //! What an account answers, through the port and as JSON, with a clock that stands still.
 
 mod uploads;
+mod waits;
 
 use futures_executor::block_on;
 use image_rules::Format;

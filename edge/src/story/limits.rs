@@ -102,6 +102,8 @@ fn going_on_after_being_told_to_wait_is_a_strike_a_minute() {
         |count: u8| (0..count).map(|n| send(&app, upload(), &picture(n))).last().expect("one");
     assert_eq!(sent(3).code(), "RATE_LIMITED", "told to wait once");
     assert_eq!(sent(7).code(), "RATE_LIMITED", "a flood, which counts once in a minute");
+    app.ports.clock_ms.set(NOW_MS + 1_000);
+    assert_eq!(sent(3).code(), "RATE_LIMITED", "it is still the same minute");
     app.ports.clock_ms.set(NOW_MS + 60_000);
     assert_eq!(sent(4).code(), "RATE_LIMITED", "a flood again");
     assert_eq!(sent(1).code(), "USER_BANNED");

@@ -7,6 +7,7 @@ mod alert;
 mod delivery;
 mod description;
 mod images;
+mod ledger;
 mod limits;
 mod log;
 mod metrics;

@@ -223,32 +223,4 @@ impl Report {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sniff::Foreign;
-
-    #[test]
-    fn the_declared_type_must_be_the_one_that_the_bytes_show() {
-        let policy = Policy { limits: Limits { max_bytes: 16, ..Limits::EDGE }, ..Policy::EDGE };
-        let declared = Format::Png;
-        for (bytes, expected) in [
-            (&b"GIF89a"[..], ImageError::DeclaredMismatch { declared, actual: Format::Gif }),
-            (b"%PDF-1.7", ImageError::Disguised { declared, actual: Foreign { name: "PDF" } }),
-            (b"hello", ImageError::Unrecognised),
-            (b"", ImageError::Empty),
-            (&[0; 17], ImageError::TooManyBytes { size_bytes: 17, limit_bytes: 16 }),
-        ] {
-            assert_eq!(inspect_as(bytes, declared, &policy), Err(expected));
-        }
-        let own = inspect_as(b"GIF89a", Format::Gif, &policy);
-        assert_eq!(own, inspect(b"GIF89a", &policy));
-    }
-
-    #[test]
-    fn an_orientation_out_of_range_is_upright() {
-        for (value, expected) in [(0, 1), (1, 1), (5, 5), (8, 8), (9, 1), (0x0106, 1)] {
-            assert_eq!(Orientation::from_exif(value).exif(), expected, "{value}");
-        }
-        assert_eq!(Orientation::default(), Orientation::UPRIGHT);
-    }
-}
+mod tests;

@@ -42,6 +42,8 @@ fn unusable() -> Vec<(Value, UnusableKey)> {
         (with(&ed, &json!({"d": null})), Secret),
         (with(&rsa, &json!({"n": number(128)})), Weak),
         (with(&rsa, &json!({"n": format!("AAAA{}", number(255))})), Weak),
+        // 2047 bits in as many bytes as 2048 have.
+        (with(&rsa, &json!({"n": encode([&[0x7f][..], &[0xff; 255]].concat())})), Weak),
         (with(&rsa, &json!({"n": ""})), Weak),
         (with(&rsa, &json!({"n": number(513)})), Malformed),
         (with(&rsa, &json!({"e": "AQ"})), Malformed),

@@ -276,3 +276,44 @@ fn an_empty_key_set_is_an_answer() {
     *desk.app.ports.key_server.answer.borrow_mut() = Ok(key_set(&[]));
     assert_eq!(desk.refusal(&lasting(&key, "k0")), Code::TokenInvalid);
 }
+
+#[test]
+fn the_server_is_asked_again_when_the_pause_is_over_and_not_before() {
+    let (desk, key) = (desk(), Signer::ed25519());
+    desk.fails(down());
+    for (pause_ms, asked) in [(0, 1), (4_999, 1), (1, 2)] {
+        desk.later(pause_ms);
+        assert_eq!(desk.show(&lasting(&key, "k0")), Err(busy()));
+        assert_eq!(desk.asked(), asked, "without any keys, after {pause_ms} ms");
+    }
+    desk.publish(&[&key]);
+    desk.later(5_000);
+    assert_eq!(desk.user(&lasting(&key, "k0")), "123");
+    for (pause_ms, asked) in [(0, 4), (MINUTE_MS - 1, 4), (1, 5)] {
+        desk.later(pause_ms);
+        assert_eq!(desk.refusal(&lasting(&key, "made-up")), Code::TokenInvalid);
+        assert_eq!(desk.asked(), asked, "for an unknown name, after {pause_ms} ms");
+    }
+}
+
+#[test]
+fn a_fetch_that_nobody_carries_on_counts_as_over_after_three_seconds() {
+    for (passed_ms, asked) in [(2_999, 2), (3_000, 3)] {
+        let (desk, key, new) = (desk(), Signer::ed25519(), Signer::ed25519());
+        desk.publish(&[&key]);
+        let token = lasting(&key, "k0");
+        assert_eq!(desk.user(&token), "123");
+        desk.later(5 * MINUTE_MS);
+        desk.answers_after(100);
+        let mut leaving = Box::pin(desk.shown(&token));
+        let mut context = core::task::Context::from_waker(futures_util::task::noop_waker_ref());
+        assert!(leaving.as_mut().poll(&mut context).is_pending());
+        core::mem::forget(leaving);
+
+        desk.answers_after(0);
+        desk.publish(&[&key, &new]);
+        desk.later(passed_ms);
+        assert_eq!(desk.show(&lasting(&new, "k1")).is_ok(), asked == 3, "after {passed_ms} ms");
+        assert_eq!(desk.asked(), asked);
+    }
+}

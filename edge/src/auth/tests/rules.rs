@@ -1,14 +1,18 @@
 //! Who must have issued a token and for whom: a platform's rules for its tokens, ours for ours.
 
 use image_rules::Code;
+use jwt_compact::alg::Hs256Key;
 use serde_json::{Value, json};
 
 use super::{
-    Desk,
+    Desk, HS256_SECRET, NOW_MS,
     keyring::{Signer, claims, key_pairs, key_set, platform},
     refused,
 };
-use crate::{auth::issue_guest_token, response::Body};
+use crate::{
+    auth::{Role, UserId, issue_access_token, issue_guest_token},
+    response::Body,
+};
 
 const ISSUER: &str = "https://login.example/";
 const AUDIENCE: &str = "images";
@@ -59,9 +63,24 @@ fn what_is_issued_here_is_taken_here_whatever_the_platform_demands() {
         let token = guest_token(&desk);
         let principal = desk.show(&token).expect("taken");
         assert!(principal.user().to_string().starts_with("guest-"));
+        assert_eq!(principal.role(), Role::Guest);
         desk.app.ports.clock.advance(331_000);
         assert_eq!(desk.show(&token), refused(Code::TokenExpired));
     }
+}
+
+#[test]
+fn who_signed_in_here_is_taken_as_who_they_are_until_their_time_is_over() {
+    let desk = strict();
+    let user = UserId::parse("42").expect("valid");
+    let token = issue_access_token(&desk.app, &user, Role::Admin, "a@example.com", 900);
+    let token = token.expect("signed");
+    let principal = desk.show(&token).expect("taken");
+    assert_eq!((principal.user(), principal.role()), (&user, Role::Admin));
+    desk.app.ports.clock.advance(929_999);
+    assert!(desk.show(&token).is_ok(), "within the leeway");
+    desk.app.ports.clock.advance(1);
+    assert_eq!(desk.show(&token), refused(Code::TokenExpired));
 }
 
 #[test]
@@ -72,6 +91,51 @@ fn our_key_does_not_speak_for_the_platform() {
     let head = ours.head(&desk.app.config.signing.id);
     let token = ours.token(&head, &claims(&json!({"iss": ISSUER, "aud": AUDIENCE})));
     assert_eq!(desk.refusal(&token), Code::TokenInvalid);
+}
+
+#[test]
+fn times_are_taken_to_the_second_with_half_a_minute_of_leeway() {
+    let desk = Desk::with(&[]);
+    let secret = Signer::Hs256(Hs256Key::new(HS256_SECRET));
+    let now = NOW_MS / 1000;
+    for good in [
+        json!({"exp": now - 29}),
+        json!({"nbf": now + 30}),
+        json!({"iat": now + 30}),
+        json!({"nbf": 0, "iat": 0}),
+    ] {
+        assert_eq!(desk.user(&says(&secret, &good)), "123", "{good}");
+    }
+    for over in [json!({"exp": now - 30}), json!({"exp": 0})] {
+        assert_eq!(desk.refusal(&says(&secret, &over)), Code::TokenExpired, "{over}");
+    }
+    for wrong in [
+        json!({"exp": -1}),
+        json!({"nbf": -1}),
+        json!({"iat": -1}),
+        json!({"nbf": now + 31}),
+        json!({"iat": now + 31}),
+    ] {
+        assert_eq!(desk.refusal(&says(&secret, &wrong)), Code::TokenInvalid, "{wrong}");
+    }
+}
+
+#[test]
+fn a_token_may_have_eight_kilobytes_and_no_more() {
+    let desk = Desk::with(&[]);
+    let secret = Signer::Hs256(Hs256Key::new(HS256_SECRET));
+    // Three bytes are four characters, so not every length can be had by the claims alone.
+    let of_length = |length: usize| {
+        let heads = ["HS256", "HS256 ", "HS256  "].map(|kid| secret.head(kid));
+        let fillings = (length / 4 * 3 - 250..length / 4 * 3).rev();
+        let tokens = fillings.flat_map(|filling| {
+            let claims = claims(&json!({"x": "y".repeat(filling)}));
+            heads.each_ref().map(|head| secret.token(head, &claims))
+        });
+        tokens.into_iter().find(|token| token.len() == length).expect("of this length")
+    };
+    assert_eq!(desk.user(&of_length(8192)), "123");
+    assert_eq!(desk.refusal(&of_length(8193)), Code::TokenInvalid);
 }
 
 fn guest_token(desk: &Desk) -> String {

@@ -184,14 +184,15 @@ impl<S: Shelf> Book<'_, S> {
         Ok(kept.receipt().map(|receipt| (receipt, true)))
     }
 
-    /// Looks for the same bytes among what was committed within the day and is still there.
+    /// Looks for the same bytes among what was committed within the day and is still there; the upload
+    /// itself is only admitted as yet, and so has no bytes to be found by.
     fn twin(&self, commit: &Commit) -> Result<Twin, ShelfFault> {
         let Commit { record, disposition } = commit;
         let mut coming = false;
         for mut twin in self.shelf.twins(&record.sha256)? {
             let Some(there) = twin.state.record() else { continue };
             let age_ms = self.now_ms.saturating_sub(there.stored_ms);
-            if there.key == record.key || age_ms >= REMEMBERED_MS || self.now_ms >= twin.due_ms {
+            if age_ms >= REMEMBERED_MS || self.now_ms >= twin.due_ms {
                 continue;
             }
             match (&twin.state, disposition) {
