@@ -2,9 +2,10 @@
 // .make/mutants.mjs [AREA,…] [further arguments of cargo mutants]`. Which files make an area, and which tests
 // judge it, stands here; what survives, and why, in docs/reliability.md.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
-const REPORT = "target/reliability.json";
+import { writeReport } from "../tests/report.mjs";
+
 const OUTPUT = "target/mutants";
 
 const edge = (files, tests) => ({ package: "image-edge", files: files.map((file) => `edge/src/${file}`), tests, options: [] });
@@ -59,6 +60,5 @@ for (const area of wanted ? wanted.split(",") : Object.keys(AREAS)) {
   for (const part of AREAS[area]) run(area, part, extra);
 }
 const mutants = Object.fromEntries(Object.keys(AREAS).flatMap(count));
-const report = existsSync(REPORT) ? JSON.parse(readFileSync(REPORT, "utf8")) : {};
-writeFileSync(REPORT, `${JSON.stringify({ ...report, mutants }, null, 2)}\n`);
+writeReport("mutants", mutants);
 console.table(mutants);
