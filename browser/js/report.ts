@@ -19,7 +19,7 @@ export interface Report {
   metadata: Record<MetadataKind, number>;
 }
 
-/** Kinds of data that no one needs to see the picture. A colour profile (`icc`) is never removed. */
+/** Kinds of data that no one needs to see the picture. Of a colour profile (`icc`) only what is not colours is removed. */
 export type MetadataKind =
   | "exif"
   | "gps"

@@ -15,6 +15,13 @@ use crate::{
 /// 90 KiB, inflate's window and buffers 100 KiB, deflate's 300 KiB, a memo of nearest colours 128 KiB.
 const FIXED: u64 = 512 * 1024;
 
+/// A profile of a printer inflates to some 2 MiB.
+const MAX_INFLATED: u64 = 4 * 1024 * 1024;
+/// Profiles shrink to a half when deflated, those of few numbers to a tenth; what grows more is made to.
+const MAX_RATIO: u64 = 16;
+/// Where the ratio says nothing: a short profile with long gaps.
+const MIN_INFLATED: u64 = 64 * 1024;
+
 /// The peak for a plan with this target; without one the picture is kept or scrubbed.
 #[must_use]
 pub fn peak_bytes(report: &Report, target: Option<&Target>) -> u64 {
@@ -72,14 +79,31 @@ pub fn canvas_bytes(size: (u32, u32), target: &Target) -> u64 {
 /// The peak of pixels, and what is there of the file beside them.
 fn with_copies(report: &Report, peak: u64, is_rewritten: bool) -> u64 {
     // A scrubbed copy, or an encoded picture while its buffer grows, beside the profile. What is kept
-    // may turn out to have slack: then it is copied without, when the pixels are gone.
-    let peak = if is_rewritten { peak } else { peak.max(report.size_bytes) };
+    // may turn out to have slack: then it is copied without, when the pixels are gone, and once more when
+    // its profile is made anew.
+    let copies = if report.metadata.icc == 0 { 1 } else { 2 };
+    let peak = if is_rewritten { peak } else { peak.max(report.size_bytes.saturating_mul(copies)) };
     let bytes = if is_rewritten { report.size_bytes.saturating_mul(2) } else { 0 };
-    let out = bytes.saturating_add(report.metadata.icc);
+    let out = bytes.saturating_add(profiles(report));
     // All but JPEG are decoded from the scrubbed copy.
     let is_copied = report.format != Format::Jpeg && !report.is_clean();
     let source = if is_copied { report.size_bytes } else { 0 };
     peak.saturating_add(out).saturating_add(source).saturating_add(FIXED)
+}
+
+/// A colour profile as it came, its parts made anew, put together, and as it is written.
+fn profiles(report: &Report) -> u64 {
+    let stored = report.metadata.icc;
+    let profile = match report.format {
+        Format::Png if stored > 0 => most_inflated(stored),
+        _ => stored,
+    };
+    profile.saturating_mul(4)
+}
+
+/// What the profile of a PNG in a chunk of so many bytes may inflate to.
+pub(crate) fn most_inflated(chunk_bytes: u64) -> u64 {
+    chunk_bytes.saturating_mul(MAX_RATIO).clamp(MIN_INFLATED, MAX_INFLATED)
 }
 
 const fn area(width: u32, height: u32) -> u64 {

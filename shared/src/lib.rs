@@ -27,6 +27,8 @@ mod decode;
 #[cfg(feature = "codec")]
 mod encode;
 #[cfg(feature = "codec")]
+mod icc;
+#[cfg(feature = "codec")]
 mod optimise;
 #[cfg(feature = "codec")]
 mod orient;

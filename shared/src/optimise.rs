@@ -8,9 +8,9 @@ use crate::{
     decode::{self, png::Colors},
     encode::{self, EncodeError},
     error::Corrupt,
-    orient, placeholder,
+    icc, orient, placeholder,
     plan::Target,
-    probe::Orientation,
+    probe::{Color, Orientation},
     raster::{Planes, Raster},
     resize::{self, Method},
 };
@@ -42,7 +42,7 @@ pub(crate) enum Stage {
 /// Pixels on their way, with what is stored beside them.
 pub(crate) enum Picture {
     Jpeg(Planes, Option<Vec<u8>>),
-    Png(Raster, Colors),
+    Png(Raster, Colors, Option<Vec<u8>>),
     WebP(Raster, Option<Vec<u8>>),
 }
 
@@ -68,8 +68,9 @@ pub(crate) fn advance(
         Stage::Sized(Picture::Jpeg(planes, icc)) => {
             Progress::Done(photo(&planes, icc.as_deref(), bytes.len(), target))
         }
-        Stage::Sized(Picture::Png(raster, colors)) => {
-            Progress::Done(png(raster, &colors, bytes, report, target)?)
+        Stage::Sized(Picture::Png(raster, colors, icc)) => {
+            let colors = (&colors, icc.as_deref());
+            Progress::Done(png(raster, colors, bytes, report, target)?)
         }
         Stage::Sized(Picture::WebP(raster, icc)) => {
             Progress::Done(webp(&raster, icc, bytes, report, target))
@@ -80,16 +81,19 @@ pub(crate) fn advance(
 fn decode(bytes: &[u8], report: &Report, target: &Target) -> Result<Picture, Corrupt> {
     let opaque = |raster: Raster| if raster.is_opaque() { raster.without_alpha() } else { raster };
     let size = (report.width, report.height);
+    let icc = icc::embedded::profile(bytes, report);
     if report.format == Format::Jpeg {
         let decoded = decode::jpeg::decode(bytes, target.scale, size)?;
-        let (planes, icc) = decode::jpeg::planes(decoded)?;
+        let planes = decode::jpeg::planes(decoded)?;
+        // That of inks speaks of inks, which are gone.
+        let icc = icc.filter(|_| report.color != Color::Cmyk);
         return Ok(Picture::Jpeg(planes, icc));
     }
     if report.format == Format::Png {
         let (raster, colors) = decode::png::decode(bytes)?;
-        return Ok(Picture::Png(opaque(raster), colors));
+        return Ok(Picture::Png(opaque(raster), colors, icc));
     }
-    let (raster, icc) = decode::webp::decode(bytes, size)?;
+    let raster = decode::webp::decode(bytes, size)?;
     Ok(Picture::WebP(opaque(raster), icc))
 }
 
@@ -102,7 +106,7 @@ fn sized(picture: Picture, orientation: Orientation, target: &Target) -> Picture
             let planes = resize::planes(planes, luma, chroma);
             Picture::Jpeg(orient::planes(planes, orientation), icc)
         }
-        Picture::Png(raster, colors) => Picture::Png(upright(raster), colors),
+        Picture::Png(raster, colors, icc) => Picture::Png(upright(raster), colors, icc),
         Picture::WebP(raster, icc) => Picture::WebP(upright(raster), icc),
     }
 }
@@ -150,7 +154,7 @@ fn photo(planes: &Planes, icc: Option<&[u8]>, source: usize, target: &Target) ->
 
 fn png(
     raster: Raster,
-    colors: &Colors,
+    colors: (&Colors, Option<&[u8]>),
     bytes: &[u8],
     report: &Report,
     target: &Target,
@@ -271,8 +275,8 @@ fn drawing(raster: &Raster, icc: Option<Vec<u8>>, limit: usize, target: &Target)
     let placeholder = placeholder::of_raster(raster, Orientation::UPRIGHT);
     let webp = encode::webp::encode(raster, icc.as_deref(), limit).ok();
     let limit = webp.as_ref().map_or(limit, Vec::len);
-    let colors = Colors { icc, gamma: None, chromaticities: None, srgb: None };
-    let png = encode::png::encode(raster, &colors, target.effort, limit).ok();
+    let colors = (&Colors::default(), icc.as_deref());
+    let png = encode::png::encode(raster, colors, target.effort, limit).ok();
     let bytes = match (png, webp) {
         (Some(png), _) => Some((Format::Png, png)),
         (None, webp) => webp.map(|webp| (Format::WebP, webp)),

@@ -7,6 +7,7 @@ use core::mem;
 use crate::{
     Format, ImageError, Limits, Report, decode,
     error::Corrupt,
+    icc::embedded::Rewrite,
     optimise::{Encoded, Optimised, Progress, Stage, advance},
     placeholder,
     plan::{Action, Plan, Scale},
@@ -64,7 +65,7 @@ impl<'a> Processed<'a> {
         self.action
     }
 
-    /// Bytes of each kind of data that was taken out.
+    /// Bytes of each kind of data that was taken out; of a colour profile, what is not colours.
     #[must_use]
     pub const fn removed(&self) -> &Metadata {
         &self.removed
@@ -133,7 +134,8 @@ impl<'a> Work<'a> {
             }
             Progress::Done(optimised) => optimised,
         };
-        let removed = removed(report);
+        let icc = Rewrite::of(&bytes, report).map_or(0, |rewrite| rewrite.removed_bytes());
+        let removed = Metadata { icc, ..report.metadata };
         let placeholder = optimised.placeholder.clone();
         // Without fewer bytes the picture stays as it came, above the aimed size or not: a large
         // picture hurts nobody, and one that grew by being made smaller is absurd.
@@ -198,7 +200,7 @@ fn verify(bytes: &[u8], report: &Report) -> Result<(Vec<u8>, Slack), Corrupt> {
         Format::Jpeg => {
             let mut decoded = decode::jpeg::decode(bytes, Scale::Eighth, size)?;
             let slack = mem::take(&mut decoded.slack);
-            let (planes, _) = decode::jpeg::planes(decoded)?;
+            let planes = decode::jpeg::planes(decoded)?;
             Ok((placeholder::of_planes(&planes, orientation), slack))
         }
         Format::Png => decode::png::verify(bytes, orientation),
@@ -215,23 +217,24 @@ fn preserve<'a>(
     slack: &Slack,
 ) -> Result<Processed<'a>, ImageError> {
     let (width, height) = report.upright_size();
-    let (format, mut removed) = (report.format, removed(report));
+    let (format, mut removed) = (report.format, Metadata { icc: 0, ..report.metadata });
     removed.trailing += slack.size_bytes();
     let bytes = slack.cut(bytes, format)?;
-    if report.is_clean() && slack.is_empty() {
-        let action = Action::Keep;
-        return Ok(Processed { bytes, format, width, height, action, removed, placeholder });
-    }
     // The other formats have been scrubbed already.
     let bytes = if format == Format::Jpeg && !report.is_clean() {
         Cow::Owned(scrub(&bytes, report)?)
     } else {
         bytes
     };
-    Ok(Processed { bytes, format, width, height, action: Action::Scrub, removed, placeholder })
-}
-
-/// Everything but the colour profile, which stays.
-fn removed(report: &Report) -> Metadata {
-    Metadata { icc: 0, ..report.metadata }
+    let mut action =
+        if report.is_clean() && slack.is_empty() { Action::Keep } else { Action::Scrub };
+    let bytes = match Rewrite::of(&bytes, report) {
+        Some(rewrite) => {
+            removed.icc = rewrite.removed_bytes();
+            action = Action::Scrub;
+            Cow::Owned(rewrite.apply(&bytes, format))
+        }
+        None => bytes,
+    };
+    Ok(Processed { bytes, format, width, height, action, removed, placeholder })
 }

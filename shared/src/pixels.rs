@@ -54,11 +54,11 @@ fn raster(bytes: &[u8], report: &Report) -> Result<Raster, Corrupt> {
     let raster = match report.format {
         Format::Jpeg => {
             let decoded = decode::jpeg::decode(bytes, Scale::Full, size)?;
-            of_planes(&decode::jpeg::planes(decoded)?.0)
+            of_planes(&decode::jpeg::planes(decoded)?)
         }
         Format::Png => decode::png::decode(bytes)?.0,
         Format::Gif => decode::gif::first(bytes, size)?,
-        Format::WebP => decode::webp::decode(bytes, size)?.0,
+        Format::WebP => decode::webp::decode(bytes, size)?,
     };
     Ok(with_alpha(orient::raster(raster, report.orientation)))
 }

@@ -18,15 +18,14 @@ use crate::{
     },
 };
 
-/// Bytes that one ancillary chunk may unpack to: a colour profile of a camera has up to 4 KiB, of a
-/// printer 2 MiB.
-const MAX_CHUNK_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes that the decoder may hold for rows: what grows with the picture is in `budget`.
+const MAX_DECODER_BYTES: usize = 64 * 1024 * 1024;
 
 type Rows<'a> = Reader<Source<'a>>;
 
-/// What of a PNG's header says how its colours are meant, to be written again.
+/// What of a PNG's header says how its colours are meant, to be written again, but for a profile.
+#[derive(Default)]
 pub(crate) struct Colors {
-    pub icc: Option<Vec<u8>>,
     pub gamma: Option<png::ScaledFloat>,
     pub chromaticities: Option<png::SourceChromaticities>,
     pub srgb: Option<png::SrgbRenderingIntent>,
@@ -89,23 +88,20 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Raster, Colors), Corrupt> {
     }
     reader.next_frame(&mut raster.data).map_err(broken)?;
     let info = reader.info();
-    let colors = Colors {
-        icc: info.icc_profile.as_ref().map(|profile| profile.to_vec()),
-        gamma: info.gama_chunk,
-        chromaticities: info.chrm_chunk,
-        srgb: info.srgb,
-    };
+    let colors =
+        Colors { gamma: info.gama_chunk, chromaticities: info.chrm_chunk, srgb: info.srgb };
     reader.finish().map_err(broken)?;
     Ok((raster, colors))
 }
 
 fn open<'a>(bytes: &'a [u8], bookmark: &'a Bookmark) -> Result<Rows<'a>, Corrupt> {
-    // Rows and profiles: what grows with the picture is in `budget`.
-    let limits = Limits { bytes: 16 * MAX_CHUNK_BYTES };
+    let limits = Limits { bytes: MAX_DECODER_BYTES };
     let mut decoder = Decoder::new_with_limits(Source::new(bytes, bookmark), limits);
     // Palettes are looked up, small grays widened, transparent colours made alpha, 16 bits made 8.
     decoder.set_transformations(Transformations::normalize_to_color8());
     decoder.set_ignore_text_chunk(true);
+    // `icc` reads it, with a limit of its own.
+    decoder.set_ignore_iccp_chunk(true);
     decoder.read_info().map_err(broken)
 }
 

@@ -41,14 +41,13 @@ pub(crate) fn verify(
     Ok(hash)
 }
 
-/// Decodes a still picture; answers its colour profile, too.
-pub(crate) fn decode(bytes: &[u8], size: (u32, u32)) -> Result<(Raster, Option<Vec<u8>>), Corrupt> {
+/// Decodes a still picture.
+pub(crate) fn decode(bytes: &[u8], size: (u32, u32)) -> Result<Raster, Corrupt> {
     let bookmark = Bookmark::default();
     let mut decoder = open(bytes, size, &bookmark)?;
     let mut raster = canvas(&decoder);
     decoder.read_image(&mut raster.data).map_err(broken)?;
-    let icc = decoder.icc_profile().map_err(broken)?;
-    Ok((raster, icc))
+    Ok(raster)
 }
 
 /// The plan's memory was computed for the size that `probe` saw.

@@ -64,8 +64,7 @@ fn encoder(settings: Settings<'_>, full_chroma: bool) -> Encoder {
     };
     let subsampling = if full_chroma { Subsampling::S444 } else { Subsampling::S420 };
     let encoder = Encoder::new(preset).quality(settings.quality).subsampling(subsampling);
-    // What lacks the signature of a profile (ICC.1:2010 section 7.2.9) no decoder takes for one.
-    match settings.icc.filter(|profile| profile.get(36..40) == Some(b"acsp")) {
+    match settings.icc {
         Some(profile) => encoder.icc_profile(profile.to_vec()),
         None => encoder,
     }

@@ -7,20 +7,39 @@ use png::{BitDepth, ColorType, Compression, Encoder, Filter, Info};
 use super::{EncodeError, Sink};
 use crate::{
     decode::png::Colors,
+    icc,
     limits::Effort,
     palette::Indexed,
     raster::{Layout, Raster},
 };
 
+/// The signature and the first chunk (PNG 3rd edition, sections 5.2 and 11.2.1).
+const HEADER_END: usize = 8 + 12 + 13;
+
 /// The bytes of a picture, at most `limit` of them.
 pub(crate) fn encode(
+    raster: &Raster,
+    (colors, icc): (&Colors, Option<&[u8]>),
+    effort: Effort,
+    limit: usize,
+) -> Result<Vec<u8>, EncodeError> {
+    // Decoders of pictures with both believe sRGB.
+    let profile = icc.filter(|_| colors.srgb.is_none()).map(icc::embedded::png);
+    let profile = profile.unwrap_or_default();
+    let limit = limit.checked_sub(profile.len()).ok_or(EncodeError::TooLong)?;
+    let mut out = pixels(raster, colors, effort, limit)?;
+    // Right behind the header, so before everything that it must stand before (PNG 3rd edition, table 7).
+    out.splice(HEADER_END..HEADER_END, profile);
+    Ok(out)
+}
+
+fn pixels(
     raster: &Raster,
     colors: &Colors,
     effort: Effort,
     limit: usize,
 ) -> Result<Vec<u8>, EncodeError> {
     let mut info = Info::with_size(length(raster.width)?, length(raster.height)?);
-    info.icc_profile = colors.icc.as_deref().map(Cow::Borrowed);
     info.source_gamma = colors.gamma;
     info.source_chromaticities = colors.chromaticities;
     info.srgb = colors.srgb;

@@ -81,7 +81,7 @@ pub struct Metadata {
     pub xmp: u64,
     /// IPTC and Photoshop blocks.
     pub iptc: u64,
-    /// ICC colour profiles (kept: colours depend on them).
+    /// ICC colour profiles. They stay, as colours depend on them; what is not colours in them goes.
     pub icc: u64,
     /// Comments and texts.
     pub comment: u64,

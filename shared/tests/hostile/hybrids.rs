@@ -36,7 +36,7 @@ fn found(part: &[u8], bytes: &[u8]) -> bool {
 }
 
 /// What is made of the bytes, if they are accepted.
-fn made(bytes: &[u8], policy: &Policy) -> Option<Processed<'static>> {
+pub fn made(bytes: &[u8], policy: &Policy) -> Option<Processed<'static>> {
     let report = inspect(bytes, policy).ok()?;
     let plan = Plan::new(&report, policy).ok()?;
     process(bytes.to_vec(), &plan, &policy.limits).ok()
@@ -44,7 +44,7 @@ fn made(bytes: &[u8], policy: &Policy) -> Option<Processed<'static>> {
 
 /// Hides every payload in a fixture with `hide`, keeps and shrinks it; whether it is to be accepted where it
 /// is kept is `expected`.
-fn hidden(name: &str, expected: bool, hide: impl Fn(&[u8], &[u8]) -> Vec<u8>) {
+pub fn hidden(name: &str, expected: bool, hide: impl Fn(&[u8], &[u8]) -> Vec<u8>) {
     let _turn = alone();
     let fixtures = fixture::all();
     let fixture = fixtures.iter().find(|fixture| fixture.name == name).expect("a fixture");
@@ -72,15 +72,15 @@ fn hidden(name: &str, expected: bool, hide: impl Fn(&[u8], &[u8]) -> Vec<u8>) {
     }
 }
 
-fn inserted(bytes: &[u8], at: usize, part: &[u8]) -> Vec<u8> {
+pub fn inserted(bytes: &[u8], at: usize, part: &[u8]) -> Vec<u8> {
     [&bytes[..at], part, &bytes[at..]].concat()
 }
 
-fn position(bytes: &[u8], part: &[u8]) -> usize {
+pub fn position(bytes: &[u8], part: &[u8]) -> usize {
     bytes.windows(part.len()).position(|window| window == part).expect("it is there")
 }
 
-fn segment(marker: u8, payload: &[u8]) -> Vec<u8> {
+pub fn segment(marker: u8, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len() + 2).expect("short").to_be_bytes();
     [&[0xFF, marker][..], &length, payload].concat()
 }
@@ -152,7 +152,7 @@ fn behind_the_end_of_the_file() {
 }
 
 /// The chunks of a PNG: their kind and data.
-fn chunks(bytes: &[u8]) -> Vec<([u8; 4], Vec<u8>)> {
+pub fn chunks(bytes: &[u8]) -> Vec<([u8; 4], Vec<u8>)> {
     let (mut rest, mut out) = (&bytes[8..], Vec::new());
     while let Some((length, after)) = rest.split_first_chunk::<4>() {
         let length = u32::from_be_bytes(*length) as usize;
@@ -162,7 +162,7 @@ fn chunks(bytes: &[u8]) -> Vec<([u8; 4], Vec<u8>)> {
     out
 }
 
-fn png(chunks: &[([u8; 4], Vec<u8>)]) -> Vec<u8> {
+pub fn png(chunks: &[([u8; 4], Vec<u8>)]) -> Vec<u8> {
     let mut out = b"\x89PNG\r\n\x1a\n".to_vec();
     for (kind, data) in chunks {
         out.extend(u32::try_from(data.len()).expect("short").to_be_bytes());
@@ -201,7 +201,7 @@ fn behind_the_zlib_stream() {
 }
 
 /// zlib without compression.
-fn stored(raw: &[u8]) -> Vec<u8> {
+pub fn stored(raw: &[u8]) -> Vec<u8> {
     let (mut a, mut b) = (1_u32, 0_u32);
     for byte in raw {
         a = (a + u32::from(*byte)) % 65521;

@@ -17,6 +17,8 @@ mod exercise;
 #[cfg(feature = "codec")]
 mod hybrids;
 mod mutate;
+#[cfg(feature = "codec")]
+mod profiles;
 mod repair;
 
 use exercise::{Verdict, exercise};

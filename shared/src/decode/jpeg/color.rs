@@ -3,35 +3,33 @@
 //! Most pictures are that already and pass untouched. Inks become what a press would print with
 //! them: their colour profile speaks of inks and is dropped with them.
 
-use alloc::vec::Vec;
-
 use super::{Decoded, Inks, Model};
 use crate::{
     error::Corrupt,
     raster::{Layout, Plane, Planes, Raster},
 };
 
-/// The picture as luma and chroma, and the profile that still applies to it.
-pub(crate) fn planes(decoded: Decoded) -> Result<(Planes, Option<Vec<u8>>), Corrupt> {
-    let Decoded { model, planes, icc, .. } = decoded;
+/// The picture as luma and chroma.
+pub(crate) fn planes(decoded: Decoded) -> Result<Planes, Corrupt> {
+    let Decoded { model, planes, .. } = decoded;
     let mut planes = planes.into_iter();
     let mut next = || planes.next().ok_or(Corrupt::BadStructure);
     let first = next()?;
     match model {
-        Model::Gray => Ok((Planes { luma: first, chroma: None }, icc)),
+        Model::Gray => Ok(Planes { luma: first, chroma: None }),
         Model::YCbCr => {
             let chroma = [next()?, next()?];
             // Luma coarser than chroma is absurd and allowed; the probe counts what this makes.
             if chroma.iter().any(|plane| plane.width > first.width || plane.height > first.height) {
                 let [blue, red] = chroma;
-                return Ok((convert(&[first, blue, red], |stored| stored), icc));
+                return Ok(convert(&[first, blue, red], |stored| stored));
             }
-            Ok((Planes { luma: first, chroma: Some(chroma) }, icc))
+            Ok(Planes { luma: first, chroma: Some(chroma) })
         }
-        Model::Rgb => Ok((recolor([first, next()?, next()?])?, icc)),
+        Model::Rgb => recolor([first, next()?, next()?]),
         Model::Inks(inks) => {
             let channels = [first, next()?, next()?, next()?];
-            Ok((convert(&channels, |stored| ycbcr(printed(stored, inks))), None))
+            Ok(convert(&channels, |stored| ycbcr(printed(stored, inks))))
         }
     }
 }

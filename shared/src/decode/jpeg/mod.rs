@@ -7,13 +7,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{
-    error::Corrupt,
-    plan::Scale,
-    probe::jpeg::app::{self, App, IccPart},
-    raster::Plane,
-    slack::Slack,
-};
+use crate::{error::Corrupt, plan::Scale, probe::jpeg::app::App, raster::Plane, slack::Slack};
 
 mod bits;
 mod color;
@@ -50,8 +44,6 @@ pub(crate) struct Decoded {
     pub model: Model,
     /// One for each component; still padded to whole blocks.
     pub planes: Vec<Plane>,
-    /// The colour profile, when there is one.
-    pub icc: Option<Vec<u8>>,
     /// Bytes of the scans that say nothing of the picture.
     pub slack: Slack,
 }
@@ -66,7 +58,6 @@ pub(crate) fn decode(data: &[u8], scale: Scale, expected: (u32, u32)) -> Result<
         frame: None,
         jfif: false,
         adobe: None,
-        icc: Vec::new(),
     };
     decoder.run(expected)
 }
@@ -81,8 +72,6 @@ struct Decoder<'a> {
     jfif: bool,
     /// The transform that an Adobe segment names.
     adobe: Option<u8>,
-    /// The parts of the colour profile.
-    icc: Vec<IccPart<'a>>,
 }
 
 impl<'a> Decoder<'a> {
@@ -164,7 +153,6 @@ impl<'a> Decoder<'a> {
         match App::of(code, body) {
             Some(App::Jfif(_)) => self.jfif = true,
             Some(App::Adobe([.., transform])) => self.adobe = Some(*transform),
-            Some(App::Icc(part)) => self.icc.push(part),
             _ => {}
         }
     }
@@ -176,7 +164,7 @@ impl<'a> Decoder<'a> {
             return Err(Corrupt::Truncated);
         }
         let (model, slack) = (self.model(&frame), core::mem::take(&mut channels.slack));
-        Ok(Decoded { model, planes: channels.finish()?, icc: self.profile(), slack })
+        Ok(Decoded { model, planes: channels.finish()?, slack })
     }
 
     /// What libjpeg decides (jdapimin.c, `default_decompress_parms`).
@@ -190,9 +178,5 @@ impl<'a> Decoder<'a> {
             (3, _) => Model::YCbCr,
             (_, adobe) => Model::Inks(Inks { luma: adobe == Some(2), inverted: adobe.is_some() }),
         }
-    }
-
-    fn profile(&mut self) -> Option<Vec<u8>> {
-        app::profile(&core::mem::take(&mut self.icc))
     }
 }

@@ -10,8 +10,6 @@ pub enum Extension<'a> {
     Control(&'a [u8; 4]),
     /// How often the animation runs: the application's name and the count.
     Loop(&'a [u8; 11], [u8; 2]),
-    /// A colour profile, kept whole.
-    Icc,
     /// An XMP packet.
     Xmp,
     /// IPTC data, as ImageMagick keeps it.
@@ -49,7 +47,6 @@ impl<'a> Extension<'a> {
             b"NETSCAPE2.0" | b"ANIMEXTS1.0" => {
                 loop_count(data).map_or(Self::Vendor, |count| Self::Loop(name, count))
             }
-            b"ICCRGBG1012" => Self::Icc,
             b"XMP DataXMP" => Self::Xmp,
             b"MGKIPTC0000" | b"MGK8BIM0000" => Self::Iptc,
             _ => Self::Vendor,

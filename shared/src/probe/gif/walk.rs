@@ -132,11 +132,6 @@ impl Walk {
                 self.metadata.vendor += slack;
                 keep(&kept.unwrap_or_default());
             }
-            Extension::Icc => {
-                self.metadata.icc += bytes;
-                keep(&[super::block::EXTENSION]);
-                keep(body);
-            }
             Extension::Xmp => self.metadata.xmp += bytes,
             Extension::Iptc => self.metadata.iptc += bytes,
             Extension::Comment => self.metadata.comment += bytes,

@@ -10,7 +10,7 @@ pub const JFIF_BYTES: usize = 14;
 /// Bytes of an Adobe payload (Adobe technical note 5116, section 18): name, version, flags, transform.
 pub const ADOBE_BYTES: usize = 12;
 /// Bytes before the profile in each part (ICC.1:2010 annex B.4): name, number of this part, of all.
-const ICC_HEAD_BYTES: usize = 14;
+pub const ICC_HEAD_BYTES: usize = 14;
 
 /// What one application or comment segment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
