@@ -65,6 +65,7 @@ const FIXTURES: &[(&str, &[u8])] = fixtures![
     "webp/lossless.webp",
     "webp/lossy-alpha.webp",
     "webp/lossy-large.webp",
+    "webp/lossy-partitions.webp",
     "webp/lossy.webp",
     "webp/private.webp",
 ];

@@ -10,6 +10,7 @@ use crate::{Format, error::Corrupt};
 pub(crate) mod gif;
 pub(crate) mod png;
 pub(crate) mod source;
+mod vp8;
 pub(crate) mod webp;
 
 /// Places in one file, at most: 64 KiB of them at 16 bytes each, and as much again while the list grows. A

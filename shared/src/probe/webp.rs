@@ -7,10 +7,11 @@
 use crate::{ImageError, Limits, Report, cursor::Cursor, error::Corrupt, sniff};
 
 mod bitstream;
+pub(crate) mod bools;
 pub(crate) mod chunk;
 mod extended;
 mod frame;
-mod partition;
+pub(crate) mod keyframe;
 
 use bitstream::Bitstream;
 use chunk::Chunk;

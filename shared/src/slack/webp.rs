@@ -1,22 +1,23 @@
-//! What follows lossless pixels and alpha in their chunks. How far the decoder has read says where they end,
-//! but for the eight bytes that it reads ahead. No encoder leaves more, so nothing is mended here: a file
-//! with more is refused. Lossy pixels are read whole at once, and their end does not show.
+//! What follows pixels and alpha in their chunks. How far the decoder has read says where lossless ones end,
+//! but for the eight bytes that it reads ahead; `vp8` says it of lossy ones. No encoder leaves more, so
+//! nothing is mended here: a file with more is refused.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::source::Bookmark;
+use super::{source::Bookmark, vp8};
 use crate::{
     Limits,
     error::Corrupt,
     probe::webp::{self, Piece, chunk::Chunk},
 };
 
-/// The streams of one picture whose end shows.
+/// The streams of one picture, which has lossless or lossy pixels.
 #[derive(Default)]
 pub(crate) struct Streams {
     alpha: Option<Range<usize>>,
     lossless: Option<Range<usize>>,
+    lossy: Option<Range<usize>>,
 }
 
 /// The streams of a still picture, or of each frame.
@@ -28,7 +29,7 @@ pub(crate) fn streams(bytes: &[u8]) -> Result<Vec<Streams>, Corrupt> {
         match &chunk.kind {
             b"ALPH" => open.alpha = Some(place),
             b"VP8L" => all.push(Streams { lossless: Some(place), ..core::mem::take(&mut open) }),
-            b"VP8 " => all.push(core::mem::take(&mut open)),
+            b"VP8 " => all.push(Streams { lossy: Some(place), ..core::mem::take(&mut open) }),
             _ => {}
         }
     };
@@ -47,7 +48,7 @@ impl Streams {
     /// [`Corrupt::BadPixels`] when something follows.
     pub fn check_still(&self, bytes: &[u8], bookmark: &Bookmark) -> Result<(), Corrupt> {
         check(bytes, self.alpha.as_ref(), bookmark.at())?;
-        check(bytes, self.lossless.as_ref(), bookmark.at())
+        self.check_pixels(bytes, bookmark)
     }
 
     /// Of a frame, whose alpha is read first.
@@ -56,6 +57,13 @@ impl Streams {
     /// [`Corrupt::BadPixels`] when something follows.
     pub fn check_frame(&self, bytes: &[u8], bookmark: &Bookmark) -> Result<(), Corrupt> {
         check(bytes, self.alpha.as_ref(), bookmark.left())?;
+        self.check_pixels(bytes, bookmark)
+    }
+
+    fn check_pixels(&self, bytes: &[u8], bookmark: &Bookmark) -> Result<(), Corrupt> {
+        if let Some(lossy) = &self.lossy {
+            vp8::check(bytes.get(lossy.clone()).unwrap_or_default())?;
+        }
         check(bytes, self.lossless.as_ref(), bookmark.at())
     }
 }

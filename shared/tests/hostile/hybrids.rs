@@ -293,19 +293,33 @@ fn in_gif_extensions_and_behind_the_last_frame() {
     hidden("gif/still.gif", true, |clean, payload| inserted(clean, clean.len() - 1, payload));
 }
 
-/// The file with the payload behind the data of a chunk, and all sizes made to fit.
-fn in_chunk(clean: &[u8], kind: [u8; 4], payload: &[u8]) -> Vec<u8> {
+/// The file with the data of the first chunk of a kind changed, and all sizes made to fit.
+fn in_chunk(clean: &[u8], kind: [u8; 4], change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let at = position(clean, &kind);
-    let size = u32::from_le_bytes(clean[at + 4..at + 8].try_into().expect("four bytes"));
-    let end = at + 8 + size as usize;
-    let mut data = [&clean[at + 8..end], payload].concat();
+    let end = at + 8 + number(&clean[at + 4..at + 8]);
+    let mut data = clean[at + 8..end].to_vec();
+    change(&mut data);
     let size = u32::try_from(data.len()).expect("short").to_le_bytes();
     data.resize(data.len().next_multiple_of(2), 0);
     let after = &clean[end.next_multiple_of(2)..];
     let mut out = [&clean[..at + 4], &size, &data, after].concat();
-    let size = u32::try_from(out.len() - 8).expect("short").to_le_bytes();
-    out[4..8].copy_from_slice(&size);
+    let grown = out.len() - clean.len();
+    // What holds it: the file, and the frame of an animation.
+    let frame = clean[..at].windows(4).position(|window| window == b"ANMF");
+    for holder in [Some(0), frame].into_iter().flatten() {
+        add(&mut out[holder + 4..holder + 8], grown);
+    }
     out
+}
+
+/// A number, the least byte first.
+fn number(field: &[u8]) -> usize {
+    field.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
+}
+
+fn add(field: &mut [u8], more: usize) {
+    let sum = (number(field) + more).to_le_bytes();
+    field.copy_from_slice(&sum[..field.len()]);
 }
 
 #[test]
@@ -315,6 +329,47 @@ fn behind_lossless_pixels_and_alpha() {
         ("webp/lossless-alpha.webp", *b"VP8L"),
         ("webp/lossy-alpha.webp", *b"ALPH"),
     ] {
-        hidden(name, false, |clean, payload| in_chunk(clean, kind, payload));
+        hidden(name, false, |clean, payload| in_chunk(clean, kind, |data| data.extend(payload)));
+    }
+}
+
+/// The file with the payload behind a partition of lossy pixels: the first, or one of `count` behind it.
+fn in_partition(clean: &[u8], at: usize, count: usize, payload: &[u8]) -> Vec<u8> {
+    in_chunk(clean, *b"VP8 ", |data| {
+        let sizes = 10 + (number(&data[..3]) >> 5);
+        let field = |partition: usize| sizes + 3 * partition - 3..sizes + 3 * partition;
+        let mut end = sizes;
+        if at > 0 {
+            end += 3 * (count - 1);
+            end += (1..count.min(at + 1)).map(|each| number(&data[field(each)])).sum::<usize>();
+        }
+        match at {
+            // Its size has a place in the tag, above five bits.
+            0 => add(&mut data[..3], payload.len() << 5),
+            // The last has what remains.
+            last if last == count => end = data.len(),
+            _ => add(&mut data[field(at)], payload.len()),
+        }
+        data.splice(end..end, payload.iter().copied());
+    })
+}
+
+#[test]
+fn behind_the_partitions_of_lossy_pixels() {
+    for (name, count) in [
+        ("webp/lossy.webp", 1),
+        ("webp/lossy-alpha.webp", 1),
+        ("webp/lossy-large.webp", 1),
+        ("webp/lossy-partitions.webp", 8),
+        ("webp/animated.webp", 1),
+    ] {
+        for at in 0..=count {
+            hidden(name, false, |clean, payload| {
+                // Nothing but the payload is wrong with it.
+                let padded = in_partition(clean, at, count, &[0; 40]);
+                assert!(made(&padded, &Policy::EDGE).is_some(), "{name}: padding");
+                in_partition(clean, at, count, payload)
+            });
+        }
     }
 }

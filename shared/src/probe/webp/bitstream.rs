@@ -1,7 +1,7 @@
 //! The headers of the two kinds of WebP pixels: VP8 (RFC 6386 section 9.1) and VP8L (RFC 9649
 //! section 3.4), and of the alpha plane beside VP8.
 
-use super::{chunk::Chunk, partition};
+use super::{chunk::Chunk, keyframe::KeyFrame};
 use crate::{
     Format, Report,
     error::Corrupt,
@@ -55,23 +55,7 @@ impl Bitstream {
 }
 
 fn lossy(data: &[u8]) -> Result<Bitstream, Corrupt> {
-    let [t0, t1, t2, s0, s1, s2, w0, w1, h0, h1] =
-        *data.first_chunk::<10>().ok_or(Corrupt::BadLength)?;
-    let tag = u32::from_le_bytes([t0, t1, t2, 0]);
-    let (is_inter, version, is_shown) = (tag & 1 == 1, tag >> 1 & 7, tag >> 4 & 1 == 1);
-    if is_inter || version > 3 || !is_shown || [s0, s1, s2] != [0x9D, 0x01, 0x2A] {
-        return Err(Corrupt::BadHeader);
-    }
-    let partitions = data.get(10..).unwrap_or_default();
-    let first_len = usize::try_from(tag >> 5).map_err(|_| Corrupt::BadLength)?;
-    let (first, rest) = partitions.split_at_checked(first_len).ok_or(Corrupt::BadLength)?;
-    partition::check(first, rest)?;
-    // The upper two bits are a scale for players; WebP has none.
-    let (width, height) =
-        (u16::from_le_bytes([w0, w1]) & 0x3FFF, u16::from_le_bytes([h0, h1]) & 0x3FFF);
-    if width == 0 || height == 0 {
-        return Err(Corrupt::NoPixels);
-    }
+    let KeyFrame { width, height, .. } = KeyFrame::read(data)?;
     Ok(Bitstream { width: width.into(), height: height.into(), lossless: false, has_alpha: false })
 }
 
