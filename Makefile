@@ -213,7 +213,7 @@ test-browser: $(TOOLS)/wasm-bindgen browser chromium firefox $(STAMPS)/browser-n
 test-e2e: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node
 	$(call say,End to end: wrangler dev and Chromium and Prometheus)
 	node --test --test-concurrency=1 --test-timeout=600000 tests/e2e/*.test.mjs tests/conformance/*.test.mjs \
-		tests/faults/*.test.mjs
+		tests/faults/*.test.mjs tests/load/memory.test.mjs tests/load/overload.test.mjs
 
 API_EXAMPLES ?= 25
 test-api: setup edge www $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Try every operation of the API against its description (API_EXAMPLES=500)
@@ -223,6 +223,7 @@ test-api: setup edge www $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Try e
 test-long: setup edge www $(TOOLS)/s3s-fs $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Fifty kills, a thousand calls to a bad store, 500 tries of every operation of the API
 	$(call say,Faults at length (some ten minutes))
 	FAULT_CYCLES=50 FAULT_CALLS=1000 node --test --test-concurrency=1 --test-timeout=1500000 tests/faults/*.test.mjs
+	LOAD_SECONDS=600 node --test --test-concurrency=1 --test-timeout=1500000 tests/load/*.test.mjs
 	API_EXAMPLES=500 node tests/api/run.mjs
 
 .PHONY: check
