@@ -11,11 +11,11 @@ use crate::{
     stats::Stage,
 };
 
-/// A small picture takes some 10 ms of the thread, and ten times as long its upload waits for ledgers,
-/// store and registry: a few would keep the thread at work. 64 are done in less than a second.
-const PLACES: usize = 64;
-/// As many as get a place in time when each place is taken once a second: 64 a second, for four seconds.
-const MOST_WAITING: usize = 256;
+/// A small picture takes some 10 ms of the thread, and up to thirty times as long its upload waits for
+/// ledgers, store and registry: so many keep the thread at work, and more would only be later.
+const PLACES: usize = 32;
+/// As many as get a place in time when each place is taken once a second: 32 a second, for four seconds.
+const MOST_WAITING: usize = 128;
 /// Who sends for longer than this has a slow connection and not our thread, and others may have the
 /// place meanwhile: on a phone's connection of 8 Mbit/s the largest picture takes five seconds.
 const SENDING_MS: u64 = 5_000;

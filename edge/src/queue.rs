@@ -14,7 +14,8 @@ pub(crate) const PATIENCE_MS: u64 = 4_000;
 /// Waiting is asking again: a wake-up across requests is not to be had on Workers. A kept picture is
 /// done in some 10 ms.
 const STEP_MS: u64 = 10;
-/// Whoever has waited long asks less often, so that a crowd does not keep the isolate busy with asking.
+/// Of those who wait for a place there may be many, who must not keep the isolate busy with asking: whoever
+/// has waited long asks less often.
 const LONGEST_STEP_MS: u64 = 100;
 /// When those who were turned away come back.
 const RETRY_S: u32 = 2;
@@ -35,6 +36,7 @@ pub async fn wait<P: Ports, T>(
     queue: Stage,
     take: impl Fn(u64) -> Option<T>,
 ) -> Result<T, Refusal> {
+    let longest_ms = if queue == Stage::PlaceQueue { LONGEST_STEP_MS } else { STEP_MS };
     let came_ms = app.ports.now_ms();
     loop {
         let now_ms = app.ports.now_ms();
@@ -45,6 +47,6 @@ pub async fn wait<P: Ports, T>(
             return taken.ok_or_else(busy);
         }
         // An eighth more than was waited already is not felt.
-        app.ports.sleep((waited_ms / 8).clamp(STEP_MS, LONGEST_STEP_MS)).await;
+        app.ports.sleep((waited_ms / 8).clamp(STEP_MS, longest_ms)).await;
     }
 }
