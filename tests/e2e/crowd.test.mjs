@@ -5,14 +5,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
+import { patiently } from "./patience.mjs";
 import { gif } from "./pictures.mjs";
 import { startServer } from "./server.mjs";
 
 const USERS = 20;
 const UPLOADS = 25;
 const DAILY = 15;
-/** A third of them are at work or wait at once; a slow machine turns some away many times. */
-const PATIENCE = 40;
 const CUT = readFileSync(new URL("../fixtures/jpeg/baseline-420.jpg", import.meta.url)).subarray(0, 200);
 
 let server;
@@ -31,14 +30,11 @@ async function upload(user, number) {
     "CF-Connecting-IP": `198.51.100.${user}`,
   };
   const body = isCut ? CUT : gif(user * 1000 + number + 1);
-  for (let told = 0; ; told += 1) {
+  return patiently(async () => {
     const answer = await fetch(`${server.url}/images`, { method: "POST", headers, body });
     const json = await answer.json();
-    if (json.code !== "BUSY" || told === PATIENCE) return { status: answer.status, json, body, user, told };
-    const retryAfterS = Number(answer.headers.get("retry-after"));
-    assert.ok(retryAfterS > 0, "told when to come again");
-    await new Promise((resolve) => setTimeout(resolve, retryAfterS * 1000));
-  }
+    return { status: answer.status, headers: answer.headers, code: json.code, json, body, user };
+  });
 }
 
 test("500 uploads by 20 users at once: what is acknowledged is there, and nothing else", async (t) => {
