@@ -228,18 +228,35 @@ test-browser: $(TOOLS)/wasm-bindgen browser chromium firefox $(STAMPS)/browser-n
 
 test-e2e: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
 	$(call say,End to end: wrangler dev and Chromium and Prometheus)
-	node .make/run-tests.mjs tests/e2e/*.test.mjs tests/conformance/*.test.mjs tests/faults/*.test.mjs tests/hostile/*.test.mjs
+	node .make/run-tests.mjs tests/e2e/*.test.mjs tests/conformance/*.test.mjs tests/faults/*.test.mjs \
+		tests/load/memory.test.mjs tests/load/overload.test.mjs tests/hostile/*.test.mjs
 
 API_EXAMPLES ?= 25
 test-api: setup edge www $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Try every operation of the API against its description (API_EXAMPLES=500)
 	$(call say,The API against its description ($(API_EXAMPLES) examples an operation))
 	API_EXAMPLES=$(API_EXAMPLES) node tests/api/run.mjs
 
-test-long: setup edge www $(TOOLS)/s3s-fs $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) $(STAMPS)/redbot-$(REDBOT_VERSION) ## Fifty kills, a thousand calls to a bad store, 500 tries of every operation of the API
-	$(call say,Faults at length (some ten minutes))
-	FAULT_CYCLES=50 FAULT_CALLS=1000 node --test --test-concurrency=1 --test-timeout=1500000 tests/faults/*.test.mjs
-	CORPORA='$(CORPORA)' node --test --test-concurrency=1 --test-timeout=1500000 tests/hostile/*.test.mjs
-	API_EXAMPLES=500 node tests/api/run.mjs
+LONG := node --test --test-concurrency=1 --test-timeout=1500000
+FUZZ_SECONDS ?= 3600
+# One that fails does not keep the others from being counted: the table at the end says what holds.
+test-long: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(TOOLS)/cargo-fuzz $(TOOLS)/cargo-mutants $(STAMPS)/bench-node $(STAMPS)/browser-node \
+	$(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) $(STAMPS)/redbot-$(REDBOT_VERSION) ## Everything at length, and the table of docs/reliability.md (hours)
+	@rm -f target/reliability.json
+	$(call say,Faults at length (ten minutes))
+	-FAULT_CYCLES=50 FAULT_CALLS=1000 $(LONG) tests/faults/*.test.mjs
+	$(call say,Hostile input (ten minutes))
+	-CORPORA='$(CORPORA)' $(LONG) tests/hostile/*.test.mjs tests/e2e/guesses.test.mjs tests/e2e/tokens.test.mjs
+	$(call say,Load and memory (twenty minutes))
+	-CORPORA='$(CORPORA)' LOAD_SECONDS=600 $(LONG) tests/load/*.test.mjs
+	-API_EXAMPLES=500 node tests/api/run.mjs
+	-$(if $(CORPORA),$(MAKE) corpora DIR='$(CORPORA)',$(call say,No corpora beside this folder: set CORPORA))
+	-$(MAKE) fuzz SECONDS=$(FUZZ_SECONDS)
+	-$(MAKE) mutants
+	@$(MAKE) reliability
+
+.PHONY: reliability
+reliability: | $(STAMPS)/node ## Write the table of docs/reliability.md from what was counted
+	@node .make/reliability.mjs
 
 .PHONY: check
 check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets ## Formatting, lints, types, generated files, no_std, dependencies

@@ -16,6 +16,7 @@ use crate::{
     ledger::Ledger,
     log,
     memory::MemoryBudget,
+    places::Places,
     registry::{Annals, Catalogue, Event, Meters, Registry},
     stats::Tallies,
     storage::ObjectStore,
@@ -110,6 +111,8 @@ pub struct Deployment {
 pub struct Isolate {
     /// The memory in use.
     pub memory: MemoryBudget,
+    /// The uploads at work.
+    pub places: Rc<Places>,
     /// The keys that were fetched from the key server.
     pub remote_keys: RemoteKeys,
     /// What was counted and not yet written.

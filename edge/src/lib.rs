@@ -18,6 +18,8 @@ pub mod ledger;
 pub mod log;
 pub mod memory;
 pub mod metrics;
+pub mod places;
+pub mod queue;
 pub mod registry;
 pub mod response;
 pub mod route;

@@ -1,6 +1,6 @@
 //! The memory that the requests of one isolate may hold at once. An isolate has 128 MB for all it
-//! does and wasm never gives memory back, so bodies and decodes are admitted by their size, wait a
-//! bounded time, and are refused after it.
+//! does and wasm never gives memory back, so bodies and decodes are admitted by their size, wait
+//! for it (`queue`), and are refused when it does not come.
 
 mod metered;
 
@@ -11,21 +11,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use image_rules::Code;
-
 use crate::{
     app::{App, Ports},
     error::Refusal,
+    queue::wait,
     stats::Stage,
 };
 
-/// How long a request waits for memory before it is told to come back.
-const PATIENCE_MS: u64 = 4_000;
-/// Waiting is asking again: a wake-up across requests is not to be had on Workers. A kept picture is
-/// done in some 10 ms.
-const STEP_MS: u64 = 10;
-/// When those who were turned away come back.
-const RETRY_S: u32 = 2;
 /// How long a body may take before others get the memory that it has not filled: on a phone's
 /// connection of 8 Mbit/s the largest takes five seconds.
 const FILL_MS: u64 = 5_000;
@@ -102,7 +94,7 @@ impl MemoryBudget {
     /// Memory for something that can be left undone, if there is some at once.
     #[must_use]
     pub fn spare(&self, bytes: u64, budget_bytes: u64, now_ms: u64) -> Option<Lease> {
-        self.take(Purpose::Body, bytes, Purpose::Body.most(budget_bytes), now_ms)
+        self.take(Purpose::Body, bytes, Purpose::Body.most(budget_bytes), None, now_ms)
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -110,12 +102,21 @@ impl MemoryBudget {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, purpose: Purpose, bytes: u64, most_bytes: u64, now_ms: u64) -> Option<Lease> {
+    /// `own` is what the same request holds already.
+    fn take(
+        &self,
+        purpose: Purpose,
+        bytes: u64,
+        most_bytes: u64,
+        own: Option<&Lease>,
+        now_ms: u64,
+    ) -> Option<Lease> {
         let mut book = self.book();
         book.squeeze(now_ms);
         let used_bytes = book.used_bytes.checked_add(bytes)?;
+        let own_bytes = own.and_then(|own| book.leases.get(&own.id)).map_or(0, |held| held.bytes);
         // Alone, anything that the policy lets through is let through here, too.
-        if used_bytes > most_bytes && book.used_bytes > 0 {
+        if used_bytes > most_bytes && book.used_bytes > own_bytes {
             return None;
         }
         book.use_bytes(used_bytes);
@@ -172,12 +173,6 @@ impl Drop for Lease {
     }
 }
 
-/// What those are told for whom there is no memory.
-#[must_use]
-pub const fn busy() -> Refusal {
-    Refusal::retry(Code::Busy, RETRY_S)
-}
-
 /// Waits for memory.
 ///
 /// # Errors
@@ -188,20 +183,23 @@ pub async fn reserve<P: Ports>(
     bytes: u64,
 ) -> Result<Lease, Refusal> {
     let most_bytes = purpose.most(app.config.memory_budget_bytes);
-    let came_ms = app.ports.now_ms();
-    let waited = |now_ms: u64| {
-        app.isolate.tallies.time(purpose.queue(), now_ms.saturating_sub(came_ms));
-    };
-    for _ in 0..PATIENCE_MS / STEP_MS {
-        let now_ms = app.ports.now_ms();
-        if let Some(lease) = app.isolate.memory.take(purpose, bytes, most_bytes, now_ms) {
-            waited(now_ms);
-            return Ok(lease);
-        }
-        app.ports.sleep(STEP_MS).await;
-    }
-    waited(app.ports.now_ms());
-    Err(busy())
+    let take = |now_ms| app.isolate.memory.take(purpose, bytes, most_bytes, None, now_ms);
+    wait(app, purpose.queue(), take).await
+}
+
+/// Waits for the memory to decode what a body brought, which lies in memory meanwhile.
+///
+/// # Errors
+/// `BUSY` when there is none in time.
+pub async fn reserve_decode<P: Ports>(
+    app: &App<P>,
+    body: &Lease,
+    bytes: u64,
+) -> Result<Lease, Refusal> {
+    let purpose = Purpose::Decode;
+    let most_bytes = purpose.most(app.config.memory_budget_bytes);
+    let take = |now_ms| app.isolate.memory.take(purpose, bytes, most_bytes, Some(body), now_ms);
+    wait(app, purpose.queue(), take).await
 }
 
 #[cfg(test)]
@@ -209,7 +207,11 @@ mod tests {
     use super::*;
 
     fn body(budget: &MemoryBudget, bytes: u64, now_ms: u64) -> Option<Lease> {
-        budget.take(Purpose::Body, bytes, Purpose::Body.most(200), now_ms)
+        budget.take(Purpose::Body, bytes, Purpose::Body.most(200), None, now_ms)
+    }
+
+    fn decode(budget: &MemoryBudget, bytes: u64, own: Option<&Lease>) -> Option<Lease> {
+        budget.take(Purpose::Decode, bytes, Purpose::Decode.most(200), own, 0)
     }
 
     #[test]
@@ -229,7 +231,7 @@ mod tests {
         let budget = MemoryBudget::default();
         let held = body(&budget, 100, 0).expect("half is for bodies");
         assert!(body(&budget, 1, 0).is_none());
-        assert!(budget.take(Purpose::Decode, 100, Purpose::Decode.most(200), 0).is_some());
+        assert!(decode(&budget, 100, None).is_some());
         drop(held);
     }
 
@@ -239,6 +241,17 @@ mod tests {
         let large = body(&budget, 1_000, 0).expect("alone");
         assert!(body(&budget, u64::MAX, 0).is_none());
         drop(large);
+    }
+
+    #[test]
+    fn a_body_does_not_stand_in_the_way_of_its_own_decode() {
+        let budget = MemoryBudget::default();
+        let own = body(&budget, 10, 0).expect("there is room");
+        assert!(decode(&budget, 195, None).is_none());
+        assert!(decode(&budget, 195, Some(&own)).is_some());
+        let other = body(&budget, 1, 0).expect("there is room");
+        assert!(decode(&budget, 195, Some(&own)).is_none(), "not while others hold any");
+        drop(other);
     }
 
     #[test]

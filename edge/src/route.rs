@@ -214,7 +214,8 @@ pub async fn serve<P: Ports>(app: &App<P>, head: &Parts, body: impl Chunks) -> A
     answer
 }
 
-/// Whether the address that asks pays for it: all but what costs next to nothing and tells of nobody.
+/// Whether the address that asks pays for it at once: all but what costs next to nothing and tells of
+/// nobody, and uploads, which pay when they have a place.
 const fn is_paid_for(endpoint: &Endpoint) -> bool {
     !matches!(
         endpoint,
@@ -225,6 +226,7 @@ const fn is_paid_for(endpoint: &Endpoint) -> bool {
             | Endpoint::PublicKeys
             | Endpoint::Picture(_)
             | Endpoint::Memory
+            | Endpoint::Upload
     )
 }
 

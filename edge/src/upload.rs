@@ -1,5 +1,5 @@
 //! One upload from top to bottom. Each step needs what the one before it made, so none can be
-//! skipped: `Principal -> Permit -> Leave -> Intake -> Processed -> Stored -> Receipt`.
+//! skipped: `Place -> Principal -> Permit -> Leave -> Intake -> Processed -> Stored -> Receipt`.
 
 mod answer;
 mod picture;
@@ -7,7 +7,7 @@ mod picture;
 use image_rules::{Format, Limits};
 
 use crate::{
-    admission::{Turn, admit, principal},
+    admission::{Turn, admit, enter, principal},
     app::{App, Ports},
     auth::Permit,
     call::Call,
@@ -15,6 +15,7 @@ use crate::{
     intake::{self, Announced, Chunks, Intake},
     ledger::message::Leave,
     memory::{Lease, Metered, Purpose, reserve},
+    places,
     response::Answer,
     route::Body,
     stats::{FileCount, Outcome, Stage},
@@ -31,20 +32,24 @@ pub async fn upload<P: Ports>(
     call: &Call<'_>,
     body: impl Chunks,
 ) -> Result<Answer<Body<P>>, Failure> {
+    // Before anything is asked: to turn away has to cost less than to serve.
+    let place = places::take(app).await?;
+    enter(app, call).await?;
     let require_ticket = app.config.uploads.require_ticket;
     let permit = principal(app, call).await?.may_upload(require_ticket)?;
     let limits = permit.limits(app.config.policy.limits);
     let bytes = Announced::new(call.head).held_bytes(&limits);
     let leave = admit(app, call, &permit, Turn::First { bytes }).await?;
     let lot = Lot { app, call, permit: &permit };
-    let (intake, memory) = match read(app, call, &permit, &limits, body).await {
+    let reading = read(app, call, &permit, &limits, body);
+    let (intake, memory) = match place.while_sending(app.ports.now_ms(), reading).await {
         Ok(read) => read,
         Err(failure) => {
             lot.release(&leave.stem, false).await;
             return Err(failure);
         }
     };
-    let outcomes = take_all(&lot, leave, intake).await;
+    let outcomes = take_all(&lot, leave, intake, &memory).await;
     drop(memory);
     answer::answer(outcomes, app, call)
 }
@@ -72,6 +77,7 @@ async fn take_all<P: Ports>(
     lot: &Lot<'_, P>,
     leave: Leave,
     intake: Intake,
+    memory: &Lease,
 ) -> Vec<answer::Outcome> {
     let mut outcomes = Vec::with_capacity(intake.files.len());
     let mut first = Some(leave);
@@ -85,7 +91,7 @@ async fn take_all<P: Ports>(
             admit(lot.app, lot.call, lot.permit, turn).await
         };
         let outcome = match leave {
-            Ok(leave) => lot.take(&leave, file, intake.form_id.as_ref()).await,
+            Ok(leave) => lot.take(&leave, file, intake.form_id.as_ref(), memory).await,
             Err(failure) => Err(failure),
         };
         lot.call.tell_file(counted(declared, size_bytes, &outcome));

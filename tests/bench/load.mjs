@@ -50,4 +50,5 @@ function upload({ url, headers, body }, agent) {
   });
 }
 
-const percentile = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * part) - 1)];
+/** The value below which this part of sorted ones lies. */
+export const percentile = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * part) - 1)];

@@ -12,7 +12,12 @@ export function cpuSeconds(root) {
 
 /** The most memory in bytes that any process of this name in the tree has held. */
 export function peakMemory(root, wanted) {
-  return Math.max(0, ...tree(root).filter(({ name }) => name === wanted).map(({ pid }) => peak(pid)));
+  return Math.max(0, ...tree(root).filter(({ name }) => name === wanted).map(({ pid }) => statusBytes(pid, 'VmHWM')));
+}
+
+/** The memory in bytes that the largest process of this name in the tree holds now. */
+export function residentMemory(root, wanted) {
+  return Math.max(0, ...tree(root).filter(({ name }) => name === wanted).map(({ pid }) => statusBytes(pid, 'VmRSS')));
 }
 
 /** Lets peaks be measured from now on. */
@@ -26,8 +31,9 @@ export function forgetPeaks(root) {
   }
 }
 
-function peak(pid) {
-  const line = /^VmHWM:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`));
+/** A field that Linux tells in kilobytes, in bytes. */
+function statusBytes(pid, field) {
+  const line = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(read(`/proc/${pid}/status`));
   return line ? Number(line[1]) * 1024 : 0;
 }
 

@@ -23,3 +23,16 @@ export function drawn(width, height, { channels = 3, grain = 0 } = {}) {
 
 /** A picture of one colour: few bytes, as many pixels as you like. */
 export const flat = (width, height) => sharp({ create: { width, height, channels: 3, background: "#2a6f97" } });
+
+/** Patches of so many pixels a side, so that a large picture has few bytes. */
+export const patches = (width, height, { step = 16, ...options } = {}) =>
+  drawn(Math.ceil(width / step), Math.ceil(height / step), options).resize(width, height, { kernel: "nearest", fit: "fill" });
+
+/** An animation of large patches that change from frame to frame. */
+export async function animated(width, height, frames, { channels = 3 } = {}) {
+  const pages = [];
+  for (let frame = 0; frame < frames; frame++) {
+    pages.push(await patches(width, height, { step: 256, channels, grain: 100 }).raw().toBuffer());
+  }
+  return sharp(Buffer.concat(pages), { raw: { width, height: height * frames, channels, pageHeight: height } });
+}

@@ -26,7 +26,8 @@ function encode(width, height, rows) {
   return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), ...chunks]);
 }
 
-function chunk(name, content) {
+/** A chunk of a PNG. */
+export function chunk(name, content) {
   const named = Buffer.concat([Buffer.from(name, "latin1"), content]);
   const framed = Buffer.alloc(8 + named.length);
   framed.writeUInt32BE(content.length, 0);

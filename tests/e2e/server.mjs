@@ -72,6 +72,8 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
     secret,
     state,
     objects: () => objects(state),
+    /** The keys of what lies in R2, where there is too much of it to read. */
+    keys: () => stored(state).map(({ key }) => key),
     rows: (table = "images") => rows(state, table),
     /** Takes an object out of R2 behind the Worker's back. */
     loseObject: (key) => loseObject(state, key),
@@ -140,15 +142,18 @@ export function hs256(secret, claims, lifetimeS) {
 function objects(state) {
   const found = new Map();
   const bucket = join(state, "v3/r2");
-  for (const database of databases(join(bucket, "miniflare-R2BucketObject"))) {
-    if (!hasTable(database, "_mf_objects")) continue;
-    for (const { key, blob_id } of query(database, "SELECT key, blob_id FROM _mf_objects")) {
-      const folder = readdirSync(bucket).find((name) => existsSync(join(bucket, name, "blobs", blob_id)));
-      // Deleted since it was listed.
-      if (folder) found.set(key, readFileSync(join(bucket, folder, "blobs", blob_id)));
-    }
+  for (const { key, blob_id } of stored(state)) {
+    const folder = readdirSync(bucket).find((name) => existsSync(join(bucket, name, "blobs", blob_id)));
+    // Deleted since it was listed.
+    if (folder) found.set(key, readFileSync(join(bucket, folder, "blobs", blob_id)));
   }
   return found;
+}
+
+/** What R2 has written down of its objects. */
+function stored(state) {
+  const files = databases(join(state, "v3/r2", "miniflare-R2BucketObject")).filter((path) => hasTable(path, "_mf_objects"));
+  return files.flatMap((path) => query(path, "SELECT key, blob_id FROM _mf_objects"));
 }
 
 function loseObject(state, key) {

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use image_rules::{Code, ImageError};
 
 use super::Chunks;
-use crate::{error::Failure, memory};
+use crate::{error::Failure, queue};
 
 /// The whole body, when it has at most `limit_bytes`.
 ///
@@ -36,7 +36,7 @@ pub async fn read_body(
 /// A body that breaks off is the connection's affair, unless it was we who had no memory for it.
 pub fn broken_off(error: &io::Error) -> Failure {
     match error.kind() {
-        io::ErrorKind::OutOfMemory => memory::busy().into(),
+        io::ErrorKind::OutOfMemory => queue::busy().into(),
         _ => Code::MalformedRequest.into(),
     }
 }

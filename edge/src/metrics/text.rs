@@ -29,7 +29,13 @@ pub(super) fn write(readings: &Readings, around: &Surroundings) -> String {
     let stages = Stage::UPLOAD.map(Stage::name);
     text.histograms("stage", "Waiting in each stage of an upload.", "stage", &stages, readings);
     let queues = Stage::QUEUES.map(Stage::name);
-    text.histograms("queue", "Waiting for memory, by purpose.", "purpose", &queues, readings);
+    text.histograms(
+        "queue",
+        "Waiting for a place or for memory, by purpose.",
+        "purpose",
+        &queues,
+        readings,
+    );
     text.gauges(readings, around);
     text.0
 }

@@ -9,6 +9,7 @@ mod d1;
 mod deadline;
 mod digest;
 mod gate;
+mod incoming;
 mod key_server;
 mod ledger;
 mod messenger;
@@ -18,23 +19,15 @@ mod shelf;
 mod store;
 mod transfer;
 
-use std::{
-    cell::OnceCell,
-    io,
-    pin::Pin,
-    rc::Rc,
-    task::{self, Poll, ready},
-    time::Duration,
-};
+use std::{cell::OnceCell, rc::Rc, time::Duration};
 
-use futures_util::{Stream, StreamExt, stream};
 use http::{StatusCode, Uri, header::CONTENT_LENGTH, request::Parts};
 use worker::{
     Context, Date, Delay, Env, Headers, Request, Response, ResponseBuilder, Result,
-    WorkerVersionMetadata, send::SendWrapper,
+    WorkerVersionMetadata,
 };
 
-use deadline::within;
+use incoming::Incoming;
 
 use crate::{
     alert,
@@ -209,28 +202,13 @@ pub async fn answer(request: Request, env: Env, context: Context) -> Result<Resp
     let app = App { config, isolate, ports };
     let head = head(&request)?;
     let announced_bytes = text_header(&head, CONTENT_LENGTH).and_then(|text| text.parse().ok());
-    let mut body = body(request, announced_bytes);
+    let mut body = Incoming::new(request, announced_bytes);
     let answer = route::serve(&app, &head, &mut body).await;
-    linger(body).await;
+    body.linger().await;
     if app.isolate.tallies.plan(app.ports.now_ms()) {
         context.wait_until(async move { stats::flush_later(&app).await });
     }
     send(answer)
-}
-
-/// A caller who is still sending cannot hear a refusal, so what is left of the body is read and
-/// dropped, as nginx lingers; 32 MiB are more than the largest form that is taken by default, and
-/// whoever pauses has stopped sending.
-async fn linger(mut body: Incoming) {
-    const MOST_BYTES: usize = 32 * 1024 * 1024;
-    const PAUSE_MS: u64 = 2_000;
-    let mut dropped_bytes = 0;
-    while let Ok(Some(Ok(chunk))) = within(PAUSE_MS, body.next()).await {
-        dropped_bytes += chunk.len();
-        if dropped_bytes > MOST_BYTES {
-            break;
-        }
-    }
 }
 
 /// What is done every few minutes: tries every part, then looks for what should not be there.
@@ -268,54 +246,6 @@ fn head(request: &Request) -> Result<Parts> {
         builder = builder.header(name, value);
     }
     Ok(builder.body(()).map_err(invalid)?.into_parts().0)
-}
-
-type BodyStream = Pin<Box<dyn Stream<Item = io::Result<Vec<u8>>>>>;
-
-/// The body as it arrives; one that stops is given up. Wasm has one thread, so the wrapper's
-/// promise that it may be sent to another holds.
-struct Incoming {
-    chunks: SendWrapper<BodyStream>,
-    patience: SendWrapper<Pin<Box<Delay>>>,
-}
-
-/// A phone that changes from one mast to another is silent for some seconds.
-const SILENCE: Duration = Duration::from_secs(20);
-
-impl Stream for Incoming {
-    type Item = io::Result<Vec<u8>>;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut task::Context<'_>,
-    ) -> Poll<Option<Self::Item>> {
-        let Poll::Ready(chunk) = self.chunks.0.as_mut().poll_next(context) else {
-            ready!(self.patience.0.as_mut().poll(context));
-            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
-        };
-        self.patience = silence();
-        Poll::Ready(chunk)
-    }
-}
-
-/// Bodies that are announced as no longer than this are read in one go: each chunk costs a round
-/// through JavaScript, and they come in pieces of some kilobytes. A preflighted picture has 300 KB.
-const ONE_GO_BYTES: u64 = 1024 * 1024;
-
-/// A request without a body is a body without bytes. Nothing is read before somebody asks for it.
-fn body(mut request: Request, announced_bytes: Option<u64>) -> Incoming {
-    let failed = |error: worker::Error| io::Error::other(error.to_string());
-    let chunks: BodyStream = if announced_bytes.is_some_and(|bytes| bytes <= ONE_GO_BYTES) {
-        Box::pin(stream::once(async move { request.bytes().await.map_err(failed) }))
-    } else {
-        let chunks = stream::iter(request.stream().ok()).flatten();
-        Box::pin(chunks.map(move |chunk| chunk.map_err(failed)))
-    };
-    Incoming { chunks: SendWrapper::new(chunks), patience: silence() }
-}
-
-fn silence() -> SendWrapper<Pin<Box<Delay>>> {
-    SendWrapper::new(Box::pin(Delay::from(SILENCE)))
 }
 
 fn send(answer: Answer<Body<bytes::PictureBytes>>) -> Result<Response> {

@@ -1,4 +1,4 @@
-//! How long the stages of an upload and the waits for memory take: histograms with fixed buckets.
+//! How long the stages of an upload and the waits before them take: histograms with fixed buckets.
 
 /// What takes time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,8 @@ pub enum Stage {
     Commit,
     /// All of an upload, from its head to its answer.
     Whole,
+    /// An upload waits for a place.
+    PlaceQueue,
     /// A body waits for memory.
     BodyQueue,
     /// A decode waits for memory.
@@ -25,8 +27,8 @@ impl Stage {
     /// Those of an upload.
     pub const UPLOAD: [Self; 6] =
         [Self::Admit, Self::Read, Self::Rules, Self::Store, Self::Commit, Self::Whole];
-    /// Waiting for memory.
-    pub const QUEUES: [Self; 2] = [Self::BodyQueue, Self::DecodeQueue];
+    /// Waiting for what others hold.
+    pub const QUEUES: [Self; 3] = [Self::PlaceQueue, Self::BodyQueue, Self::DecodeQueue];
 
     /// As it stands in the registry, in metrics and in `Server-Timing`.
     #[must_use]
@@ -38,6 +40,7 @@ impl Stage {
             Self::Store => "store",
             Self::Commit => "commit",
             Self::Whole => "whole",
+            Self::PlaceQueue => "place",
             Self::BodyQueue => "body",
             Self::DecodeQueue => "decode",
         }

@@ -192,3 +192,16 @@ fn memory_that_does_not_come_free_in_time_is_busy() {
     drop(held);
     assert_eq!(send(&app, upload(), PIXEL).status, StatusCode::CREATED);
 }
+
+#[test]
+fn when_all_places_are_taken_nothing_is_asked() {
+    let app = app();
+    let taken: Vec<_> =
+        (0..32).map(|_| block_on(crate::places::take(&app)).expect("a place")).collect();
+    let outcome = send(&app, upload(), PIXEL);
+    assert_eq!((outcome.status, outcome.code()), (StatusCode::SERVICE_UNAVAILABLE, "BUSY"));
+    assert_eq!(outcome.headers["retry-after"], "2");
+    assert!(!outcome.headers.contains_key("ratelimit"), "neither address nor user has paid");
+    drop(taken);
+    assert_eq!(send(&app, upload(), PIXEL).status, StatusCode::CREATED);
+}

@@ -18,7 +18,8 @@ use crate::{
         message::{Commit, Commitment, Disposition, Leave, Receipt, Record, Release},
     },
     log,
-    memory::{self, Purpose, reserve},
+    memory::{Lease, reserve_decode},
+    queue,
     stats::Stage,
     storage::{NewObject, ObjectStore, Stem},
 };
@@ -46,9 +47,10 @@ impl<P: Ports> Lot<'_, P> {
         leave: &Leave,
         file: SentFile,
         form_id: Option<&FormId>,
+        memory: &Lease,
     ) -> Result<Taken, Failure> {
         let sent = Sent { name: file.original_name, form_id };
-        let processed = match self.apply_rules(file.draft).await {
+        let processed = match self.apply_rules(file.draft, memory).await {
             Ok(processed) => processed,
             Err(failure) => {
                 self.release(&leave.stem, false).await;
@@ -69,6 +71,7 @@ impl<P: Ports> Lot<'_, P> {
     async fn apply_rules(
         &self,
         draft: Result<Draft, ImageError>,
+        memory: &Lease,
     ) -> Result<(u64, Processed<'static>), Failure> {
         let Draft { bytes, declared } = draft?;
         self.permit.allows(declared)?;
@@ -83,7 +86,7 @@ impl<P: Ports> Lot<'_, P> {
             }
         };
         let size_bytes = bytes.len() as u64;
-        let _memory = reserve(self.app, Purpose::Decode, plan.peak_bytes()).await?;
+        let _memory = reserve_decode(self.app, memory, plan.peak_bytes()).await?;
         let processing = async { process(bytes, &plan, &policy.limits) };
         let processed = self.call.timed(&self.app.ports, Stage::Rules, processing).await?;
         Ok((size_bytes, processed))
@@ -114,7 +117,7 @@ impl<P: Ports> Lot<'_, P> {
         };
         // Whatever is stored past the lease may be stored after the alarm has looked for it.
         if record.stored_ms >= leave.until_ms {
-            return Err(memory::busy().into());
+            return Err(queue::busy().into());
         }
         let bytes = processed.into_bytes().into_owned();
         let object = NewObject { key: &record.key, bytes, format, sha256: digest };

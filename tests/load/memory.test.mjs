@@ -1,0 +1,92 @@
+// How much memory the Worker takes for every kind of picture at its largest, alone and four of the worst at
+// once (the short form has only these); and that pictures whose headers announce too much take none and no time. What must be answered in
+// time is told always and asserted in the long form, which has the machine for itself.
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { report } from "../faults/trial.mjs";
+import { bombs } from "./bombs.mjs";
+import { largest } from "./largest.mjs";
+import { IS_LONG, MB, startAfresh, startOpen, times, upload, wasmBytes } from "./traffic.mjs";
+
+/** An isolate has 128 MB; a quarter of it stays for JavaScript. */
+const MOST_BYTES = 96 * MB;
+/** What looking at a header may take beside the file's own bytes. */
+const BOMB_BYTES = 1 * MB;
+const BOMB_MS = 50;
+const BOMB_ROUNDS = 20;
+const CALLERS = 8;
+
+let server;
+before(async () => {
+  // Bombs are strikes, and to be banned for them is not what is measured.
+  server = await startOpen({ STRIKES_TO_BAN: 1000 });
+});
+after(() => server?.stop());
+
+const inMB = (bytes) => Math.round((bytes / MB) * 10) / 10;
+
+test(`every kind of picture at its largest takes at most ${inMB(MOST_BYTES)} MB`, { timeout: 600_000 }, async (t) => {
+  const peaks = {};
+  const [kinds, refused] = [[], []];
+  for await (const kind of largest({ onlyWorst: !IS_LONG })) {
+    const { name, type, body } = kind;
+    kinds.push(kind);
+    await startAfresh(server);
+    const { status, code, ms } = await upload(server, { user: name.replaceAll(/[^a-z0-9]/gi, "-"), type, body });
+    if (status !== 201) refused.push(`${name}, ${body.length} bytes: ${status} ${code}`);
+    peaks[name] = await wasmBytes(server);
+    t.diagnostic(`${name}: ${inMB(body.length)} MB became ${inMB(peaks[name])} MB of memory in ${Math.round(ms)} ms`);
+  }
+  assert.deepEqual(refused, []);
+  const worst = kinds.toSorted((one, other) => peaks[other.name] - peaks[one.name]).slice(0, 4);
+  await startAfresh(server);
+  const together = await Promise.all(worst.map(({ type, body }, at) => upload(server, { user: `four-${at}`, address: at + 2, type, body })));
+  // Who waited too long for memory is told so; that it is not taken is what is tried.
+  for (const { status, code } of together) assert.ok(status === 201 || code === "BUSY", `${status} ${code}`);
+  assert.ok(together.some(({ status }) => status === 201));
+  const four = await wasmBytes(server);
+  const counts = Object.fromEntries(Object.entries(peaks).map(([name, bytes]) => [name, inMB(bytes)]));
+  report(t, "memory", { mb: counts, fourWorstMb: inMB(four), fourWorst: worst.map(({ name }) => name), barMb: inMB(MOST_BYTES) });
+  for (const [name, bytes] of Object.entries({ ...peaks, "four of the worst": four })) {
+    assert.ok(bytes <= MOST_BYTES, `${name}: ${inMB(bytes)} MB`);
+  }
+});
+
+/** The bombs of a folder of hostile files, when there is one. */
+function foreign(folder) {
+  if (!folder) return [];
+  const types = { png: "image/png", jpg: "image/jpeg", jpeg: "image/jpeg", gif: "image/gif", webp: "image/webp" };
+  return readdirSync(join(folder, "bombs"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.split(".").at(-1) in types)
+    .map(({ parentPath, name }) => ({ name, type: types[name.split(".").at(-1)], body: readFileSync(join(parentPath, name)) }));
+}
+
+test("what announces too much in its header takes no memory and no time", { timeout: 300_000 }, async (t) => {
+  const all = [...bombs(), ...foreign(process.env.CORPORA)];
+  const told = {};
+  const failed = [];
+  let sent = 0;
+  // Some callers, whose ledgers are open after the first bomb: to open one costs more than to refuse a picture.
+  const send = (bomb) => upload(server, { ...bomb, user: `bomber-${(sent += 1) % CALLERS}`, address: 1000 + (sent % CALLERS) });
+  for (const bomb of all) {
+    await startAfresh(server);
+    // As many bytes that are no picture at all: what a body takes is not what a bomb takes.
+    const padding = { type: "image/gif", body: Buffer.alloc(bomb.body.length, 0x20) };
+    for (let round = 0; round < CALLERS; round += 1) await send(padding);
+    const before = await wasmBytes(server);
+    const outcomes = [];
+    for (let round = 0; round < BOMB_ROUNDS; round += 1) outcomes.push(await send(bomb));
+    const grownBytes = (await wasmBytes(server)) - before;
+    const { p50, max } = times(outcomes.map(({ ms }) => ms));
+    told[bomb.name] = { code: outcomes[0].code, grownBytes, p50, max };
+    const isRefused = outcomes.every(({ status, code }) => status === 422 && code === "IMAGE_TOO_LARGE");
+    if (!isRefused) failed.push(`${bomb.name}: ${outcomes[0].status} ${outcomes[0].code}`);
+    if (grownBytes >= BOMB_BYTES) failed.push(`${bomb.name}: ${inMB(grownBytes)} MB`);
+    if (IS_LONG && (p50 > BOMB_MS || max > BOMB_MS)) failed.push(`${bomb.name}: ${p50} ms, at most ${max} ms`);
+  }
+  report(t, "bombs", told);
+  assert.deepEqual(failed, []);
+});
