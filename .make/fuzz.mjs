@@ -28,7 +28,7 @@ async function fuzz(target) {
   const found = `../target/fuzz/${target}`;
   mkdirSync(`target/fuzz/${target}`, { recursive: true });
   const seeds = [`fuzz/corpus/${target}`, ...FORMATS.map((format) => `../tests/fixtures/${format}`)];
-  const limits = ["-dict=fuzz/picture.dict", "-max_len=8192", `-max_total_time=${seconds}`, "-rss_limit_mb=2048", "-timeout=20"];
+  const limits = ["-dict=fuzz/picture.dict", "-max_len=8192", `-max_total_time=${seconds}`, "-rss_limit_mb=2048", "-timeout=60"];
   const run = spawn("cargo", ["+nightly", "fuzz", "run", target, found, ...seeds, "--", ...limits], {
     cwd: "shared",
     stdio: ["ignore", "inherit", "pipe"],

@@ -13,6 +13,10 @@ pub(crate) mod source;
 mod vp8;
 pub(crate) mod webp;
 
+/// Whether what decoders do not tell by themselves is looked for, too. A browser need not: the edge does, and
+/// whoever hides something does not send it through our browser package.
+pub(crate) const IS_SOUGHT: bool = cfg!(feature = "disarm");
+
 /// Places in one file, at most: 64 KiB of them at 16 bytes each, and as much again while the list grows. A
 /// JPEG could have one at each of its restarts; who leaves more has made it on purpose.
 const MAX_PLACES: usize = 4096;

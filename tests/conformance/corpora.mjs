@@ -20,7 +20,9 @@ export function corpora(dir) {
 
 /** What native code says of each file: `{report, processed}` or `{code}`; as the edge, or as the browser before it. */
 export function inspect(files, ...options) {
-  const command = ["run", "--quiet", "--release", "-p", "image-rules", "--features", "codec", "--example", "inspect", "--", "--process", ...options];
+  // A browser does not look for what hides between pixels.
+  const features = options.includes("--browser") ? ["--no-default-features", "--features", "codec"] : ["--features", "codec"];
+  const command = ["run", "--quiet", "--release", "-p", "image-rules", ...features, "--example", "inspect", "--", "--process", ...options];
   const lines = files.flatMap((_, at) => {
     if (at % BATCH > 0) return [];
     const paths = files.slice(at, at + BATCH).map(({ path }) => path);

@@ -24,16 +24,21 @@ pub(crate) fn verify(
     let bookmark = Bookmark::default();
     let mut decoder = open(bytes, size, &bookmark)?;
     let mut raster = canvas(&decoder);
-    let mut streams = slack::webp::streams(bytes)?.into_iter();
+    let mut streams =
+        if slack::IS_SOUGHT { slack::webp::streams(bytes)? } else { vec![] }.into_iter();
     if !decoder.is_animated() {
         decoder.read_image(&mut raster.data).map_err(broken)?;
-        streams.next().ok_or(Corrupt::NoImageData)?.check_still(bytes, &bookmark)?;
+        if slack::IS_SOUGHT {
+            streams.next().ok_or(Corrupt::NoImageData)?.check_still(bytes, &bookmark)?;
+        }
         return Ok(placeholder::of_raster(&raster, orientation));
     }
     let mut hash = vec![];
     for frame in 0..decoder.num_frames() {
         decoder.read_frame(&mut raster.data).map_err(broken)?;
-        streams.next().ok_or(Corrupt::NoImageData)?.check_frame(bytes, &bookmark)?;
+        if slack::IS_SOUGHT {
+            streams.next().ok_or(Corrupt::NoImageData)?.check_frame(bytes, &bookmark)?;
+        }
         if frame == 0 {
             hash = placeholder::of_raster(&raster, orientation);
         }
