@@ -61,7 +61,7 @@ pub(crate) fn rebuilt(profile: &[u8], inks: bool) -> Option<Vec<u8>> {
         body.resize(body.len().next_multiple_of(4), 0);
         let start = body.len();
         let element = Element { kind, space, major: *old.get(8)? };
-        if element.write(data, &mut body).is_none() || body.len() > size + MAX_GROWTH {
+        if element.write(data, &mut body).is_none() {
             body.truncate(start);
             continue;
         }
@@ -74,6 +74,8 @@ pub(crate) fn rebuilt(profile: &[u8], inks: bool) -> Option<Vec<u8>> {
                 body.truncate(start);
                 (at, length)
             }
+            // Tags that overlap would be longer apart.
+            None if body.len() > size + MAX_GROWTH => return None,
             None => (start, written.len()),
         };
         tags.push((name, at, length));

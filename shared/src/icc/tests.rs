@@ -94,6 +94,24 @@ fn colours_stay_and_nothing_else_does() {
 }
 
 #[test]
+fn long_curves_that_are_shared_stay() {
+    // Three of 2 KiB at one place, as in the sRGB profile of 1998: apart they are longer than the profile.
+    let curve = [&b"curv\0\0\0\0\0\0\x04\0"[..], &[0x5A; 2 * 1024]].concat();
+    let [red, green, blue] = [xyz(1), xyz(2), xyz(3)];
+    let tags: [(&[u8; 4], &[u8]); 6] = [
+        (b"rXYZ", &red),
+        (b"gXYZ", &green),
+        (b"bXYZ", &blue),
+        (b"rTRC", &curve),
+        (b"gTRC", &curve),
+        (b"bTRC", &curve),
+    ];
+    let shared = kept(&profile(2, b"RGB ", &tags), false).unwrap();
+    assert!(shared.len() < 2 * curve.len());
+    assert_eq!(said(&shared, b"bTRC"), Some(&curve[..]));
+}
+
+#[test]
 fn what_is_no_profile_for_the_picture_goes() {
     let sound = rgb(2, &[]);
     assert!(rebuilt(&sound, false).is_some());
