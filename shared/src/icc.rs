@@ -51,17 +51,18 @@ pub(crate) fn rebuilt(profile: &[u8], inks: bool) -> Option<Vec<u8>> {
     let size = usize::try_from(number(profile, 0)?).ok()?;
     let profile = profile.get(..size)?;
     let (header, space) = header(old)?;
+    let table = table(profile)?;
     if inks != (space == Space::Inks) {
         return None;
     }
     let mut body = Vec::with_capacity(size);
     let mut tags: Vec<(&[u8; 4], usize, usize)> = Vec::new();
     for (name, kind) in KEPT {
-        let Some(data) = tag(profile, name)? else { continue };
+        let Some(data) = tag(profile, table, name) else { continue };
         body.resize(body.len().next_multiple_of(4), 0);
         let start = body.len();
         let element = Element { kind, space, major: *old.get(8)? };
-        if element.write(data, &mut body).is_none() || body.len() > size + MAX_GROWTH {
+        if element.write(data, &mut body).is_none() {
             body.truncate(start);
             continue;
         }
@@ -74,6 +75,8 @@ pub(crate) fn rebuilt(profile: &[u8], inks: bool) -> Option<Vec<u8>> {
                 body.truncate(start);
                 (at, length)
             }
+            // Tags that overlap would be longer apart.
+            None if body.len() > size + MAX_GROWTH => return None,
             None => (start, written.len()),
         };
         tags.push((name, at, length));
@@ -142,20 +145,19 @@ fn header(old: &[u8; HEADER_BYTES]) -> Option<([u8; HEADER_BYTES], Space)> {
     Some((new, space))
 }
 
-/// What the first tag of this name holds, if there is one; nothing at all where the table is broken.
-fn tag<'a>(profile: &'a [u8], name: &[u8; 4]) -> Option<Option<&'a [u8]>> {
+/// The entries of the tags.
+fn table(profile: &[u8]) -> Option<&[u8]> {
     let count = usize::try_from(number(profile, HEADER_BYTES)?).ok()?;
     let start = HEADER_BYTES + 4;
-    let table = profile.get(start..start + count.min(MAX_TAGS + 1) * ENTRY_BYTES)?;
-    if count > MAX_TAGS {
-        return None;
-    }
-    let entry = table.chunks_exact(ENTRY_BYTES).find(|entry| entry.starts_with(name));
-    Some(entry.and_then(|entry| {
-        let at = usize::try_from(number(entry, 4)?).ok()?;
-        let length = usize::try_from(number(entry, 8)?).ok()?;
-        profile.get(at..at.checked_add(length)?)
-    }))
+    (count <= MAX_TAGS).then(|| profile.get(start..start + count * ENTRY_BYTES))?
+}
+
+/// What the first tag of this name holds.
+fn tag<'a>(profile: &'a [u8], table: &[u8], name: &[u8]) -> Option<&'a [u8]> {
+    let entry = table.chunks_exact(ENTRY_BYTES).find(|entry| entry.starts_with(name))?;
+    let at = usize::try_from(number(entry, 4)?).ok()?;
+    let length = usize::try_from(number(entry, 8)?).ok()?;
+    profile.get(at..at.checked_add(length)?)
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<u32> {

@@ -73,7 +73,7 @@ pub(crate) fn advance(
             Progress::Done(png(raster, colors, bytes, report, target)?)
         }
         Stage::Sized(Picture::WebP(raster, icc)) => {
-            Progress::Done(webp(&raster, icc, bytes, report, target))
+            Progress::Done(webp(&raster, icc.as_deref(), bytes, report, target))
         }
     })
 }
@@ -226,7 +226,7 @@ fn animation(
 
 fn webp(
     raster: &Raster,
-    icc: Option<Vec<u8>>,
+    icc: Option<&[u8]>,
     bytes: &[u8],
     report: &Report,
     target: &Target,
@@ -234,7 +234,7 @@ fn webp(
     if report.lossless || raster.layout.has_alpha() {
         return drawing(raster, icc, bytes.len(), target);
     }
-    photo(&subsampled(raster, target), icc.as_deref(), bytes.len(), target)
+    photo(&subsampled(raster, target), icc, bytes.len(), target)
 }
 
 /// As a JPEG of the target's quality holds it.
@@ -271,11 +271,11 @@ pub(crate) fn pixels(
 }
 
 /// Encodes an upright raster without loss, as PNG or WebP, whichever is smaller.
-fn drawing(raster: &Raster, icc: Option<Vec<u8>>, limit: usize, target: &Target) -> Optimised {
+fn drawing(raster: &Raster, icc: Option<&[u8]>, limit: usize, target: &Target) -> Optimised {
     let placeholder = placeholder::of_raster(raster, Orientation::UPRIGHT);
-    let webp = encode::webp::encode(raster, icc.as_deref(), limit).ok();
+    let webp = encode::webp::encode(raster, icc, limit).ok();
     let limit = webp.as_ref().map_or(limit, Vec::len);
-    let colors = (&Colors::default(), icc.as_deref());
+    let colors = (&Colors::default(), icc);
     let png = encode::png::encode(raster, colors, target.effort, limit).ok();
     let bytes = match (png, webp) {
         (Some(png), _) => Some((Format::Png, png)),

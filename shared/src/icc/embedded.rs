@@ -1,7 +1,7 @@
 //! Where a picture's colour profile stands in its file, and putting the rebuilt one in its place.
 
 use alloc::{borrow::Cow, vec::Vec};
-use core::ops::Range;
+use core::{iter, ops::Range};
 
 use miniz_oxide::deflate::compress_to_vec_zlib;
 
@@ -136,7 +136,7 @@ fn in_png(bytes: &[u8]) -> Option<Found<'_>> {
     let name = chunk.data.iter().position(|byte| *byte == 0)?;
     let deflated = chunk.data.get(name + 2..)?;
     let profile = fdeflate::decompress_to_vec_bounded(deflated, most).ok().map(Cow::Owned);
-    Some(Found { profile, places: [end - chunk.raw.len()..end].into() })
+    Some(Found { profile, places: iter::once(end - chunk.raw.len()..end).collect() })
 }
 
 fn in_webp(bytes: &[u8]) -> Option<Found<'_>> {
@@ -147,7 +147,10 @@ fn in_webp(bytes: &[u8]) -> Option<Found<'_>> {
         let chunk = webp_chunk::Chunk::read(&mut cursor).ok()?;
         if chunk.kind == *b"ICCP" {
             let end = bytes.len() - cursor.rest().len();
-            return Some(Found { profile: Some(chunk.data.into()), places: [start..end].into() });
+            return Some(Found {
+                profile: Some(chunk.data.into()),
+                places: iter::once(start..end).collect(),
+            });
         }
     }
 }

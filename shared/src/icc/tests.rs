@@ -5,10 +5,10 @@ fn be(number: usize) -> [u8; 4] {
 }
 
 /// A profile of these tags, each behind the last, with gaps.
-fn profile(version: u8, space: &[u8; 4], tags: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+fn profile(version: u8, space: &[u8], tags: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut out = alloc::vec![0xAA; HEADER_BYTES];
     out[8..12].copy_from_slice(&[version, 0x20, 0xAA, 0xAA]);
-    out[12..24].copy_from_slice(&[b"mntr", &space[..], b"XYZ "].concat());
+    out[12..24].copy_from_slice(&[b"mntr", space, b"XYZ "].concat());
     out[36..40].copy_from_slice(b"acsp");
     out[64..68].copy_from_slice(&be(1));
     out.extend(be(tags.len()));
@@ -56,8 +56,8 @@ fn kept(profile: &[u8], inks: bool) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn said<'a>(profile: &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
-    tag(profile, name).unwrap()
+fn said<'a>(profile: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    tag(profile, table(profile).unwrap(), name)
 }
 
 fn has(bytes: &[u8], part: &[u8]) -> bool {
@@ -91,6 +91,24 @@ fn colours_stay_and_nothing_else_does() {
     }
     let untold = kept(&rgb(2, &[]), false).unwrap();
     assert_eq!((said(&untold, b"desc"), said(&untold, b"cprt")), (None, None));
+}
+
+#[test]
+fn long_curves_that_are_shared_stay() {
+    // Three of 2 KiB at one place, as in the sRGB profile of 1998: apart they are longer than the profile.
+    let curve = [&b"curv\0\0\0\0\0\0\x04\0"[..], &[0x5A; 2 * 1024]].concat();
+    let [red, green, blue] = [xyz(1), xyz(2), xyz(3)];
+    let tags: [(&[u8; 4], &[u8]); 6] = [
+        (b"rXYZ", &red),
+        (b"gXYZ", &green),
+        (b"bXYZ", &blue),
+        (b"rTRC", &curve),
+        (b"gTRC", &curve),
+        (b"bTRC", &curve),
+    ];
+    let shared = kept(&profile(2, b"RGB ", &tags), false).unwrap();
+    assert!(shared.len() < 2 * curve.len());
+    assert_eq!(said(&shared, b"bTRC"), Some(&curve[..]));
 }
 
 #[test]
@@ -129,9 +147,9 @@ fn every_byte_may_be_wrong() {
 }
 
 /// mft1 or mft2 with a grid of two points a side, and something behind it.
-fn lut(kind: &[u8; 4], inputs: u8, outputs: u8) -> (Vec<u8>, usize) {
+fn lut(kind: &[u8], inputs: u8, outputs: u8) -> (Vec<u8>, usize) {
     let (width, entries) = if kind == b"mft1" { (1, 256) } else { (2, 5) };
-    let mut out = [&kind[..], &[0, 0, 0, 0, inputs, outputs, 2, 0], &[7; 36]].concat();
+    let mut out = [kind, &[0, 0, 0, 0, inputs, outputs, 2, 0], &[7; 36]].concat();
     if kind == b"mft2" {
         out.extend([0, 5, 0, 5]);
     }
