@@ -1,3 +1,5 @@
+//! Profiles of today and of before, what is left of them, and what hides in others.
+
 use super::*;
 
 fn be(number: usize) -> [u8; 4] {
