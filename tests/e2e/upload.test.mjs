@@ -190,7 +190,7 @@ test("what is private does not reach the store, and the answer says what was rem
   const answer = await post(fixture("jpeg/private.jpg"));
   const { data } = await answer.json();
   assert.equal(answer.status, 201);
-  assert.deepEqual(data.removed, ["exif", "gps", "thumbnail", "xmp", "iptc", "comment", "vendor", "trailing"]);
+  assert.deepEqual(data.removed, ["exif", "gps", "thumbnail", "xmp", "iptc", "icc", "comment", "vendor", "trailing"]);
   assert.ok(data.originalSize > data.fileSize);
   const stored = server.objects().get(data.key).toString("latin1");
   // An EXIF block with nothing but the orientation stays, so that the picture does not turn.
