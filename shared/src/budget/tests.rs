@@ -53,6 +53,14 @@ fn what_is_rewritten_is_there_as_a_copy_and_beside_its_profile() {
 }
 
 #[test]
+fn a_profile_is_taken_to_inflate_sixteenfold_within_bounds() {
+    assert_eq!(most_inflated(1), 65_536);
+    assert_eq!(most_inflated(100_000), 1_600_000);
+    assert_eq!(most_inflated(1_000_000), 4_194_304);
+    assert_eq!(FIXED, 524_288, "beside whatever grows with the picture");
+}
+
+#[test]
 fn what_is_made_smaller_needs_what_its_largest_moment_does() {
     let needed = |report: &Report, target: Target| {
         peak_bytes(report, Some(&target)) - FIXED - 2 * report.size_bytes
