@@ -49,8 +49,8 @@ function copy(room) {
   }
 }
 
-function run(area, part, extra) {
-  const files = part.files.flatMap((file) => ["--file", file]);
+function run(area, part, extra, among = part.files) {
+  const files = among.flatMap((file) => ["--file", file]);
   const tests = part.tests.length > 0 ? ["--", "--", ...part.tests] : [];
   const place = ["--dir", TREE, "--in-place", "--output", folder(area, part)];
   const options = ["--package", part.package, ...files, ...part.options, ...place, ...extra];
@@ -84,8 +84,8 @@ function runAgain(area, part, extra) {
   const past = json(verdicts(area, part));
   const survivors = Object.keys(past.changes).filter((name) => past.changes[name].last === "survived");
   if (survivors.length === 0) return;
-  const others = survivors.some((name) => name.includes("delete field")) ? [] : ["--exclude-re", "delete field"];
-  run(area, part, [...others, ...survivors.flatMap((name) => ["--re", `^${name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")}$`]), ...extra]);
+  const these = survivors.flatMap((name) => ["--re", `^${name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")}$`]);
+  run(area, part, [...these, ...extra], [...new Set(survivors.map((name) => name.split(":")[0]))]);
   record(area, part, past);
 }
 
