@@ -305,9 +305,11 @@ fuzz: $(TOOLS)/cargo-fuzz $(STAMPS)/node ## Fuzz all targets at once (SECONDS=60
 	@node .make/fuzz.mjs $(SECONDS)
 
 AREA ?=
+SHARD ?=
+AGAIN ?=
 .PHONY: mutants
-mutants: $(TOOLS)/cargo-mutants | $(STAMPS)/node ## Break the code in a thousand places and count what the tests notice (AREA=auth; hours)
-	@node .make/mutants.mjs "$(AREA)"
+mutants: $(TOOLS)/cargo-mutants | $(STAMPS)/node ## Break the code in a thousand places and count what the tests notice (AREA=auth SHARD=1/4, AGAIN=1; hours)
+	@node .make/mutants.mjs "$(AREA)" $(if $(SHARD),--shard $(SHARD)) $(if $(AGAIN),--again)
 
 # --- Shipping ----------------------------------------------------------------------------------------
 

@@ -1,27 +1,31 @@
 // Breaks the code on purpose, one place at a time, and counts what the unit tests notice: `node
-// .make/mutants.mjs [AREA,…] [further arguments of cargo mutants]`. Which files make an area, and which tests
-// judge it, stands here; what survives, and why, in docs/reliability.md.
+// .make/mutants.mjs [AREA,…] [--again] [further arguments of cargo mutants]`; `--again` makes only those changes
+// that survived the last time, and counts them anew. Which files make an area, and which tests judge it,
+// stands here; what survives, and why, in docs/reliability.md.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 
 import { writeReport } from "../tests/report.mjs";
 
-const OUTPUT = "target/mutants";
+const OUTPUT = `${process.cwd()}/target/mutants`;
+const TREE = `${OUTPUT}/tree`;
 
-const edge = (files, tests) => ({ package: "image-edge", files: files.map((file) => `edge/src/${file}`), tests, options: [] });
-const rules = (files, tests, options = []) => ({ package: "image-rules", files: files.map((file) => `shared/src/${file}`), tests, options });
+const edge = (files, tests) => ({ package: "image-edge", room: "edge", files: files.map((file) => `edge/src/${file}`), tests, options: [] });
+const rules = (files, tests, options = []) => ({ package: "image-rules", room: "shared", files: files.map((file) => `shared/src/${file}`), tests, options });
+// The whole way through, without what hashes passwords. The list of forged tokens takes as long, too (see auth).
+const STORY = ["story::limits", "story::ledger", "story::upload", "story::images", "story::rights", "story::metrics"];
 // Pixels are judged by whole pictures, which takes longer.
 const CODEC = ["--features", "codec", "--cargo-arg=--test=processing", "--cargo-arg=--test=laws"];
 
 // The pixel arithmetic of decode/, encode/ and resize is no decision: every sum there changes a golden hash,
 // and a run would take half a day.
 const AREAS = {
-  auth: [edge(["auth/**"], ["auth::", "tickets::", "story::"])],
+  auth: [edge(["auth/**"], ["auth::", "tickets::", ...STORY, "--skip", "auth::tests::forged"])],
   limits: [
-    edge(["config/limits.rs", "admission.rs", "intake/body.rs"], ["config::", "admission::", "intake::", "story::"]),
+    edge(["config/limits.rs", "admission.rs", "intake/body.rs"], ["config::", "admission::", "intake::", ...STORY]),
     rules(["limits.rs"], ["limits::"]),
   ],
-  ledger: [edge(["ledger/**"], ["ledger::", "story::"])],
+  ledger: [edge(["ledger/**"], ["ledger::", ...STORY])],
   images: [
     rules(["sniff.rs", "sniff/**", "budget.rs", "plan.rs", "exif.rs", "probe/**"], []),
     rules(["orient.rs", "optimise.rs", "prepare.rs", "pipeline.rs", "scrub/**"], [], CODEC),
@@ -31,34 +35,88 @@ const AREAS = {
 /** Whatever a run leaves behind. */
 const folder = (area, part) => `${OUTPUT}/${area}-${AREAS[area].indexOf(part)}`;
 
-function run(area, part, extra) {
-  const files = part.files.flatMap((file) => ["--file", file]);
+/**
+ * The tree whose code is broken: always at the same place, so that what is not broken is compiled once. Files of the
+ * room that is broken get a new date, as the last thing that was compiled of it is a mutant.
+ */
+function copy(room) {
+  const { stdout } = spawnSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" });
+  rmSync(TREE, { recursive: true, force: true });
+  const now = new Date();
+  for (const file of new Set(stdout.split("\0").filter((file) => file && existsSync(file)))) {
+    cpSync(file, `${TREE}/${file}`, { preserveTimestamps: true });
+    if (file.startsWith(`${room}/`)) utimesSync(`${TREE}/${file}`, now, now);
+  }
+}
+
+function run(area, part, extra, among = part.files) {
+  const files = among.flatMap((file) => ["--file", file]);
   const tests = part.tests.length > 0 ? ["--", "--", ...part.tests] : [];
-  const options = ["--package", part.package, ...files, ...part.options, "--output", folder(area, part), ...extra];
-  // Everything that is not mutated is compiled once, whatever is run.
-  const env = { ...process.env, CARGO_TARGET_DIR: `${process.cwd()}/${OUTPUT}/build`, CARGO_PROFILE_TEST_DEBUG: "0" };
+  const place = ["--dir", TREE, "--in-place", "--output", folder(area, part)];
+  const options = ["--package", part.package, ...files, ...part.options, ...place, ...extra];
+  // A folder a room: what is compiled of one may be a mutant, and the other is built upon it.
+  const env = { ...process.env, CARGO_TARGET_DIR: `${OUTPUT}/build-${part.room}`, CARGO_PROFILE_TEST_DEBUG: "0" };
+  copy(part.room);
   const { status } = spawnSync("cargo", ["mutants", ...options, ...tests], { stdio: "inherit", env });
   // Survivors end it with 2, those that ran out of time with 3: they are counted below.
   if (![0, 2, 3].includes(status)) process.exit(status ?? 1);
 }
 
-/** What became of the mutants of an area, or nothing before it was run. */
-function count(area) {
-  const files = AREAS[area].map((part) => `${folder(area, part)}/mutants.out/outcomes.json`);
-  if (!files.every(existsSync)) return [];
-  const outcomes = files.flatMap((file) => JSON.parse(readFileSync(file, "utf8")).outcomes);
-  const of = (summary) => outcomes.filter((outcome) => outcome.scenario !== "Baseline" && outcome.summary === summary).length;
-  const [killed, survived, unviable, timeout] = ["CaughtMutant", "MissedMutant", "Unviable", "Timeout"].map(of);
-  // Whatever never ends is noticed, too.
-  const percent = Math.round((1000 * (killed + timeout)) / (killed + timeout + survived)) / 10;
-  return [[area, { killed, survived, unviable, timeout, percent }]];
+const json = (file) => JSON.parse(readFileSync(file, "utf8"));
+/** What became of each change, at first and at last. */
+const verdicts = (area, part) => `${folder(area, part)}/verdicts.json`;
+const VERDICTS = { CaughtMutant: "killed", MissedMutant: "survived", Unviable: "unviable", Timeout: "timeout" };
+
+function record(area, part, past) {
+  const changes = { ...past.changes };
+  for (const { scenario, summary } of json(`${folder(area, part)}/mutants.out/outcomes.json`).outcomes) {
+    const name = scenario.Mutant?.name;
+    // cargo mutants also makes every "delete field", whatever it is asked for: those were not in the shard.
+    if (scenario === "Baseline" || (past.changes && !past.changes[name])) continue;
+    const last = VERDICTS[summary];
+    changes[name] = { first: changes[name]?.first ?? last, last };
+  }
+  writeFileSync(verdicts(area, part), JSON.stringify({ ...past, changes }, null, 1));
 }
 
-const [wanted, ...extra] = process.argv.slice(2);
+/** The very changes that survived; one whose line has moved since counts as a survivor until its area is run whole. */
+function runAgain(area, part, extra) {
+  const past = json(verdicts(area, part));
+  const survivors = Object.keys(past.changes).filter((name) => past.changes[name].last === "survived");
+  if (survivors.length === 0) return;
+  const these = survivors.flatMap((name) => ["--re", `^${name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")}$`]);
+  run(area, part, [...these, ...extra], [...new Set(survivors.map((name) => name.split(":")[0]))]);
+  record(area, part, past);
+}
+
+function count(area) {
+  const runs = AREAS[area].map((part) => json(verdicts(area, part)));
+  const changes = runs.flatMap((run) => Object.values(run.changes));
+  const of = (verdict, when = "last") => changes.filter((change) => change[when] === verdict).length;
+  const counts = { tried: changes.length, unviable: of("unviable"), killed: of("killed"), timeout: of("timeout"), survived: of("survived") };
+  // Whatever never ends is noticed, too.
+  const noticed = counts.killed + counts.timeout;
+  const percent = Math.round((1000 * noticed) / (noticed + counts.survived)) / 10;
+  return { ...counts, survivedAtFirst: of("survived", "first"), percent, shard: [...new Set(runs.map((run) => run.shard))].join(", ") };
+}
+
+const [wanted, ...rest] = process.argv.slice(2);
+const again = rest.includes("--again");
+const extra = rest.filter((option) => option !== "--again");
+const at = extra.indexOf("--shard");
+const shard = at < 0 ? "all" : extra[at + 1];
 for (const area of wanted ? wanted.split(",") : Object.keys(AREAS)) {
   if (!AREAS[area]) throw new Error(`no such area: ${area} (there are ${Object.keys(AREAS).join(", ")})`);
-  for (const part of AREAS[area]) run(area, part, extra);
+  for (const part of AREAS[area]) {
+    if (again) {
+      runAgain(area, part, extra);
+    } else {
+      // Neighbours are alike: every fourth change says more than the first quarter of them.
+      run(area, part, at < 0 ? extra : ["--sharding", "round-robin", ...extra]);
+      record(area, part, { shard });
+    }
+  }
+  const counts = count(area);
+  writeReport("mutants", { [area]: counts });
+  console.table({ [area]: counts });
 }
-const mutants = Object.fromEntries(Object.keys(AREAS).flatMap(count));
-writeReport("mutants", mutants);
-console.table(mutants);

@@ -145,6 +145,13 @@ const ROWS = [
     bar: "an hour each, 0 crashes",
     holds: (c) => Object.values(c).every(({ seconds, crashes }) => seconds >= 3600 && crashes === 0),
   },
+  {
+    trial: "mutants",
+    what: "The code changed on purpose, one place at a time, for its unit tests to notice",
+    figure: (c) => Object.entries(c).map(([area, { tried, survived, percent, shard }]) => `${area} ${percent} % (${survived} of ${tried} survive; ${shard})`).join("; "),
+    bar: "90 % in each of the four areas",
+    holds: (c) => ["auth", "limits", "ledger", "images"].every((area) => c[area]?.percent >= 90),
+  },
 ];
 
 const counted = reported();

@@ -94,12 +94,14 @@ fn durations_fall_into_their_buckets() {
 #[test]
 fn limits_bans_and_sweeps_are_counted() {
     let app =
-        app_with(&[("METRICS_TOKEN", TOKEN), ("RATE_PER_MINUTE", "2"), ("STRIKES_TO_BAN", "1")]);
+        app_with(&[("METRICS_TOKEN", TOKEN), ("RATE_PER_MINUTE", "2"), ("STRIKES_TO_BAN", "2")]);
     send(&app, upload(), &picture(1));
     send(&app, upload(), &picture(2));
     assert_eq!(send(&app, upload(), &picture(3)).code(), "RATE_LIMITED");
     app.ports.clock_ms.set(NOW_MS + 61_000);
     send(&app, upload(), b"<svg></svg>");
+    assert_eq!(sample(&app, r#"bans_total{reason="disguise"}"#), "0", "one strike is no ban");
+    send(&app, upload(), b"<svg/>");
     assert_eq!(send(&app, upload(), &picture(4)).code(), "USER_BANNED");
     block_on(app.ports.ledger.ring());
     app.ports.store.objects.borrow_mut().clear();

@@ -160,6 +160,26 @@ fn several_pictures_have_a_result_each_in_their_order() {
 }
 
 #[test]
+fn a_ticket_is_good_for_one_picture_of_a_form() {
+    let app = app();
+    let (mut asking, _) = form(&[]);
+    asking = asking.uri("https://edge.example/uploads/tickets");
+    asking
+        .headers_mut()
+        .expect("valid")
+        .insert("content-type", "application/json".parse().expect("text"));
+    let ticket = send(&app, asking, b"{}").json["data"]["ticket"].clone();
+    let bearer = format!("Bearer {}", ticket.as_str().expect("issued"));
+    let (mut request, body) = form(&[(FILE, PIXEL), (FILE, &picture(1))]);
+    request.headers_mut().expect("valid").insert("authorization", bearer.parse().expect("text"));
+    let outcome = send(&app, request, &body);
+    assert_eq!(outcome.status, StatusCode::MULTI_STATUS, "{}", outcome.json);
+    assert!(outcome.json["data"][0]["key"].is_string());
+    assert_eq!(outcome.json["data"][1]["code"], "TICKET_REQUIRED");
+    assert_eq!(app.ports.stored().len(), 1);
+}
+
+#[test]
 fn a_form_that_cannot_be_taken_leaves_nothing() {
     let empty = FILE.replace("프로필.gif", "").replace("image/gif", "application/octet-stream");
     for (parts, code) in [

@@ -157,3 +157,11 @@ fn keys_of_one_name_and_several_kinds_are_told_apart() {
     }
     assert!(config(&[("AUTH_JWKS", &key_set(key_pairs()))]).is_ok());
 }
+
+#[test]
+fn whoever_configures_a_key_is_told_of_each_fault_in_words_of_its_own() {
+    use UnusableKey::{Algorithm, Malformed, NotAKeySet, Purpose, Secret, Short, Weak};
+    let reasons = [Short, NotAKeySet, Secret, Purpose, Algorithm, Weak, Malformed];
+    let said: std::collections::BTreeSet<_> = reasons.map(UnusableKey::expected).into();
+    assert_eq!(said.len(), reasons.len());
+}

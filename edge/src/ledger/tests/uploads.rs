@@ -293,6 +293,37 @@ fn a_removal_that_half_fails_is_finished_by_the_alarm() {
 }
 
 #[test]
+fn what_is_removed_twice_is_given_back_once() {
+    let ledger = ledger();
+    let remaining = || {
+        let sight = block_on(ledger.look(&Account::User(user("7")), TERMS)).expect("answers");
+        (sight.gauges.daily_count.remaining, sight.gauges.daily_bytes.remaining)
+    };
+    upload(&ledger, 1, Disposition::Register);
+    let before = remaining();
+    let leave = leave(&ledger);
+    let key = store(&ledger, &leave, 2);
+    assert_ne!(remaining(), before);
+    ledger.reach.store.broken.set(true);
+    for _ in 0..2 {
+        let removal = block_on(ledger.remove(&user("7"), key.clone())).expect("answers");
+        assert_eq!(removal, Removal::Underway);
+        assert_eq!(remaining(), before);
+    }
+}
+
+#[test]
+fn a_picture_is_not_answered_for_another_of_its_leave() {
+    let ledger = ledger();
+    let leave = leave(&ledger);
+    let key = store(&ledger, &leave, 1);
+    accepted(commit(&ledger, &key, 1, Disposition::Register));
+    let other = leave.stem.key(Format::Jpeg).expect("a key");
+    let commitment = commit(&ledger, &other, 1, Disposition::Register);
+    assert!(matches!(commitment, Commitment::Lapsed), "{commitment:?}");
+}
+
+#[test]
 fn what_was_registered_long_ago_is_removed_too() {
     let ledger = ledger();
     let (key, _) = upload(&ledger, 1, Disposition::Register);

@@ -239,6 +239,23 @@ mod tests {
     }
 
     #[test]
+    fn codes_are_read_that_are_longer_than_the_lookup() {
+        // One code of each length: `0`, `10`, `110`, …
+        let mut counts = [1; 16];
+        counts[12..].fill(0);
+        let symbols: Vec<u8> = (100..112).collect();
+        let codes = Codes::new(Huffman { counts: &counts, symbols: &symbols });
+        for (ones, symbol) in (0..).zip(&symbols) {
+            let bits = !(u16::MAX >> ones);
+            let stuffed = |byte| if byte == 0xFF { [0xFF, 0].to_vec() } else { [byte].to_vec() };
+            let data: Vec<u8> = bits.to_be_bytes().into_iter().flat_map(stuffed).collect();
+            let mut bits = Bits { data: &data, at: 0, held: 0, count: 0 };
+            assert_eq!(codes.decode(&mut bits), Ok(*symbol));
+            assert_eq!(bits.count, 16 - (ones + 1), "of {ones} ones and a zero");
+        }
+    }
+
+    #[test]
     fn it_stops_after_the_last_unit() {
         // Two blocks of `0 0`, then padding.
         assert_eq!(followed(&[0b0000_1111, 1, 2, 3], 16, 0), Ok(1));

@@ -90,3 +90,34 @@ fn is_backdrop(len: usize, samples: Samples, palette_len: Option<usize>) -> bool
         Samples::Palette => palette_len.is_some() && len == 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_fixed_length_is_kept_at_that_length_only() {
+        let header =
+            Header { width: 1, height: 1, depth: 8, samples: Samples::Rgb, interlaced: false };
+        let keeps = |kind: &[u8; 4], len: usize| {
+            let data = alloc::vec![0; len];
+            let chunk = Chunk { kind: *kind, data: &data, raw: &[] };
+            Ancillary::default().keeps(&chunk, &header, None)
+        };
+        for (kind, len) in [
+            (b"gAMA", 4),
+            (b"cHRM", 32),
+            (b"sRGB", 1),
+            (b"cICP", 4),
+            (b"mDCV", 24),
+            (b"cLLI", 8),
+            (b"pHYs", 9),
+            (b"sBIT", 3),
+            (b"tRNS", 6),
+            (b"bKGD", 6),
+        ] {
+            let kept = [len - 1, len, len + 1].map(|len| keeps(kind, len));
+            assert_eq!(kept, [false, true, false], "{}", kind.escape_ascii());
+        }
+    }
+}

@@ -267,9 +267,9 @@ fn animations_are_checked() {
     assert_eq!(animated(2, &[frame(0), pixels(), frame(1), data(2)]), Ok(2));
     assert_eq!(animated(1, &[pixels(), frame(0), data(1), data(2)]), Ok(1));
     assert_eq!(animated(0, &[pixels()]), Ok(1), "browsers show it as a still picture");
-    let outside = |at: usize| {
+    let with = |at: usize, value: u8| {
         let mut data = control(0).to_vec();
-        data[at] = 1;
+        data[at] = value;
         (b"fcTL", data)
     };
     for (frames, parts, cause) in [
@@ -281,8 +281,10 @@ fn animations_are_checked() {
         (2, vec![frame(0), frame(1), pixels()], Corrupt::NoImageData),
         (1, vec![frame(0), data(1), pixels()], Corrupt::BadStructure),
         (1, vec![pixels(), data(0)], Corrupt::BadStructure),
-        (1, vec![outside(15), pixels()], Corrupt::BadHeader),
-        (1, vec![outside(12), pixels()], Corrupt::BadHeader),
+        (1, vec![with(7, 0), pixels()], Corrupt::NoPixels),
+        (1, vec![with(11, 0), pixels()], Corrupt::NoPixels),
+        (1, vec![with(15, 1), pixels()], Corrupt::BadHeader),
+        (1, vec![with(12, 1), pixels()], Corrupt::BadHeader),
         (1, vec![(b"fcTL", vec![0; 25]), pixels()], Corrupt::BadLength),
     ] {
         assert_eq!(animated(frames, &parts), Err(cause.into()), "{parts:?}");
