@@ -230,7 +230,7 @@ test-browser: $(TOOLS)/wasm-bindgen browser chromium firefox $(STAMPS)/browser-n
 
 test-e2e: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
 	$(call say,End to end: wrangler dev and Chromium and Prometheus)
-	node .make/run-tests.mjs tests/e2e/*.test.mjs tests/conformance/*.test.mjs tests/faults/*.test.mjs \
+	LANES=$${LANES:-2} node .make/run-tests.mjs tests/e2e/*.test.mjs tests/conformance/*.test.mjs tests/faults/*.test.mjs \
 		tests/load/memory.test.mjs tests/load/overload.test.mjs tests/hostile/*.test.mjs
 
 API_EXAMPLES ?= 25
