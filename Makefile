@@ -107,21 +107,22 @@ $(TOOLS)/s3s-fs: | prerequisites
 	$(call say,Building s3s-fs $(S3S_FS_VERSION) (once; about two minutes))
 	$(install) --locked s3s-fs@$(S3S_FS_VERSION) --features binary
 
-# Tries the API against its description; its Python packages land in a folder of their own.
-$(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION):
-	$(call say,Installing schemathesis $(SCHEMATHESIS_VERSION) (once; about half a minute))
+# A command of Python's, with its packages in a folder of its own: its name and its version.
+define python_command
+	$(call say,Installing $(1) $(2) (once; about half a minute))
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo 'Missing: Python 3.10 or newer with venv. On Debian or Ubuntu: apt-get install python3-venv'; exit 1; }
-	python3 -m venv target/schemathesis
-	target/schemathesis/bin/pip install --quiet --disable-pip-version-check schemathesis==$(SCHEMATHESIS_VERSION)
+	python3 -m venv target/$(1)
+	target/$(1)/bin/pip install --quiet --disable-pip-version-check $(1)==$(2)
 	@mkdir -p $(@D) && touch $@
+endef
 
-# Looks at answers as a reader of the HTTP specifications does; likewise in a folder of its own.
+# Tries the API against its description.
+$(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION):
+	$(call python_command,schemathesis,$(SCHEMATHESIS_VERSION))
+
+# Looks at answers as a reader of the HTTP specifications does.
 $(STAMPS)/redbot-$(REDBOT_VERSION):
-	$(call say,Installing redbot $(REDBOT_VERSION) (once; about half a minute))
-	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo 'Missing: Python 3.10 or newer with venv. On Debian or Ubuntu: apt-get install python3-venv'; exit 1; }
-	python3 -m venv target/redbot
-	target/redbot/bin/pip install --quiet --disable-pip-version-check redbot==$(REDBOT_VERSION)
-	@mkdir -p $(@D) && touch $@
+	$(call python_command,redbot,$(REDBOT_VERSION))
 
 .PHONY: chromium
 chromium: | $(STAMPS)/node

@@ -1,7 +1,7 @@
 //! What follows the LZW codes of a GIF's frames in their sub-blocks, and cutting it out with new sub-blocks.
 //!
 //! The decoder reads some kilobytes ahead and does not tell where the codes end. So they are counted here:
-//! that needs how many pixels each code stands for, yet not which, and takes a tenth of decoding.
+//! that needs how many pixels each code stands for, yet not which.
 
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
