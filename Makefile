@@ -79,8 +79,10 @@ $(STAMPS)/targets: | prerequisites
 	rustup target add wasm32-unknown-unknown wasm32v1-none
 	@mkdir -p $(@D) && touch $@
 
-# One folder for all tools, so that what they share is compiled once.
-install = CARGO_TARGET_DIR=target/tools/build cargo install --root target/tools
+# One folder for all tools, so that what they share is compiled once. They run for seconds, so whoever starts
+# here need not wait for the last of the optimiser.
+install = CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	CARGO_TARGET_DIR=target/tools/build cargo install --root target/tools
 
 $(TOOLS)/wasm-bindgen: | prerequisites
 	$(call say,Building wasm-bindgen $(WASM_BINDGEN_VERSION) (once; about four minutes))
@@ -241,21 +243,39 @@ test-api: setup edge www $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Try e
 
 LONG := node --test --test-concurrency=1 --test-timeout=1500000
 FUZZ_SECONDS ?= 3600
+LONG_PARTS := faults hostile load api corpora fuzz mutants
 # One that fails does not keep the others from being counted: the table at the end says what holds.
 test-long: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(TOOLS)/cargo-fuzz $(TOOLS)/cargo-mutants $(STAMPS)/bench-node $(STAMPS)/browser-node \
 	$(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) $(STAMPS)/redbot-$(REDBOT_VERSION) ## Everything at length, and the table of docs/reliability.md (hours)
-	@rm -f target/reliability.json
+	@for part in $(LONG_PARTS); do $(MAKE) test-long-$$part || failed="$$failed $$part"; done; \
+		$(MAKE) reliability || failed="$$failed (see the table)"; test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
+
+# Each part alone; only these keep what they count.
+.PHONY: $(addprefix test-long-,$(LONG_PARTS))
+$(addprefix test-long-,$(LONG_PARTS)): export KEEP_COUNTS := 1
+test-long-faults: setup edge www $(TOOLS)/s3s-fs
 	$(call say,Faults at length (ten minutes))
-	-FAULT_CYCLES=50 FAULT_CALLS=1000 $(LONG) tests/faults/*.test.mjs
+	FAULT_CYCLES=50 FAULT_CALLS=1000 $(LONG) tests/faults/*.test.mjs
+
+test-long-hostile: setup edge www chromium $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
 	$(call say,Hostile input (ten minutes))
-	-CORPORA='$(CORPORA)' $(LONG) tests/hostile/*.test.mjs tests/e2e/guesses.test.mjs tests/e2e/tokens.test.mjs
+	CORPORA='$(CORPORA)' $(LONG) tests/hostile/*.test.mjs tests/e2e/guesses.test.mjs tests/e2e/tokens.test.mjs
+
+test-long-load: setup edge www $(STAMPS)/browser-node
 	$(call say,Load and memory (twenty minutes))
-	-CORPORA='$(CORPORA)' LOAD_SECONDS=600 $(LONG) tests/load/*.test.mjs
-	-API_EXAMPLES=500 node tests/api/run.mjs
-	-$(if $(CORPORA),$(MAKE) corpora DIR='$(CORPORA)',$(call say,No corpora beside this folder: set CORPORA))
-	-$(MAKE) fuzz SECONDS=$(FUZZ_SECONDS)
-	-$(MAKE) mutants
-	@$(MAKE) reliability
+	CORPORA='$(CORPORA)' LOAD_SECONDS=600 $(LONG) tests/load/*.test.mjs
+
+test-long-api:
+	$(MAKE) test-api API_EXAMPLES=500
+
+test-long-corpora:
+	$(if $(CORPORA),$(MAKE) corpora DIR='$(CORPORA)',$(call say,No corpora beside this folder: set CORPORA))
+
+test-long-fuzz:
+	$(MAKE) fuzz SECONDS=$(FUZZ_SECONDS)
+
+test-long-mutants:
+	$(MAKE) mutants
 
 .PHONY: reliability
 reliability: | $(STAMPS)/node ## Write the table of docs/reliability.md from what was counted

@@ -1,6 +1,6 @@
 // Fuzzes every target at once for some seconds, seeded with the fixtures and with what was found before.
 //
-// `node .make/fuzz.mjs SECONDS`. A crash ends it and names its file. Counts land in target/reliability.json; inputs that
+// `node .make/fuzz.mjs SECONDS`. A crash ends it and names its file. Counts land in target/reliability.json (tests/report.mjs says when); inputs that
 // reach something new land in target/fuzz, and `make fuzz-corpus` keeps the smallest of them.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";

@@ -52,6 +52,7 @@ export type Code =
   | "MALFORMED_REQUEST"
   | "NOT_FOUND"
   | "METHOD_NOT_ALLOWED"
+  | "REQUEST_TIMEOUT"
   | "RATE_LIMITED"
   | "QUOTA_EXCEEDED"
   | "BUSY"
@@ -220,6 +221,13 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
     title: "Method not allowed",
     en: "This address does not take that method; the Allow header lists those it takes.",
     ko: "이 주소에서 지원하지 않는 메서드입니다. Allow 헤더를 확인해 주세요.",
+  },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    backendCode: "COMMON-008",
+    title: "Request too slow",
+    en: "The request came too slowly to be waited for. Try again where the connection is better.",
+    ko: "요청이 너무 느리게 도착해 더 기다릴 수 없습니다. 연결이 나은 곳에서 다시 시도해 주세요.",
   },
   RATE_LIMITED: {
     status: 429,

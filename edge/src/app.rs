@@ -20,6 +20,7 @@ use crate::{
     registry::{Annals, Catalogue, Event, Meters, Registry},
     stats::Tallies,
     storage::ObjectStore,
+    turns::Turns,
 };
 
 /// The world outside, as far as the domain may see it.
@@ -113,6 +114,8 @@ pub struct Isolate {
     pub memory: MemoryBudget,
     /// The uploads at work.
     pub places: Rc<Places>,
+    /// Whose turn it is to take long.
+    pub turns: Rc<Turns>,
     /// The keys that were fetched from the key server.
     pub remote_keys: RemoteKeys,
     /// What was counted and not yet written.

@@ -29,6 +29,7 @@ pub mod storage;
 mod story;
 pub mod sweep;
 pub mod tickets;
+pub mod turns;
 pub mod upload;
 
 #[cfg(target_arch = "wasm32")]

@@ -97,6 +97,18 @@ impl MemoryBudget {
         self.take(Purpose::Body, bytes, Purpose::Body.most(budget_bytes), None, now_ms)
     }
 
+    /// Memory to decode what a body brought, which lies in memory meanwhile, if there is some now.
+    #[must_use]
+    pub fn decode(
+        &self,
+        bytes: u64,
+        budget_bytes: u64,
+        body: Option<&Lease>,
+        now_ms: u64,
+    ) -> Option<Lease> {
+        self.take(Purpose::Decode, bytes, Purpose::Decode.most(budget_bytes), body, now_ms)
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         // Numbers cannot be left half-written.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -187,21 +199,6 @@ pub async fn reserve<P: Ports>(
     wait(app, purpose.queue(), take).await
 }
 
-/// Waits for the memory to decode what a body brought, which lies in memory meanwhile.
-///
-/// # Errors
-/// `BUSY` when there is none in time.
-pub async fn reserve_decode<P: Ports>(
-    app: &App<P>,
-    body: &Lease,
-    bytes: u64,
-) -> Result<Lease, Refusal> {
-    let purpose = Purpose::Decode;
-    let most_bytes = purpose.most(app.config.memory_budget_bytes);
-    let take = |now_ms| app.isolate.memory.take(purpose, bytes, most_bytes, Some(body), now_ms);
-    wait(app, purpose.queue(), take).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,7 +208,7 @@ mod tests {
     }
 
     fn decode(budget: &MemoryBudget, bytes: u64, own: Option<&Lease>) -> Option<Lease> {
-        budget.take(Purpose::Decode, bytes, Purpose::Decode.most(200), own, 0)
+        budget.decode(bytes, 200, own, 0)
     }
 
     #[test]

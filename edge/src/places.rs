@@ -1,8 +1,12 @@
 //! How many uploads an isolate works on at once. It has one thread, so more of them at once make none
-//! of them faster: they would only all be late. Whoever comes while all places are taken waits a
-//! bounded time, a bounded number of them, and is told to come back before anything is asked or read.
+//! of them faster: they would only all be late. Whoever comes while all places are taken waits in
+//! line for a bounded time, a bounded number of them, and is told to come back before anything is asked or read.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use crate::{
     app::{App, Ports},
@@ -14,8 +18,9 @@ use crate::{
 /// A small picture takes some 10 ms of the thread, and up to thirty times as long its upload waits for
 /// ledgers, store and registry: so many keep the thread at work, and more would only be later.
 const PLACES: usize = 32;
-/// As many as get a place in time when each place is taken once a second: 32 a second, for four seconds.
-const MOST_WAITING: usize = 128;
+/// As many as are at work: whoever came behind more would wait for longer than an upload takes, and
+/// coming again costs no more.
+const MOST_WAITING: usize = PLACES;
 /// Who sends for longer than this has a slow connection and not our thread, and others may have the
 /// place meanwhile: on a phone's connection of 8 Mbit/s the largest picture takes five seconds.
 const SENDING_MS: u64 = 5_000;
@@ -28,7 +33,8 @@ pub struct Places(RefCell<Room>);
 struct Room {
     /// Since when each one's body is being read, if it is.
     taken: BTreeMap<u64, Option<u64>>,
-    waiting: usize,
+    /// Whoever came first has the lowest number.
+    waiting: BTreeSet<u64>,
     last: u64,
 }
 
@@ -40,31 +46,55 @@ pub struct Place {
 }
 
 /// One who waits, until this is dropped: callers go away in the midst of it.
-struct Waiter<'a>(&'a Places);
+struct Waiter<'a> {
+    places: &'a Rc<Places>,
+    id: u64,
+}
 
-impl Places {
-    fn take(self: &Rc<Self>, now_ms: u64) -> Option<Place> {
-        let mut room = self.0.borrow_mut();
+impl Room {
+    fn number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    fn free(&self, now_ms: u64) -> usize {
         let is_at_work = |since: &&Option<u64>| {
             since.is_none_or(|since_ms| now_ms.saturating_sub(since_ms) < SENDING_MS)
         };
-        if room.taken.values().filter(is_at_work).count() >= PLACES {
-            return None;
-        }
-        room.last += 1;
-        let id = room.last;
-        room.taken.insert(id, None);
-        drop(room);
-        Some(Place { places: Rc::clone(self), id })
+        PLACES.saturating_sub(self.taken.values().filter(is_at_work).count())
+    }
+}
+
+impl Places {
+    /// Whether more than one upload is at work.
+    #[must_use]
+    pub fn are_shared(&self) -> bool {
+        self.0.borrow().taken.len() > 1
     }
 
-    fn queue_up(&self) -> Option<Waiter<'_>> {
+    fn queue_up(self: &Rc<Self>) -> Option<Waiter<'_>> {
         let mut room = self.0.borrow_mut();
-        if room.waiting >= MOST_WAITING {
+        if room.waiting.len() >= MOST_WAITING {
             return None;
         }
-        room.waiting += 1;
-        Some(Waiter(self))
+        let id = room.number();
+        room.waiting.insert(id);
+        Some(Waiter { places: self, id })
+    }
+}
+
+impl Waiter<'_> {
+    /// A place, when there is one for everybody who came before, too.
+    fn take(&self, now_ms: u64) -> Option<Place> {
+        let mut room = self.places.0.borrow_mut();
+        let before = room.waiting.range(..self.id).count();
+        if before >= room.free(now_ms) {
+            return None;
+        }
+        let id = room.number();
+        room.taken.insert(id, None);
+        drop(room);
+        Some(Place { places: Rc::clone(self.places), id })
     }
 }
 
@@ -90,7 +120,7 @@ impl Drop for Place {
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        self.0.0.borrow_mut().waiting -= 1;
+        self.places.0.borrow_mut().waiting.remove(&self.id);
     }
 }
 
@@ -99,9 +129,8 @@ impl Drop for Waiter<'_> {
 /// # Errors
 /// `BUSY` when there is none in time, and at once when too many wait already.
 pub async fn take<P: Ports>(app: &App<P>) -> Result<Place, Refusal> {
-    let places = &app.isolate.places;
-    let _waiter = places.queue_up().ok_or_else(busy)?;
-    wait(app, Stage::PlaceQueue, |now_ms| places.take(now_ms)).await
+    let waiter = app.isolate.places.queue_up().ok_or_else(busy)?;
+    wait(app, Stage::PlaceQueue, |now_ms| waiter.take(now_ms)).await
 }
 
 #[cfg(test)]
@@ -111,13 +140,23 @@ mod tests {
 
     use super::*;
 
+    fn take(places: &Rc<Places>, now_ms: u64) -> Option<Place> {
+        places.queue_up().expect("nobody waits").take(now_ms)
+    }
+
+    fn full(places: &Rc<Places>) -> Vec<Place> {
+        (0..PLACES).map(|_| take(places, 0).expect("a place")).collect()
+    }
+
     #[test]
     fn so_many_and_no_more() {
         let places = Rc::new(Places::default());
-        let mut taken: Vec<_> = (0..PLACES).map(|_| places.take(0).expect("a place")).collect();
-        assert!(places.take(0).is_none());
+        assert!(!places.are_shared());
+        let mut taken = full(&places);
+        assert!(places.are_shared());
+        assert!(take(&places, 0).is_none());
         taken.pop();
-        assert!(places.take(0).is_some(), "the one that was given back");
+        assert!(take(&places, 0).is_some(), "the one that was given back");
         let waiting: Vec<_> = (0..MOST_WAITING).map(|_| places.queue_up().expect("room")).collect();
         assert!(places.queue_up().is_none());
         drop(waiting);
@@ -125,17 +164,32 @@ mod tests {
     }
 
     #[test]
+    fn whoever_came_first_is_first() {
+        let places = Rc::new(Places::default());
+        let mut taken = full(&places);
+        let first = places.queue_up().expect("room");
+        let second = places.queue_up().expect("room");
+        taken.pop();
+        assert!(second.take(0).is_none(), "the one that is free is the first one's");
+        let place = first.take(0).expect("its turn");
+        drop(first);
+        assert!(second.take(0).is_none(), "none is free");
+        drop(place);
+        assert!(second.take(0).is_some());
+    }
+
+    #[test]
     fn whoever_sends_slowly_keeps_nobody_waiting() {
         let places = Rc::new(Places::default());
-        let taken: Vec<_> = (0..PLACES).map(|_| places.take(0).expect("a place")).collect();
+        let taken = full(&places);
         for place in &taken {
             place.set(Some(0));
         }
-        assert!(places.take(SENDING_MS - 1).is_none());
-        assert!(places.take(SENDING_MS).is_some());
+        assert!(take(&places, SENDING_MS - 1).is_none());
+        assert!(take(&places, SENDING_MS).is_some());
         for place in &taken {
             block_on(place.while_sending(0, ready(())));
         }
-        assert!(places.take(SENDING_MS).is_none(), "what was sent is worked on");
+        assert!(take(&places, SENDING_MS).is_none(), "what was sent is worked on");
     }
 }

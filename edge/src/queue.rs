@@ -14,9 +14,9 @@ pub(crate) const PATIENCE_MS: u64 = 4_000;
 /// Waiting is asking again: a wake-up across requests is not to be had on Workers. A kept picture is
 /// done in some 10 ms.
 const STEP_MS: u64 = 10;
-/// Of those who wait for a place there may be many, who must not keep the isolate busy with asking: whoever
-/// has waited long asks less often.
-const LONGEST_STEP_MS: u64 = 100;
+/// Of those who wait for a place there are many, who must not keep the isolate busy with asking; a place
+/// that is free for so long among 32 is not missed.
+const PLACE_STEP_MS: u64 = 25;
 /// When those who were turned away come back.
 const RETRY_S: u32 = 2;
 
@@ -36,7 +36,7 @@ pub async fn wait<P: Ports, T>(
     queue: Stage,
     take: impl Fn(u64) -> Option<T>,
 ) -> Result<T, Refusal> {
-    let longest_ms = if queue == Stage::PlaceQueue { LONGEST_STEP_MS } else { STEP_MS };
+    let step_ms = if queue == Stage::PlaceQueue { PLACE_STEP_MS } else { STEP_MS };
     let came_ms = app.ports.now_ms();
     loop {
         let now_ms = app.ports.now_ms();
@@ -46,7 +46,6 @@ pub async fn wait<P: Ports, T>(
             app.isolate.tallies.time(queue, waited_ms);
             return taken.ok_or_else(busy);
         }
-        // An eighth more than was waited already is not felt.
-        app.ports.sleep((waited_ms / 8).clamp(STEP_MS, longest_ms)).await;
+        app.ports.sleep(step_ms).await;
     }
 }

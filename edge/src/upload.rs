@@ -7,7 +7,7 @@ mod picture;
 use image_rules::{Format, Limits};
 
 use crate::{
-    admission::{Turn, admit, enter, principal},
+    admission::{Turn, admit, count_address, pass_gate, principal},
     app::{App, Ports},
     auth::Permit,
     call::Call,
@@ -32,9 +32,10 @@ pub async fn upload<P: Ports>(
     call: &Call<'_>,
     body: impl Chunks,
 ) -> Result<Answer<Body<P>>, Failure> {
-    // Before anything is asked: to turn away has to cost less than to serve.
+    pass_gate(app, call).await?;
+    // Before a ledger is asked: to turn away has to cost less than to serve.
     let place = places::take(app).await?;
-    enter(app, call).await?;
+    count_address(app, call).await?;
     let require_ticket = app.config.uploads.require_ticket;
     let permit = principal(app, call).await?.may_upload(require_ticket)?;
     let limits = permit.limits(app.config.policy.limits);

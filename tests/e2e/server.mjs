@@ -44,7 +44,8 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
   const port = await freePort();
   const extra = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const options = ["--ip", "127.0.0.1", "--port", port, "--persist-to", state, "--env-file", keys];
-  const quiet = ["--show-interactive-dev-session=false", "--inspector-port", await freePort()];
+  const inspectorPort = await freePort();
+  const quiet = ["--show-interactive-dev-session=false", "--inspector-port", inspectorPort];
   // Apart, since each comes in pieces.
   let [out, err] = ["", ""];
   let child;
@@ -67,6 +68,8 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
     /** Lets cron ring now. */
     ring: () => fetch(`http://127.0.0.1:${port}/cdn-cgi/handler/scheduled`),
     pid: () => child.pid,
+    /** Where the isolate can be looked into. */
+    inspector: `ws://127.0.0.1:${inspectorPort}/ws`,
     token: (claims = {}, lifetimeS = 300) => hs256(secret, claims, lifetimeS),
     signing: privateKey,
     secret,

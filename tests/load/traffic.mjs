@@ -73,6 +73,32 @@ export async function wasmBytes(server) {
   return (await answer.json()).wasmBytes;
 }
 
+/**
+ * What the Worker's isolate holds once its garbage is collected: objects and buffers of JavaScript, without the
+ * memory of its wasm instance, which is a buffer that `wasmBytes` tells.
+ */
+export async function heldBytes(server) {
+  // wrangler lets nobody in who does not say where he comes from.
+  const socket = new WebSocket(server.inspector, { headers: { Origin: "https://devtools.devprod.cloudflare.dev", "User-Agent": "node" } });
+  const heard = (wanted, isIt) => new Promise((resolve, reject) => {
+    socket.addEventListener(wanted, (event) => isIt(event) && resolve(event));
+    for (const name of ["error", "close"]) socket.addEventListener(name, ({ message }) => reject(new Error(`the inspector is gone: ${message}`)));
+  });
+  await heard("open", () => true);
+  let last = 0;
+  const ask = async (method) => {
+    const id = (last += 1);
+    socket.send(JSON.stringify({ id, method }));
+    const { data } = await heard("message", (event) => JSON.parse(event.data).id === id);
+    return JSON.parse(data).result;
+  };
+  await ask("HeapProfiler.enable");
+  await ask("HeapProfiler.collectGarbage");
+  const { usedSize, embedderHeapUsedSize, backingStorageSize } = await ask("Runtime.getHeapUsage");
+  socket.close();
+  return usedSize + embedderHeapUsedSize + backingStorageSize;
+}
+
 /** What the largest process of the server holds now, without what only its file system holds. */
 export const residentBytes = (server) => residentMemory(server.pid(), "workerd");
 

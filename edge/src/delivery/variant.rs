@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     app::{App, Ports},
     error::Failure,
-    memory::{Purpose, reserve},
+    turns,
 };
 
 /// A size that a picture can be asked for in.
@@ -82,8 +82,8 @@ pub async fn make<P: Ports>(
         Err(ImageError::AnimationTooLarge) => (original, report.format),
         plan => {
             let plan = plan?;
-            let _memory = reserve(app, Purpose::Decode, plan.peak_bytes()).await?;
-            let made = process(original, &plan, &policy.limits)?;
+            let processing = async { process(original, &plan, &policy.limits) };
+            let made = turns::work(app, &plan, None, processing).await??;
             let format = made.format();
             (made.into_bytes().into_owned(), format)
         }

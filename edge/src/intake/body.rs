@@ -12,7 +12,7 @@ use crate::{error::Failure, queue};
 ///
 /// # Errors
 /// `FILE_TOO_LARGE` as soon as more has come; `FILE_MISSING` when there is nothing;
-/// `MALFORMED_REQUEST` when it breaks off.
+/// `MALFORMED_REQUEST` when it breaks off, `REQUEST_TIMEOUT` when it is too slow.
 pub async fn read_body(
     mut body: impl Chunks,
     declared_bytes: Option<u64>,
@@ -37,6 +37,7 @@ pub async fn read_body(
 pub fn broken_off(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::OutOfMemory => queue::busy().into(),
+        io::ErrorKind::TimedOut => Code::RequestTimeout.into(),
         _ => Code::MalformedRequest.into(),
     }
 }
@@ -81,5 +82,7 @@ mod tests {
         assert_eq!(read(broken, None), Err(Code::MalformedRequest));
         let no_room = vec![Ok(vec![1]), Err(io::ErrorKind::OutOfMemory.into())];
         assert_eq!(read(no_room, None), Err(Code::Busy), "that is our affair");
+        let too_slow = vec![Ok(vec![1]), Err(io::ErrorKind::TimedOut.into())];
+        assert_eq!(read(too_slow, None), Err(Code::RequestTimeout));
     }
 }

@@ -1,5 +1,6 @@
 //! What an account answers, through the port and as JSON, with a clock that stands still.
 
+mod leaving;
 mod uploads;
 mod waits;
 
@@ -11,7 +12,7 @@ use super::{
     memory::MemoryLedger,
     message::{
         Admission, Admit, Ban, Barrier, Commit, Commitment, Disposition, Enter, Gauge, Leave,
-        Offence, Phase, Question, Record, Refused, Strike, Terms, Ticket,
+        Offence, Phase, Question, Receipt, Record, Refused, Strike, Terms, Ticket,
     },
 };
 use crate::{
@@ -84,6 +85,17 @@ fn upload(ledger: &MemoryLedger, content: u8, what: Disposition) -> (ObjectKey, 
     let key = store(ledger, &leave, content);
     let commitment = commit(ledger, &key, content, what);
     (key, commitment)
+}
+
+fn accepted(commitment: Commitment) -> Receipt {
+    match commitment {
+        Commitment::Accepted(receipt) => *receipt,
+        other => panic!("not accepted: {other:?}"),
+    }
+}
+
+fn objects(ledger: &MemoryLedger) -> Vec<String> {
+    ledger.reach.store.objects.borrow().keys().cloned().collect()
 }
 
 /// Lets the alarm ring until nothing is left that is due within the time.

@@ -18,10 +18,11 @@ use crate::{
         message::{Commit, Commitment, Disposition, Leave, Receipt, Record, Release},
     },
     log,
-    memory::{Lease, reserve_decode},
+    memory::Lease,
     queue,
     stats::Stage,
     storage::{NewObject, ObjectStore, Stem},
+    turns,
 };
 
 /// When a caller comes back whose upload took too long or could not be registered.
@@ -86,9 +87,9 @@ impl<P: Ports> Lot<'_, P> {
             }
         };
         let size_bytes = bytes.len() as u64;
-        let _memory = reserve_decode(self.app, memory, plan.peak_bytes()).await?;
         let processing = async { process(bytes, &plan, &policy.limits) };
-        let processed = self.call.timed(&self.app.ports, Stage::Rules, processing).await?;
+        let processing = self.call.timed(&self.app.ports, Stage::Rules, processing);
+        let processed = turns::work(self.app, &plan, Some(memory), processing).await??;
         Ok((size_bytes, processed))
     }
 
