@@ -1,7 +1,7 @@
-// Breaks the code on purpose, one place at a time, and counts what the unit tests notice: `node
-// .make/mutants.mjs [AREA,…] [--again] [further arguments of cargo mutants]`; `--again` makes only those changes
-// that survived the last time, and counts them anew. Which files make an area, and which tests judge it,
-// stands here; what survives, and why, in docs/reliability.md.
+// Breaks the code on purpose, one place at a time, and counts what the tests notice: `node
+// .make/mutants.mjs [AREA,…] [--again] [further arguments of cargo mutants]`. Unit tests judge first; `--again` makes only those
+// changes that survived the last time, has all tests of their crate judge them, and counts them anew. Which
+// files make an area, and which tests judge it at first, stands here; what survives, and why, in docs/reliability.md.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 
@@ -16,6 +16,8 @@ const rules = (files, tests, options = []) => ({ package: "image-rules", room: "
 const STORY = ["story::limits", "story::ledger", "story::upload", "story::images", "story::rights", "story::metrics"];
 // Pixels are judged by whole pictures, which takes longer.
 const CODEC = ["--features", "codec", "--cargo-arg=--test=processing", "--cargo-arg=--test=laws"];
+/** Who judges what the quick ones let pass. */
+const ALL = { "image-rules": ["--all-features", "--cargo-arg=--tests"], "image-edge": [] };
 
 // The pixel arithmetic of decode/, encode/ and resize is no decision: every sum there changes a golden hash,
 // and a run would take half a day.
@@ -32,8 +34,10 @@ const AREAS = {
   ],
 };
 
+for (const parts of Object.values(AREAS)) parts.forEach((part, number) => (part.number = number));
+
 /** Whatever a run leaves behind. */
-const folder = (area, part) => `${OUTPUT}/${area}-${AREAS[area].indexOf(part)}`;
+const folder = (area, part) => `${OUTPUT}/${area}-${part.number}`;
 
 /**
  * The tree whose code is broken: always at the same place, so that what is not broken is compiled once. Files of the
@@ -49,8 +53,8 @@ function copy(room) {
   }
 }
 
-function run(area, part, extra, among = part.files) {
-  const files = among.flatMap((file) => ["--file", file]);
+function run(area, part, extra) {
+  const files = part.files.flatMap((file) => ["--file", file]);
   const tests = part.tests.length > 0 ? ["--", "--", ...part.tests] : [];
   const place = ["--dir", TREE, "--in-place", "--output", folder(area, part)];
   const options = ["--package", part.package, ...files, ...part.options, ...place, ...extra];
@@ -85,7 +89,8 @@ function runAgain(area, part, extra) {
   const survivors = Object.keys(past.changes).filter((name) => past.changes[name].last === "survived");
   if (survivors.length === 0) return;
   const these = survivors.flatMap((name) => ["--re", `^${name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")}$`]);
-  run(area, part, [...these, ...extra], [...new Set(survivors.map((name) => name.split(":")[0]))]);
+  const files = [...new Set(survivors.map((name) => name.split(":")[0]))];
+  run(area, { ...part, files, tests: [], options: ALL[part.package] }, [...these, ...extra]);
   record(area, part, past);
 }
 

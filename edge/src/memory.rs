@@ -252,6 +252,20 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_is_longer_than_was_thought_gets_more_while_there_is_some() {
+        let budget = MemoryBudget::default();
+        let untold = body(&budget, 10, 0).expect("there is room");
+        let other = body(&budget, 60, 0).expect("there is room");
+        assert!(untold.fill(40));
+        assert_eq!(budget.used_bytes(), 100);
+        assert!(!untold.fill(1));
+        drop(other);
+        assert!(untold.fill(1));
+        drop(untold);
+        assert_eq!(budget.used_bytes(), 0);
+    }
+
+    #[test]
     fn slow_bodies_keep_only_what_they_have_filled() {
         let budget = MemoryBudget::default();
         let slow = body(&budget, 100, 0).expect("there is room");

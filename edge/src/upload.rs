@@ -39,7 +39,7 @@ pub async fn upload<P: Ports>(
     let require_ticket = app.config.uploads.require_ticket;
     let permit = principal(app, call).await?.may_upload(require_ticket)?;
     let limits = permit.limits(app.config.policy.limits);
-    let bytes = Announced::new(call.head).held_bytes(&limits);
+    let bytes = Announced::new(call.head).most_bytes(&limits);
     let leave = admit(app, call, &permit, Turn::First { bytes }).await?;
     let lot = Lot { app, call, permit: &permit };
     let reading = read(app, call, &permit, &limits, body);
@@ -63,8 +63,8 @@ async fn read<P: Ports>(
     limits: &Limits,
     body: impl Chunks,
 ) -> Result<(Intake, Lease), Failure> {
-    let held_bytes = Announced::new(call.head).held_bytes(limits);
-    let memory = reserve(app, Purpose::Body, held_bytes).await?;
+    let kept_bytes = Announced::new(call.head).kept_bytes(limits);
+    let memory = reserve(app, Purpose::Body, kept_bytes).await?;
     let body = Metered::new(body, &memory);
     let receiving = intake::receive(permit, call.head, body, limits);
     let mut intake = call.timed(&app.ports, Stage::Read, receiving).await?;

@@ -99,11 +99,20 @@ impl<'a> Announced<'a> {
         if self.is_form { form::most_bytes(limits) } else { limits.max_bytes }
     }
 
-    /// Bytes that the body will take in memory at most.
+    /// Bytes that the body has at most.
     #[must_use]
-    pub fn held_bytes(&self, limits: &Limits) -> u64 {
+    pub fn most_bytes(&self, limits: &Limits) -> u64 {
         let limit_bytes = self.limit_bytes(limits);
         self.length.map_or(limit_bytes, |length| length.min(limit_bytes))
+    }
+
+    /// Bytes that are kept free for it before it comes. One that does not say how long it is begins with
+    /// as much as nearly all have and asks for more as it comes: two of the largest would be all there is.
+    #[must_use]
+    pub fn kept_bytes(&self, limits: &Limits) -> u64 {
+        const UNTOLD_BYTES: u64 = 1024 * 1024;
+        let most_bytes = self.most_bytes(limits);
+        if self.length.is_some() { most_bytes } else { most_bytes.min(UNTOLD_BYTES) }
     }
 }
 
@@ -134,4 +143,34 @@ pub async fn receive(
     let original_name = text_header(head, X_FILENAME).and_then(name_in_header);
     let draft = Ok(Draft { bytes, declared });
     Ok(Intake { files: vec![SentFile { original_name, draft }], ..Intake::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use image_rules::Policy;
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_say_how_long_it_is_keeps_a_megabyte_free_and_counts_as_the_longest() {
+        let limits = Policy::EDGE.limits;
+        let mib = 1024 * 1024;
+        for (content_type, length, most, kept) in [
+            ("image/gif", Some("7"), 7, 7),
+            ("image/gif", Some("9999999999"), limits.max_bytes, limits.max_bytes),
+            ("image/gif", None, limits.max_bytes, mib),
+            ("multipart/form-data; boundary=b", Some("7"), 7, 7),
+            ("multipart/form-data; boundary=b", None, form::most_bytes(&limits), mib),
+        ] {
+            let mut head = Request::post("/images").header("content-type", content_type);
+            if let Some(length) = length {
+                head = head.header("content-length", length);
+            }
+            let (head, ()) = head.body(()).expect("valid").into_parts();
+            let announced = Announced::new(&head);
+            let told = (announced.most_bytes(&limits), announced.kept_bytes(&limits));
+            assert_eq!(told, (most, kept), "{content_type} {length:?}");
+        }
+    }
 }
