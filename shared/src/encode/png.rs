@@ -25,9 +25,10 @@ pub(crate) fn encode(
 ) -> Result<Vec<u8>, EncodeError> {
     // Decoders of pictures with both believe sRGB.
     let profile = icc.filter(|_| colors.srgb.is_none()).map(icc::embedded::png);
+    let has_profile = profile.is_some();
     let profile = profile.unwrap_or_default();
     let limit = limit.checked_sub(profile.len()).ok_or(EncodeError::TooLong)?;
-    let mut out = pixels(raster, colors, effort, limit)?;
+    let mut out = pixels(raster, (colors, has_profile), effort, limit)?;
     // Right behind the header, so before everything that it must stand before (PNG 3rd edition, table 7).
     out.splice(HEADER_END..HEADER_END, profile);
     Ok(out)
@@ -35,7 +36,7 @@ pub(crate) fn encode(
 
 fn pixels(
     raster: &Raster,
-    colors: &Colors,
+    (colors, has_profile): (&Colors, bool),
     effort: Effort,
     limit: usize,
 ) -> Result<Vec<u8>, EncodeError> {
@@ -43,11 +44,14 @@ fn pixels(
     info.source_gamma = colors.gamma;
     info.source_chromaticities = colors.chromaticities;
     info.srgb = colors.srgb;
+    // A profile of gray is none of a palette, which has colours, and one of colours none of gray (PNG 3rd
+    // edition, section 11.3.2.3): readers would leave it out, and show others.
+    let gray = matches!(raster.layout, Layout::Gray | Layout::GrayAlpha);
+    let indexed = if gray && has_profile { None } else { Indexed::of(raster) };
     // Eight bits of gray need no palette; fewer than 17 shades are shorter with one.
-    let gray = raster.layout == Layout::Gray;
-    let indexed = Indexed::of(raster).filter(|indexed| !gray || indexed.bits() < 8);
+    let indexed = indexed.filter(|it| raster.layout != Layout::Gray || it.bits() < 8);
     let Some(indexed) = indexed else {
-        let grayed = grayed(raster);
+        let grayed = if has_profile { None } else { grayed(raster) };
         let raster = grayed.as_ref().unwrap_or(raster);
         info.color_type = match raster.layout {
             Layout::Gray => ColorType::Grayscale,
@@ -133,4 +137,50 @@ fn grayed(raster: &Raster) -> Option<Raster> {
 
 fn length(value: usize) -> Result<u32, EncodeError> {
     u32::try_from(value).map_err(|_| EncodeError::Unwritable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The colour type of what becomes of a picture of so many shades, with and without a profile (PNG 3rd
+    /// edition, section 11.2.1).
+    fn color_types(layout: Layout, shades: usize) -> [u8; 2] {
+        let pixels = (0..400).map(|at| u8::try_from(at % shades).unwrap_or_default());
+        let pixel = |shade| vec![shade; layout.channels()];
+        let data = pixels.flat_map(pixel).collect();
+        let raster = Raster { width: 20, height: 20, layout, data };
+        [None, Some(&b"a profile"[..])].map(|icc| {
+            let colors = (&Colors::default(), icc);
+            let png = encode(&raster, colors, Effort::Fast, 100_000).expect("a picture");
+            assert_eq!(png.windows(4).any(|name| name == b"iCCP"), icc.is_some());
+            png[25]
+        })
+    }
+
+    #[test]
+    fn a_profile_of_colours_is_never_that_of_gray_nor_the_other_way_round() {
+        const GRAY: u8 = 0;
+        const PALETTE: u8 = 3;
+        const GRAY_ALPHA: u8 = 4;
+        assert_eq!(color_types(Layout::Gray, 3), [PALETTE, GRAY]);
+        assert_eq!(color_types(Layout::Gray, 200), [GRAY, GRAY]);
+        assert_eq!(color_types(Layout::GrayAlpha, 3), [PALETTE, GRAY_ALPHA]);
+        assert_eq!(color_types(Layout::Rgb, 3), [PALETTE, PALETTE]);
+        assert_eq!(color_types(Layout::Rgba, 3), [PALETTE, PALETTE]);
+    }
+
+    #[test]
+    fn what_has_no_colour_is_written_as_gray_unless_a_profile_speaks_of_colours() {
+        let shades = (0..600_usize).map(|at| u8::try_from(at % 256).unwrap_or_default());
+        let alphas = (0..600_usize).map(|at| u8::try_from(at / 3).unwrap_or_default());
+        let data = shades.zip(alphas).flat_map(|(shade, alpha)| [shade, shade, shade, alpha]);
+        let (layout, data) = (Layout::Rgba, data.collect());
+        let raster = Raster { width: 20, height: 30, layout, data };
+        let types = [None, Some(&b"a profile"[..])].map(|icc| {
+            let png = encode(&raster, (&Colors::default(), icc), Effort::Fast, 100_000);
+            png.expect("a picture")[25]
+        });
+        assert_eq!(types, [4, 6], "gray with alpha, colours with alpha");
+    }
 }
