@@ -325,6 +325,10 @@ corpora: setup edge www $(STAMPS)/bench-node chromium ## Compare verdicts and pi
 fuzz: $(TOOLS)/cargo-fuzz $(STAMPS)/node ## Fuzz all targets at once (SECONDS=60; needs the nightly toolchain)
 	@node .make/fuzz.mjs $(SECONDS)
 
+.PHONY: fuzz-corpus
+fuzz-corpus: $(TOOLS)/cargo-fuzz $(STAMPS)/node
+	@node .make/fuzz.mjs keep
+
 AREA ?=
 SHARD ?=
 AGAIN ?=
