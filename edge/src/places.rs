@@ -18,9 +18,9 @@ use crate::{
 /// A small picture takes some 10 ms of the thread, and up to thirty times as long its upload waits for
 /// ledgers, store and registry: so many keep the thread at work, and more would only be later.
 const PLACES: usize = 32;
-/// As many as are at work: whoever came behind more would wait for longer than an upload takes, and
-/// coming again costs no more.
-const MOST_WAITING: usize = PLACES;
+/// Three rounds of those who are at work, which take a second where an upload takes the 300 ms that
+/// they are made for: whoever came behind more would rather come again.
+const MOST_WAITING: usize = 3 * PLACES;
 /// Who sends for longer than this has a slow connection and not our thread, and others may have the
 /// place meanwhile: on a phone's connection of 8 Mbit/s the largest picture takes five seconds.
 const SENDING_MS: u64 = 5_000;
