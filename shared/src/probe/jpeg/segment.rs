@@ -176,7 +176,7 @@ impl<'a> Entropy<'a> {
         while let Some(code) = rest.get(at..).and_then(|tail| memchr::memchr(0xFF, tail)) {
             entropy.code_bytes += code as u64;
             let mark = at + code;
-            let mut after = mark + 1;
+            let mut after = mark;
             while rest.get(after) == Some(&0xFF) {
                 after += 1;
             }

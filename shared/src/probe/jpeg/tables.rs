@@ -27,7 +27,7 @@ impl Huffman<'_> {
         let mut code = 0_u32;
         for (count, bits) in self.counts.iter().zip(1..) {
             code += u32::from(*count);
-            if *count > 0 && code >= 1 << bits {
+            if code >= 1 << bits {
                 return false;
             }
             code <<= 1;
