@@ -53,6 +53,21 @@ fn what_is_rewritten_is_there_as_a_copy_and_beside_its_profile() {
 }
 
 #[test]
+fn what_is_kept_may_be_copied_when_its_pixels_are_gone() {
+    // 4,800 bytes of pixels are less than the file.
+    let heavy = Report { size_bytes: 1_000_000, ..report(Format::Png, 100, 100) };
+    assert_eq!(peak_bytes(&heavy, None) - FIXED, 1_000_000);
+    let mut profiled = heavy.clone();
+    profiled.metadata.icc = 1;
+    assert_eq!(
+        peak_bytes(&profiled, None) - FIXED,
+        2 * 1_000_000 + 4 * 65_536,
+        "with its profile anew"
+    );
+    assert_eq!(peak_bytes(&Report { size_bytes: 4_799, ..heavy }, None) - FIXED, 4_800);
+}
+
+#[test]
 fn a_profile_is_taken_to_inflate_sixteenfold_within_bounds() {
     assert_eq!(most_inflated(1), 65_536);
     assert_eq!(most_inflated(100_000), 1_600_000);

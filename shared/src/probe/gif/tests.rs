@@ -206,6 +206,10 @@ fn what_is_cleared_and_not_covered_again_is_transparent() {
     assert_eq!(alpha(&[SCREEN, cleared, &all, &all, TRAILER]), Ok(false));
     assert_eq!(alpha(&[SCREEN, cleared, &all, &part, TRAILER]), Ok(true));
     assert_eq!(alpha(&[SCREEN, &all, &part, TRAILER]), Ok(false));
+    // Before the first frame there was nothing; before a later one, what that one covered.
+    let restored = b"!\xF9\x04\x0C\x05\0\0\0";
+    assert_eq!(alpha(&[SCREEN, restored, &all, &part, TRAILER]), Ok(true));
+    assert_eq!(alpha(&[SCREEN, &all, restored, &all, &part, TRAILER]), Ok(false));
 }
 
 #[test]

@@ -161,10 +161,15 @@ mod tests {
             (&[(0, 1)], false),
             (&[(1, 2), (1, 2)], false),
             (&[(1, 2), (2, 3)], false),
+            (&[(0, 2), (1, 2)], false),
+            (&[(1, 2), (3, 2)], false),
             (&[(1, 1), (1, 1)], false),
         ] {
             assert_eq!(icc_set(parts), expected, "{parts:?}");
         }
+        let most: Vec<_> = (1..=255).rev().map(|number| (number, 255)).collect();
+        assert!(icc_set(&most), "as many as a byte can count");
+        assert!(!icc_set(&most[1..]), "all but the last");
     }
 
     #[test]
@@ -190,10 +195,14 @@ mod tests {
             (0xE1, b"Exif\0\0MM", Some(App::Exif(b"MM"))),
             (0xE1, b"http://ns.adobe.com/xap/1.0/\0<x", Some(App::Xmp)),
             (0xE1, b"http://ns.adobe.com/xmp/extension/\0", Some(App::Xmp)),
+            (0xE1, b"http://example.com/x/1.0/\0<x", Some(App::Vendor)),
             (0xE2, b"MPF\0", Some(App::Vendor)),
+            (0xE2, b"MPF\0MM\0*\0\0\0\x08\0\x03\xB0\0", Some(App::Vendor)),
             (0xED, b"Photoshop 3.0\08BIM", Some(App::Iptc)),
             (0xEE, b"Adobe\0\x64\0\0\0\0\x01", Some(App::Adobe(b"Adobe\0\x64\0\0\0\0\x01"))),
+            (0xED, b"Adobe_CM\0", Some(App::Vendor)),
             (0xEE, b"Ducky", Some(App::Vendor)),
+            (0xEE, b"Ducky\0\x01\0\x04\0\0\0\x3C", Some(App::Vendor)),
             (0xFE, b"hello", Some(App::Comment)),
             (0xDB, b"", None),
         ] {

@@ -248,4 +248,20 @@ mod tests {
         let entropy = Entropy::read(b"a\xFF\xD0b\xFF\xD2c\xFF\xD9");
         assert_eq!((entropy.restarts, entropy.restarts_in_order), (2, false));
     }
+    #[test]
+    fn what_stands_alone_between_segments_is_stray() {
+        let mut pieces = Pieces::new(b"\xFF\xD8\xFF\0\xFF\xFF\x01\xFF\xD7\xFF\xD9");
+        for stray in [&b"\xFF\0"[..], b"\xFF\xFF\x01", b"\xFF\xD7"] {
+            assert_eq!(pieces.next(), Some(Ok(Piece::Stray(stray))));
+        }
+        assert_eq!(pieces.next(), Some(Ok(Piece::End { trailing: b"" })));
+        assert_eq!(pieces.next(), None);
+    }
+
+    #[test]
+    fn fill_bytes_before_a_restart_are_no_code() {
+        let entropy = Entropy::read(b"a\xFF\xFF\xFF\xD0bc\xFF\xD9");
+        assert_eq!((entropy.code_bytes, entropy.restarts), (3, 1));
+        assert_eq!(entropy.bytes, b"a\xFF\xFF\xFF\xD0bc");
+    }
 }

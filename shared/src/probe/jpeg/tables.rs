@@ -180,14 +180,60 @@ mod tests {
         }
     }
 
+    /// A DHT segment of one table: its class and number, how many codes of 1, 2, … bits, its symbols.
+    fn huffman(head: u8, counts: &[u8], symbols: &[u8]) -> Vec<u8> {
+        let mut all = [0; 16];
+        all[..counts.len()].copy_from_slice(counts);
+        [&[head][..], &all, symbols].concat()
+    }
+
     #[test]
     fn an_unsound_huffman_table_counts_as_missing() {
-        let all_ones = [0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 6];
+        const DC: u8 = 0x00;
+        const AC: u8 = 0x10;
+        for (head, counts, symbols, shortest) in [
+            (DC, &[0, 1][..], &[5][..], Some(2)),
+            (DC, &[2], &[5, 6], None), // `1` is all ones
+            (DC, &[1, 1, 1], &[5, 6, 7], Some(1)),
+            (DC, &[1, 2], &[5, 6, 7], None), // `11` is
+            (DC, &[1, 1, 3], &[5, 6, 7, 8, 9], None),
+            (DC, &[], &[], None),
+            (AC, &[], &[], None),
+            (DC, &[1], &[15], Some(1)),
+            (DC, &[1], &[16], None), // a difference has no 16 bits
+            (AC, &[1], &[16], Some(1)),
+        ] {
+            let payload = huffman(head, counts, symbols);
+            let mut tables = Tables::default();
+            tables.define_huffman(&payload).unwrap();
+            let table = if head == DC { tables.dc[0] } else { tables.ac[0] };
+            let found = table.map(|table| table.shortest_code_bits());
+            assert_eq!(found, shortest, "{head} {counts:?} {symbols:?}");
+        }
+    }
+
+    #[test]
+    fn a_huffman_table_has_at_most_256_symbols() {
+        let mut counts = [0; 16];
+        counts[14..].copy_from_slice(&[1, 255]);
+        let most = huffman(0x10, &counts, &[0; 256]);
         let mut tables = Tables::default();
-        tables.define_huffman(&all_ones).unwrap();
-        assert!(tables.dc[0].is_none());
-        let one = [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5];
-        tables.define_huffman(&one).unwrap();
-        assert_eq!(tables.dc[0].map(|table| table.shortest_code_bits()), Some(2));
+        tables.define_huffman(&most).unwrap();
+        assert_eq!(tables.ac[0].map(|table| table.symbols.len()), Some(256));
+        counts[14] = 2;
+        let more = huffman(0x10, &counts, &[0; 257]);
+        assert_eq!(Tables::default().define_huffman(&more), Err(Corrupt::BadHeader));
+    }
+
+    #[test]
+    fn quantisation_steps_have_one_byte_or_two() {
+        let one = [&[3][..], &[0x12; 64]].concat();
+        let two = [&[0x11][..], &[0, 0x12].repeat(64)].concat();
+        let (both, mut tables) = ([one, two].concat(), Tables::default());
+        tables.define_quantisation(&both).unwrap();
+        for number in [1, 3] {
+            assert_eq!(tables.quantisation[number].as_deref(), Some(&[0x12; 64]), "{number}");
+        }
+        assert!(!tables.has_quantisation(0) && !tables.has_quantisation(2));
     }
 }

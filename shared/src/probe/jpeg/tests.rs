@@ -4,6 +4,9 @@ use super::*;
 use crate::{Policy, inspect};
 use alloc::{vec, vec::Vec};
 
+mod scans;
+mod tables;
+
 /// A marker and its payload.
 fn segment(marker: u8, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len() + 2).unwrap().to_be_bytes();
@@ -148,6 +151,13 @@ fn what_the_frame_may_not_say_is_refused() {
         let file = File { frame: segment(marker, &GRAY_FRAME), ..File::gray() };
         assert_eq!(file.corrupt(), Corrupt::Unsupported, "{marker:X}");
     }
+    let arithmetic = [segment(0xC0, &GRAY_FRAME), segment(0xCC, &[0, 0x10])].concat();
+    let conditioned = File { frame: arithmetic, ..File::gray() };
+    assert_eq!(
+        conditioned.corrupt(),
+        Corrupt::Unsupported,
+        "also after a frame that said nothing of it"
+    );
     let twice = segment(0xC0, &GRAY_FRAME).repeat(2);
     assert_eq!(File { frame: twice, ..File::gray() }.corrupt(), Corrupt::BadStructure);
 }
@@ -157,6 +167,9 @@ fn more_pixels_than_allowed_are_refused_before_the_data() {
     let file = File { scans: vec![], ..File::framed(&[8, 0xFF, 0xFF, 0xFF, 0xFF, 1, 1, 0x11, 0]) };
     let expected = ImageError::TooManyPixels { pixels: 65535 * 65535, limit: 50_000_000 };
     assert_eq!(file.report(), Err(expected));
+    let within = |max_pixels| probe(&File::gray().bytes(), &Limits { max_pixels, ..Limits::EDGE });
+    assert!(within(64).is_ok(), "8 by 8");
+    assert_eq!(within(63), Err(ImageError::TooManyPixels { pixels: 64, limit: 63 }));
 }
 
 #[test]
@@ -192,65 +205,6 @@ fn a_component_without_data_is_refused() {
 }
 
 #[test]
-fn progressive_scans_follow_the_rules() {
-    let dc = scan(&[1, 1, 0, 0, 0, 1], &ONE_UNIT);
-    let report = File::progressive(core::slice::from_ref(&dc)).report().unwrap();
-    assert!(report.progressive);
-    for header in [
-        [1, 1, 0, 0, 5, 0],    // DC and AC together
-        [1, 1, 0, 5, 4, 0],    // backwards
-        [1, 1, 0, 1, 64, 0],   // beyond the last
-        [1, 1, 0, 0, 0, 0x31], // two bits at once
-        [1, 1, 0, 1, 63, 14],  // more bits than there are
-    ] {
-        let file = File::progressive(&[dc.clone(), scan(&header, &ONE_UNIT)]);
-        assert_eq!(file.corrupt(), Corrupt::BadHeader, "{header:?}");
-    }
-    let only_ac = File::progressive(&[scan(&[1, 1, 0, 1, 63, 0], &ONE_UNIT)]);
-    assert_eq!(only_ac.corrupt(), Corrupt::NoImageData);
-    let many = vec![scan(&[1, 1, 0, 1, 63, 0], &ONE_UNIT); 100];
-    let expected = ImageError::TooManyScans { limit: 100 };
-    assert_eq!(File::progressive(&[vec![dc], many].concat()).report(), Err(expected));
-}
-
-#[test]
-fn a_larger_picture_may_have_fewer_scans() {
-    let limits = Limits { max_pixels: 640, ..Limits::EDGE };
-    for (height, expected) in [(8, 100), (16, 100), (40, 40), (80, 20)] {
-        let frame = Frame::parse(0xC2, &[8, 0, height, 0, 8, 1, 1, 0x11, 0]).unwrap();
-        assert_eq!(most_scans(&frame, &limits), expected, "{height}");
-    }
-}
-
-#[test]
-fn few_bytes_cannot_claim_many_pixels() {
-    let claim = File::framed(&[8, 0x1B, 0x58, 0x1B, 0x58, 1, 1, 0x11, 0]);
-    assert_eq!(claim.corrupt(), Corrupt::Truncated);
-    let mut progressive = File::progressive(&[scan(&[1, 1, 0, 0, 0, 1], &[0; 8])]);
-    progressive.frame = segment(0xC2, &[8, 0, 64, 0, 64, 1, 1, 0x11, 0]);
-    assert!(progressive.report().is_ok());
-    progressive.scans = scan(&[1, 1, 0, 0, 0, 1], &[0; 7]);
-    assert_eq!(progressive.corrupt(), Corrupt::Truncated);
-}
-
-#[test]
-fn restarts_are_counted() {
-    let mut file = File::framed(&[8, 0, 24, 0, 8, 1, 1, 0x11, 0]);
-    file.tables.extend(segment(0xDD, &[0, 1]));
-    for (data, expected) in [
-        (&b"?\xFF\xD0?\xFF\xD1?"[..], Ok(())),
-        (b"?\xFF\xD0?\xFF\xD1?\xFF\xD2", Ok(())),
-        (b"?\xFF\xD0?", Err(Corrupt::Truncated)),
-        (b"?\xFF\xD0?\xFF\xD2?", Err(Corrupt::BadStructure)),
-        (b"?\xFF\xD0?\xFF\xD1?\xFF\xD2?\xFF\xD3", Err(Corrupt::BadStructure)),
-    ] {
-        file.scans = scan(&GRAY_SCAN, data);
-        let expected = expected.map_err(ImageError::Corrupt);
-        assert_eq!(file.report().map(|_| ()), expected, "{data:?}");
-    }
-}
-
-#[test]
 fn every_kind_of_private_data_is_counted() {
     let mut exif = Vec::from(*exif::PREFIX);
     exif.extend(exif::minimal(Orientation::from_exif(6)));
@@ -271,6 +225,7 @@ fn every_kind_of_private_data_is_counted() {
             segment(0xEE, b"Adobe\0\x64\0\0\0\0\0!"),
             segment(0xFE, b"hi"),
             segment(0xDC, &[0, 8]),
+            segment(0xC8, b"reserved"),
             b"stray".to_vec(),
         ]
         .concat(),
@@ -285,7 +240,7 @@ fn every_kind_of_private_data_is_counted() {
         iptc: 18,
         icc: 58,
         comment: 6,
-        vendor: 18 + 8 + 1 + 6,
+        vendor: 18 + 8 + 1 + 6 + 12,
         trailing: 9,
     };
     assert_eq!(file.metadata(), expected);
