@@ -119,3 +119,6 @@ fn slot(marker: u8, table: &[u8]) -> Option<usize> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
