@@ -63,7 +63,7 @@ fn known(chunk: &Chunk<'_>, header: &Header, palette_len: Option<usize>) -> Opti
     })
 }
 
-/// A name of 1 to 79 bytes, a zero, the method zero, and at least a zlib header.
+/// A name of 1 to 79 bytes, a zero, the method zero, and more than a zlib header.
 fn is_profile(data: &[u8]) -> bool {
     let name_len = data.iter().take(80).position(|byte| *byte == 0).unwrap_or(0);
     name_len > 0 && data.get(name_len + 1) == Some(&0) && data.len() > name_len + 4
@@ -118,6 +118,74 @@ mod tests {
         ] {
             let kept = [len - 1, len, len + 1].map(|len| keeps(kind, len));
             assert_eq!(kept, [false, true, false], "{}", kind.escape_ascii());
+        }
+    }
+
+    /// Sections 11.3.1.1, 11.3.2.4 and 11.3.4.1; the palette has two entries.
+    #[test]
+    fn what_speaks_of_samples_is_as_long_as_there_are_samples() {
+        for (samples, palette_len, bits, transparency, backdrop) in [
+            (Samples::Gray, None, &[1][..], &[2][..], &[2][..]),
+            (Samples::Rgb, None, &[3], &[6], &[6]),
+            (Samples::Palette, Some(2), &[3], &[1, 2], &[1]),
+            (Samples::Palette, None, &[3], &[], &[]),
+            (Samples::GrayAlpha, None, &[2], &[], &[2]),
+            (Samples::Rgba, None, &[4], &[], &[6]),
+        ] {
+            let header = Header { width: 1, height: 1, depth: 8, samples, interlaced: false };
+            for (kind, expected) in [(b"sBIT", bits), (b"tRNS", transparency), (b"bKGD", backdrop)]
+            {
+                let keeps = |len: &usize| {
+                    let chunk = Chunk { kind: *kind, data: &[0; 8][..*len], raw: &[] };
+                    Ancillary::default().keeps(&chunk, &header, palette_len)
+                };
+                let kept: alloc::vec::Vec<_> = (0..=8).filter(keeps).collect();
+                assert_eq!(kept, expected, "{} of {samples:?}", kind.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn each_kind_is_kept_once_beside_the_others() {
+        let header =
+            Header { width: 1, height: 1, depth: 8, samples: Samples::Rgb, interlaced: false };
+        let mut ancillary = Ancillary::default();
+        for is_first in [true, false] {
+            for (kind, len) in [
+                (b"gAMA", 4),
+                (b"cHRM", 32),
+                (b"sRGB", 1),
+                (b"cICP", 4),
+                (b"mDCV", 24),
+                (b"cLLI", 8),
+                (b"pHYs", 9),
+                (b"sBIT", 3),
+                (b"tRNS", 6),
+                (b"bKGD", 6),
+            ] {
+                let chunk = Chunk { kind: *kind, data: &[0; 32][..len], raw: &[] };
+                let kept = ancillary.keeps(&chunk, &header, None);
+                assert_eq!(kept, is_first, "{}", kind.escape_ascii());
+            }
+            let profile = Chunk { kind: *b"iCCP", data: b"a\0\0\x78\x9C!", raw: &[] };
+            assert_eq!(ancillary.keeps(&profile, &header, None), is_first);
+        }
+    }
+
+    /// Section 11.3.2.3: name, zero, method, then a zlib stream, which begins with two bytes.
+    #[test]
+    fn a_profile_has_a_name_and_a_stream() {
+        let long = |len: usize| [&alloc::vec![b'a'; len][..], b"\0\0\x78\x9C!"].concat();
+        for (data, expected) in [
+            (&b"a\0\0\x78\x9C!"[..], true),
+            (b"a\0\0\x78\x9C", false),
+            (b"a\0\x01\x78\x9C!!!", false),
+            (b"\0\0\x78\x9C!!!", false),
+            (b"a name and no more", false),
+            (&long(79), true),
+            (&long(80), false),
+        ] {
+            assert_eq!(is_profile(data), expected, "{}", data.escape_ascii());
         }
     }
 }

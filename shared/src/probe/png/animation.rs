@@ -60,10 +60,9 @@ impl Animation {
         if !within || dispose > 2 || blend > 1 {
             return Err(Corrupt::BadHeader);
         }
-        // The still picture is the first frame: it covers the canvas, and there is but one.
-        if before_pixels
-            && (self.frames_seen > 0 || (width, height) != (header.width, header.height))
-        {
+        // The still picture is the first frame, so it covers the canvas. That there is but one is
+        // known already: another fcTL before the pixels finds it without data.
+        if before_pixels && (width, height) != (header.width, header.height) {
             return Err(Corrupt::BadStructure);
         }
         self.frames_seen += 1;
@@ -111,5 +110,38 @@ impl Animation {
         }
         self.next_sequence = self.next_sequence.checked_add(1).ok_or(Corrupt::BadStructure)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::png::header::Samples;
+
+    /// Section 11.3.6.2: three ways to dispose, two to blend, and a rectangle inside the canvas.
+    #[test]
+    fn a_frame_says_what_it_may() {
+        let header =
+            Header { width: 3, height: 2, depth: 8, samples: Samples::Gray, interlaced: false };
+        for (before_pixels, [width, height, left, top, dispose, blend], expected) in [
+            (true, [3, 2, 0, 0, 0, 0], Ok(())),
+            (true, [3, 2, 0, 0, 2, 1], Ok(())),
+            (true, [3, 2, 0, 0, 3, 0], Err(Corrupt::BadHeader)),
+            (true, [3, 2, 0, 0, 0, 2], Err(Corrupt::BadHeader)),
+            (true, [2, 2, 0, 0, 0, 0], Err(Corrupt::BadStructure)),
+            (true, [3, 1, 0, 0, 0, 0], Err(Corrupt::BadStructure)),
+            (false, [2, 1, 1, 1, 1, 0], Ok(())),
+            (false, [2, 1, 2, 1, 1, 0], Err(Corrupt::BadHeader)),
+            (false, [2, 1, 1, 2, 1, 0], Err(Corrupt::BadHeader)),
+        ] {
+            let mut data = [0; 26];
+            (data[7], data[11], data[15], data[19]) = (width, height, left, top);
+            (data[24], data[25]) = (dispose, blend);
+            let promise = Chunk { kind: *b"acTL", data: &[0, 0, 0, 1, 0, 0, 0, 0], raw: &[] };
+            let mut animation = Animation::promised(&promise).unwrap();
+            let frame = Chunk { kind: *b"fcTL", data: &data, raw: &[] };
+            let verdict = animation.frame(&frame, &header, before_pixels);
+            assert_eq!(verdict, expected, "{data:?}");
+        }
     }
 }

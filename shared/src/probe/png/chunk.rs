@@ -5,9 +5,6 @@ use crate::{cursor::Cursor, error::Corrupt};
 /// The eight bytes that every PNG begins with (PNG 3rd edition, section 5.2).
 pub const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n'];
 
-/// Bytes around a chunk's data: length, type, checksum.
-const FRAME_LEN: usize = 4 + 4 + 4;
-
 /// A four-letter chunk type.
 pub type Kind = [u8; 4];
 
@@ -77,7 +74,6 @@ pub fn write(kind: Kind, data: &[u8], out: &mut alloc::vec::Vec<u8>) {
     let mut checksum = crc32fast::Hasher::new();
     checksum.update(&kind);
     checksum.update(data);
-    out.reserve(data.len().saturating_add(FRAME_LEN));
     out.extend(length.to_be_bytes());
     out.extend(kind);
     out.extend(data);

@@ -91,7 +91,7 @@ impl Header {
     /// What the pixels take before compression, each line with the byte of its filter (section 9.1), of an
     /// interlaced picture in seven passes (section 8.1).
     #[must_use]
-    #[cfg(feature = "codec")]
+    #[cfg(any(feature = "codec", test))]
     pub fn filtered_bytes(&self) -> u64 {
         /// First column and line, and steps across and down.
         const PASSES: [[u64; 4]; 7] = [
@@ -177,12 +177,9 @@ mod tests {
             fields[at] = value;
             assert_eq!(Header::parse(&fields).map(|_| ()), Err(expected), "byte {at}");
         }
-        #[cfg(feature = "codec")]
-        {
-            // Passes of 1x1, 1x1, 1x1 and 3x1 pixels: 4, 4, 4 and 10 bytes; in one go two lines of 10.
-            assert_eq!(header.filtered_bytes(), 22);
-            assert_eq!(Header { interlaced: false, ..header }.filtered_bytes(), 20);
-        }
+        // Passes of 1x1, 1x1, 1x1 and 3x1 pixels: 4, 4, 4 and 10 bytes; in one go two lines of 10.
+        assert_eq!(header.filtered_bytes(), 22);
+        assert_eq!(Header { interlaced: false, ..header }.filtered_bytes(), 20);
         assert_eq!(Header::parse(&RGB_3X2[..12]).map(|_| ()), Err(Corrupt::BadLength));
     }
 }

@@ -10,6 +10,8 @@ use crate::{
 };
 use alloc::{vec, vec::Vec};
 
+mod rules;
+
 macro_rules! fixture {
     ($name:literal) => {
         include_bytes!(concat!("../../../../tests/fixtures/png/", $name))
