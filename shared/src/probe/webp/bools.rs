@@ -11,14 +11,12 @@ pub struct Bools<'a> {
     value: u64,
     spare_bits: i32,
     range: u32,
-    /// Zeros that were read behind the end.
-    made_up: usize,
 }
 
 impl<'a> Bools<'a> {
     /// At the first of `bytes`.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, value: 0, spare_bits: -8, range: 255, made_up: 0 }
+        Self { rest: bytes, value: 0, spare_bits: -8, range: 255 }
     }
 
     /// The next bool, of which `odds` in 256 are false.
@@ -56,9 +54,8 @@ impl<'a> Bools<'a> {
 
     #[cold]
     fn fill_at_the_end(&mut self) {
-        let next = self.rest.split_off_first();
-        self.made_up += usize::from(next.is_none());
-        self.value = self.value << 8 | next.copied().map_or(0, u64::from);
+        let next = self.rest.split_off_first().copied().unwrap_or(0);
+        self.value = self.value << 8 | u64::from(next);
         self.spare_bits += 8;
     }
 
@@ -92,7 +89,8 @@ impl<'a> Bools<'a> {
     pub fn unread(&self) -> usize {
         // It has eight bits and the spare ones; minus eight of these when nothing has been read.
         let held = usize::try_from(self.spare_bits + 8).unwrap_or(0).div_ceil(8);
-        (self.rest.len() + held).saturating_sub(2 + self.made_up)
+        // Zeros from behind the end are never more than the two bytes that it is ahead.
+        (self.rest.len() + held).saturating_sub(2)
     }
 }
 
@@ -107,15 +105,70 @@ mod tests {
         assert_eq!(bools.bits(4), 0b0110);
     }
 
-    #[test]
-    fn it_is_two_bytes_ahead_and_not_behind_the_end() {
-        let mut bools = Bools::new(&[0; 11]);
-        for read in 1..=8 * 20 {
-            assert!(!bools.flag());
-            // With odds of a half a bool takes a bit, but the first few that bring 255 down to 128.
-            let expected = 11_usize.saturating_sub(2 + (read - 1) / 8);
-            assert!(bools.unread().abs_diff(expected) <= 1, "{read}: {}", bools.unread());
+    /// The decoder of section 7.3 as it stands there: two bytes ahead, bit by bit, zeros behind the end.
+    struct Reference<'a> {
+        rest: &'a [u8],
+        value: u32,
+        range: u32,
+        bit_count: u32,
+    }
+
+    impl<'a> Reference<'a> {
+        fn new(bytes: &'a [u8]) -> Self {
+            let mut it = Self { rest: bytes, value: 0, range: 255, bit_count: 0 };
+            it.value = it.next() << 8;
+            it.value |= it.next();
+            it
         }
-        assert_eq!(bools.unread(), 0);
+
+        fn next(&mut self) -> u32 {
+            self.rest.split_off_first().copied().map_or(0, u32::from)
+        }
+
+        fn bit(&mut self, odds: u8) -> bool {
+            let split = 1 + (((self.range - 1) * u32::from(odds)) >> 8);
+            let is_set = self.value >= split << 8;
+            if is_set {
+                self.range -= split;
+                self.value -= split << 8;
+            } else {
+                self.range = split;
+            }
+            while self.range < 128 {
+                self.value <<= 1;
+                self.range <<= 1;
+                self.bit_count += 1;
+                if self.bit_count == 8 {
+                    self.bit_count = 0;
+                    self.value |= self.next();
+                }
+            }
+            is_set
+        }
+    }
+
+    #[test]
+    fn it_reads_what_the_specifications_decoder_reads() {
+        let bytes = [0x9A, 0x35, 0xE1, 0x07, 0xC8, 0x5B, 0xF0, 0x2D, 0xB6, 0x73, 0x4E];
+        for len in 0..=bytes.len() {
+            let bytes = &bytes[..len];
+            let (mut bools, mut reference) = (Bools::new(bytes), Reference::new(bytes));
+            for step in 0..200 {
+                let odds = [128, 1, 200, 255, 77, 128, 30][step % 7];
+                assert_eq!(bools.bit(odds), reference.bit(odds), "bool {step} of {len} bytes");
+                assert_eq!(bools.unread(), reference.rest.len(), "behind bool {step} of {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_is_its_bools_the_highest_first() {
+        let bytes = [0x9A, 0x35, 0xE1, 0x07, 0xC8];
+        let (mut bools, mut reference) = (Bools::new(&bytes), Reference::new(&bytes));
+        let numbers = [bools.bits(7), bools.byte().into(), bools.bits(3)];
+        let expected = [7, 8, 3].map(|count| {
+            (0..count).fold(0, |number, _| number * 2 + u32::from(reference.bit(128)))
+        });
+        assert_eq!(numbers, expected);
     }
 }
