@@ -86,3 +86,24 @@ impl Ticket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_for_a_form_is_good_for_no_other() {
+        let form = |text: &str| FormId::from_text(text);
+        for (bound, said, expected) in [
+            (form("a"), None, Ok(form("a"))),
+            (form("a"), form("a"), Ok(form("a"))),
+            (form("a"), form("b"), Err(Code::TicketRequired)),
+            (None, form("b"), Ok(form("b"))),
+            (None, None, Ok(None)),
+        ] {
+            let scope = TicketScope { form_id: bound, format: None, max_bytes: None };
+            let ticket = Ticket { id: "t-1".to_owned(), expires_ms: 0, scope };
+            assert_eq!(ticket.form_id(said).map_err(|refusal| refusal.code), expected);
+        }
+    }
+}

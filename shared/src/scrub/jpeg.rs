@@ -183,6 +183,21 @@ mod tests {
     }
 
     #[test]
+    fn of_a_segment_the_used_tables_stay_under_their_own_length() {
+        let (first, second, third) = (&[1, 2, 3][..], &[4, 5][..], &[6][..]);
+        let whole = [&[0xFF, marker::DHT, 0, 8][..], first, second, third].concat();
+        let written = |used: &[usize]| {
+            let mut out = Vec::new();
+            write_tables(&whole, &[first, second, third], |at| used.contains(&at), &mut out);
+            out
+        };
+        assert_eq!(written(&[0, 1, 2]), whole);
+        assert_eq!(written(&[0, 2]), [0xFF, marker::DHT, 0, 6, 1, 2, 3, 6]);
+        assert_eq!(written(&[1]), [0xFF, marker::DHT, 0, 4, 4, 5]);
+        assert!(written(&[]).is_empty());
+    }
+
+    #[test]
     fn of_many_adobe_segments_the_last_is_left() {
         let [hidden, last] =
             [b"Adobe\0dPK\x03\x04\x01", b"Adobe\0d\0\0\0\0\0"].map(|it| segment(0xEE, it));

@@ -1,5 +1,7 @@
 //! What becomes of uploads on their way in: kept once, registered, claimed.
 
+use std::task::{Context, Waker};
+
 use futures_executor::block_on;
 use futures_util::future::join;
 use image_rules::Format;
@@ -194,4 +196,23 @@ fn a_claim_names_what_had_no_name() {
     let named: Vec<_> = rows.iter().map(|row| row.original_name.as_deref()).collect();
     assert_eq!(named, [Some("ann.png"), Some("고양이.png")]);
     assert!(rows.iter().all(|row| row.form_id.as_deref() == Some("f-2")));
+}
+
+#[test]
+fn an_asking_that_fails_takes_nothing_from_one_that_went_well() {
+    let ledger = ledger();
+    let key = store(&ledger, &leave(&ledger), 1);
+    let ask = || Commit { record: record(&key, "1", NOW_MS), disposition: Disposition::Register };
+    let owner = user("7");
+    ledger.reach.registry.slow.set(1);
+    let mut first = Box::pin(ledger.commit(&owner, ask()));
+    assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    // Whoever asked was impatient and asks again.
+    ledger.reach.registry.slow.set(0);
+    let receipt = accepted(block_on(ledger.commit(&owner, ask())).expect("answers"));
+    ledger.reach.registry.silent.set(true);
+    assert_eq!(accepted(block_on(first).expect("answers")), receipt);
+    ring_for(&ledger, 600_000);
+    assert_eq!(objects(&ledger), [key.as_str()]);
+    assert_eq!(ledger.reach.registry.keys(), [key.as_str()]);
 }
