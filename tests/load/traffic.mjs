@@ -15,6 +15,8 @@ const OPEN = { RATE_PER_MINUTE: 100_000, IP_PER_MINUTE: 100_000, DAILY_COUNT: 10
 // Only with it does a Worker tell how large its memory is; the log as in production.
 const TELLING = { FAULT_INJECTION: "true", LOG_LEVEL: "warn" };
 const DAY_S = 86_400;
+/** How long the inspector may take to collect an isolate's garbage while others ask for all there is. */
+const INSPECTOR_MS = 20_000;
 
 /** A server of its own, with `vars` beside what opens it. */
 export const startOpen = (vars = {}) => startServer({ vars: { ...OPEN, ...TELLING, ...vars } });
@@ -80,11 +82,12 @@ export async function wasmBytes(server) {
 export async function heldBytes(server) {
   // wrangler lets nobody in who does not say where he comes from.
   const socket = new WebSocket(server.inspector, { headers: { Origin: "https://devtools.devprod.cloudflare.dev", "User-Agent": "node" } });
+  const late = AbortSignal.timeout(INSPECTOR_MS);
   const heard = (wanted, isIt) => new Promise((resolve, reject) => {
     socket.addEventListener(wanted, (event) => isIt(event) && resolve(event));
+    late.addEventListener("abort", () => reject(new Error("the inspector is silent")));
     for (const name of ["error", "close"]) socket.addEventListener(name, ({ message }) => reject(new Error(`the inspector is gone: ${message}`)));
   });
-  await heard("open", () => true);
   let last = 0;
   const ask = async (method) => {
     const id = (last += 1);
@@ -92,11 +95,15 @@ export async function heldBytes(server) {
     const { data } = await heard("message", (event) => JSON.parse(event.data).id === id);
     return JSON.parse(data).result;
   };
-  await ask("HeapProfiler.enable");
-  await ask("HeapProfiler.collectGarbage");
-  const { usedSize, embedderHeapUsedSize, backingStorageSize } = await ask("Runtime.getHeapUsage");
-  socket.close();
-  return usedSize + embedderHeapUsedSize + backingStorageSize;
+  try {
+    await heard("open", () => true);
+    await ask("HeapProfiler.enable");
+    await ask("HeapProfiler.collectGarbage");
+    const { usedSize, embedderHeapUsedSize, backingStorageSize } = await ask("Runtime.getHeapUsage");
+    return usedSize + embedderHeapUsedSize + backingStorageSize;
+  } finally {
+    socket.close();
+  }
 }
 
 /** What the largest process of the server holds now, without what only its file system holds. */
