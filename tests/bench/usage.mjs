@@ -1,8 +1,10 @@
 // What a process and all that it started have used, as Linux tells it; nothing where there is no /proc.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 
 // USER_HZ, which is 100 on every Linux that Node runs on.
 const TICKS_PER_SECOND = 100;
+/** TCP_LISTEN. */
+const LISTEN = '0A';
 
 /** Seconds of CPU that the tree of this process has used so far. */
 export function cpuSeconds(root) {
@@ -28,6 +30,25 @@ export function forgetPeaks(root) {
     } catch {
       // A peak of before stays; it is reported, not judged.
     }
+  }
+}
+
+/** The ports of IPv4 at which processes of this name in the tree listen. */
+export function listeningPorts(root, wanted) {
+  const sockets = new Set(tree(root).filter(({ name }) => name === wanted).flatMap(({ pid }) => openFiles(pid)));
+  const lines = read('/proc/net/tcp').trim().split('\n').slice(1).map((line) => line.trim().split(/\s+/));
+  const listening = lines.filter(([, , , state, , , , , , inode]) => state === LISTEN && sockets.has(`socket:[${inode}]`));
+  return listening.map(([, address]) => parseInt(address.split(':')[1], 16));
+}
+
+/** What Linux says of the files that a process has open. */
+function openFiles(pid) {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).map((file) => readlinkSync(`${folder}/${file}`));
+  } catch {
+    // It has ended since, or closed one of them.
+    return [];
   }
 }
 

@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 
 import { noise } from "../e2e/pictures.mjs";
 import { report, sleep } from "../faults/trial.mjs";
-import { IS_LONG, LOAD_SECONDS, MB, heldBytes, residentBytes, startOpen, tally, times, upload, wasmBytes } from "./traffic.mjs";
+import { IS_LONG, LOAD_SECONDS, MB, heldBytes, residentBytes, startOpen, tally, times, upload, wasmBytes, withoutProxy } from "./traffic.mjs";
 
 const CLIENTS = 8;
 const CALIBRATION_S = Math.min(10, LOAD_SECONDS / 2);
@@ -30,7 +30,7 @@ const RECOVERED_S = 30;
 
 let server;
 before(async () => {
-  server = await startOpen({ INTENT_S, STORAGE_TIMEOUT_MS });
+  server = await withoutProxy(await startOpen({ INTENT_S, STORAGE_TIMEOUT_MS }));
 });
 after(() => server?.stop());
 

@@ -3,7 +3,7 @@
 import { request } from "node:http";
 
 import { percentile } from "../bench/load.mjs";
-import { residentMemory } from "../bench/usage.mjs";
+import { listeningPorts, residentMemory } from "../bench/usage.mjs";
 import { startServer } from "../e2e/server.mjs";
 
 /** Whether the long form was asked for: so many seconds of load; bars of time are asserted only then. */
@@ -17,9 +17,27 @@ const TELLING = { FAULT_INJECTION: "true", LOG_LEVEL: "warn" };
 const DAY_S = 86_400;
 /** How long the inspector may take to collect an isolate's garbage while others ask for all there is. */
 const INSPECTOR_MS = 20_000;
+/** How long to wait for a port that may be another's. */
+const PORT_MS = 2_000;
 
 /** A server of its own, with `vars` beside what opens it. */
 export const startOpen = (vars = {}) => startServer({ vars: { ...OPEN, ...TELLING, ...vars } });
+
+/**
+ * The same server without what `wrangler dev` puts before it in order to exchange it: that passes on some two hundred
+ * requests a second, whatever they are, and piles up the others until it has no file left for a connection. Where
+ * there is no /proc to find its port in, the server as it is.
+ */
+export async function withoutProxy(server) {
+  const ports = listeningPorts(server.pid(), "workerd").filter((port) => port !== Number(new URL(server.url).port));
+  for (const port of ports) {
+    const url = `http://127.0.0.1:${port}`;
+    const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(PORT_MS) }).catch(() => undefined);
+    if (answer?.ok) return { ...server, url };
+  }
+  if (ports.length > 0) throw new Error(`no Worker at any of the ports ${ports.join(", ")}`);
+  return server;
+}
 
 const tokens = new Map();
 
