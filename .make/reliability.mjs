@@ -99,7 +99,7 @@ const ROWS = [
   {
     trial: "races",
     what: "Races for limits, tickets, the same bytes, claims against expiry, deleting against uploading; bans and tickets across a kill",
-    figure: (c) => `${c.rounds} rounds, ${number(c.raced)} requests; ${c.lost} lost, ${c.leaked} leaked, ${c.double} double`,
+    figure: (c) => `${c.rounds} rounds, ${number(c.raced)} requests, of the claims ${c.claimedInTime} in time and ${c.claimedTooLate} too late; ${c.lost} lost, ${c.leaked} leaked, ${c.double} double`,
     bar: "0, 0, 0",
     holds: (c) => c.lost + c.leaked + c.double === 0,
   },
