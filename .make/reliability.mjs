@@ -104,6 +104,13 @@ const ROWS = [
     holds: (c) => c.lost + c.leaked + c.double === 0,
   },
   {
+    trial: "hangup",
+    what: "Callers who hang up (RST) at work, in line and with their bodies in memory",
+    figure: (c) => `${c.rounds} rounds, ${number(c.hungUp)} hung up; others served and nothing held after ${number(c.slowestMs)} ms; ${number(c.heldBytes)} bytes of bodies free after ${number(c.freedMs)} ms`,
+    bar: "all comes back",
+    holds: (c) => c.hungUp > 0 && c.freedMs !== undefined,
+  },
+  {
     trial: "overload",
     what: "Twice the load that it sustains",
     figure: (c) => `${c.seconds} s at ${c.offeredPerSecond} a second (it sustains ${c.sustained.perSecond}): ${tally(c.outcomes)}; the isolate held ${c.heldMb.early} MB early and ${c.heldMb.late} MB late, its wasm ${c.wasmMb.after} MB (the process with the simulators of R2 and D1 ${c.residentMb.early} and ${c.residentMb.late} MB); usual again after ${c.recoveredS} s; ${c.lost} lost, ${c.leaked} leaked`,

@@ -21,6 +21,9 @@ use crate::{
 /// How long a body may take before others get the memory that it has not filled: on a phone's
 /// connection of 8 Mbit/s the largest takes five seconds.
 const FILL_MS: u64 = 5_000;
+/// Bodies that are announced as no longer than this are read in one go: each chunk costs a round
+/// through JavaScript, and they come in pieces of some kilobytes. A preflighted picture has 300 KB.
+pub const ONE_GO_BYTES: u64 = 512 * 1024;
 
 /// What is in use. The lock is never waited for, as wasm has one thread.
 #[derive(Clone, Debug, Default)]
@@ -148,10 +151,12 @@ impl Book {
     }
 
     /// Bodies that come too slowly keep what they have filled and no more, so that a few slow
-    /// callers do not stop the others.
+    /// callers do not stop the others. One that is read in one go lies with the platform until it is whole,
+    /// and nobody knows how much of it.
     fn squeeze(&mut self, now_ms: u64) {
         for held in self.leases.values_mut() {
-            if now_ms.saturating_sub(held.since_ms) >= FILL_MS && held.filled_bytes < held.bytes {
+            let is_slow = now_ms.saturating_sub(held.since_ms) >= FILL_MS;
+            if is_slow && held.bytes > ONE_GO_BYTES && held.filled_bytes < held.bytes {
                 self.used_bytes = self.used_bytes.saturating_sub(held.bytes - held.filled_bytes);
                 held.bytes = held.filled_bytes;
             }
@@ -268,13 +273,24 @@ mod tests {
     #[test]
     fn slow_bodies_keep_only_what_they_have_filled() {
         let budget = MemoryBudget::default();
-        let slow = body(&budget, 100, 0).expect("there is room");
+        let long = 2 * ONE_GO_BYTES;
+        let read = |bytes, now_ms| budget.take(Purpose::Body, bytes, long, None, now_ms);
+        let slow = read(long, 0).expect("there is room");
         assert!(slow.fill(10));
-        assert!(body(&budget, 90, FILL_MS - 1).is_none());
-        let other = body(&budget, 90, FILL_MS).expect("the slow one has ten");
+        assert!(read(long - 10, FILL_MS - 1).is_none());
+        let other = read(long - 10, FILL_MS).expect("the slow one has ten");
         assert!(!slow.fill(1), "there is no memory left for it");
         drop(other);
         assert!(slow.fill(1), "there is again");
+        drop(slow);
+        assert_eq!(budget.used_bytes(), 0);
+    }
+
+    #[test]
+    fn what_is_read_in_one_go_may_be_there_already() {
+        let budget = MemoryBudget::default();
+        let slow = budget.take(Purpose::Body, ONE_GO_BYTES, ONE_GO_BYTES, None, 0).expect("room");
+        assert!(budget.take(Purpose::Body, 1, ONE_GO_BYTES, None, FILL_MS).is_none());
         drop(slow);
         assert_eq!(budget.used_bytes(), 0);
     }

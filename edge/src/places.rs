@@ -24,6 +24,9 @@ const MOST_WAITING: usize = 3 * PLACES;
 /// Who sends for longer than this has a slow connection and not our thread, and others may have the
 /// place meanwhile: on a phone's connection of 8 Mbit/s the largest picture takes five seconds.
 const SENDING_MS: u64 = 5_000;
+/// Whoever works for longer is no more: a store that fails takes 25 s and a registration 11 s. What the platform
+/// ends in the midst of its work, as it does when there is no end to it, is not dropped.
+const WORKING_MS: u64 = 60_000;
 
 /// Who is at work, and who waits.
 #[derive(Debug, Default)]
@@ -31,11 +34,17 @@ pub struct Places(RefCell<Room>);
 
 #[derive(Debug, Default)]
 struct Room {
-    /// Since when each one's body is being read, if it is.
-    taken: BTreeMap<u64, Option<u64>>,
+    taken: BTreeMap<u64, Doing>,
     /// Whoever came first has the lowest number.
     waiting: BTreeSet<u64>,
     last: u64,
+}
+
+/// What somebody does at their place, and since when.
+#[derive(Clone, Copy, Debug)]
+enum Doing {
+    Sending(u64),
+    Working(u64),
 }
 
 /// One upload's place, until it is dropped.
@@ -45,10 +54,19 @@ pub struct Place {
     id: u64,
 }
 
-/// One who waits, until this is dropped: callers go away in the midst of it.
+/// One who waits, until this is dropped.
 struct Waiter<'a> {
     places: &'a Rc<Places>,
     id: u64,
+}
+
+impl Doing {
+    const fn is_at_work(self, now_ms: u64) -> bool {
+        match self {
+            Self::Sending(since_ms) => now_ms.saturating_sub(since_ms) < SENDING_MS,
+            Self::Working(since_ms) => now_ms.saturating_sub(since_ms) < WORKING_MS,
+        }
+    }
 }
 
 impl Room {
@@ -58,18 +76,16 @@ impl Room {
     }
 
     fn free(&self, now_ms: u64) -> usize {
-        let is_at_work = |since: &&Option<u64>| {
-            since.is_none_or(|since_ms| now_ms.saturating_sub(since_ms) < SENDING_MS)
-        };
-        PLACES.saturating_sub(self.taken.values().filter(is_at_work).count())
+        let at_work = self.taken.values().filter(|doing| doing.is_at_work(now_ms));
+        PLACES.saturating_sub(at_work.count())
     }
 }
 
 impl Places {
     /// Whether more than one upload is at work.
     #[must_use]
-    pub fn are_shared(&self) -> bool {
-        self.0.borrow().taken.len() > 1
+    pub fn are_shared(&self, now_ms: u64) -> bool {
+        self.0.borrow().free(now_ms) < PLACES - 1
     }
 
     fn queue_up(self: &Rc<Self>) -> Option<Waiter<'_>> {
@@ -92,7 +108,7 @@ impl Waiter<'_> {
             return None;
         }
         let id = room.number();
-        room.taken.insert(id, None);
+        room.taken.insert(id, Doing::Working(now_ms));
         drop(room);
         Some(Place { places: Rc::clone(self.places), id })
     }
@@ -100,15 +116,19 @@ impl Waiter<'_> {
 
 impl Place {
     /// Waits for the caller, who may be slow.
-    pub async fn while_sending<T>(&self, now_ms: u64, sending: impl Future<Output = T>) -> T {
-        self.set(Some(now_ms));
+    pub async fn while_sending<T>(
+        &self,
+        now_ms: impl Fn() -> u64,
+        sending: impl Future<Output = T>,
+    ) -> T {
+        self.set(Doing::Sending(now_ms()));
         let sent = sending.await;
-        self.set(None);
+        self.set(Doing::Working(now_ms()));
         sent
     }
 
-    fn set(&self, since_ms: Option<u64>) {
-        self.places.0.borrow_mut().taken.insert(self.id, since_ms);
+    fn set(&self, doing: Doing) {
+        self.places.0.borrow_mut().taken.insert(self.id, doing);
     }
 }
 
@@ -151,9 +171,12 @@ mod tests {
     #[test]
     fn so_many_and_no_more() {
         let places = Rc::new(Places::default());
-        assert!(!places.are_shared());
+        assert!(!places.are_shared(0));
+        let one = take(&places, 0).expect("a place");
+        assert!(!places.are_shared(0));
+        drop(one);
         let mut taken = full(&places);
-        assert!(places.are_shared());
+        assert!(places.are_shared(0));
         assert!(take(&places, 0).is_none());
         taken.pop();
         assert!(take(&places, 0).is_some(), "the one that was given back");
@@ -183,13 +206,22 @@ mod tests {
         let places = Rc::new(Places::default());
         let taken = full(&places);
         for place in &taken {
-            place.set(Some(0));
+            place.set(Doing::Sending(0));
         }
         assert!(take(&places, SENDING_MS - 1).is_none());
         assert!(take(&places, SENDING_MS).is_some());
         for place in &taken {
-            block_on(place.while_sending(0, ready(())));
+            block_on(place.while_sending(|| SENDING_MS, ready(())));
         }
         assert!(take(&places, SENDING_MS).is_none(), "what was sent is worked on");
+    }
+
+    #[test]
+    fn what_the_platform_ended_has_its_place_for_a_minute() {
+        let places = Rc::new(Places::default());
+        full(&places).into_iter().for_each(std::mem::forget);
+        assert!(take(&places, WORKING_MS - 1).is_none());
+        assert!(take(&places, WORKING_MS).is_some());
+        assert!(!places.are_shared(WORKING_MS));
     }
 }

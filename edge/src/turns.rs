@@ -19,24 +19,37 @@ const LONG_PIXELS: u64 = 2_000_000;
 /// What others get between two that take long. A small upload takes the thread for some 10 ms in all, in
 /// a dozen pieces: this is enough for several.
 const REST_MS: u64 = 40;
+/// No turn is longer, in which two seconds are worked at most: one of before was ended by the platform, which
+/// drops nothing.
+const MOST_MS: u64 = 10_000;
 
-/// Whether something that takes long is at work, or others have their rest from it.
+/// Since when something that takes long is at work, or others have their rest from it.
 #[derive(Debug, Default)]
-pub struct Turns(Cell<bool>);
+pub struct Turns(Cell<Option<u64>>);
 
 /// One turn, until it is dropped.
 #[derive(Debug)]
-struct Turn(Rc<Turns>);
+struct Turn {
+    turns: Rc<Turns>,
+    since_ms: u64,
+}
 
 impl Turns {
-    fn take(self: &Rc<Self>) -> Option<Turn> {
-        if self.0.replace(true) { None } else { Some(Turn(Rc::clone(self))) }
+    fn take(self: &Rc<Self>, now_ms: u64) -> Option<Turn> {
+        if self.0.get().is_some_and(|since_ms| now_ms.saturating_sub(since_ms) < MOST_MS) {
+            return None;
+        }
+        self.0.set(Some(now_ms));
+        Some(Turn { turns: Rc::clone(self), since_ms: now_ms })
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.0.set(false);
+        // It may be another's by now.
+        if self.turns.0.get() == Some(self.since_ms) {
+            self.turns.0.set(None);
+        }
     }
 }
 
@@ -54,14 +67,14 @@ pub async fn work<P: Ports, T>(
     let isolate = &app.isolate;
     let budget_bytes = app.config.memory_budget_bytes;
     let take = |now_ms| {
-        let turn = if is_long(plan) { Some(isolate.turns.take()?) } else { None };
+        let turn = if is_long(plan) { Some(isolate.turns.take(now_ms)?) } else { None };
         let memory = isolate.memory.decode(plan.peak_bytes(), budget_bytes, body, now_ms)?;
         Some((turn, memory))
     };
     let (turn, memory) = wait(app, Stage::DecodeQueue, take).await?;
     let done = work.await;
     drop(memory);
-    if turn.is_some() && isolate.places.are_shared() {
+    if turn.is_some() && isolate.places.are_shared(app.ports.now_ms()) {
         // The platform's clock stands still while we work, so that nothing but a sleep lets others go on.
         app.ports.sleep(REST_MS).await;
     }
@@ -92,10 +105,13 @@ mod tests {
     #[test]
     fn one_at_a_time() {
         let turns = Rc::new(Turns::default());
-        let turn = turns.take().expect("nobody has it");
-        assert!(turns.take().is_none());
+        let turn = turns.take(0).expect("nobody has it");
+        assert!(turns.take(MOST_MS - 1).is_none());
+        let next = turns.take(MOST_MS).expect("the first one's is over");
         drop(turn);
-        assert!(turns.take().is_some());
+        assert!(turns.take(MOST_MS).is_none(), "it was not the first one's to give back");
+        drop(next);
+        assert!(turns.take(MOST_MS).is_some());
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub async fn upload<P: Ports>(
     let leave = admit(app, call, &permit, Turn::First { bytes }).await?;
     let lot = Lot { app, call, permit: &permit };
     let reading = read(app, call, &permit, &limits, body);
-    let (intake, memory) = match place.while_sending(app.ports.now_ms(), reading).await {
+    let (intake, memory) = match place.while_sending(|| app.ports.now_ms(), reading).await {
         Ok(read) => read,
         Err(failure) => {
             lot.release(&leave.stem, false).await;

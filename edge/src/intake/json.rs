@@ -4,7 +4,7 @@ use http::{header, request::Parts};
 use image_rules::Code;
 use serde::de::DeserializeOwned;
 
-use super::{Chunks, body::read_body};
+use super::{Announced, Chunks, body::read_body};
 use crate::{auth::Principal, error::Failure, route::text_header};
 
 /// The largest question has a URL, a name and a token.
@@ -41,6 +41,10 @@ pub async fn read_open_json<T: DeserializeOwned>(
     if !is_json(head) {
         return Err(Code::MalformedRequest.into());
     }
+    // Not begun: nothing keeps memory free for it.
+    if Announced::new(head).length.is_some_and(|bytes| bytes > MAX_BYTES) {
+        return Err(Code::MalformedRequest.into());
+    }
     let bytes = read_body(body, None, MAX_BYTES).await.map_err(|failure| match failure {
         // Whatever is wrong with it, it is no file that is missing or too large.
         Failure::Refused(refusal) if refusal.image.is_some() => Code::MalformedRequest.into(),
@@ -56,7 +60,7 @@ pub async fn read_open_json<T: DeserializeOwned>(
 #[cfg(test)]
 mod tests {
     use futures_executor::block_on;
-    use futures_util::stream;
+    use futures_util::{StreamExt, stream};
     use serde::Deserialize;
 
     use super::*;
@@ -84,5 +88,21 @@ mod tests {
             assert_eq!(read("application/json", text), None, "{text}");
         }
         assert_eq!(read("text/plain", "{}"), None);
+    }
+
+    #[test]
+    fn one_that_is_announced_as_too_long_is_not_begun() {
+        let announce = |bytes: u64| {
+            let head = http::Request::builder()
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::CONTENT_LENGTH, bytes);
+            let (head, ()) = head.body(()).expect("valid").into_parts();
+            let mut asked = false;
+            let body = stream::iter([Ok(b"{}".to_vec())]).inspect(|_| asked = true);
+            let read = block_on(read_open_json::<Wanted>(&head, body));
+            (read.is_ok(), asked)
+        };
+        assert_eq!(announce(MAX_BYTES), (true, true));
+        assert_eq!(announce(MAX_BYTES + 1), (false, false));
     }
 }

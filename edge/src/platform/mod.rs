@@ -21,7 +21,7 @@ mod transfer;
 
 use std::{cell::OnceCell, rc::Rc, time::Duration};
 
-use http::{StatusCode, Uri, header::CONTENT_LENGTH, request::Parts};
+use http::{HeaderName, HeaderValue, StatusCode, Uri, header::CONTENT_LENGTH, request::Parts};
 use worker::{
     Context, Date, Delay, Env, Headers, Request, Response, ResponseBuilder, Result,
     WorkerVersionMetadata,
@@ -238,11 +238,15 @@ pub fn log_panics() {
 
 fn head(request: &Request) -> Result<Parts> {
     let invalid = |error: http::Error| worker::Error::RustError(error.to_string());
+    // A header with what no header may hold is as good as none.
+    let valid = |(name, value): (String, String)| {
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+    };
     // The wrapper reads a method that it does not know as GET.
     let mut builder = http::Request::builder()
         .method(request.inner().method().as_str())
         .uri(request.url()?.as_str().parse::<Uri>().map_err(|error| invalid(error.into()))?);
-    for (name, value) in request.headers() {
+    for (name, value) in request.headers().entries().filter_map(valid) {
         builder = builder.header(name, value);
     }
     Ok(builder.body(()).map_err(invalid)?.into_parts().0)
