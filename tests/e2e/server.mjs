@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 const START_MS = 120_000;
+const LOCKED_MS = 10_000;
 const WRANGLER = "node_modules/.bin/wrangler";
 // NODE_ENV=test keeps miniflare from asking the internet where we are; the others keep it from writing down
 // every step of every request for a page that nobody looks at here.
@@ -188,7 +189,8 @@ function hasTable(path, name) {
 }
 
 function query(path, sql) {
-  const database = new DatabaseSync(path, { readOnly: true });
+  // Right after a crash whoever opens it first mends it, and others wait.
+  const database = new DatabaseSync(path, { readOnly: true, timeout: LOCKED_MS });
   try {
     return database.prepare(sql).all();
   } finally {
