@@ -144,6 +144,8 @@ fn order_and_sizes_are_checked() {
     let (still, clear): (Part<'_>, Part<'_>) = ((b"VP8X", &still), (b"VP8X", &clear));
     assert_eq!(verdict(&[still, LOSSY]).map(|it| it.has_alpha), Ok(false));
     assert_eq!(verdict(&[clear, ALPHA, LOSSY]).map(|it| it.has_alpha), Ok(true));
+    let packed: Part<'_> = (b"ALPH", &[0x11, 0]);
+    assert_eq!(verdict(&[clear, packed, LOSSY]).map(|it| it.has_alpha), Ok(true));
     for (parts, expected) in [
         (&[ALPHA, LOSSY][..], Corrupt::BadStructure),
         (&[(b"JUNK", b"")], Corrupt::BadStructure),
@@ -230,6 +232,14 @@ fn an_unannounced_profile_or_orientation_is_not_looked_at() {
     assert_eq!(parts(flag::ICC | flag::EXIF), Ok((6, Metadata { icc: 12, ..Metadata::default() })));
 }
 
+#[test]
+fn of_two_profiles_the_first_counts() {
+    let profile: Part<'_> = (b"ICCP", b"icc!");
+    let twice = verdict(&[(b"VP8X", &canvas(flag::ICC)), profile, profile, LOSSY]);
+    let expected = Metadata { icc: 12, vendor: 12, ..Metadata::default() };
+    assert_eq!(twice.map(|it| it.metadata), Ok(expected));
+}
+
 /// A frame of 2 by 3 at the canvas's corner.
 fn frame(patch: impl Fn(&mut [u8]), parts: &[Part<'_>]) -> Vec<u8> {
     let mut out = Vec::from([0, 0, 0, 0, 0, 0, 1, 0, 0, 2, 0, 0, 50, 0, 0, 0]);
@@ -269,6 +279,34 @@ fn animations_are_checked() {
     assert_eq!(cause(&[head, anim, LOSSLESS]), Some(Corrupt::BadStructure));
     assert_eq!(cause(&[head, anim, LOSSLESS, good]), Some(Corrupt::BadStructure));
     assert_eq!(cause(&[head, anim, good, LOSSLESS]), Some(Corrupt::BadStructure));
+}
+
+#[test]
+fn an_animation_is_as_large_as_its_canvas_and_lossless_when_all_its_frames_are() {
+    // A canvas of 4 by 5, of which each frame covers a part; the second lies two rows lower.
+    let head = [flag::ANIMATION, 0, 0, 0, 3, 0, 0, 4, 0, 0];
+    let exact = frame(|_| {}, &[LOSSLESS]);
+    let lossy = frame(|it| it[3] = 1, &[LOSSY]);
+    let told = |second: &[u8]| {
+        verdict(&[(b"VP8X", &head), (b"ANIM", &[0; 6]), (b"ANMF", &exact), (b"ANMF", second)])
+            .map(|it| (it.width, it.height, it.lossless))
+    };
+    assert_eq!(told(&exact), Ok((4, 5, true)));
+    assert_eq!(told(&lossy), Ok((4, 5, false)));
+}
+
+/// A VP8 frame header says that it is a key frame, one of four versions, and how large it is.
+#[test]
+fn versions_and_sides_of_a_key_frame_are_checked() {
+    let key_frame = |tag: u8, width: u8, height: u8| {
+        verdict(&[(b"VP8 ", &[tag, 0, 0, 0x9D, 0x01, 0x2A, width, 0, height, 0, 0])])
+            .map(|it| (it.width, it.height))
+    };
+    let refused = |cause: Corrupt| Err(ImageError::Corrupt(cause));
+    assert_eq!(key_frame(0x36, 2, 3), Ok((2, 3)), "version 3");
+    assert_eq!(key_frame(0x38, 2, 3), refused(Corrupt::BadHeader), "version 4");
+    assert_eq!(key_frame(0x30, 0, 3), refused(Corrupt::NoPixels));
+    assert_eq!(key_frame(0x30, 2, 0), refused(Corrupt::NoPixels));
 }
 
 #[test]

@@ -9,8 +9,8 @@ fn a_segment_is_cut_where_its_tables_end() {
     let lengths =
         |marker, payload: &[u8]| tables(marker, payload).map(<[u8]>::len).collect::<Vec<_>>();
     let table = |head: u8, len: usize| [&[head][..], &vec![1; len]].concat();
-    let steps = [table(0x00, 64), table(0x11, 128), table(0x02, 64)].concat();
-    assert_eq!(lengths(marker::DQT, &steps), [65, 129, 65]);
+    let steps = [table(0x00, 64), table(0x02, 64), table(0x11, 128)].concat();
+    assert_eq!(lengths(marker::DQT, &steps), [65, 65, 129]);
     // One symbol for each of the 16 lengths, then three symbols of one length.
     let three = [&[0x11, 0, 3][..], &[0; 14], &[7; 3]].concat();
     let codes = [table(0x00, 16 + 16), three].concat();
