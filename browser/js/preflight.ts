@@ -1,4 +1,5 @@
 // The face of the image rules: a file in, what is to be sent out. The work is done elsewhere (workshop.ts).
+import { unless } from "./abort.js";
 import type { Effort } from "./codes.js";
 import type { Accepted, Answer } from "./messages.js";
 import { type GivenPolicy, numbers } from "./policy.js";
@@ -57,15 +58,6 @@ export async function preflight(file: Blob, options: PreflightOptions = {}): Pro
 /** Starts the worker and compiles the wasm, so that the first file need not wait for it. */
 export function warmUp(): Promise<void> {
   return open();
-}
-
-/** What is promised, unless the signal comes first. */
-function unless<T>(signal: AbortSignal | undefined, promised: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal?.reason);
-    signal?.addEventListener("abort", stop, { once: true });
-    promised.then(resolve, reject).finally(() => signal?.removeEventListener("abort", stop));
-  });
 }
 
 function prepared(file: Blob, { told, bytes }: Answer, elapsedMs: number): Prepared {

@@ -233,6 +233,130 @@ test("it is bounded, it expires, users are kept apart, and no token is in it", a
   assert.equal(taken().length, 0);
 });
 
+test("two fields of one form keep apart what waits, and what is stored comes back only where it is wanted", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await open(context);
+  gifs(700, NAMES);
+  stage.fault = down;
+  const start = (field, untilSent) =>
+    page.evaluate(({ owner, field, untilSent }) => (window.uploader.close(), window.start({ owner, field, untilSent })), { owner: `u${sub}`, field, untilSent });
+  await start("one", true);
+  await add(page, NAMES.slice(0, 1));
+  await kept(page, 1);
+  await start("two", false);
+  await add(page, NAMES.slice(1, 2));
+  await kept(page, 1);
+  stage.fault = () => undefined;
+  for (const [field, untilSent, name] of [["two", false, "2.gif"], ["one", true, "1.gif"]]) {
+    await start(field, untilSent);
+    await idle(page);
+    assert.deepEqual(await page.evaluate(() => window.uploader.items.map(({ name, state }) => [name, state])), [[name, "uploaded"]]);
+  }
+  assert.deepEqual(taken(), ["2.gif", "1.gif"]);
+
+  await prepare(page);
+  await start("one", true);
+  await page.waitForFunction(() => window.uploader.items.length === 1);
+  const back = await page.evaluate(async () => {
+    const [{ name, state, done, isKept }] = window.uploader.items;
+    return { name, state, isKept, key: (await done).key };
+  });
+  assert.deepEqual(back, { name: "1.gif", state: "uploaded", isKept: true, key: server.rows().filter(({ owner }) => owner === `u${sub}`).at(-1).key });
+  assert.equal(taken().length, 2, "it was not sent again");
+  await page.evaluate(() => window.uploader.markSent());
+  await until(async () => (await waiting(page)).length === 0);
+});
+
+test("a guest's stored picture is sent again after a reload, as the guest of that page", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  stage.files.set("guest.gif", gif(710));
+  const keys = [];
+  for (const isFirst of [true, false]) {
+    await page.goto(`${stage.url}/blank`);
+    await page.waitForFunction(() => window.kit);
+    keys.push(
+      await page.evaluate(async (isFirst) => {
+        const uploader = new window.kit.Uploader({ endpoint: "", token: window.kit.guestToken(""), offline: { owner: "guest", untilSent: true } });
+        const uploaded = new Promise((resolve) => uploader.on("uploaded", ({ image }) => resolve(image.key)));
+        if (isFirst) uploader.add(await window.fileOf("guest.gif", "image/gif"));
+        return uploaded;
+      }, isFirst),
+    );
+  }
+  const [before, after] = keys.map((key) => key.split("/")[1]);
+  assert.match(after, /^guest-/);
+  assert.notEqual(before, after);
+});
+
+test("without an owner nothing is kept, and the console says what to do", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await open(context);
+  const errors = [];
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  gifs(720, NAMES);
+  stage.fault = ({ method }) => (method === "POST" ? { hold: new Promise(() => {}) } : undefined);
+  for (const [at, offline] of [true, { owner: "" }].entries()) {
+    await page.evaluate((offline) => (window.uploader.close(), window.start(offline)), offline);
+    await add(page, [NAMES[at]]);
+    await page.waitForFunction(() => window.uploader.items[0]?.state === "sending");
+    assert.equal(await page.evaluate(() => window.uploader.items[0].isKept), false);
+    assert.deepEqual(await waiting(page), []);
+    assert.match(errors[at], /`offline` needs an owner.+offline: \{ owner: userId \}/);
+  }
+});
+
+test("closed while it is sent, a picture goes to the next Uploader of the same page", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await open(context);
+  gifs(730, NAMES);
+  stage.fault = down;
+  await add(page, NAMES.slice(0, 1));
+  await kept(page, 1);
+  const { name, message } = await page.evaluate((owner) => {
+    const { done } = window.uploader.items[0];
+    window.uploader.close();
+    window.start({ owner });
+    return done.catch(({ name, message }) => ({ name, message }));
+  }, `u${sub}`);
+  assert.deepEqual([name, message], ["AbortError", "The Uploader was closed."]);
+  stage.fault = () => undefined;
+  await page.waitForFunction(() => window.uploader.items.length === 1);
+  await idle(page);
+  assert.deepEqual(taken(), NAMES.slice(0, 1));
+});
+
+test("entries of the first version of the outbox, which name no field, are dropped", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  await page.goto(`${stage.url}/blank`);
+  await page.waitForFunction(() => window.kit);
+  await page.evaluate(
+    (owner) =>
+      new Promise((resolve) => {
+        const request = indexedDB.open("the-form-images", 1);
+        request.onupgradeneeded = () => {
+          const store = request.result.createObjectStore("outbox", { keyPath: "id" });
+          for (const name of ["place", "addedMs", "sizeBytes"]) store.createIndex(name, name);
+          store.add({ id: "old", place: `${owner}  `, bytes: new ArrayBuffer(1), contentType: "image/gif", fileName: "old.gif", sizeBytes: 1, addedMs: Date.now() });
+        };
+        request.onsuccess = () => resolve(request.result.close());
+      }),
+    `u${sub}`,
+  );
+  await page.close();
+  const next = await open(context);
+  await add(next, gifs(740, ["new.gif"]));
+  await idle(next);
+  assert.deepEqual(taken(), ["new.gif"]);
+  assert.deepEqual(await waiting(next), []);
+});
+
 test("what a quota refuses is not tried again now, and still waits after a reload", async (t) => {
   const context = await browser.newContext();
   t.after(() => context.close());

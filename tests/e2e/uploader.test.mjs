@@ -30,15 +30,15 @@ beforeEach(() => {
   sub++;
 });
 
-/** A page with the package and a way to tokens; `lifetimes` are those of the first tokens, later ones live long. */
-async function open(t, { lifetimes = [], through = stage, issuer = server } = {}) {
+/** A page with the package and a token source; the first tokens are `tokens`, or have these `lifetimes`, later ones live long. */
+async function open(t, { lifetimes = [], tokens = [], through = stage, issuer = server } = {}) {
   const context = await browser.newContext();
   t.after(() => context.close());
   const page = await context.newPage();
   const asked = [];
   await page.exposeFunction("tokenFor", (request) => {
     asked.push(request.refresh);
-    return issuer.token({ sub: `u${sub}` }, lifetimes[asked.length - 1] ?? 300);
+    return tokens[asked.length - 1] ?? issuer.token({ sub: `u${sub}` }, lifetimes[asked.length - 1] ?? 300);
   });
   await page.goto(`${through.url}/blank`);
   await page.waitForFunction(() => window.kit);
@@ -246,11 +246,95 @@ test("an expired token is renewed once for all uploads, silently", async (t) => 
 });
 
 test("a token that stays expired is renewed exactly once and then told", async (t) => {
-  const { page, asked } = await open(t, { lifetimes: [-120, -120, -120] });
+  const { page, asked } = await open(t, { lifetimes: [-120, -130, -140] });
   const [end] = await sendAll(page, [put("a.gif", gif(61))]);
   assert.equal(end.code, "TOKEN_EXPIRED");
   assert.deepEqual(asked, [false, true]);
   assert.equal(stage.uploads().length, 2);
+});
+
+test("an invalid token is renewed once, and again when the person tries again", async (t) => {
+  const { page, asked } = await open(t, { tokens: ["bad", "worse"] });
+  const [end] = await sendAll(page, [put("a.gif", gif(62))]);
+  assert.equal(end.code, "TOKEN_INVALID");
+  assert.deepEqual(asked, [false, true]);
+  assert.equal(stage.uploads().length, 2);
+  const key = await page.evaluate(async () => {
+    const [item] = window.uploader.items;
+    window.uploader.retry(item);
+    return (await item.done).key;
+  });
+  assert.ok(server.objects().has(key));
+  assert.deepEqual(asked, [false, true, true]);
+  assert.equal(stage.uploads().length, 3, "the refused token is not sent again");
+
+  // One bad token, and nobody notices.
+  stage.fresh();
+  asked.length = 0;
+  const [image] = await sendAll(page, [put("b.gif", gif(63))]);
+  assert.equal(image.code, "TOKEN_INVALID", "both bad tokens again");
+  asked.length = 1;
+  const [second] = await sendAll(page, [put("c.gif", gif(64))]);
+  assert.ok(second.key, JSON.stringify(second));
+  assert.deepEqual(asked.slice(1), [false, true]);
+});
+
+test("a source that has only one token is not asked to send it twice", async (t) => {
+  const { page, asked } = await open(t, { tokens: ["bad", "bad"] });
+  const [end] = await sendAll(page, [put("a.gif", gif(65))]);
+  assert.equal(end.code, "TOKEN_INVALID");
+  assert.deepEqual(asked, [false, true]);
+  assert.equal(stage.uploads().length, 1);
+});
+
+test("close() settles every promise, whatever its picture waits for", async (t) => {
+  const { page } = await open(t);
+  stage.fault = ({ method }) => (method === "POST" ? { hold: new Promise(() => {}) } : undefined);
+  for (const number of [66, 67, 68]) put(`${number}.gif`, gif(number));
+  await page.evaluate(async () => {
+    const files = await Promise.all([66, 67, 68].map((number) => window.fileOf(`${number}.gif`, "image/gif")));
+    const uploader = (window.uploader = new window.kit.Uploader({ ...window.options, concurrency: 1 }));
+    const tokenless = (window.tokenless = new window.kit.Uploader({ ...window.options, token: () => new Promise(() => {}) }));
+    window.items = [...files, files[0]].map((file) => uploader.add(file));
+    window.items.push(tokenless.add(files[0]));
+    uploader.pause(window.items[2]);
+    uploader.resume(window.items[2]);
+    uploader.pause(window.items[2]);
+  });
+  await page.waitForFunction(() => window.items.map(({ state }) => state).join() === "sending,queued,paused,waiting,sending");
+  const names = await page.evaluate(async () => {
+    window.uploader.close();
+    window.tokenless.close();
+    return (await Promise.allSettled(window.items.map(({ done }) => done))).map(({ reason }) => reason?.name);
+  });
+  assert.deepEqual(names, Array(5).fill("AbortError"));
+});
+
+test("delete() deletes what this upload stored, and nothing that was there before", async (t) => {
+  const { page } = await open(t);
+  const drop = (name) =>
+    page.evaluate(async (name) => {
+      const uploader = new window.kit.Uploader(window.options);
+      const item = uploader.add(await window.fileOf(name, "image/gif"));
+      const { key, isNew } = await item.done;
+      window.again = () => uploader.delete(item).then(() => ({ key, isNew, left: uploader.items.length }));
+      return window.again();
+    }, name);
+  stage.fault = ({ method, nth }) => (method === "DELETE" && nth === 1 ? { reset: true } : undefined);
+  const first = await drop(put("gone.gif", gif(69)));
+  assert.deepEqual([first.isNew, first.left], [true, 0]);
+  await until(() => !server.objects().has(first.key));
+  assert.equal(server.rows().filter(({ key }) => key === first.key).length, 0);
+  assert.equal(stage.seen.filter(({ method }) => method === "DELETE").length, 2, "tried again after the broken connection");
+  // What is gone already is no error.
+  await page.evaluate(() => window.again());
+
+  const kept = (await sendAll(page, [put("kept.gif", gif(70))]))[0];
+  stage.fresh();
+  const second = await drop("kept.gif");
+  assert.deepEqual(second, { key: kept.key, isNew: false, left: 0 });
+  assert.equal(stage.seen.filter(({ method }) => method === "DELETE").length, 0);
+  assert.ok(server.objects().has(kept.key));
 });
 
 test("the same bytes chosen twice are sent once, and both are told", async (t) => {

@@ -2,7 +2,7 @@
 // (and puts into the form) is the picture's key.
 import { preflight, type PreflightOptions } from "../preflight.js";
 import { Edge, type EdgeOptions } from "../sending/edge.js";
-import { sendPatiently, type PatientOptions } from "../sending/patiently.js";
+import { patiently, type PatientOptions } from "../sending/patiently.js";
 
 export type FilePondOptions = EdgeOptions & Pick<PatientOptions, "retry"> & Pick<PreflightOptions, "policy" | "effort">;
 
@@ -27,7 +27,7 @@ export function filePondServer(options: FilePondOptions): { process: Process; re
       const check = { ...(policy !== undefined && { policy }), ...(language !== undefined && { language }), ...(effort && { effort }) };
       const { blob, fileName } = await preflight(file, { ...check, signal });
       const onProgress = (sent: number, total: number) => progress(true, sent, total);
-      return sendPatiently(edge, { blob, fileName }, { retry: options.retry, signal, onProgress });
+      return patiently(() => edge.send({ blob, fileName }, { signal, onProgress }), { retry: options.retry, signal });
     };
     send().then(
       ({ key }) => load(key),

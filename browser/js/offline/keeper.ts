@@ -1,5 +1,6 @@
-// Keeps what is being sent until it is sent, and finds what earlier pages and dead tabs have left. One picture
-// belongs to one tab: the one that holds its lock.
+// The resume queue: keeps pictures in the outbox until they are sent, and finds what earlier pages and dead tabs have
+// left there. One picture belongs to one tab: the one that holds its lock.
+import type { Uploaded } from "../sending/answer.js";
 import { holding, take, takeIfFree } from "./locks.js";
 import { Outbox, OUTBOX, type Entry, type OutboxOptions } from "./outbox.js";
 
@@ -19,9 +20,12 @@ export class Keeper {
   /** Those that this tab has or waits for. */
   readonly #ours = new Set<string>();
 
-  constructor(place: string, options: Partial<OutboxOptions>, found: (found: Found) => void) {
+  readonly #untilSent: boolean;
+
+  constructor(edge: string, formId: string, options: Partial<OutboxOptions>, found: (found: Found) => void) {
     const settled = { ...OUTBOX, ...options };
-    this.#place = `${settled.owner} ${place}`;
+    this.#place = JSON.stringify([settled.owner, edge, formId, settled.field]);
+    this.#untilSent = settled.untilSent;
     this.#outbox = new Outbox(this.#place, settled);
     this.#found = found;
   }
@@ -34,6 +38,12 @@ export class Keeper {
     if (await this.#outbox.keep(id, addedMs, blob, fileName)) return release;
     release();
     return undefined;
+  }
+
+  /** It is stored: answers with whether it stays until the form is sent. */
+  async stored(id: string, image: Uploaded): Promise<boolean> {
+    if (this.#untilSent) await this.#outbox.stored(id, image);
+    return this.#untilSent;
   }
 
   /** It was sent, or will never be. */
@@ -49,16 +59,17 @@ export class Keeper {
         if (this.#ours.has(entry.id)) continue;
         this.#ours.add(entry.id);
         const release = await takeIfFree(entry.id);
-        if (release) await this.#offer({ entry, release });
+        if (release) await this.#offer(entry.id, release);
         // Another tab is sending it: ours only if that tab dies.
-        else void take(entry.id).then((release) => this.#offer({ entry, release }));
+        else void take(entry.id).then((release) => this.#offer(entry.id, release));
       }
     });
   }
 
-  async #offer(found: Found): Promise<void> {
-    if (await this.#outbox.has(found.entry.id)) return this.#found(found);
-    this.#ours.delete(found.entry.id);
-    found.release();
+  async #offer(id: string, release: () => void): Promise<void> {
+    const entry = await this.#outbox.get(id);
+    if (entry) return this.#found({ entry, release });
+    this.#ours.delete(id);
+    release();
   }
 }

@@ -1,5 +1,6 @@
 // Whether the edge can be reached: uploads that broke off wait here together, and while they wait only
 // this asks, with a request of a few bytes instead of a picture each.
+import { unless } from "../abort.js";
 import { wait } from "../sending/retry.js";
 
 const FIRST_MS = 500;
@@ -27,18 +28,7 @@ export class Link {
 
   /** Resolves as soon as the edge can be reached, as far as is known; with whether it could not be meanwhile. */
   async up(signal: AbortSignal): Promise<boolean> {
-    if (!this.#down) return false;
-    let leave = () => {};
-    const left = new Promise<never>((_, reject) => {
-      leave = () => reject(signal.reason);
-      signal.addEventListener("abort", leave, { once: true });
-    });
-    try {
-      signal.throwIfAborted();
-      return await Promise.race([this.#down, left]);
-    } finally {
-      signal.removeEventListener("abort", leave);
-    }
+    return this.#down ? unless(signal, this.#down) : false;
   }
 
   async #watch(): Promise<boolean> {

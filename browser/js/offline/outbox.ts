@@ -1,9 +1,14 @@
-// Pictures that wait to be sent, in IndexedDB: they survive a reload and a killed tab. Bounded in number, bytes
-// and age; no token is ever in it. Where there is no IndexedDB (some private modes), nothing is kept and nothing fails.
+// The outbox: pictures in IndexedDB that survive a reload and a killed tab. Bounded in number, bytes and age; no token
+// is ever in it. Where there is no IndexedDB (some private modes), nothing is kept and nothing fails.
+import type { Uploaded } from "../sending/answer.js";
 
 export interface OutboxOptions {
-  /** Whose pictures: others that use this browser neither see nor send them. Give the user's id. */
+  /** Whose pictures: others that use this browser neither see nor send them. Give the user's id; without one nothing is kept. */
   owner: string;
+  /** The field of the form, where a form has several: each has an outbox of its own. */
+  field: string;
+  /** Whether stored pictures come back after a reload, too, until `markSent()`. */
+  untilSent: boolean;
   /** How many wait at most. */
   maxItems: number;
   /** How many bytes wait at most. */
@@ -13,12 +18,19 @@ export interface OutboxOptions {
 }
 
 /** Fifty shrunk photos are some 15 MB; a week is longer than any trip out of reach. */
-export const OUTBOX: OutboxOptions = { owner: "", maxItems: 50, maxBytes: 100 * 2 ** 20, maxAgeMs: 7 * 86_400_000 };
+export const OUTBOX: OutboxOptions = {
+  owner: "",
+  field: "",
+  untilSent: false,
+  maxItems: 50,
+  maxBytes: 100 * 2 ** 20,
+  maxAgeMs: 7 * 86_400_000,
+};
 
-/** A picture that waits. The bytes are kept as such: some browsers lose blobs in IndexedDB. */
+/** A picture in the outbox. The bytes are kept as such: some browsers lose blobs in IndexedDB. */
 export interface Entry {
   id: string;
-  /** The edge and the form that it is for, and whose it is. */
+  /** Owner, edge, form and field, as JSON. */
   place: string;
   bytes: ArrayBuffer;
   contentType: string;
@@ -26,6 +38,8 @@ export interface Entry {
   sizeBytes: number;
   /** When it was chosen; no two of one page have the same. */
   addedMs: number;
+  /** What the edge answered, once it is stored. */
+  image?: Uploaded;
 }
 
 const DATABASE = "the-form-images";
@@ -68,13 +82,26 @@ export class Outbox {
     return (entries ?? []).sort((one, other) => one.addedMs - other.addedMs);
   }
 
-  /** Whether it still waits: another tab may have sent it. */
-  async has(id: string): Promise<boolean> {
-    return ((await this.#run("readonly", (store) => result(store.count(id)))) ?? 0) > 0;
+  /** The entry as it is now; nothing when another tab has sent it. */
+  get(id: string): Promise<Entry | undefined> {
+    return this.#run("readonly", (store) => result<Entry | undefined>(store.get(id)));
+  }
+
+  /** Notes that it is stored. */
+  async stored(id: string, image: Uploaded): Promise<void> {
+    await this.#run("readwrite", async (store) => {
+      const entry = await result<Entry | undefined>(store.get(id));
+      if (entry) await result(store.put({ ...entry, image }));
+    });
   }
 
   async drop(id: string): Promise<void> {
-    await this.#run("readwrite", (store) => result(store.delete(id)));
+    await this.#run("readwrite", (store) => {
+      const deleted = result(store.delete(id));
+      // The page may be leaving, as when its form is sent: without this the deletion would be undone.
+      store.transaction.commit();
+      return deleted;
+    });
   }
 
   async #run<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) => Promise<T>): Promise<T | undefined> {
@@ -98,8 +125,10 @@ export class Outbox {
 }
 
 async function open(): Promise<IDBDatabase> {
-  const request = indexedDB.open(DATABASE, 1);
-  request.onupgradeneeded = () => {
+  const request = indexedDB.open(DATABASE, 2);
+  request.onupgradeneeded = ({ oldVersion }) => {
+    // Entries of version 1 do not say which field they belong to, and may belong to anybody: they are dropped.
+    if (oldVersion > 0) request.result.deleteObjectStore(STORE);
     const store = request.result.createObjectStore(STORE, { keyPath: "id" });
     for (const name of ["place", "addedMs", "sizeBytes"]) store.createIndex(name, name);
   };

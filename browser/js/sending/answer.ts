@@ -26,7 +26,10 @@ export interface Uploaded {
   /** Which kinds of private data were taken out. */
   removed: MetadataKind[];
   uploadedAt: string;
+  /** When a guest's picture is removed unless a user claims it. */
   expiresAt: string | null;
+  /** Whether this request stored it (201); false when the service had the same picture of this user already (200). */
+  isNew: boolean;
 }
 
 /** The `data` of a success; otherwise throws `Refusal`, or `ConnectionBroken` when the edge did not write the answer. */

@@ -1,9 +1,9 @@
-// The token that uploads are made with: asked for when it is needed, kept in memory only, and renewed once
-// however many uploads find it expired at the same time.
+// The token that requests are made with: fetched when it is needed, kept in memory only, and renewed once
+// however many uploads have it refused at the same time.
 import { ConnectionBroken } from "./broken.js";
 
 export interface TokenRequest {
-  /** Whether the last token turned out to be expired: a cached one will not do. */
+  /** Whether the service refused the last token (expired or invalid): a cached one will not do. */
   refresh: boolean;
 }
 
@@ -13,6 +13,8 @@ export type TokenSource = (request: TokenRequest) => string | Promise<string>;
 export class Credentials {
   readonly #source: TokenSource;
   #current: Promise<string> | undefined;
+  /** Whether the next token must be a fresh one. */
+  #refresh = false;
 
   constructor(source: TokenSource | string) {
     this.#source = typeof source === "string" ? () => source : source;
@@ -20,30 +22,33 @@ export class Credentials {
 
   /** The token at hand. */
   token(): Promise<string> {
-    return (this.#current ??= this.#ask(false));
+    return (this.#current ??= this.#ask());
   }
 
-  /** Somebody else is here: the next upload asks anew. */
-  forget(): void {
+  /** The next upload asks the source again; with `refresh` for a token that is not a cached one. */
+  forget(refresh = false): void {
     this.#current = undefined;
+    this.#refresh = refresh;
   }
 
-  /** A token in the place of `expired`; whoever comes after the first shares its renewal. */
-  async renewed(expired: string): Promise<string> {
+  /** A token in the place of `refused`; uploads whose token was refused at the same time share one renewal. */
+  async renewed(refused: string): Promise<string> {
     const current = this.#current;
-    if (current !== undefined && (await current) !== expired) return this.token();
+    if (current !== undefined && (await current) !== refused) return this.token();
     // Another upload may have begun to renew it while this one waited.
-    if (this.#current === current) this.#current = this.#ask(true);
+    if (this.#current === current) this.forget(true);
     return this.token();
   }
 
-  async #ask(refresh: boolean): Promise<string> {
+  async #ask(): Promise<string> {
+    const refresh = this.#refresh;
+    this.#refresh = false;
     const asked = Promise.resolve().then(() => this.#source({ refresh }));
     try {
       return await asked;
     } catch (error) {
-      // The next upload asks anew.
-      this.#current = undefined;
+      // The next upload asks again.
+      this.forget(refresh);
       // This is what fetch throws when the network is gone.
       throw error instanceof TypeError ? new ConnectionBroken() : error;
     }

@@ -1,6 +1,7 @@
-// One edge: its addresses, its policy, and one attempt at sending it a picture, with a ticket where it
-// wants one and a fresh token where the old one has expired. Trying again is retry.ts's affair.
+// The API client: the addresses of one edge, its policy, and one attempt at each request, with a ticket where the
+// edge wants one and a fresh token where it refused the last one. Retries are in retry.ts.
 import type { Policy } from "../codes.js";
+import { unless } from "../abort.js";
 import { Refusal } from "../refusal.js";
 import { dataOf, type Uploaded } from "./answer.js";
 import { Credentials, type TokenSource } from "./credentials.js";
@@ -9,7 +10,7 @@ import { exchange } from "./exchange.js";
 export interface EdgeOptions {
   /** Where the edge is, such as `https://image.the-form`; this page's own origin when empty. */
   endpoint: string;
-  /** A token, or where to get one: asked again with `refresh` when it has expired. */
+  /** A token, or where to get one: asked again with `refresh` when the service refused it (expired or invalid). */
   token: TokenSource | string;
   /** The form that the pictures answer. */
   formId?: string | undefined;
@@ -55,20 +56,44 @@ export class Edge {
   }
 
   /** Sends a picture, once. Rejects with `Refusal`, `ConnectionBroken`, or the reason of the signal. */
-  async send(payload: Payload, options: AttemptOptions = {}): Promise<Uploaded> {
-    const token = await this.#credentials.token();
-    try {
-      return await this.#sendAs(token, payload, options);
-    } catch (error) {
-      if (!(error instanceof Refusal && error.code === "TOKEN_EXPIRED")) throw error;
-      options.signal?.throwIfAborted();
-      return this.#sendAs(await this.#credentials.renewed(token), payload, options);
-    }
+  send(payload: Payload, options: AttemptOptions = {}): Promise<Uploaded> {
+    return this.#asCaller((token) => this.#sendAs(token, payload, options), options.signal);
   }
 
-  /** Somebody else is here: the next request is in their name. */
-  forgetToken(): void {
-    this.#credentials.forget();
+  /** Deletes the picture with this number, once. */
+  async delete(imageId: number): Promise<void> {
+    await this.#ask("DELETE", `images/${imageId}`);
+  }
+
+  /** The file names of the caller's newest pictures of this form, by key. */
+  async names(): Promise<Map<string, string | null>> {
+    const { formId } = this.#options;
+    const query = `limit=100${formId === undefined ? "" : `&formId=${encodeURIComponent(formId)}`}`;
+    const { images } = (await this.#ask("GET", `images?${query}`)) as { images: { key: string; originalFilename: string | null }[] };
+    return new Map(images.map(({ key, originalFilename }) => [key, originalFilename]));
+  }
+
+  /** The next request asks the source for a token again; with `refresh` for one that is not a cached one. */
+  forgetToken(refresh = false): void {
+    this.#credentials.forget(refresh);
+  }
+
+  #ask(method: "GET" | "DELETE", path: string): Promise<unknown> {
+    return this.#asCaller(async (token) => dataOf(await exchange({ method, url: this.#at(path), headers: this.#headers(token) })));
+  }
+
+  /** Runs a request with a token, and once more with a fresh one when the token was refused. */
+  async #asCaller<T>(run: (token: string) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const token = await unless(signal, this.#credentials.token());
+    try {
+      return await run(token);
+    } catch (error) {
+      if (!(error instanceof Refusal && /^TOKEN_(EXPIRED|INVALID)$/.test(error.code))) throw error;
+      const fresh = await unless(signal, this.#credentials.renewed(token));
+      // The same token would be refused again.
+      if (fresh === token) throw error;
+      return run(fresh);
+    }
   }
 
   async #sendAs(token: string, payload: Payload, options: AttemptOptions): Promise<Uploaded> {
@@ -101,7 +126,8 @@ export class Edge {
     const told = onProgress && ((sent: number, total: number) => onProgress(Math.round((blob.size * sent) / total), blob.size));
     const sent = formId === undefined ? plain(payload) : form(payload, formId);
     const headers = { ...this.#headers(token), ...sent.headers };
-    return dataOf(await exchange({ url: this.#at("images"), headers, body: sent.body, signal, onProgress: told })) as Uploaded;
+    const answer = await exchange({ url: this.#at("images"), headers, body: sent.body, signal, onProgress: told });
+    return { ...(dataOf(answer) as Uploaded), isNew: answer.status === 201 };
   }
 
   #headers(token: string): Record<string, string> {

@@ -10,7 +10,7 @@ export interface Answer {
 }
 
 export interface Request {
-  method?: "GET" | "POST";
+  method?: "GET" | "POST" | "DELETE";
   url: string;
   headers: Readonly<Record<string, string>>;
   body?: Blob | FormData | string;

@@ -1,18 +1,17 @@
-// Sends one picture and tries again where that helps, without a queue around it.
-import type { Uploaded } from "./answer.js";
-import type { AttemptOptions, Edge, Payload } from "./edge.js";
+// Runs one request and tries it again where that helps, without a queue around it.
 import { RETRY, retryMs, wait, type RetryOptions } from "./retry.js";
 
-export interface PatientOptions extends AttemptOptions {
+export interface PatientOptions {
   retry?: Partial<RetryOptions> | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** Rejects with `Refusal`, or `ConnectionBroken` when no attempt reached the edge. */
-export async function sendPatiently(edge: Edge, payload: Payload, options: PatientOptions): Promise<Uploaded> {
+export async function patiently<T>(run: () => Promise<T>, options: PatientOptions = {}): Promise<T> {
   const retry = { ...RETRY, ...options.retry };
   for (let attempt = 1; ; attempt++) {
     try {
-      return await edge.send(payload, options);
+      return await run();
     } catch (error) {
       const ms = retryMs(error, attempt, retry);
       if (ms === undefined) throw error;

@@ -1,5 +1,6 @@
 // Uploads many pictures: each is checked and shrunk, sent with progress, tried again where that helps, and, if
 // wanted, kept until it is sent. The way of one picture is journey.ts; here is what can be done with them.
+import { unless } from "../abort.js";
 import type { Effort } from "../codes.js";
 import { Keeper, type Found, type OutboxOptions } from "../offline/keeper.js";
 import { Link } from "../offline/link.js";
@@ -7,6 +8,7 @@ import { warmUp, type PreflightOptions } from "../preflight.js";
 import { Refusal } from "../refusal.js";
 import type { Uploaded } from "../sending/answer.js";
 import { Edge, type EdgeOptions } from "../sending/edge.js";
+import { patiently } from "../sending/patiently.js";
 import { isOfThePicture, RETRY, type RetryOptions } from "../sending/retry.js";
 import { TypedEventTarget, type UploaderEvents } from "./events.js";
 import { Task, type ItemState, type UploadItem } from "./item.js";
@@ -22,14 +24,15 @@ export interface UploaderOptions extends EdgeOptions {
   /** How many are under way at once; 3 by default. */
   concurrency?: number | undefined;
   retry?: Partial<RetryOptions> | undefined;
-  /** Whether pictures are kept on this device until they are sent; `owner` keeps users of one browser apart. */
-  offline?: boolean | Partial<OutboxOptions> | undefined;
+  /** Keeps pictures on this device until they are sent. `owner`, your user's id, is needed: it keeps users of one browser apart. */
+  offline?: false | (Partial<OutboxOptions> & Pick<OutboxOptions, "owner">) | undefined;
 }
 
 /** More than three share the same uplink and only finish later. */
 const CONCURRENCY = 3;
 const PAUSED = Symbol("paused");
-const CLOSED = Symbol("closed");
+const NO_OWNER =
+  '@the-form/preflight: `offline` needs an owner; without one no picture is kept on this device. Give your user\'s id: offline: { owner: userId }, or offline="user id" on <image-upload>.';
 
 export class Uploader extends TypedEventTarget<UploaderEvents> {
   readonly #tasks = new Map<string, Task>();
@@ -47,18 +50,16 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
     const edge = new Edge(options);
     this.#edge = edge;
     this.#turns = new Turns(options.concurrency ?? CONCURRENCY);
-    const { offline } = options;
-    if (offline) {
-      const place = `${options.endpoint} ${options.formId ?? ""}`;
-      this.#keeper = new Keeper(place, offline === true ? {} : offline, (found) => this.#takeUp(found));
-    }
+    const { endpoint, formId = "", offline } = options;
+    if (offline && offline.owner) this.#keeper = new Keeper(endpoint, formId, offline, (found) => this.#takeUp(found));
+    else if (offline) console.error(NO_OWNER);
     this.#journey = new Journey({
       edge,
       turns: this.#turns,
       retry: { ...RETRY, ...options.retry },
       check: options,
       keeper: this.#keeper,
-      link: offline ? new Link(() => edge.answers(), this.#closing.signal) : undefined,
+      link: this.#keeper ? new Link(() => edge.answers(), this.#closing.signal) : undefined,
       enter: (task, state) => this.#enter(task, state),
       sent: (task) => this.#emit("progress", { item: task, sentBytes: task.sentBytes, totalBytes: task.totalBytes }),
     });
@@ -107,10 +108,11 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
     for (const task of this.#chosen(item)) if (task.state === "paused") void this.#again(task);
   }
 
-  /** Tries an item again that failed or was refused. */
+  /** Tries an item again that failed or was refused; with a fresh token when it was the token that was refused. */
   retry(item: UploadItem): void {
     for (const task of this.#chosen(item)) {
       if (task.state !== "failed" && task.state !== "refused") continue;
+      if (task.error instanceof Refusal && [401, 403].includes(task.error.status)) this.#edge.forgetToken(true);
       task.promise();
       task.error = undefined;
       task.attempts = 0;
@@ -141,11 +143,37 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
     }
   }
 
-  /** Ends it all as the end of the page would: what is kept stays kept for the next Uploader. */
+  /**
+   * Takes an uploaded item off the list and deletes its picture at the edge, if this item stored it (`image.isNew`): a picture that
+   * was there before may belong to another answer. A guest's picture is not deleted; it expires by itself.
+   */
+  async delete(item: UploadItem): Promise<void> {
+    this.remove(item);
+    const imageId = item.image?.isNew ? item.image.imageId : null;
+    if (imageId === null) return;
+    await patiently(() => this.#edge.delete(imageId)).catch((error) => {
+      // The answer to an earlier attempt was lost, or somebody else deleted it.
+      if (!(error instanceof Refusal && error.code === "IMAGE_NOT_FOUND")) throw error;
+    });
+  }
+
+  /** The form was sent: with `offline.untilSent`, what is stored does not come back after a reload. */
+  markSent(): void {
+    for (const task of this.#tasks.values()) if (task.state === "uploaded") void this.#forget(task);
+  }
+
+  /** The file names of the caller's newest pictures of this form, by key. */
+  names(): Promise<Map<string, string | null>> {
+    return this.#edge.names();
+  }
+
+  /** Ends it all as the end of the page would: what is kept stays kept for the next Uploader, every `done` settles. */
   close(): void {
-    this.#closing.abort();
+    const reason = new DOMException("The Uploader was closed.", "AbortError");
+    this.#closing.abort(reason);
     for (const task of this.#tasks.values()) {
-      task.stop.abort(CLOSED);
+      task.stop.abort(reason);
+      task.reject(reason);
       task.release();
     }
     this.#tasks.clear();
@@ -167,7 +195,7 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
     this.#enter(task, "queued");
     // Stopped as it may be, it is not over yet.
     await task.run;
-    if (task.state !== "queued" || task.stop !== stop) return;
+    if (task.state !== "queued" || task.stop !== stop || this.#closing.signal.aborted) return;
     task.stop = new AbortController();
     task.run = this.#run(task);
   }
@@ -176,7 +204,7 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
     const { signal } = task.stop;
     try {
       const image = (await this.#ofTwin(task)) ?? (await this.#journey.travel(task));
-      await this.#forget(task);
+      if (!(task.isKept && (await this.#keeper?.stored(task.id, image)))) await this.#forget(task);
       if (!task.isSettled) this.#stored(task, image);
     } catch (error) {
       // Whoever stopped it has said what it is now.
@@ -185,6 +213,8 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
     } finally {
       // Canceled while it was being kept.
       if (task.state === "canceled") void this.#forget(task);
+      // Closed while it was being kept: the next Uploader takes its lock.
+      if (this.#closing.signal.aborted) task.release();
     }
     this.#perhapsIdle();
   }
@@ -198,12 +228,8 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
     task.stop.signal.throwIfAborted();
     if (!twin) return undefined;
     if (!twin.isSettled) this.#enter(task, "waiting");
-    const stopped = new Promise<never>((_, reject) => {
-      const { signal } = task.stop;
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    });
     try {
-      return await Promise.race([twin.done, stopped]);
+      return await unless(task.stop.signal, twin.done);
     } catch (error) {
       task.stop.signal.throwIfAborted();
       if (error instanceof Refusal) throw error;
@@ -265,8 +291,18 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
     const blob = new Blob([entry.bytes], { type: entry.contentType });
     const task = new Task({ id: entry.id, addedMs: entry.addedMs, file: blob, name: entry.fileName });
     Object.assign(task, { payload: { blob, fileName: entry.fileName }, isKept: true, release, state: "waiting" });
+    // A guest's picture expires, and after a reload somebody else is the guest: it is sent again.
+    if (entry.image?.expiresAt === null) return this.#restore(task, entry.image);
     this.#turns.lineUp(task);
     this.#begin(task);
+  }
+
+  /** An item that was stored before the reload. */
+  #restore(task: Task, image: Uploaded): void {
+    Object.assign(task, { image, state: "uploaded", sentBytes: task.totalBytes });
+    task.resolve(image);
+    this.#tasks.set(task.id, task);
+    this.#emit("added", { item: task });
   }
 
   #emit<Name extends keyof UploaderEvents>(type: Name, detail: UploaderEvents[Name]): void {
