@@ -6,10 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 
+import { startFirefox } from "../browser/firefox.mjs";
 import { choose, chooseByKeyboard, startBrowser } from "./browser.mjs";
 import { gif, png } from "./pictures.mjs";
 import { startServer } from "./server.mjs";
-import { startStage } from "./stage.mjs";
+import { startStage, until } from "./stage.mjs";
 
 const POLICY =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'";
@@ -217,10 +218,143 @@ test("max-files holds, and keys that were stored before can be set", async (t) =
   assert.equal(await items(page).count(), 2);
   await page.locator("image-upload [part=problem]", { hasText: "At most 2 pictures" }).waitFor();
   const keys = await value(page);
-  await page.evaluate((key) => (document.querySelector("image-upload").value = [key]), keys[0]);
+  await page.evaluate((key) => Object.assign(document.querySelector("image-upload"), { value: [] }, { value: [key] }), keys[0]);
   assert.deepEqual(await value(page), [keys[0]]);
   assert.deepEqual(await data(page), [["photos", keys[0]]]);
   await page.waitForFunction(() => document.querySelector("image-upload").shadowRoot.querySelector("li img").naturalWidth > 0);
+});
+
+/** Sets the element's value and remembers its events in the page's `told`. */
+const setValue = (page, keys) =>
+  page.evaluate((keys) => {
+    const element = document.querySelector("image-upload");
+    if (!window.told) {
+      window.told = [];
+      for (const type of ["removed", "change", "input"]) {
+        document.addEventListener(type, ({ detail, type }) => window.told.push(detail ? [type, detail.key ?? detail.item.name, detail.isByPerson] : [type]));
+      }
+    }
+    element.value = keys;
+  }, keys);
+const names = (page) => page.locator("image-upload [part=name]").allInnerTexts();
+
+test("setting value touches nothing that is being sent, and every picture that it takes off has an event", async (t) => {
+  const { page, complaints } = await open(t, { attributes: 'form-id="f-value"' });
+  await give(page, "drop", [fileOf("a.gif", gif(41)), fileOf("b.gif", gif(42))]);
+  await stored(page, 2);
+  const [a, b] = await value(page);
+  let go;
+  const held = new Promise((resolve) => (go = resolve));
+  stage.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" ? (nth > 3 ? { status: 400, body: "not ours" } : { hold: held }) : undefined);
+  await give(page, "drop", [fileOf("slow.gif", gif(43)), fileOf("failed.gif", gif(44))]);
+  await page.locator("image-upload li.failed").waitFor();
+  await page.locator("image-upload li.sending").waitFor();
+  // The browser itself notes the answer.
+  assert.match(complaints.splice(0).join(), /400/);
+
+  const cards = () => page.evaluate(() => [...document.querySelector("image-upload").shadowRoot.querySelectorAll("li")].map((card) => (card.nth ??= Math.random())));
+  const before = await cards();
+  await setValue(page, [a, b]);
+  assert.deepEqual(await cards(), before, "the current keys change nothing");
+  await setValue(page, [b]);
+  assert.deepEqual(await names(page), ["b.gif", "slow.gif", "failed.gif"]);
+  assert.deepEqual(await page.evaluate(() => window.told), [["removed", a, false]]);
+  go();
+  await stored(page, 2);
+  const [, slow] = await value(page);
+  assert.equal(server.rows().find(({ key }) => key === slow).original_name, "slow.gif");
+
+  // Known by its key only, a picture shows the name of its record; one that has no record keeps the end of its key.
+  const unknown = "users/somebody/images/1699876543210-00000000-0000-4000-8000-000000000000.jpeg";
+  await setValue(page, [slow, a, unknown, b]);
+  await page.locator("image-upload [part=name]", { hasText: "a.gif" }).waitFor();
+  assert.deepEqual(await names(page), ["slow.gif", "a.gif", unknown.split("/").at(-1), "b.gif", "failed.gif"]);
+  assert.deepEqual(await value(page), [slow, a, unknown, b]);
+  await page.getByRole("button", { name: "Remove a.gif" }).waitFor();
+  assert.equal(stage.seen.filter(({ method, path }) => method === "GET" && path === "/images").length, 1);
+  // A thumbnail that is not there leaves the sign in its place, and the browser notes it.
+  await page.waitForFunction(() => !document.querySelector("image-upload").shadowRoot.querySelector('img[src*="somebody"]'));
+  complaints.length = 0;
+
+  await page.evaluate(() => document.querySelector("#form").reset());
+  assert.equal(await page.evaluate(() => window.told.filter(([type]) => type === "removed").length), 1 + 5, "each has its event");
+});
+
+test("the file input's own event stays inside", async (t) => {
+  const { page } = await open(t);
+  await setValue(page, []);
+  await chooseByKeyboard(page, page.getByRole("button", { name: "Choose pictures" }), [fileOf("one.gif", gif(45))]);
+  await stored(page, 1);
+  assert.deepEqual(await page.evaluate(() => window.told), [["change"]]);
+});
+
+for (const [seed, attributes, isDeleted] of [[46, "", false], [47, 'on-remove="keep"', false], [48, 'on-remove="delete"', true]]) {
+  test(`removing a stored picture with ${attributes || "no attribute"} ${isDeleted ? "deletes" : "keeps"} it at the edge`, async (t) => {
+    const { page } = await open(t, { attributes });
+    await give(page, "drop", [fileOf("x.gif", gif(seed))]);
+    await stored(page, 1);
+    const [key] = await value(page);
+    await page.getByRole("button", { name: "Remove x.gif" }).click();
+    if (isDeleted) await until(() => !server.objects().has(key));
+    else await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.equal(server.objects().has(key), !isDeleted);
+    assert.equal(server.rows().some((row) => row.key === key), !isDeleted);
+    assert.deepEqual(await data(page), []);
+  });
+}
+
+test("with on-remove=delete nothing is deleted that an answer may need", async (t) => {
+  const others = `<image-upload id="other" name="other" on-remove="delete"></image-upload><script type="module" src="/files/other.js"></script>`;
+  stage.files.set("other.js", "document.querySelector('#other').token = () => window.tokenFor(); document.querySelector('#form').addEventListener('submit', (event) => event.preventDefault());");
+  const { page } = await open(t, { attributes: 'on-remove="delete"', around: others });
+  await page.waitForFunction(() => document.querySelector("#other").token);
+  const remove = (id, name) => page.locator(`image-upload#${id} [part=remove][aria-label="Remove ${name}"]`).click();
+
+  // Given by its key: a record from before.
+  const record = await fetch(`${server.url}/images`, { method: "POST", headers: { "Content-Type": "image/gif", "X-Filename": "r.gif", Authorization: `Bearer ${server.token({ sub: `u${sub}` })}`, "CF-Connecting-IP": stage.address }, body: gif(51) }).then((answer) => answer.json());
+  await setValue(page, [record.data.key]);
+  await page.locator("image-upload#photos [part=name]", { hasText: "r.gif" }).waitFor();
+  await remove("photos", "r.gif");
+  // The same bytes chosen here: they were there before.
+  await give(page, "drop", [fileOf("r.gif", gif(51))]);
+  await stored(page, 1);
+  assert.deepEqual(await value(page), [record.data.key]);
+  await remove("photos", "r.gif");
+  // The same picture in another field.
+  await give(page, "drop", [fileOf("both.gif", gif(52))]);
+  await stored(page, 1);
+  const [both] = await value(page);
+  await page.evaluate((key) => (document.querySelector("#other").value = [key]), both);
+  await remove("photos", "both.gif");
+  // Sent with the form.
+  await give(page, "drop", [fileOf("sent.gif", gif(53))]);
+  await stored(page, 1);
+  const [sent] = await value(page);
+  await page.locator("#send").click();
+  await remove("photos", "sent.gif");
+  // Reset by the page, as after sending.
+  await give(page, "drop", [fileOf("reset.gif", gif(54))]);
+  await stored(page, 1);
+  const [reset] = await value(page);
+  await page.evaluate(() => document.querySelector("#form").reset());
+
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.equal(stage.seen.filter(({ method }) => method === "DELETE").length, 0);
+  for (const key of [record.data.key, both, sent, reset]) assert.ok(server.objects().has(key));
+});
+
+test("a guest's picture that is removed is not deleted: it has no number, and expires by itself", async (t) => {
+  const { page } = await open(t, { attributes: 'on-remove="delete"' });
+  stage.files.set("guest.js", "import { guestToken } from '/preflight/index.js'; document.querySelector('image-upload').token = guestToken('');");
+  await page.addScriptTag({ url: "/files/guest.js", type: "module" });
+  await page.waitForFunction(() => document.querySelector("image-upload").token.length === 1);
+  await give(page, "drop", [fileOf("guest.gif", gif(55))]);
+  await stored(page, 1);
+  const facts = await page.evaluate(() => document.querySelector("image-upload").items.map(({ image }) => [image.imageId, typeof image.expiresAt]));
+  assert.deepEqual(facts, [[null, "string"]]);
+  await page.getByRole("button", { name: "Remove guest.gif" }).click();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.equal(stage.seen.filter(({ method }) => method === "DELETE").length, 0);
 });
 
 test("a phone has a button for the camera", async (t) => {
@@ -247,6 +381,126 @@ test("the label names it, and what is there without scripts is a plain file inpu
   const bare = await open(t, { javaScriptEnabled: false });
   assert.equal(await bare.page.locator("#plain").isVisible(), true);
   assert.equal(await bare.page.locator("#plain").isEnabled(), true);
+});
+
+test("two fields of one form have each their own pictures back after a reload, until the form is sent", async (t) => {
+  const fields = `<image-upload id="other" name="other" offline="u${sub}"></image-upload><script type="module" src="/files/other.js"></script>`;
+  stage.files.set("other.js", "document.querySelector('#other').token = () => window.tokenFor();");
+  const { page, complaints } = await open(t, { attributes: `offline="u${sub}"`, around: fields });
+  const add = (id, name, seed) =>
+    page.evaluate(
+      ({ id, name, bytes }) => document.querySelector(id).add([new File([Uint8Array.from(bytes)], name, { type: "image/gif" })]),
+      { id, name, bytes: [...gif(seed)] },
+    );
+  const listed = () =>
+    page.evaluate(() => [...document.querySelectorAll("image-upload")].map(({ id, items, value }) => [id, items.map(({ name, state }) => `${name} ${state}`), value.length]));
+  const listsAre = (wanted) => page.waitForFunction(
+    (wanted) => JSON.stringify([...document.querySelectorAll("image-upload")].map(({ id, items, value }) => [id, items.map(({ name, state }) => `${name} ${state}`), value.length])) === wanted,
+    JSON.stringify(wanted),
+  ).catch(async () => assert.deepEqual(await listed(), wanted));
+  const down = ({ method, path }) => (method === "POST" || path === "/healthz" ? { reset: true } : undefined);
+
+  await add("#photos", "stored.gif", 61);
+  await stored(page, 1);
+  stage.fault = down;
+  await add("#photos", "photo.gif", 62);
+  await add("#other", "other.gif", 63);
+  await listsAre([["photos", ["stored.gif uploaded", "photo.gif waiting"], 1], ["other", ["other.gif waiting"], 0]]);
+  await page.waitForFunction(() => [...document.querySelectorAll("image-upload")].every(({ items }) => items.every(({ isKept }) => isKept)));
+  await page.reload();
+  await listsAre([["photos", ["stored.gif uploaded", "photo.gif waiting"], 1], ["other", ["other.gif waiting"], 0]]);
+  assert.equal(await items(page).count(), 3);
+  assert.deepEqual((await data(page)).map(([name]) => name), ["photos"]);
+  stage.fault = () => undefined;
+  const all = [["photos", ["stored.gif uploaded", "photo.gif uploaded"], 2], ["other", ["other.gif uploaded"], 1]];
+  await listsAre(all);
+  await page.reload();
+  await listsAre(all);
+  assert.equal(await items(page).count(), 3, "each once, also where the browser restored its key");
+  assert.equal(stage.uploads().filter(({ status }) => status === 201).length, 3);
+  const keys = await data(page);
+
+  await page.locator("#send").click();
+  await page.waitForURL(/\/sent/);
+  assert.deepEqual([...new URL(page.url()).searchParams], keys);
+  await page.goto(`${stage.url}/form`);
+  await page.waitForFunction(() => document.querySelector("image-upload").token);
+  await until(async () => (await outbox(page)) === 0);
+  await listsAre([["photos", [], 0], ["other", [], 0]]);
+  // The browser notes what was reset.
+  complaints.length = 0;
+});
+
+/** How many entries the outbox has. */
+const outbox = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const request = indexedDB.open("the-form-images");
+        request.onsuccess = () => {
+          const count = request.result.transaction("outbox").objectStore("outbox").count();
+          count.onsuccess = () => (request.result.close(), resolve(count.result));
+        };
+      }),
+  );
+
+test("another owner sees and sends none of the first one's pictures", async (t) => {
+  const { page, complaints } = await open(t, { attributes: `offline="u${sub}"` });
+  await give(page, "drop", [fileOf("mine.gif", gif(71))]);
+  await stored(page, 1);
+  stage.fault = ({ method, path }) => (method === "POST" || path === "/healthz" ? { reset: true } : undefined);
+  await give(page, "drop", [fileOf("waits.gif", gif(72))]);
+  await page.locator("image-upload li", { hasText: "Kept on this device" }).waitFor();
+  const owner = (name) => page.evaluate((name) => document.querySelector("image-upload").setAttribute("offline", name), name);
+  await owner("somebody-else");
+  assert.equal(await items(page).count(), 0);
+  assert.deepEqual(await data(page), []);
+  stage.fault = () => undefined;
+  await give(page, "drop", [fileOf("theirs.gif", gif(73))]);
+  await stored(page, 1);
+  assert.equal(stage.uploads().filter(({ status }) => status === 201).length, 2, "what waits is not sent for another");
+  await owner(`u${sub}`);
+  await stored(page, 2);
+  assert.deepEqual((await names(page)).sort(), ["mine.gif", "waits.gif"]);
+  complaints.length = 0;
+});
+
+test("offline without an owner says in the console what to do", async (t) => {
+  const { complaints } = await open(t, { attributes: "offline" });
+  assert.match(complaints.splice(0).join(), /`offline` needs an owner.+offline="user id"/);
+});
+
+test("Firefox does the same: pictures back after a reload, a value that is set again, no event from inside", async (t) => {
+  const firefox = await startFirefox();
+  t.after(() => firefox.stop());
+  const token = server.token({ sub: `u${sub}` });
+  const html = `${form(`offline="u${sub}"`)}<script>document.querySelector("image-upload").token = () => "${token}";</script>`.replace("/files/setup.js", "/files/none.js");
+  stage.pages.set("/firefox", { html });
+  const open = async (count) => {
+    await firefox.goto(`${stage.url}/firefox`);
+    return firefox.evaluate(async (count) => {
+      await customElements.whenDefined("image-upload");
+      const element = document.querySelector("image-upload");
+      for (let turn = 0; turn < 600 && element.items.length < count; turn++) await new Promise((resolve) => setTimeout(resolve, 50));
+      return { value: element.value, cards: element.shadowRoot.querySelectorAll("li").length, states: element.items.map(({ state }) => state) };
+    }, count);
+  };
+  await open(0);
+  const sent = await firefox.evaluate(async (bytes) => {
+    const element = document.querySelector("image-upload");
+    const told = [];
+    for (const type of ["input", "removed"]) document.addEventListener(type, () => told.push(type));
+    element.add([new File([Uint8Array.from(bytes)], "fox.gif", { type: "image/gif" })]);
+    element.value = [];
+    element.shadowRoot.querySelector("input").dispatchEvent(new InputEvent("input", { bubbles: true, composed: true }));
+    for (let turn = 0; turn < 600 && element.value.length === 0; turn++) await new Promise((resolve) => setTimeout(resolve, 50));
+    return { value: element.value, told };
+  }, [...gif(81)]);
+  assert.equal(sent.value.length, 1);
+  assert.deepEqual(sent.told, []);
+  assert.deepEqual(await open(1), { value: sent.value, cards: 1, states: ["uploaded"] });
+  await firefox.evaluate(async () => document.querySelector("image-upload").markSent() ?? null);
+  assert.deepEqual((await open(0)).states, []);
 });
 
 test("what waits offline is there again after a reload", async (t) => {

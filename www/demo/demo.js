@@ -10,6 +10,8 @@ import { logOut, resume, token, user } from "./session.js";
 const ENDPOINT = "/";
 /** Nobody listens there: what is sent to it breaks off as in a plane. */
 const NOWHERE = "http://127.0.0.1:1";
+/** The owner of pictures that wait on this device while nobody is logged in. */
+const GUEST = "guest";
 
 const survey = $("#survey");
 let room = $("#room");
@@ -33,11 +35,12 @@ document.addEventListener("session", () => {
 speak(spoken());
 prepareRoom();
 prepareEntry({ keys: () => (user() ? [] : room.value), then: welcome });
+// Only then it is known whose pictures may wait on this device.
 resume()
-  .then(() => user() && freshRoom())
-  .catch(() => {});
+  .catch(() => {})
+  .then(() => (user() ? freshRoom() : room.setAttribute("offline", GUEST)));
 
-/** The question for pictures; each person has a fresh one, and pictures that wait are theirs alone. */
+/** The field for pictures; each person has a fresh one, and pictures that wait are theirs alone. */
 function prepareRoom() {
   room.token = token;
   room.addEventListener("uploaded", ({ detail }) => {
@@ -51,7 +54,7 @@ function prepareRoom() {
 
 function freshRoom() {
   const next = room.cloneNode(true);
-  next.setAttribute("offline", user()?.id ?? "guest");
+  next.setAttribute("offline", user()?.id ?? GUEST);
   room.replaceWith(next);
   room = next;
   uploaded = [];
@@ -137,7 +140,11 @@ function showAccount() {
 }
 
 function welcome(kept, wanted) {
-  if (wanted === 0) freshRoom();
+  const keys = room.value;
+  // They are the account's now, and must not come back for the next guest.
+  room.markSent();
+  freshRoom();
+  room.value = keys;
   const sentence = texts().welcome(user().nickname ?? user().email, kept, wanted);
   $("#problem").textContent = kept < wanted ? sentence : "";
   announce(sentence);

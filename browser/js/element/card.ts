@@ -49,13 +49,19 @@ export class Card {
     this.#retry.hidden = !(state === "failed" || (state === "refused" && !isOfThePicture(item.error)));
   }
 
-  /** A picture that was there before, known by its key. */
-  showStored(key: string, address: string, texts: Texts): void {
-    this.#call(key.split("/").at(-1) ?? null, texts);
+  /** A picture that was stored before. */
+  showStored(name: string, texts: Texts): void {
+    this.#call(name, texts);
     this.element.className = "item uploaded";
+    this.element.part.value = "item uploaded";
     this.#state.replaceChildren(icon("done"), texts.stored);
     this.#progress.hidden = this.#retry.hidden = true;
-    this.#preview.replaceChildren(make("img", { src: address, alt: "", loading: "lazy" }));
+  }
+
+  /** Shows the picture at this address; where the page may not load it, the sign stays. */
+  showFrom(address: string): void {
+    const image = make("img", { src: address, alt: "", loading: "lazy", onerror: () => image.remove() });
+    this.#preview.append(image);
   }
 
   /** Draws the file small; one that no picture can be made of keeps its sign. */

@@ -7,7 +7,7 @@ import { sentenceOf } from "./card.js";
 import { make } from "./dom.js";
 import type { ImageUploadEventMap } from "./events.js";
 import { Intake } from "./intake.js";
-import { List } from "./list.js";
+import { List, type Removed } from "./list.js";
 import { styles } from "./sheet.js";
 import { textsFor, type Texts } from "./texts.js";
 
@@ -21,21 +21,24 @@ export interface ImageUpload {
 }
 
 /**
- * Attributes: `endpoint`, `form-id`, `name`, `max-files`, `required`, `disabled`, `lang`, and `offline`, whose value is the id of
- * the user whose pictures wait on this device. `token` says where tokens come from; until it is set, pictures wait for it.
+ * Attributes: `endpoint`, `form-id`, `name`, `max-files`, `required`, `disabled`, `lang`; `offline`, whose value is the id of the user whose
+ * pictures are kept on this device until the form is sent; `on-remove`: with `delete`, removing a picture that was uploaded here also deletes it at
+ * the edge while the form has not been sent (default `keep`). `token` says where tokens come from; until it is set, pictures wait for it.
  */
 export class ImageUpload extends HTMLElement {
   static readonly formAssociated = true;
-  static readonly observedAttributes = ["max-files", "required", "disabled", "lang"];
+  static readonly observedAttributes = ["max-files", "required", "disabled", "lang", "offline"];
 
   readonly #internals = this.attachInternals();
   readonly #said = make("p", { className: "said", role: "status", "aria-live": "polite" });
   readonly #intake = new Intake((files) => this.#take(files));
   readonly #list = new List({
     retry: (item) => this.#uploader?.retry(item),
-    removed: (name, item) => this.#removed(name, item),
+    removed: (removed) => this.#removed(removed),
   });
   #uploader: Uploader | undefined;
+  /** What was stored when the form was sent. */
+  readonly #sent = new WeakSet<UploadItem>();
   #connection: AbortController | undefined;
   #isFieldsetDisabled = false;
   #token: TokenSource | undefined;
@@ -46,11 +49,13 @@ export class ImageUpload extends HTMLElement {
     super();
     const root = this.attachShadow({ mode: "open", delegatesFocus: true });
     root.adoptedStyleSheets = [styles()];
+    // Unlike `change`, the file input's own `input` would leave the shadow root.
+    root.addEventListener("input", (event) => event.stopPropagation());
     root.append(this.#intake.element, this.#list.element, this.#said);
     this.#internals.role = "group";
   }
 
-  /** Where tokens come from; asked again with `refresh` when one has expired, and after it was set anew. */
+  /** Where tokens come from; asked again with `refresh` when one was refused (expired or invalid), and after it was set anew. */
   get token(): TokenSource | undefined {
     return this.#token;
   }
@@ -60,18 +65,29 @@ export class ImageUpload extends HTMLElement {
     if (source) this.#tokenIsSet();
   }
 
-  /** The keys of the stored pictures. What is set stands in the place of all that was there. */
+  /** The keys of the stored pictures. Setting them leaves alone what is being sent or has failed; setting the current ones does nothing. */
   get value(): string[] {
     return this.#list.keys;
   }
   set value(keys: readonly string[]) {
+    if (JSON.stringify(keys) === JSON.stringify(this.value)) return;
     this.#list.set(keys, this.endpoint, this.#texts);
     this.#settle();
+    this.#findNames();
   }
 
   /** The pictures that came through this element, for more than their keys. */
   get items(): readonly UploadItem[] {
     return this.#uploader?.items ?? [];
+  }
+
+  /**
+   * Says that the form was sent, for pages that send it without its `submit` event: what is stored does not come back after a reload,
+   * and removing it deletes nothing.
+   */
+  markSent(): void {
+    for (const item of this.items) if (item.image) this.#sent.add(item);
+    this.#uploader?.markSent();
   }
 
   /** Takes files that the page got elsewhere, as if they had been chosen. */
@@ -139,6 +155,8 @@ export class ImageUpload extends HTMLElement {
     this.#connection = new AbortController();
     const { signal } = this.#connection;
     this.#intake.listen(this, signal);
+    const submitted = ({ target }: Event) => target === this.form && this.markSent();
+    this.getRootNode().addEventListener("submit", submitted, { capture: true, signal });
     // The page's language may change under it.
     const watcher = new MutationObserver(() => this.#speak());
     watcher.observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
@@ -146,25 +164,33 @@ export class ImageUpload extends HTMLElement {
     this.#retireFallback();
     this.#speak();
     if (this.hasAttribute("offline")) this.#start();
+    this.#findNames();
   }
 
   disconnectedCallback(): void {
     this.#connection?.abort();
     // Moved within the page, it is there again by then.
     queueMicrotask(() => {
-      if (this.isConnected) return;
-      this.#uploader?.close();
-      this.#uploader = undefined;
-      this.#list.clear();
+      if (!this.isConnected) this.#end();
     });
   }
 
-  attributeChangedCallback(): void {
-    if (this.isConnected) this.#speak();
+  attributeChangedCallback(name: string, before: string | null, now: string | null): void {
+    if (!this.isConnected) return;
+    if (name === "offline" && before !== now) {
+      // The pictures of one owner are neither shown to the next one nor sent in their name.
+      if (before) this.#end();
+      if (now !== null && this.items.length === 0) {
+        this.#close();
+        this.#start();
+      }
+    }
+    this.#speak();
   }
 
   formResetCallback(): void {
-    this.value = [];
+    this.#list.removeAll();
+    this.#settle();
   }
 
   formDisabledCallback(isDisabled: boolean): void {
@@ -201,13 +227,15 @@ export class ImageUpload extends HTMLElement {
         return element.#language;
       },
       token: (request) => this.#askToken(request),
-      offline: owner === null ? false : { owner },
+      offline: owner === null ? false : { owner, field: this.name, untilSent: true },
     };
     const uploader = new Uploader(options);
     this.#uploader = uploader;
     uploader.on("added", ({ item }) => {
       this.#list.add(item, this.#texts);
       this.#settle();
+      // Stored before a reload.
+      if (item.image) this.dispatchEvent(new Event("change", { bubbles: true }));
     });
     uploader.on("changed", ({ item }) => this.#changed(item));
     uploader.on("progress", ({ item }) => this.#list.show(item, this.#texts));
@@ -215,6 +243,24 @@ export class ImageUpload extends HTMLElement {
     uploader.on("refused", (detail) => this.#tell("refused", detail));
     uploader.on("failed", (detail) => this.#tell("failed", detail));
     return uploader;
+  }
+
+  #end(): void {
+    this.#close();
+    this.#list.clear();
+  }
+
+  #close(): void {
+    this.#uploader?.close();
+    this.#uploader = undefined;
+  }
+
+  /** Asks for the file names of pictures that were given by their keys. */
+  #findNames(): void {
+    if (!this.isConnected || !this.#connection || !this.#list.isNameless) return;
+    const found = this.#start().names();
+    // Without an answer the names that are shown stay.
+    found.then((names) => this.#list.setNames(names, this.#texts)).catch(() => {});
   }
 
   async #askToken(request: TokenRequest): Promise<string> {
@@ -239,15 +285,24 @@ export class ImageUpload extends HTMLElement {
     this.#settle();
   }
 
-  /** `name` is null when all go at once. */
-  #removed(name: string | null, item: UploadItem | undefined): void {
-    if (item) this.#uploader?.remove(item);
+  #removed({ key, name, item, isByPerson }: Removed): void {
+    if (item) this.#discard(item, isByPerson && this.getAttribute("on-remove") === "delete");
     this.#intake.problem = "";
-    if (name === null) return;
-    this.#settle();
-    if (this.#list.size === 0) this.#intake.chooseButton.focus();
-    this.#say(this.#texts.saidRemoved(name));
-    this.dispatchEvent(new Event("change", { bubbles: true }));
+    if (isByPerson) {
+      this.#settle();
+      if (this.#list.size === 0) this.#intake.chooseButton.focus();
+      this.#say(this.#texts.saidRemoved(name ?? this.#texts.nameless));
+    }
+    this.dispatchEvent(new CustomEvent("removed", { detail: { key, item, isByPerson }, bubbles: true, composed: true }));
+    if (isByPerson) this.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  /** Lets go of an item, and deletes its picture unless an answer may need it: the form was sent, or a field of it has the same picture. */
+  #discard(item: UploadItem, mayDelete: boolean): void {
+    const fields = [this, ...(this.form?.elements ?? [])];
+    const isUsed = fields.some((field) => field instanceof ImageUpload && field.value.includes(item.image?.key ?? ""));
+    if (!mayDelete || isUsed || this.#sent.has(item)) return this.#uploader?.remove(item);
+    this.#uploader?.delete(item).catch((error) => console.warn("@the-form/preflight: a removed picture could not be deleted.", error));
   }
 
   #tell<Detail extends { item: UploadItem }>(type: string, detail: Detail): void {
