@@ -1,0 +1,76 @@
+// The workflows on GitHub: pinned actions, no rights beyond reading, jobs that end in time; and what `make check` says
+// when it could not look for advisories.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+const read = (path) => readFileSync(path, "utf8");
+const workflows = globSync(".github/workflows/*.yml");
+/** GitHub ends a job after six hours. */
+const LONGEST_MINUTES = 360;
+
+test("every action is pinned to a commit, and its release is named beside it", () => {
+  const uses = workflows.flatMap((path) => [...read(path).matchAll(/uses: *(.*)$/gm)].map(([, action]) => action));
+  assert.ok(uses.length >= 4);
+  for (const action of uses) assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  const pins = new Map();
+  for (const [name, pin] of uses.map((action) => action.split("@"))) assert.equal(pins.get(name) ?? pin, pins.set(name, pin).get(name), `${name} has one pin`);
+});
+
+test("workflows may read the repository and nothing else", () => {
+  assert.ok(workflows.length > 0);
+  for (const path of workflows) {
+    const text = read(path);
+    assert.match(text, /^permissions:\n {2}contents: read\n\n/m, path);
+    assert.equal(text.match(/permissions:/g).length, 1, path);
+    assert.equal(text.match(/actions\/checkout@/g).length, text.match(/persist-credentials: false/g).length, path);
+    assert.doesNotMatch(text, /pull_request_target|secrets\./, path);
+  }
+});
+
+test("the long tests run on a schedule, in parts that end before GitHub ends them, and none is left out", () => {
+  const [long, others] = [read(".github/workflows/long.yml"), workflows.filter((path) => !path.endsWith("/long.yml"))];
+  for (const path of others) assert.doesNotMatch(read(path), /test-long/, path);
+  assert.match(long, /^ {2}schedule:$/m);
+  assert.doesNotMatch(long, /^ {2}(push|pull_request):/m);
+  const parts = [...long.matchAll(/part: (\w+)/g)].map(([, part]) => part);
+  // Corpora are collections of other people's files, which are not in the repository.
+  const wanted = /^LONG_PARTS := (.+)$/m.exec(read("Makefile"))[1].split(" ").filter((part) => part !== "corpora");
+  assert.deepEqual([...new Set(parts)].sort(), wanted.sort());
+  const areas = [...read(".make/mutants.mjs").matchAll(/^ {2}(\w+): \[(?:edge|rules|$)/gm)].map(([, area]) => area);
+  assert.ok(areas.length >= 5);
+  for (const area of areas) assert.match(long, new RegExp(`options: AREA=${area}\\b`), area);
+  const shards = [...long.matchAll(/SHARD=(\d)\/(\d)/g)].map(([, at, all]) => [Number(at), Number(all)]);
+  assert.deepEqual(shards.map(([at]) => at), Array.from({ length: shards[0][1] }, (_, at) => at));
+  for (const path of workflows) for (const [, minutes] of read(path).matchAll(/(?:timeout-minutes|minutes): (\d+)/g)) assert.ok(Number(minutes) < LONGEST_MINUTES, path);
+  const jobs = workflows.map((path) => [read(path).match(/runs-on:/g).length, read(path).match(/timeout-minutes:/g)?.length]);
+  for (const [count, limited] of jobs) assert.equal(count, limited, "every job has a limit");
+  assert.match(long, /if: matrix\.part == 'fuzz'\n +run: rustup toolchain install nightly/);
+  // An hour of fuzzing is what the Makefile does by default.
+  const seconds = Number(/^FUZZ_SECONDS \?= (\d+)$/m.exec(read("Makefile"))[1]);
+  assert.ok(Number(/part: fuzz, minutes: (\d+)/.exec(long)[1]) * 60 > seconds + 1800, "with half an hour to build");
+});
+
+test("advisories that could not be looked up are said to be unchecked, also in the job's summary", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "the-form-deny-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  // Stands in for cargo: what counts here is what the script says of its exit codes.
+  writeFileSync(join(folder, "cargo"), '#!/bin/sh\ncase "$*" in *"fetch db"*) exit "$FETCH";; *advisories*) exit "$ADVISORIES";; esac\n');
+  chmodSync(join(folder, "cargo"), 0o755);
+  const summary = join(folder, "summary.md");
+  const run = (FETCH, ADVISORIES) => {
+    writeFileSync(summary, "");
+    const env = { ...process.env, PATH: `${folder}:${process.env.PATH}`, FETCH, ADVISORIES, GITHUB_STEP_SUMMARY: summary };
+    const { status, stdout } = spawnSync("sh", [".make/deny.sh"], { encoding: "utf8", env });
+    return { status, stdout, summary: read(summary) };
+  };
+  const offline = run("1", "0");
+  assert.equal(offline.status, 0);
+  assert.match(offline.stdout, /^NOT CHECKED: advisories/m);
+  assert.match(offline.summary, /NOT CHECKED: advisories/);
+  assert.deepEqual(run("0", "0"), { status: 0, stdout: "", summary: "" });
+  assert.equal(run("0", "1").status, 1, "and what was found fails");
+});
