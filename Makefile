@@ -205,10 +205,6 @@ dev: setup edge www .wrangler/migrated ## Install, build, migrate and serve on h
 token: $(STAMPS)/node .dev.vars ## Print a token for the local server (ROLE=USER SUB=123 TTL=3600)
 	@node .make/token.mjs --role "$(ROLE)" --sub "$(SUB)" --ttl "$(TTL)"
 
-.PHONY: keys
-keys: $(STAMPS)/node ## Print fresh keys, and how to put them in the place of the old
-	@node .make/keys.mjs
-
 .PHONY: admin
 admin: $(STAMPS)/node .wrangler/migrated ## Make an account an administrator (EMAIL=…; locally, or ENV=staging REMOTE=1)
 	@node .make/admin.mjs --email "$(EMAIL)" $(if $(REMOTE),--env "$(ENV)") $(if $(STATE),--state "$(STATE)")
@@ -345,8 +341,14 @@ deploy: setup edge www ## Put it on Cloudflare (ENV=staging or production)
 	wrangler d1 migrations apply REGISTRY --remote --env $(ENV)
 	wrangler deploy --env $(ENV)
 
+.PHONY: rotate
+rotate: $(STAMPS)/node ## Change the signing key of a deployment (ENV=…, LEAKED=1 if it leaked, FIRST=1 if it has none, DRY_RUN=1)
+	@node .make/rotate.mjs --env "$(ENV)" $(if $(URL),--url "$(URL)") $(if $(LEAKED),--leaked) $(if $(FIRST),--first) $(if $(DRY_RUN),--dry-run)
+
 .PHONY: doctor
-doctor: $(STAMPS)/node ## Look at a deployment from outside and say what is wrong (URL=…, ORIGIN=… of your pages)
+# By the environment, as arguments are seen by every process of the machine.
+doctor: export DOCTOR_TOKEN = $(TOKEN)
+doctor: $(STAMPS)/node ## Look at a deployment from outside and say what is wrong (URL=…, ORIGIN=… of your pages, TOKEN=… of a user)
 	@node .make/doctor.mjs --url "$(URL)" $(if $(ORIGIN),--origin "$(ORIGIN)")
 
 .PHONY: clean

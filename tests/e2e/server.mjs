@@ -28,16 +28,22 @@ const jwk = (key) => JSON.stringify((key instanceof KeyObject ? key : KeyObject.
 
 /**
  * A running Worker. `vars` are added to those of wrangler.toml, `secrets` to its keys; `signing` and `secret` are its
- * keys, if not fresh ones, and `previous` the signing key before.
+ * keys, if not fresh ones, and `previous` the signing key before. `backup` is a file of SQL that its database begins with.
  */
-export async function startServer({ vars = {}, secrets = {}, signing, previous, secret = randomBytes(32).toString("base64url") } = {}) {
+export async function startServer({ vars = {}, secrets = {}, signing, previous, secret = randomBytes(32).toString("base64url"), backup } = {}) {
   const state = mkdtempSync(join(tmpdir(), "the-form-"));
   const privateKey = signing ?? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
   const keys = join(state, "keys.env");
-  const before = previous ? `SIGNING_JWK_PREVIOUS='${jwk(previous)}'\n` : "";
-  const more = Object.entries(secrets).map(([name, value]) => `${name}=${value}\n`).join("");
-  writeFileSync(keys, `AUTH_HS256_SECRET=${secret}\nSIGNING_JWK='${jwk(privateKey)}'\n${before}${more}`, { mode: 0o600 });
+  const all = { AUTH_HS256_SECRET: secret, SIGNING_JWK: jwk(privateKey), ...(previous && { SIGNING_JWK_PREVIOUS: jwk(previous) }), ...secrets };
+  /** As `wrangler secret bulk` does it: what is not named stays, null removes. */
+  const change = (secrets) => {
+    Object.assign(all, secrets);
+    const lines = Object.entries(all).filter(([, value]) => value !== null).map(([name, value]) => `${name}='${value}'\n`);
+    writeFileSync(keys, lines.join(""), { mode: 0o600 });
+  };
+  change({});
 
+  if (backup) execFileSync(WRANGLER, ["d1", "execute", "REGISTRY", "--local", "--persist-to", state, "--yes", "--file", backup], { env: QUIET, stdio: "pipe" });
   execFileSync(WRANGLER, ["d1", "migrations", "apply", "REGISTRY", "--local", "--persist-to", state], {
     env: QUIET,
     stdio: "pipe",
@@ -83,9 +89,10 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
     loseObject: (key) => loseObject(state, key),
     /** The file in which the registry lies. */
     registryFile: () => registries(state).find((path) => hasTable(path, "images")),
-    /** Ends it at once, as a crash would, and starts it again on the same state. */
-    restart: async () => {
+    /** Ends it at once, as a crash would, and starts it again on the same state, with these secrets changed. */
+    restart: async (secrets = {}) => {
       await end(child, "SIGKILL");
+      change(secrets);
       await launch();
     },
     stop: async () => {
