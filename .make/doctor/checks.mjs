@@ -191,6 +191,14 @@ async function delivery(found, tell) {
   return "Read back byte for byte; HEAD, 304, 206, caching and security headers are right.";
 }
 
+/** A guest's picture expires by itself; one of a user is deleted here. */
+async function removal({ token, stored, ...found }, tell) {
+  if (!token || !stored) return undefined;
+  const answer = await ask(found, `/images/${stored.imageId}`, { method: "DELETE", headers: { Authorization: `Bearer ${token}` } });
+  tell.holds([200, 202].includes(answer.status), `Deleting the picture answers ${answer.status} ${answer.code ?? ""}: delete ${stored.key} at /admin/.`);
+  return "The user's picture is deleted again.";
+}
+
 export const checks = [
   { name: "reach", run: reach },
   { name: "tls", needs: ["reach"], run: transport },
@@ -202,4 +210,5 @@ export const checks = [
   { name: "clock", needs: ["token"], run: clock },
   { name: "upload", needs: ["token"], run: upload },
   { name: "delivery", needs: ["upload"], run: delivery },
+  { name: "removal", needs: ["upload"], run: removal },
 ];

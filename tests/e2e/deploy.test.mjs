@@ -24,6 +24,17 @@ for (const environment of ["staging", "production"]) {
   });
 }
 
+test("without an environment a command of wrangler reaches neither, and no environment writes the platform's own line for each request", async () => {
+  const { unstable_readConfig: readConfig } = await import("wrangler");
+  const of = (env) => readConfig({ config: "wrangler.toml", env }, { hideWarnings: true });
+  const names = [undefined, "staging", "production"].map((env) => of(env).name);
+  assert.equal(new Set(names).size, 3, names.join());
+  for (const env of [undefined, "staging", "production"]) {
+    const { enabled, logs } = of(env).observability;
+    assert.deepEqual([enabled, logs.enabled, logs.invocation_logs], [true, true, false], env);
+  }
+});
+
 test("make deploy migrates first and then deploys the environment that is named", () => {
   const planned = execFileSync("make", ["--dry-run", "--silent", "deploy", "ENV=staging"], { encoding: "utf8" });
   const [migrate, deploy] = planned.split("\n").filter((line) => line.startsWith("wrangler "));

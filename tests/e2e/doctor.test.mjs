@@ -13,13 +13,13 @@ const run = promisify(execFile);
 /** What the doctor says: its lines by check, and its exit code. */
 async function doctor(url, ...options) {
   const words = ["--silent", "--no-print-directory", "doctor", `URL=${url}`, ...options];
-  const { code = 0, stdout } = await run("make", words, { encoding: "utf8" }).catch((error) => error);
+  const { code = 0, stdout, stderr } = await run("make", words, { encoding: "utf8" }).catch((error) => error);
   const lines = stdout.split("\n").flatMap((line) => {
     const [, kind, check, sentence] = /^(ok|note|FAIL|skip) +([a-z]+) +(.+)$/.exec(line) ?? [];
     return kind ? [{ kind, check, sentence }] : [];
   });
   const failed = lines.filter(({ kind }) => kind === "FAIL");
-  return { code, stdout, failed, names: [...new Set(failed.map(({ check }) => check))] };
+  return { code, stdout, stderr, failed, names: [...new Set(failed.map(({ check }) => check))] };
 }
 
 let server;
@@ -74,6 +74,31 @@ test("nobody there, and somebody else there", async (t) => {
   const wrong = await doctor(`http://127.0.0.1:${other.address().port}`);
   assert.deepEqual(wrong.names, ["reach"]);
   assert.match(wrong.failed[0].sentence, /is this the right address/);
+});
+
+test("an address without a scheme is one line that says what to write", async () => {
+  for (const words of [["image.the-form"], ["localhost:8787"], [server.url, "ORIGIN=the-form"]]) {
+    const { code, stdout, stderr } = await doctor(...words);
+    const wrong = words.at(-1).replace(/^ORIGIN=/, "");
+    assert.notEqual(code, 0, wrong);
+    assert.equal(stdout, "", wrong);
+    const lines = stderr.split("\n").filter((line) => line && !/^make/.test(line));
+    assert.deepEqual(lines.length, 1, stderr);
+    assert.match(lines[0], new RegExp(`=${wrong} has no scheme: write it as https://`));
+  }
+});
+
+test("with a user's token the upload is that user's, also where uploads need a ticket", async (t) => {
+  const strict = await startServer({ vars: { REQUIRE_TICKET: "true" } });
+  t.after(strict.stop);
+  const without = await doctor(strict.url);
+  assert.match(without.stdout, /give TOKEN=/);
+  assert.equal(strict.objects().size, 0);
+  const { failed, stdout } = await doctor(strict.url, `TOKEN=${strict.token({ sub: "doctor" })}`);
+  assert.deepEqual(failed, [], stdout);
+  assert.match(stdout, /^ok +removal/m);
+  assert.deepEqual([strict.objects().size, strict.rows()], [0, []], "and the picture is deleted again");
+  assert.deepEqual(strict.rows("events").map(({ subject }) => subject), ["user:doctor"], "it was the user's");
 });
 
 test("pages that may not call", async (t) => {

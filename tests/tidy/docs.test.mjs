@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 
 const read = (path) => readFileSync(path, "utf8");
-const documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ...globSync("docs/**/*.md")];
+const documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", ...globSync("docs/**/*.md")];
 const codes = [...read("browser/js/codes.ts").matchAll(/^ {2}([A-Z_]+): \{$/gm)].map(([, code]) => code);
 const description = JSON.parse(read("www/openapi.json"));
 
@@ -66,12 +66,76 @@ test("what is copied into other people's consoles is well-formed", () => {
     const { Version, Statement, rules } = JSON.parse(read(path));
     assert.ok(rules?.length > 0 || (Version === "2012-10-17" && Statement.length > 0), path);
     for (const { Effect, Action, Resource, Principal, NotPrincipal } of Statement ?? []) {
+      // AWS advises against it: with Deny it also shuts out the account of the one that it excepts.
+      assert.equal(NotPrincipal, undefined, path);
       assert.match(Effect, /^(Allow|Deny)$/, path);
       for (const action of [Action].flat()) assert.match(action, /^s3:(\*|[A-Z]\w+)$/, path);
       for (const resource of [Resource].flat()) assert.match(resource, /^arn:aws:s3:::the-form-images(\/|$)/, path);
       // A policy of a bucket names whom it is about, one of a user does not.
-      assert.equal(Boolean(Principal ?? NotPrincipal), path.includes("bucket-policy"), path);
+      assert.equal(Boolean(Principal), path.includes("bucket-policy"), path);
       if (Effect === "Allow" && Principal === "*") assert.deepEqual([Action, Resource], ["s3:GetObject", "arn:aws:s3:::the-form-images/users/*/images/*"]);
     }
+  }
+});
+
+/** What a policy says of a request, by IAM's rules for what is used here: a Deny wins over an Allow; a negated condition holds for whoever has no name. */
+function verdict({ Statement }, { action, resource, arn, isSecure = true }) {
+  const fits = (patterns, text) => [patterns].flat().some((pattern) => new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(text));
+  const holds = (condition = {}) =>
+    Object.entries(condition).every(([operator, keys]) =>
+      Object.entries(keys).every(([key, values]) => {
+        if (operator === "Bool" && key === "aws:SecureTransport") return values === String(isSecure);
+        if (operator === "ArnNotEquals" && key === "aws:PrincipalArn") return ![values].flat().includes(arn);
+        throw new Error(`nobody knows ${operator} of ${key}`);
+      }),
+    );
+  const said = Statement.filter(({ Action, Resource, Condition }) => fits(Action, action) && fits(Resource, resource) && holds(Condition)).map(({ Effect }) => Effect);
+  return said.includes("Deny") ? "Deny" : (said[0] ?? "nothing");
+}
+
+test("the bucket policies let the Worker and the copy write, lock nobody out of managing the bucket, and want TLS", () => {
+  const account = "arn:aws:iam::111122223333";
+  const [bucket, picture] = ["arn:aws:s3:::the-form-images", "arn:aws:s3:::the-form-images/users/1/images/1-a.jpeg"];
+  for (const [path, publicRead] of [["docs/deploy/bucket-policy.json", "nothing"], ["docs/deploy/bucket-policy-public.json", "Allow"]]) {
+    const policy = JSON.parse(read(path));
+    const of = (arn, action, resource = picture, isSecure = true) => verdict(policy, { arn: arn && `${account}:${arn}`, action, resource, isSecure });
+    for (const action of ["s3:PutObject", "s3:DeleteObject"]) {
+      // What a policy does not forbid, the rights of the user in the same account allow.
+      for (const arn of ["user/the-form-images-worker", "user/the-form-images-copy"]) assert.equal(of(arn, action), "nothing", `${path} ${arn}`);
+      for (const arn of ["user/somebody", "root", undefined]) assert.equal(of(arn, action), "Deny", `${path} ${arn}`);
+      assert.equal(of("user/the-form-images-worker", action, picture, false), "Deny", path);
+    }
+    for (const action of ["s3:PutBucketPolicy", "s3:DeleteBucketPolicy", "s3:ListBucket"]) {
+      for (const arn of ["root", "user/administrator"]) assert.equal(of(arn, action, bucket), "nothing", `${path} ${arn}`);
+    }
+    assert.equal(of("user/the-form-images-copy", "s3:ListBucket", bucket), "nothing", path);
+    assert.equal(of(undefined, "s3:GetObject"), publicRead, path);
+    assert.equal(of(undefined, "s3:GetObject", picture, false), "Deny", path);
+  }
+});
+
+test("the figures of docs/cost.md add up", () => {
+  const text = read("docs/cost.md");
+  const tables = text.split(/\n\n/).filter((block) => block.startsWith("|"));
+  const rows = (table) => table.split("\n").slice(2).map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  const number = (cell) => Number(/[\d,.]*\d/.exec(cell)[0].replaceAll(",", ""));
+  const near = (one, other, at) => assert.ok(Math.abs(one - other) < 0.0051, `${at}: ${one.toFixed(4)}, not ${other}`);
+  // Both lists of costs: bold lines are sums of all that stands above them.
+  for (const table of [tables[0], tables.at(-1)]) {
+    let sum = 0;
+    for (const [what, , , cost] of rows(table)) {
+      const amount = number(cost);
+      if (what.startsWith("**")) near(sum, amount, what);
+      else sum += amount;
+    }
+  }
+  const list = number(rows(tables[0]).at(-1)[3]);
+  const parts = rows(tables[1]).map(([what, count, included, price, usedUp]) => ({ what, count: number(count), included: number(included), price: number(price), usedUp: number(usedUp) }));
+  for (const { what, count, included, usedUp } of parts) near(included / count / (what.endsWith("in GB") ? 1e6 : 1), usedUp, what);
+  // Of each upload in millions; storage is counted in GB.
+  const beyond = (millions, { what, count, included, price }) => Math.max(0, millions * count * (what.endsWith("in GB") ? 1e6 : 1) - included) * price;
+  for (const [millions, withAllowances, byList] of rows(tables[2]).map((row) => row.map(number))) {
+    near(parts.reduce((sum, part) => sum + beyond(millions, part), 5), withAllowances, `${millions} million`);
+    near(millions * list, byList, `${millions} million by the list`);
   }
 });

@@ -1,0 +1,72 @@
+// What docs/operate.md says of a back-up: the exported database and the copied bucket make a new deployment that has
+// every picture and account, and goes on.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+
+import { gif } from "./pictures.mjs";
+import { startS3 } from "./s3.mjs";
+import { startServer } from "./server.mjs";
+
+const account = { email: "owner@example.org", password: "correct horse battery" };
+const stops = [];
+let [server, s3, backup] = [];
+before(async () => {
+  s3 = await startS3();
+  stops.push(s3.stop);
+  server = await startServer({ vars: s3.vars() });
+  stops.push(server.stop);
+  const folder = mkdtempSync(join(tmpdir(), "the-form-backup-"));
+  stops.push(() => rmSync(folder, { recursive: true }));
+  backup = join(folder, "backup.sql");
+});
+after(async () => {
+  for (const stop of stops.reverse()) await stop();
+});
+
+const post = (at, path, body, headers) => fetch(at.url + path, { method: "POST", body, headers });
+const upload = async (at, body) => (await post(at, "/images", body, { Authorization: `Bearer ${at.token()}`, "Content-Type": "image/gif" })).json();
+const list = async (at) => (await (await fetch(`${at.url}/images`, { headers: { Authorization: `Bearer ${at.token()}` } })).json()).data.images;
+const json = { "Content-Type": "application/json" };
+
+/** `wrangler d1 export --local` knows only the state beside its configuration, so a folder is made that has both. */
+function exportDatabase() {
+  const [, binding] = /(\[\[d1_databases\]\][^[]+)/.exec(readFileSync("wrangler.toml", "utf8"));
+  const folder = mkdtempSync(join(tmpdir(), "the-form-export-"));
+  mkdirSync(join(folder, ".wrangler"));
+  symlinkSync(server.state, join(folder, ".wrangler/state"));
+  writeFileSync(join(folder, "wrangler.toml"), `name = "backup"\ncompatibility_date = "2026-11-01"\n${binding}`);
+  const env = { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false" };
+  execFileSync(resolve("node_modules/.bin/wrangler"), ["d1", "export", "the-form-images-dev", "--local", "--output", backup], { cwd: folder, env, stdio: "pipe" });
+  rmSync(folder, { recursive: true });
+}
+
+test("a database that was exported and a bucket that was copied make a deployment that has everything and goes on", async (t) => {
+  const kept = [await upload(server, gif(1)), await upload(server, gif(2))];
+  const signedUp = await post(server, "/users/signup", JSON.stringify(account), json);
+  assert.equal(signedUp.status, 201);
+  const before = await list(server);
+  assert.equal(before.length, 2);
+
+  exportDatabase();
+  const copy = await startS3({ bucket: "restored" });
+  t.after(copy.stop);
+  for (const [key, bytes] of s3.objects()) copy.plant(key, bytes);
+  const { secret, signing } = server;
+  const restored = await startServer({ vars: { ...copy.vars(), PUBLIC_BASE_URL: server.url }, secret, signing, backup });
+  t.after(restored.stop);
+
+  assert.deepEqual(await list(restored), before);
+  for (const { data } of kept) {
+    const [there, here] = await Promise.all([restored, server].map(async ({ url }) => Buffer.from(await (await fetch(`${url}/${data.key}`)).arrayBuffer())));
+    assert.ok(there.length > 0 && there.equals(here), data.key);
+  }
+  assert.equal((await post(restored, "/auth/login", JSON.stringify(account), json)).status, 200, "accounts are there");
+  const { data } = await upload(restored, gif(3));
+  assert.ok(data.imageId > Math.max(...kept.map(({ data: { imageId } }) => imageId)), "numbers go on");
+  for (let times = 0; times < 3; times += 1) assert.ok((await restored.ring()).ok);
+  assert.deepEqual(restored.rows("events").filter(({ kind }) => kind === "sweep"), [], "and the sweep finds nothing amiss");
+});
