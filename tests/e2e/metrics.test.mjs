@@ -106,6 +106,8 @@ test("promtool accepts the text, the rules and what they do", async () => {
   execFileSync(tool, ["check", "rules", "--lint-fatal", `${MONITORING}/alerts.yml`], { stdio: "pipe" });
   execFileSync(tool, ["test", "rules", "alerts.test.yml"], { cwd: MONITORING, stdio: "pipe" });
   execFileSync(tool, ["check", "config", "--syntax-only", `${MONITORING}/prometheus.yml`], { stdio: "pipe" });
+  const { activeAlertmanagers } = await prometheus.ask("/api/v1/alertmanagers");
+  assert.deepEqual(activeAlertmanagers.map(({ url }) => new URL(url).host), ["localhost:9093"], "alerts are sent on");
   const { groups } = await prometheus.ask("/api/v1/rules");
   assert.deepEqual(groups.flatMap(({ rules }) => rules).filter(({ health }) => health !== "ok"), []);
 });
