@@ -1,0 +1,204 @@
+// The recipes of docs/uploaders.md, in both languages, as they are written: the code blocks are saved under the names they give
+// themselves, bundled with Uppy and FilePond from npm, and run in Chromium against the Worker.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, beforeEach, test } from "node:test";
+import { build } from "esbuild";
+
+import { startBrowser } from "./browser.mjs";
+import { blocks } from "./examples.mjs";
+import { gif } from "./pictures.mjs";
+import { startServer } from "./server.mjs";
+import { startStage } from "./stage.mjs";
+
+const NODE_MODULES = resolve("tests/browser/node_modules");
+const GUIDES = { en: "docs/uploaders.md", ko: "docs/ko/uploaders.md" };
+
+let server;
+let stage;
+let browser;
+let folder;
+let sub = 0;
+before(async () => {
+  server = await startServer();
+  stage = await startStage(server.url);
+  browser = await startBrowser();
+  folder = mkdtempSync(join(tmpdir(), "the-form-recipes-"));
+  for (const [language, path] of Object.entries(GUIDES)) {
+    const names = blocks(path).map(({ text }) => {
+      const [, name] = /^\/\/ ([\w-]+\.js)\n/.exec(text);
+      writeFileSync(join(folder, name), text.replace("https://image.the-form", stage.url));
+      return name;
+    });
+    assert.deepEqual(names, ["the-form.js", "uppy.js", "filepond.js"], path);
+    for (const name of names.slice(1)) {
+      const built = await build({ entryPoints: [join(folder, name)], nodePaths: [NODE_MODULES], bundle: true, format: "esm", write: false, mainFields: ["module", "main"], logLevel: "error" });
+      stage.files.set(`${language}-${name}`, Buffer.from(built.outputFiles[0].contents));
+    }
+    const page = (name) =>
+      `<!doctype html><html lang="${language}"><meta charset="utf-8"><title>Recipe</title><form><input type="file" name="photo" multiple></form>
+       <script type="module">import * as recipe from "/files/${language}-${name}.js"; window.recipe = recipe;</script>`;
+    for (const name of ["uppy", "filepond"]) stage.pages.set(`/${language}/${name}`, { html: page(name) });
+  }
+});
+after(async () => {
+  await browser?.close();
+  await stage?.stop();
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+beforeEach(() => {
+  stage.fresh();
+  sub++;
+});
+
+test("both guides have the same code", () => {
+  const code = (path) => blocks(path).map(({ text }) => text.split("\n").filter((line) => !/^\s*(\/\/|\/\*\*)/.test(line)).join("\n").replaceAll(/"[^"]*\.\s*"|`[^`]*\(\$/g, '"…"'));
+  assert.deepEqual(code(GUIDES.ko), code(GUIDES.en));
+});
+
+/** A page with the recipe, whose back end gives these tokens first and good ones afterwards. */
+async function open(t, path, tokens = []) {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const asked = { count: 0 };
+  await page.route("**/api/image-token", (route) => route.fulfill({ body: tokens[asked.count++] ?? server.token({ sub: `u${sub}` }) }));
+  await page.goto(stage.url + path);
+  await page.waitForFunction(() => window.recipe);
+  await page.evaluate(() => {
+    window.fileOf = (name, bytes) => new File([Uint8Array.from(bytes)], name, { type: `image/${name.split(".").at(-1)}` });
+  });
+  return { page, asked };
+}
+
+const expired = () => server.token({ sub: `u${sub}` }, -120);
+const TEXT = [...Buffer.from("only text\n")];
+const busy = { status: 503, headers: { "Content-Type": "application/problem+json", "Retry-After": "1" }, body: JSON.stringify({ code: "BUSY", detail: "Busy.", status: 503 }) };
+const SENTENCE = { en: /^The contents of the file are not what its type says/, ko: /[가-힣]{2}/ };
+
+for (const language of ["en", "ko"]) {
+  const seed = language === "en" ? 0 : 50;
+
+  const uppy = (page, files, bundle = false) =>
+    page.evaluate(
+      async ({ files, bundle }) => {
+        const { uppy } = window.recipe;
+        uppy.getPlugin("XHRUpload").setOptions({ bundle });
+        uppy.setMeta({ formId: "f-recipe" });
+        for (const [name, bytes] of files) uppy.addFile({ name, type: "image/gif", data: window.fileOf(name, bytes) });
+        const { successful, failed } = await uppy.upload();
+        return {
+          successful: successful.map(({ name, response }) => [name, [response.body.data].flat().map(({ key, formId }) => ({ key, formId }))]),
+          failed: failed.map(({ name, error }) => ({ name, error })),
+        };
+      },
+      { files, bundle },
+    );
+
+  test(`Uppy by the guide (${language}): sentences, renewed tokens, waits, and no refused file twice`, async (t) => {
+    const { page, asked } = await open(t, `/${language}/uppy`, [expired()]);
+    const first = await uppy(page, [["하나.gif", [...gif(seed + 1)]], ["text.gif", TEXT], ["three.gif", [...gif(seed + 3)]]]);
+    assert.deepEqual(first.successful.map(([name]) => name).sort(), ["three.gif", "하나.gif"]);
+    for (const [, [{ key, formId }]] of first.successful) {
+      assert.ok(server.objects().has(key));
+      assert.equal(formId, "f-recipe");
+    }
+    assert.deepEqual(first.failed.map(({ name }) => name), ["text.gif"]);
+    assert.match(first.failed[0].error, SENTENCE[language]);
+    assert.equal(asked.count, 2, "all three share the renewed token");
+    assert.deepEqual(stage.uploads().map(({ status }) => status).sort(), [201, 201, 400, 401, 401, 401]);
+
+    // Uppy tries whatever failed again with the next upload.
+    stage.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" && nth === 7 ? busy : undefined);
+    const second = await uppy(page, [["four.gif", [...gif(seed + 4)]]]);
+    assert.deepEqual(second.successful.map(([name]) => name), ["four.gif"]);
+    const uploads = stage.uploads().slice(6);
+    assert.deepEqual(uploads.map(({ status }) => status), [503, 201], "the refused file was not sent again");
+    assert.ok(uploads[1].atMs - uploads[0].atMs >= 1_000);
+    const again = await page.evaluate(async () => {
+      const { uppy } = window.recipe;
+      const { failed } = await uppy.retryAll();
+      return failed.map(({ error }) => error);
+    });
+    assert.deepEqual(again, [first.failed[0].error]);
+    assert.equal(stage.uploads().length, 8);
+  });
+
+  test(`Uppy by the guide (${language}): of a bundle each file has its own result`, async (t) => {
+    const { page } = await open(t, `/${language}/uppy`);
+    const { successful, failed } = await uppy(page, [["one.gif", [...gif(seed + 11)]], ["text.gif", TEXT], ["two.gif", [...gif(seed + 12)]]], true);
+    assert.deepEqual(stage.uploads().map(({ status }) => status), [207]);
+    assert.deepEqual(successful.map(([name]) => name), ["one.gif", "two.gif"]);
+    assert.deepEqual(failed.map(({ name }) => name), ["text.gif"]);
+    assert.match(failed[0].error, SENTENCE[language]);
+    const again = await page.evaluate(() => window.recipe.uppy.retryAll().catch(({ message }) => message));
+    assert.equal(again, failed[0].error);
+    assert.equal(stage.uploads().length, 1);
+  });
+
+  test(`Uppy by the guide (${language}): a back end without a token is an error, and the next try asks again`, async (t) => {
+    const { page } = await open(t, `/${language}/uppy`);
+    await page.route("**/api/image-token", (route) => route.fulfill({ status: 500, body: "<html>" }), { times: 1 });
+    const file = ["one.gif", [...gif(seed + 13)]];
+    const first = await uppy(page, [file]).catch(({ message }) => message);
+    assert.match(typeof first === "string" ? first : JSON.stringify(first), /\(500\)/);
+    assert.equal(stage.uploads().length, 0);
+    const key = await page.evaluate(async () => {
+      const [{ id }] = window.recipe.uppy.getFiles();
+      await window.recipe.uppy.retryUpload(id);
+      return window.recipe.uppy.getFile(id).response.body.data.key;
+    });
+    assert.ok(server.objects().has(key));
+  });
+
+  test(`FilePond by the guide (${language}): sentences, renewed tokens, waits, and no refused file twice`, async (t) => {
+    const { page, asked } = await open(t, `/${language}/filepond`, [expired()]);
+    stage.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" && nth === 2 ? busy : undefined);
+    const { ends, again, sent } = await page.evaluate(
+      async (files) => {
+        const { pond } = window.recipe;
+        const process = (id) => pond.processFile(id).then(({ serverId }) => ({ key: serverId }), ({ error }) => ({ error: error.body }));
+        pond.setOptions({ instantUpload: false });
+        const ends = [];
+        for (const [name, bytes] of files) {
+          const { id } = await pond.addFile(window.fileOf(name, bytes), { metadata: { formId: "f-recipe" } });
+          ends.push({ id, ...(await process(id)) });
+        }
+        const again = await process(ends[1].id);
+        return { ends, again, sent: new FormData(document.querySelector("form")).getAll("photo").filter(Boolean) };
+      },
+      [["하나.gif", [...gif(seed + 21)]], ["text.gif", TEXT], ["three.gif", [...gif(seed + 23)]]],
+    );
+    assert.ok(server.objects().has(ends[0].key), JSON.stringify(ends));
+    assert.ok(server.objects().has(ends[2].key), JSON.stringify(ends));
+    assert.match(ends[1].error, SENTENCE[language]);
+    assert.equal(again.error, ends[1].error);
+    assert.deepEqual(sent.sort(), [ends[0].key, ends[2].key].sort());
+    assert.equal(asked.count, 2);
+    const uploads = stage.uploads();
+    assert.deepEqual(uploads.map(({ status }) => status), [401, 503, 201, 400, 201]);
+    assert.ok(uploads[2].atMs - uploads[1].atMs >= 1_000);
+    const row = server.rows().find(({ key }) => key === ends[0].key);
+    assert.deepEqual([row.form_id, row.original_name], ["f-recipe", "하나.gif"]);
+    // The person sees the sentence.
+    await page.locator(".filepond--file-status-main", { hasText: ends[1].error }).first().waitFor();
+  });
+
+  test(`FilePond by the guide (${language}): stopped in the middle, nothing is sent again`, async (t) => {
+    const { page } = await open(t, `/${language}/filepond`);
+    stage.fault = ({ method, path }) => (method === "POST" && path === "/images" ? { hold: new Promise(() => {}) } : undefined);
+    await page.evaluate(async (bytes) => {
+      const { pond } = window.recipe;
+      pond.setOptions({ instantUpload: false });
+      window.added = await pond.addFile(window.fileOf("slow.gif", bytes));
+      pond.processFile(window.added.id).catch(() => {});
+    }, [...gif(seed + 31)]);
+    while (stage.uploads().length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    await page.evaluate(() => window.added.abortProcessing());
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    assert.equal(stage.uploads().length, 1);
+  });
+}
