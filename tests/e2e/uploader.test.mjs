@@ -326,8 +326,10 @@ test("delete() deletes what this upload stored, and nothing that was there befor
   await until(() => !server.objects().has(first.key));
   assert.equal(server.rows().filter(({ key }) => key === first.key).length, 0);
   assert.equal(stage.seen.filter(({ method }) => method === "DELETE").length, 2, "tried again after the broken connection");
-  // What is gone already is no error.
+  // What is gone already is no error, and the same bytes are a new picture.
   await page.evaluate(() => window.again());
+  const [anew] = await sendAll(page, ["gone.gif"]);
+  assert.ok(anew.isNew && anew.key !== first.key && server.objects().has(anew.key));
 
   const kept = (await sendAll(page, [put("kept.gif", gif(70))]))[0];
   stage.fresh();

@@ -69,7 +69,8 @@ export class ImageUpload extends HTMLElement {
   get value(): string[] {
     return this.#list.keys;
   }
-  set value(keys: readonly string[]) {
+  set value(keys: readonly string[] | null | undefined) {
+    keys ??= [];
     if (JSON.stringify(keys) === JSON.stringify(this.value)) return;
     this.#list.set(keys, this.endpoint, this.#texts);
     this.#settle();
