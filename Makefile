@@ -36,9 +36,11 @@ export WRANGLER_SEND_METRICS := false
 RULES_SOURCES := $(shell find shared/src shared/crc32fast -name '*.rs') shared/Cargo.toml Cargo.toml Cargo.lock .cargo/config.toml
 EDGE_SOURCES := $(shell find edge/src -name '*.rs') edge/Cargo.toml
 BROWSER_RUST := $(shell find browser/src -name '*.rs') browser/Cargo.toml
-BROWSER_SCRIPTS := $(shell find browser/js -name '*.ts')
+BROWSER_SCRIPTS := $(shell find browser/js browser/types -name '*.ts')
 PAGES := $(shell find www -type f -not -path '*/node_modules/*')
 MIGRATIONS := $(wildcard edge/migrations/*.sql)
+# What `npm install` takes of the browser package.
+TARBALL := target/the-form-preflight.tgz
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 .PHONY: help
@@ -149,7 +151,7 @@ WASM_FEATURES := --enable-simd --enable-bulk-memory --enable-nontrapping-float-t
 
 .PHONY: edge browser www
 edge: target/edge/index.js
-browser: target/browser/index.js
+browser: target/browser/index.js $(TARBALL)
 www: $(STAMPS)/www
 
 # A request whose caller hangs up is never polled again and never dropped, with all that it holds of places and memory;
@@ -168,11 +170,16 @@ MODULE := target/browser-module
 $(MODULE)/preflight_bg.wasm: $(BROWSER_RUST) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
 	$(call say,Building the browser module)
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS='$(BROWSER_FLAGS)' cargo build --profile browser --target wasm32-unknown-unknown -p preflight
-	wasm-bindgen --target web --out-dir $(@D) target/wasm32-unknown-unknown/browser/preflight.wasm
+	wasm-bindgen --target web --omit-default-module-path --out-dir $(@D) target/wasm32-unknown-unknown/browser/preflight.wasm
 	wasm-opt -O3 --code-folding -O3 --reorder-functions --strip-producers $(WASM_FEATURES) -o $@.opt $@ && mv $@.opt $@
 
 target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS) browser/package.json browser/README.md .make/package.mjs
-	@node .make/package.mjs $(MODULE) $(@D)
+	@node .make/package.mjs $(MODULE) $(@D) $(TARBALL)
+
+# Made with the folder; packed anew when it went missing.
+$(TARBALL): target/browser/index.js
+	@test -f $@ || node .make/package.mjs $(MODULE) target/browser $@
+	@touch $@
 
 $(STAMPS)/www: target/browser/index.js $(PAGES)
 	@rm -rf target/www && mkdir -p target/www/preflight $(STAMPS)
@@ -353,5 +360,5 @@ doctor: $(STAMPS)/node ## Look at a deployment from outside and say what is wron
 
 .PHONY: clean
 clean: ## Remove what was built and the local state; keeps the installed tools
-	rm -rf .wrangler target/edge target/browser target/browser-module target/www target/bench $(STAMPS)
+	rm -rf .wrangler target/edge target/browser target/the-form-preflight.tgz target/browser-module target/www target/bench $(STAMPS)
 	cargo clean --quiet --workspace

@@ -1,10 +1,12 @@
 // Makes the npm package of the browser module: every entry that `exports` in browser/package.json names and
-// whose script is there, the script of the Web Worker, types, and the wasm beside them; then weighs it.
+// whose script is there, the script of the Web Worker, types, and the wasm beside them,
+// whose name carries a hash, so that it can be cached for ever; then weighs it, and packs what `npm install` takes.
 //
-// `node .make/package.mjs FROM TO`: the folder of the wasm with its bindings, and that of the package.
+// `node .make/package.mjs FROM TO TARBALL`: the folder of the wasm with its bindings, that of the package, and the packed package.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { brotliCompressSync } from "node:zlib";
 
 import { build } from "esbuild";
@@ -13,34 +15,49 @@ import { build } from "esbuild";
 const MOST_BYTES = 250_000;
 const SCRIPTS = "browser/js";
 
-const [module, out] = process.argv.slice(2);
+const [module, out, tarball] = process.argv.slice(2);
 const manifest = JSON.parse(readFileSync("browser/package.json", "utf8"));
 const script = (path) => join(SCRIPTS, path.replace(/\.js$/, ".ts"));
-const entries = Object.entries(manifest.exports).filter(([, { default: path }]) => existsSync(script(path)));
-manifest.exports = Object.fromEntries(entries);
+const WASM = "./preflight.wasm";
+const bytes = readFileSync(join(module, "preflight_bg.wasm"));
+const wasm = `./preflight-${createHash("sha256").update(bytes).digest("hex").slice(0, 8)}.wasm`;
+const isThere = (path) => !path.endsWith(".js") || existsSync(script(path));
+manifest.exports = Object.fromEntries(Object.entries(manifest.exports).filter(([, entry]) => isThere(entry.default ?? entry)));
+manifest.exports[WASM] = wasm;
+const scripts = Object.values(manifest.exports).map((entry) => entry.default ?? entry).filter((path) => path.endsWith(".js"));
+/** The scripts know the wasm by the name that it gets here. */
+const named = {
+  name: "wasm",
+  setup: ({ onLoad }) => onLoad({ filter: /engine\.ts$/ }, ({ path }) => ({ contents: readFileSync(path, "utf8").replace(WASM, wasm), loader: "ts" })),
+};
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 await build({
-  entryPoints: [...entries.map(([, { default: path }]) => script(path)), join(SCRIPTS, "worker.ts")],
+  entryPoints: [...new Set(scripts)].map(script),
   outbase: SCRIPTS,
   outdir: out,
   alias: { "preflight-wasm": `./${module}/preflight.js` },
   bundle: true,
   // What entries share lies in the package once, so that there is one line and one worker.
   splitting: true,
+  chunkNames: "chunk-[hash]",
   format: "esm",
   target: "es2022",
   minify: true,
   sourcemap: true,
   logLevel: "warning",
+  plugins: [named],
 });
-copyFileSync(join(module, "preflight_bg.wasm"), join(out, "preflight_bg.wasm"));
+writeFileSync(join(out, wasm), bytes);
 execFileSync("tsc", ["-p", "browser", "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", out], { stdio: "inherit" });
+for (const types of readdirSync("browser/types")) copyFileSync(join("browser/types", types), join(out, types));
 writeFileSync(join(out, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 copyFileSync("browser/README.md", join(out, "README.md"));
 for (const licence of ["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"]) copyFileSync(licence, join(out, licence));
 weigh();
+const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", dirname(tarball), `./${out}`], { encoding: "utf8" });
+renameSync(join(dirname(tarball), packed.trim().split("\n").at(-1)), tarball);
 
 function weigh() {
   const names = readdirSync(out, { recursive: true }).filter((name) => /\.(js|wasm)$/.test(name)).sort();

@@ -1,15 +1,36 @@
 // The image rules at work, in whichever thread loads this: in the Web Worker, or in the page where there
 // can be none.
 import init, { Job, type Outcome, too_large } from "preflight-wasm";
+import { SetupError, unreached } from "./fault.js";
 import { answerForeign } from "./foreign.js";
 import type { Answer, ForeignType, Question, Told } from "./messages.js";
+import { ConnectionBroken } from "./sending/broken.js";
 
 let loading: ReturnType<typeof init> | undefined;
 
-/** Compiles the wasm, once. */
-export async function load(): Promise<void> {
-  loading ??= init();
-  await loading;
+/** Compiles the wasm, once. Rejects with `ConnectionBroken` or `SetupError`, and the next call tries again. */
+export async function load(wasm: string | URL = new URL("./preflight.wasm", import.meta.url)): Promise<void> {
+  loading ??= compile(wasm);
+  try {
+    await loading;
+  } catch (error) {
+    loading = undefined;
+    throw error;
+  }
+}
+
+async function compile(wasm: string | URL): ReturnType<typeof init> {
+  const remedy = "Check `assets` and the Content-Security-Policy.";
+  const response = await fetch(wasm).catch(async () => {
+    throw await unreached(wasm, remedy);
+  });
+  if (!response.ok) throw new SetupError(`${response.url} answered ${response.status}. ${remedy}`);
+  try {
+    return await init({ module_or_path: response });
+  } catch (error) {
+    // TypeError is what a body throws that breaks off.
+    throw error instanceof TypeError ? new ConnectionBroken() : new SetupError(`${response.url}: ${error}. ${remedy}`);
+  }
 }
 
 /**
@@ -18,7 +39,6 @@ export async function load(): Promise<void> {
  */
 export async function answer(question: Question, pause?: () => Promise<void>): Promise<Answer> {
   const { file, policy, language } = question;
-  await load();
   const tooLarge = too_large(file.size, policy, language);
   if (tooLarge !== undefined) return { told: JSON.parse(tooLarge) };
   const bytes = new Uint8Array(await file.arrayBuffer());

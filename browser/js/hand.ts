@@ -1,5 +1,7 @@
 // Who does the work: a Web Worker or, where a page may have none, the page itself.
-import type { Answer, Question, Reply } from "./messages.js";
+import { answers, SetupError } from "./fault.js";
+import type { Answer, AssetUrls, Question, Reply, Start } from "./messages.js";
+import { ConnectionBroken } from "./sending/broken.js";
 
 export interface Hand {
   /** One question at a time. Rejects when the hand broke, and it is of no further use then. */
@@ -11,17 +13,23 @@ export interface Hand {
 }
 
 /** A hand that is ready to work. */
-export async function hire(): Promise<Hand> {
+export async function hire({ worker: script, wasm }: AssetUrls): Promise<Hand> {
+  // Relative to the page, from which the worker's own address differs.
+  const start: Start = { wasm: wasm && new Request(wasm).url };
   try {
-    return await worker();
+    return await worker(script, start);
   } catch {
     // No workers here, or a policy that forbids this one; if it is for another reason, it shows below.
-    return page();
+    return page(start);
   }
 }
 
-function worker(): Promise<Hand> {
-  const started = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+function worker(script: string | URL | undefined, start: Start): Promise<Hand> {
+  // Bundlers follow the second form only.
+  const started = script
+    ? new Worker(script, { type: "module" })
+    : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  started.postMessage(start);
   let grown = 0;
   let waiting: { resolve(answer: Answer): void; reject(reason: unknown): void } | undefined;
   let broken: { reason: unknown } | undefined;
@@ -52,9 +60,12 @@ function worker(): Promise<Hand> {
   });
 }
 
-async function page(): Promise<Hand> {
-  const { answer, load } = await import("./engine.js");
-  await load();
+async function page({ wasm }: Start): Promise<Hand> {
+  const { answer, load } = await import("./engine.js").catch(async (error: unknown) => {
+    if (!(await answers(location.href))) throw new ConnectionBroken();
+    throw new SetupError(`${error}. Are the files of this build still there?`);
+  });
+  await load(wasm);
   let ended = false;
   // A timer, so that whatever the page has to do comes first.
   const pause = async () => {

@@ -1,5 +1,7 @@
 // The package's face: check a file, send one or many, and the sentences for whatever is refused.
 export { BROWSER_POLICY, CODES, EDGE_POLICY, type Code, type CodeMeaning, type Effort, type Policy } from "./codes.js";
+export { SetupError } from "./fault.js";
+export type { AssetUrls } from "./messages.js";
 export { preflight, type Prepared, type PreflightOptions, warmUp } from "./preflight.js";
 export { Refusal } from "./refusal.js";
 export type { MetadataKind, Report } from "./report.js";

@@ -2,6 +2,19 @@
 import type { Code } from "./codes.js";
 import type { MetadataKind, Report } from "./report.js";
 
+/** Where the package's own files are, for bundlers that do not follow `new URL("…", import.meta.url)`. */
+export interface AssetUrls {
+  /** Of `worker.js`; it must have the origin of the page. */
+  worker?: string | URL | undefined;
+  /** Of the wasm. */
+  wasm?: string | URL | undefined;
+}
+
+/** What the worker is given first: where the wasm is, unless it is where the package has it. */
+export interface Start {
+  wasm: string | undefined;
+}
+
 /** A file, and what to prepare it for. */
 export interface Question {
   file: Blob;

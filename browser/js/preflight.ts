@@ -1,11 +1,11 @@
 // The face of the image rules: a file in, what is to be sent out. The work is done elsewhere (workshop.ts).
 import { unless } from "./abort.js";
 import type { Effort } from "./codes.js";
-import type { Accepted, Answer } from "./messages.js";
+import type { Accepted, Answer, AssetUrls } from "./messages.js";
 import { type GivenPolicy, numbers } from "./policy.js";
 import { Refusal } from "./refusal.js";
 import type { MetadataKind, Report } from "./report.js";
-import { open, order } from "./workshop.js";
+import { locate, open, order } from "./workshop.js";
 
 export interface PreflightOptions {
   /**
@@ -18,6 +18,11 @@ export interface PreflightOptions {
   /** How much time to spend on making the bytes fewer. Without it, as the policy says. */
   effort?: Effort;
   signal?: AbortSignal;
+  /**
+   * Where `worker.js` and the wasm are. Bundlers that follow `new URL("…", import.meta.url)` need it not; esbuild does:
+   * `{ worker: "/assets/worker.js", wasm: "/assets/preflight.wasm" }`.
+   */
+  assets?: AssetUrls | undefined;
 }
 
 /** A picture that the edge will take. */
@@ -45,18 +50,21 @@ export interface Prepared {
 /**
  * Checks a file with the edge's own rules and makes of it what is to be sent.
  *
- * Rejects with a `Refusal` when the edge would refuse it, and with the signal's reason when aborted.
+ * Rejects with a `Refusal` when the edge would refuse it, with the signal's reason when aborted, and with `ConnectionBroken`
+ * or `SetupError` when worker or wasm cannot be loaded.
  */
 export async function preflight(file: Blob, options: PreflightOptions = {}): Promise<Prepared> {
   const { signal, language = globalThis.navigator?.language ?? "" } = options;
   signal?.throwIfAborted();
+  locate(options.assets);
   const policy = await unless(signal, numbers(options.policy, options.effort));
   const { answer, elapsedMs } = await order({ file, policy, language }, signal);
   return prepared(file, answer, elapsedMs);
 }
 
 /** Starts the worker and compiles the wasm, so that the first file need not wait for it. */
-export function warmUp(): Promise<void> {
+export function warmUp(assets?: AssetUrls): Promise<void> {
+  locate(assets);
   return open();
 }
 

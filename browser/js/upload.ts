@@ -7,8 +7,8 @@ export interface UploadOptions extends EdgeOptions, AttemptOptions, PatientOptio
   fileName?: string | null;
 }
 
-/** Sends `blob` to the edge. Rejects with `Refusal`, or `ConnectionBroken` when it was never reached. */
+/** Sends `blob` to the edge. Rejects with `Refusal`, `ConnectionBroken` when it was never reached, or `SetupError`. */
 export function upload(blob: Blob, options: UploadOptions): Promise<Uploaded> {
   const edge = new Edge(options);
-  return patiently(() => edge.send({ blob, fileName: options.fileName ?? null }, options), options);
+  return patiently(() => edge.send({ blob, fileName: options.fileName ?? null }, options), options).catch(edge.explain);
 }

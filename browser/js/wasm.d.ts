@@ -1,7 +1,7 @@
 // The functions that the Rust crate exports, as the engine calls them (browser/src/lib.rs).
 declare module "preflight-wasm" {
-  /** Loads and compiles the wasm that lies beside this script. */
-  export default function init(): Promise<{ memory: WebAssembly.Memory }>;
+  /** Compiles the wasm. */
+  export default function init(given: { module_or_path: Response }): Promise<{ memory: WebAssembly.Memory }>;
   export function too_large(sizeBytes: number, policy: Float64Array, language: string): string | undefined;
 
   export function undecoded(head: Uint8Array, declaredType: string, isKnown: boolean, language: string): Outcome;

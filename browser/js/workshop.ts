@@ -1,7 +1,7 @@
 // The line of files that wait, and the hand that takes one after the other. The hand is hired at the first
 // file, and anew whenever it broke, was stopped in the middle, or has grown too large.
 import { type Hand, hire } from "./hand.js";
-import type { Answer, Question } from "./messages.js";
+import type { Answer, AssetUrls, Question } from "./messages.js";
 
 export interface Delivery {
   answer: Answer;
@@ -26,7 +26,19 @@ const RETIRE_AFTER_MS = 2_000;
 const line: Job[] = [];
 let current: Job | undefined;
 let hired: Promise<Hand> | undefined;
+let isLoaded = false;
+let assets: AssetUrls = {};
 let retirement: ReturnType<typeof setTimeout> | undefined;
+
+/** Where hands are found that are hired from now on. */
+export function locate(given: AssetUrls | undefined): void {
+  if (given) assets = given;
+}
+
+/** Whether script and wasm have been loaded, so that a file is not kept waiting by the network. */
+export function isReady(): boolean {
+  return isLoaded;
+}
 
 /** Hires the hand early. */
 export async function open(): Promise<void> {
@@ -81,9 +93,17 @@ function cancel(job: Job, reason: unknown): void {
   }
 }
 
-function hand(): Promise<Hand> {
-  hired ??= hire();
-  return hired;
+async function hand(): Promise<Hand> {
+  const hiring = (hired ??= hire(assets));
+  try {
+    const ready = await hiring;
+    isLoaded = true;
+    return ready;
+  } catch (error) {
+    // What could not be loaded is loaded anew the next time.
+    if (hired === hiring) hired = undefined;
+    throw error;
+  }
 }
 
 function dismiss(): void {

@@ -1,4 +1,4 @@
-// The package as others get it: packed by npm, installed into a project of theirs, checked against its types,
+// The package as others get it: the tarball that `make browser` packs, installed into a project of theirs, checked against its types,
 // bundled by Vite without any configuration, and run in Chromium under a strict Content-Security-Policy.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -10,7 +10,7 @@ import { after, before, test } from "node:test";
 import { startBrowser } from "../e2e/browser.mjs";
 import { serve } from "./site.mjs";
 
-const PACKAGE = "target/browser";
+const TARBALL = resolve("target/the-form-preflight.tgz");
 const VITE = resolve("tests/browser/node_modules/.bin/vite");
 const TSC = resolve("node_modules/.bin/tsc");
 
@@ -19,9 +19,8 @@ let browser;
 before(async () => {
   project = mkdtempSync(join(tmpdir(), "the-form-project-"));
   const npm = (args, cwd) => execFileSync("npm", [...args, "--silent", "--offline"], { cwd, encoding: "utf8" });
-  const tarball = npm(["pack", "--pack-destination", project], PACKAGE).trim().split("\n").at(-1);
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "theirs", private: true, type: "module" }));
-  npm(["install", "--no-audit", "--no-fund", join(project, tarball)], project);
+  npm(["install", "--no-audit", "--no-fund", TARBALL], project);
   mkdirSync(join(project, "src"));
   browser = await startBrowser();
 });
@@ -34,9 +33,12 @@ test("every entry that the package names is there, with its types", () => {
   const root = join(project, "node_modules/@the-form/preflight");
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   assert.ok(exports["."]);
-  for (const [name, { types, default: script }] of Object.entries(exports)) {
-    for (const path of [types, script]) assert.ok(existsSync(join(root, path)), `${name}: ${path}`);
+  for (const [name, entry] of Object.entries(exports)) {
+    for (const path of typeof entry === "string" ? [entry] : [entry.types, entry.default]) assert.ok(existsSync(join(root, path)), `${name}: ${path}`);
   }
+  const script = `import manifest from "@the-form/preflight/package.json" with { type: "json" }; console.log(manifest.name);`;
+  const told = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: project, encoding: "utf8", stdio: "pipe" });
+  assert.equal(told, "@the-form/preflight\n");
 });
 
 test("the types hold in a strict project, and tell what is wrong", () => {

@@ -1,4 +1,4 @@
-// The examples run as they stand: the plain page from the edge, the others bundled by Vite with the built package.
+// The examples run as they stand: the plain page from the edge, the others bundled by Vite with the package that they name.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -35,9 +35,13 @@ function build(name) {
   const project = join(folder, name);
   cpSync(`www/examples/${name}`, project, { recursive: true });
   const modules = join(project, "node_modules");
-  mkdirSync(join(modules, "@the-form"), { recursive: true });
+  const installed = join(modules, "@the-form/preflight");
+  mkdirSync(installed, { recursive: true });
   for (const entry of readdirSync(PACKAGES)) symlinkSync(join(PACKAGES, entry), join(modules, entry));
-  symlinkSync(resolve("target/browser"), join(modules, "@the-form/preflight"));
+  // As npm unpacks what the example's package.json names.
+  const { dependencies } = JSON.parse(readFileSync(`www/examples/${name}/package.json`, "utf8"));
+  const tarball = resolve(`www/examples/${name}`, dependencies["@the-form/preflight"].replace("file:", ""));
+  execFileSync("tar", ["-xzf", tarball, "-C", installed, "--strip-components=1"]);
   const env = { ...process.env, VITE_EDGE: "" };
   execFileSync(join(PACKAGES, ".bin/vite"), ["build", "--base", `/files/${name}/`, "--logLevel", "warn"], { cwd: project, env, stdio: "pipe" });
   const files = readdirSync(join(project, "dist"), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());

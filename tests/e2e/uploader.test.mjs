@@ -381,7 +381,7 @@ test("one file with upload() and a guest's token, to another origin", async (t) 
   // A page of another origin is told reasons, too.
   const told = await page.evaluate(async (edge) => {
     const { blob } = await window.kit.preflight(await window.fileOf("guest.gif", "image/gif"));
-    return window.kit.upload(blob, { endpoint: edge, token: "not a token", language: "ko" }).catch(window.told);
+    return window.kit.upload(blob, { endpoint: edge, token: "not.a.token", language: "ko" }).catch(window.told);
   }, server.url);
   assert.equal(told.code, "TOKEN_INVALID");
   assert.match(told.message, /[가-힣]/);

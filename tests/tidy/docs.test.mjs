@@ -42,6 +42,27 @@ test("every operation has a name of its own, and every reference leads somewhere
   }
 });
 
+test("what continues a list has one type, and a deployment that is not set up answers with a named one", () => {
+  const resolve = (value) => (value?.$ref ? value.$ref.slice(2).split("/").reduce((at, name) => at[name], description) : value);
+  const cursor = { $ref: "#/components/schemas/Cursor" };
+  const found = [];
+  const look = (value) => {
+    if (value?.name === "cursor" && value.in === "query") found.push(value.schema);
+    if (value?.properties?.nextCursor) found.push(...value.properties.nextCursor.anyOf.filter(({ type }) => type !== "null"));
+    if (value && typeof value === "object") Object.values(value).forEach(look);
+  };
+  look(description);
+  assert.ok(found.length >= 5);
+  for (const schema of found) assert.deepEqual(schema, cursor);
+  for (const [path, methods] of Object.entries(description.paths)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      if (path === "/healthz" || operation["x-access"].who === "asset" || method === "head") continue;
+      const { schema } = resolve(operation.responses["503"]).content["application/json"];
+      assert.ok([schema, ...(schema.anyOf ?? [])].some(({ $ref }) => $ref === "#/components/schemas/Misconfigured"), `${method} ${path}`);
+    }
+  }
+});
+
 test("links and the files that documents name are there", () => {
   const missing = documents.flatMap((path) => {
     // What is in a code block is an example.

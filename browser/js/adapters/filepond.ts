@@ -4,7 +4,7 @@ import { preflight, type PreflightOptions } from "../preflight.js";
 import { Edge, type EdgeOptions } from "../sending/edge.js";
 import { patiently, type PatientOptions } from "../sending/patiently.js";
 
-export type FilePondOptions = EdgeOptions & Pick<PatientOptions, "retry"> & Pick<PreflightOptions, "policy" | "effort">;
+export type FilePondOptions = EdgeOptions & Pick<PatientOptions, "retry"> & Pick<PreflightOptions, "policy" | "effort" | "assets">;
 
 type Process = (
   fieldName: string,
@@ -23,11 +23,11 @@ export function filePondServer(options: FilePondOptions): { process: Process; re
     const stop = new AbortController();
     const { signal } = stop;
     const send = async () => {
-      const { policy, language, effort } = options;
+      const { policy, language, effort, assets } = options;
       const check = { ...(policy !== undefined && { policy }), ...(language !== undefined && { language }), ...(effort && { effort }) };
-      const { blob, fileName } = await preflight(file, { ...check, signal });
+      const { blob, fileName } = await preflight(file, { ...check, assets, signal });
       const onProgress = (sent: number, total: number) => progress(true, sent, total);
-      return patiently(() => edge.send({ blob, fileName }, { signal, onProgress }), { retry: options.retry, signal });
+      return patiently(() => edge.send({ blob, fileName }, { signal, onProgress }), { retry: options.retry, signal }).catch(edge.explain);
     };
     send().then(
       ({ key }) => load(key),

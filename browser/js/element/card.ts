@@ -1,7 +1,9 @@
 // One picture in the element's list: its preview, what became of it, and what can be done with it.
 import { Refusal } from "../refusal.js";
+import { ConnectionBroken } from "../sending/broken.js";
 import { isOfThePicture } from "../sending/retry.js";
 import type { UploadItem } from "../uploader/item.js";
+import { isReady } from "../workshop.js";
 import { icon, make } from "./dom.js";
 import type { Texts } from "./texts.js";
 
@@ -37,7 +39,7 @@ export class Card {
     const { state, prepared, image } = item;
     const name = this.#call(item.name, texts);
     this.element.className = `item ${state}`;
-    this.element.part.value = `item ${state}`;
+    this.element.setAttribute("part", `item ${state}`);
     this.#meta.textContent = metaOf(item);
     const kinds = (image?.removed.length ? image : prepared)?.removed ?? [];
     this.#private.hidden = kinds.length === 0;
@@ -53,7 +55,7 @@ export class Card {
   showStored(name: string, texts: Texts): void {
     this.#call(name, texts);
     this.element.className = "item uploaded";
-    this.element.part.value = "item uploaded";
+    this.element.setAttribute("part", "item uploaded");
     this.#state.replaceChildren(icon("done"), texts.stored);
     this.#progress.hidden = this.#retry.hidden = true;
   }
@@ -67,7 +69,7 @@ export class Card {
   /** Draws the file small; one that no picture can be made of keeps its sign. */
   async preview(file: Blob): Promise<void> {
     // A canvas and not an image with a blob: address, which pages would have to allow.
-    const bitmap = await createImageBitmap(file).catch(() => undefined);
+    const bitmap = await globalThis.createImageBitmap?.(file).catch(() => undefined);
     if (!bitmap) return;
     const side = Math.min(bitmap.width, bitmap.height);
     const canvas = make("canvas", { width: PREVIEW_PIXELS, height: PREVIEW_PIXELS });
@@ -100,7 +102,7 @@ function stateOf(item: UploadItem, texts: Texts): string {
     case "canceled":
       return texts.queued;
     case "preparing":
-      return texts.checking;
+      return isReady() ? texts.checking : texts.loading;
     case "sending":
       if (item.sentBytes === item.totalBytes) return texts.storing;
       return texts.sending(Math.round((100 * item.sentBytes) / Math.max(1, item.totalBytes)));
@@ -116,7 +118,8 @@ function stateOf(item: UploadItem, texts: Texts): string {
 
 /** What went wrong, for people. */
 export function sentenceOf({ error }: UploadItem, texts: Texts): string {
-  return error instanceof Refusal ? error.message : texts.broken;
+  if (error instanceof Refusal) return error.message;
+  return error instanceof ConnectionBroken ? texts.broken : texts.fault;
 }
 
 function metaOf({ file, prepared, image }: UploadItem): string {

@@ -1,8 +1,12 @@
 // <image-upload>: a field of a form whose value is the keys of the pictures that were uploaded with it. The
 // sending is the Uploader's; what stands here joins it to the form, the list and the ways in which pictures come.
+import { SetupError } from "../fault.js";
+import type { AssetUrls } from "../messages.js";
+import { warmUp } from "../preflight.js";
 import type { TokenRequest, TokenSource } from "../sending/credentials.js";
 import type { UploadItem } from "../uploader/item.js";
 import { Uploader, type UploaderOptions } from "../uploader/uploader.js";
+import { isReady } from "../workshop.js";
 import { sentenceOf } from "./card.js";
 import { make } from "./dom.js";
 import type { ImageUploadEventMap } from "./events.js";
@@ -20,16 +24,28 @@ export interface ImageUpload {
   addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void;
 }
 
+/** How long pictures wait for a token source before they say that none is there: longer than a page takes to start. */
+const TOKEN_MS = 5_000;
+const NO_TOKEN = new SetupError("<image-upload> has no `token`. Set the property.", "warn");
+const NO_ITEMS: readonly UploadItem[] = [];
+/** What may be set before this class is there. */
+const PROPERTIES = ["assets", "token", "endpoint", "name", "formId", "offline", "maxFiles", "required", "disabled", "value"] as const;
+/** Servers import this, too, and have no elements. */
+const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
+
 /**
  * Attributes: `endpoint`, `form-id`, `name`, `max-files`, `required`, `disabled`, `lang`; `offline`, whose value is the id of the user whose
  * pictures are kept on this device until the form is sent; `on-remove`: with `delete`, removing a picture that was uploaded here also deletes it at
- * the edge while the form has not been sent (default `keep`). `token` says where tokens come from; until it is set, pictures wait for it.
+ * the edge while the form has not been sent (default `keep`). `token` says where tokens come from; pictures wait some seconds for it
+ * and are sent whenever it is set.
  */
-export class ImageUpload extends HTMLElement {
+export class ImageUpload extends Base {
   static readonly formAssociated = true;
   static readonly observedAttributes = ["max-files", "required", "disabled", "lang", "offline"];
 
-  readonly #internals = this.attachInternals();
+
+  /** Documents without a browser, such as those of jsdom and happy-dom, have none of it or half. */
+  readonly #internals: Partial<ElementInternals> = this.attachInternals?.() ?? {};
   readonly #said = make("p", { className: "said", role: "status", "aria-live": "polite" });
   readonly #intake = new Intake((files) => this.#take(files));
   readonly #list = new List({
@@ -41,7 +57,10 @@ export class ImageUpload extends HTMLElement {
   readonly #sent = new WeakSet<UploadItem>();
   #connection: AbortController | undefined;
   #isFieldsetDisabled = false;
+  #assets: AssetUrls | undefined;
   #token: TokenSource | undefined;
+  /** Whether something was given up since there was none. */
+  #isTokenLate = false;
   #tokenIsSet!: () => void;
   readonly #tokenSet = new Promise<void>((resolve) => (this.#tokenIsSet = resolve));
 
@@ -55,6 +74,14 @@ export class ImageUpload extends HTMLElement {
     this.#internals.role = "group";
   }
 
+  /** Where worker and wasm are, where the bundler does not follow `new URL("…", import.meta.url)`. */
+  get assets(): AssetUrls | undefined {
+    return this.#assets;
+  }
+  set assets(assets: AssetUrls | undefined) {
+    this.#assets = assets;
+  }
+
   /** Where tokens come from; asked again with `refresh` when one was refused (expired or invalid), and after it was set anew. */
   get token(): TokenSource | undefined {
     return this.#token;
@@ -62,7 +89,12 @@ export class ImageUpload extends HTMLElement {
   set token(source: TokenSource | undefined) {
     this.#token = source;
     this.#uploader?.forgetToken();
-    if (source) this.#tokenIsSet();
+    if (!source) return;
+    this.#tokenIsSet();
+    if (!this.#isTokenLate) return;
+    this.#isTokenLate = false;
+    for (const item of this.items) if (item.error === NO_TOKEN) this.#uploader?.retry(item);
+    this.#findNames();
   }
 
   /** The keys of the stored pictures. Setting them leaves alone what is being sent or has failed; setting the current ones does nothing. */
@@ -79,7 +111,7 @@ export class ImageUpload extends HTMLElement {
 
   /** The pictures that came through this element, for more than their keys. */
   get items(): readonly UploadItem[] {
-    return this.#uploader?.items ?? [];
+    return this.#uploader?.items ?? NO_ITEMS;
   }
 
   /**
@@ -108,6 +140,19 @@ export class ImageUpload extends HTMLElement {
   set name(name: string) {
     this.setAttribute("name", name);
   }
+  get formId(): string | undefined {
+    return this.getAttribute("form-id") ?? undefined;
+  }
+  set formId(id: string | null | undefined) {
+    this.#attribute("form-id", id);
+  }
+  /** The id of the user whose pictures wait on this device; nothing when none do. */
+  get offline(): string | null {
+    return this.getAttribute("offline");
+  }
+  set offline(owner: string | null | undefined) {
+    this.#attribute("offline", owner);
+  }
   get required(): boolean {
     return this.hasAttribute("required");
   }
@@ -129,35 +174,37 @@ export class ImageUpload extends HTMLElement {
   }
 
   get form(): HTMLFormElement | null {
-    return this.#internals.form;
+    return this.#internals.form ?? null;
   }
-  get labels(): NodeList {
+  get labels(): NodeList | undefined {
     return this.#internals.labels;
   }
-  get validity(): ValidityState {
+  get validity(): ValidityState | undefined {
     return this.#internals.validity;
   }
   get validationMessage(): string {
-    return this.#internals.validationMessage;
+    return this.#internals.validationMessage ?? "";
   }
   get willValidate(): boolean {
-    return this.#internals.willValidate;
+    return this.#internals.willValidate ?? false;
   }
   checkValidity(): boolean {
-    return this.#internals.checkValidity();
+    return this.#internals.checkValidity?.() ?? true;
   }
   reportValidity(): boolean {
-    return this.#internals.reportValidity();
+    return this.#internals.reportValidity?.() ?? true;
   }
 
   connectedCallback(): void {
-    this.#takeEarly("token");
-    this.#takeEarly("value");
+    for (const name of PROPERTIES) this.#takeEarly(name);
     this.#connection = new AbortController();
     const { signal } = this.#connection;
     this.#intake.listen(this, signal);
     const submitted = ({ target }: Event) => target === this.form && this.markSent();
     this.getRootNode().addEventListener("submit", submitted, { capture: true, signal });
+    // Whoever comes near is about to choose: worker and wasm are there by then.
+    const warm = () => void warmUp(this.assets).catch(() => {});
+    for (const type of ["focusin", "pointerenter", "dragenter"]) this.addEventListener(type, warm, { once: true, signal });
     // The page's language may change under it.
     const watcher = new MutationObserver(() => this.#speak());
     watcher.observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
@@ -178,7 +225,7 @@ export class ImageUpload extends HTMLElement {
 
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (!this.isConnected) return;
-    if (name === "offline" && before !== now) {
+    if (this.#connection && name === "offline" && before !== now) {
       // The pictures of one owner are neither shown to the next one nor sent in their name.
       if (before) this.#end();
       if (now !== null && this.items.length === 0) {
@@ -222,7 +269,10 @@ export class ImageUpload extends HTMLElement {
         return element.endpoint;
       },
       get formId() {
-        return element.getAttribute("form-id") ?? undefined;
+        return element.formId;
+      },
+      get assets() {
+        return element.assets;
       },
       get language() {
         return element.#language;
@@ -265,8 +315,10 @@ export class ImageUpload extends HTMLElement {
   }
 
   async #askToken(request: TokenRequest): Promise<string> {
-    await this.#tokenSet;
-    return this.#token ? this.#token(request) : "";
+    if (!this.#token) await Promise.race([this.#tokenSet, new Promise((resolve) => setTimeout(resolve, TOKEN_MS))]);
+    this.#isTokenLate = !this.#token;
+    if (!this.#token) throw NO_TOKEN;
+    return this.#token(request);
   }
 
   #take(files: File[]): void {
@@ -277,8 +329,10 @@ export class ImageUpload extends HTMLElement {
   }
 
   #changed(item: UploadItem): void {
-    this.#list.show(item, this.#texts);
     const texts = this.#texts;
+    this.#list.show(item, texts);
+    // The card says that code is loading, and then that the picture is looked at.
+    if (item.state === "preparing" && !isReady()) void warmUp(this.assets).then(() => this.#list.showAll(this.#texts), () => {});
     const name = item.name ?? texts.nameless;
     if (item.state === "uploaded") this.#say(texts.saidStored(name));
     if (item.state === "refused" || item.state === "failed") this.#say(texts.saidRefused(name, sentenceOf(item, texts)));
@@ -324,17 +378,21 @@ export class ImageUpload extends HTMLElement {
     const { keys, isBusy, size } = this.#list;
     const data = new FormData();
     if (this.name) for (const key of keys) data.append(this.name, key);
-    this.#internals.setFormValue(data);
-    const anchor = this.#intake.chooseButton;
-    if (isBusy) this.#internals.setValidity({ customError: true }, texts.busy, anchor);
-    else if (this.required && keys.length === 0) this.#internals.setValidity({ valueMissing: true }, texts.missing, anchor);
-    else this.#internals.setValidity({});
+    this.#internals.setFormValue?.(data);
+    const valueMissing = this.required && keys.length === 0;
+    const message = isBusy ? texts.busy : valueMissing ? texts.missing : "";
+    this.#internals.setValidity?.({ customError: isBusy, valueMissing: valueMissing && !isBusy }, message, this.#intake.chooseButton);
     const isDisabled = this.disabled || this.#isFieldsetDisabled;
     const isFull = size >= this.maxFiles;
     this.#intake.off = { isDisabled: isDisabled || isFull, isFull };
     if (isFull) this.#intake.problem = texts.tooMany(this.maxFiles);
     this.#list.isDisabled = isDisabled;
     this.#internals.ariaDisabled = String(isDisabled);
+  }
+
+  #attribute(name: string, value: string | null | undefined): void {
+    if (value == null) this.removeAttribute(name);
+    else this.setAttribute(name, value);
   }
 
   #say(sentence: string): void {
@@ -347,7 +405,7 @@ export class ImageUpload extends HTMLElement {
   }
 
   /** A property that was set before this class was there hides the accessor. */
-  #takeEarly(name: "token" | "value"): void {
+  #takeEarly(name: (typeof PROPERTIES)[number]): void {
     if (!Object.hasOwn(this, name)) return;
     const early = this[name];
     delete (this as Record<string, unknown>)[name];

@@ -1,7 +1,7 @@
-// Defines <image-upload>: importing this is all it takes.
+// Defines <image-upload>: importing this is all it takes. On a server there is nothing to define, and the import does nothing.
 import { ImageUpload } from "./image-upload.js";
 
-export type { ImageUploadEventMap } from "./events.js";
+export type { ImageUploadEventMap, ImageUploadListeners, ImageUploadProps } from "./events.js";
 export { ImageUpload } from "./image-upload.js";
 
 declare global {
@@ -11,4 +11,4 @@ declare global {
 }
 
 // A page may have two copies of the package; the first one counts.
-if (!customElements.get("image-upload")) customElements.define("image-upload", ImageUpload);
+if (globalThis.customElements?.get("image-upload") === undefined) globalThis.customElements?.define("image-upload", ImageUpload);

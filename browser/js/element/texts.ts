@@ -8,6 +8,7 @@ export interface Texts {
   camera: string;
   types: string;
   queued: string;
+  loading: string;
   checking: string;
   sending(percent: number): string;
   storing: string;
@@ -15,6 +16,7 @@ export interface Texts {
   kept: string;
   stored: string;
   broken: string;
+  fault: string;
   retry(name: string): string;
   remove(name: string): string;
   tooMany(most: number): string;
@@ -36,6 +38,7 @@ const en: Texts = {
   camera: "Take a photo",
   types: "JPEG, PNG, GIF, WebP and more",
   queued: "In line",
+  loading: "Getting ready…",
   checking: "Checking",
   sending: (percent) => `Sending, ${percent}\u00a0%`,
   storing: "Storing",
@@ -43,6 +46,7 @@ const en: Texts = {
   kept: "Kept on this device until the network is back",
   stored: "Stored",
   broken: "The connection broke. Check your network and try again.",
+  fault: "The picture could not be sent because of a fault on our side, not your network. Try again later.",
   retry: (name) => `Try ${name} again`,
   remove: (name) => `Remove ${name}`,
   tooMany: (most) => (most === 1 ? "One picture is enough. Remove it to choose another." : `At most ${most} pictures. Remove one to add another.`),
@@ -74,6 +78,7 @@ const ko: Texts = {
   camera: "사진 찍기",
   types: "JPEG, PNG, GIF, WebP 등",
   queued: "차례를 기다리는 중",
+  loading: "준비 중…",
   checking: "확인 중",
   sending: (percent) => `전송 중 ${percent}%`,
   storing: "저장 중",
@@ -81,6 +86,7 @@ const ko: Texts = {
   kept: "연결될 때까지 이 기기에 보관합니다",
   stored: "저장됨",
   broken: "연결이 끊어졌습니다. 네트워크를 확인하고 다시 시도해 주세요.",
+  fault: "네트워크가 아니라 저희 쪽 문제로 사진을 보내지 못했습니다. 잠시 후 다시 시도해 주세요.",
   retry: (name) => `${name} 다시 시도`,
   remove: (name) => `${name} 빼기`,
   tooMany: (most) => `사진은 ${most}장까지 올릴 수 있습니다. 더 올리려면 한 장을 빼 주세요.`,

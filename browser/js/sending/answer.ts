@@ -1,5 +1,6 @@
 // What an answer of the edge means: what was asked for, a refusal with its reason, or no answer of the edge at all.
 import { CODES, type Code } from "../codes.js";
+import { SetupError } from "../fault.js";
 import { Refusal } from "../refusal.js";
 import type { MetadataKind } from "../report.js";
 import { ConnectionBroken } from "./broken.js";
@@ -32,14 +33,25 @@ export interface Uploaded {
   isNew: boolean;
 }
 
-/** The `data` of a success; otherwise throws `Refusal`, or `ConnectionBroken` when the edge did not write the answer. */
+/** What a wrong address answers with: the edge itself, too. */
+const MISLED: readonly unknown[] = ["NOT_FOUND", "METHOD_NOT_ALLOWED"];
+
+/**
+ * The `data` of a success; otherwise throws `Refusal`, `ConnectionBroken` when something between answered that may be over soon, or
+ * `SetupError` when it was another server or the edge itself is not set up.
+ */
 export function dataOf(answer: Answer): unknown {
-  const body = answer.json as { data?: unknown; code?: unknown; detail?: unknown; requestId?: unknown } | null;
-  if (answer.status >= 200 && answer.status < 300 && body?.data) return body.data;
-  if (!isCode(body?.code)) throw new ConnectionBroken(answer.status);
+  const { url, status } = answer;
+  const body = answer.json as { data?: unknown; code?: unknown; detail?: unknown; requestId?: unknown; configuration?: unknown } | null;
+  if (status >= 200 && status < 300 && body?.data) return body.data;
+  if (body?.configuration) throw new SetupError(`${url} is not set up: ${JSON.stringify(body.configuration)}`);
+  if (!isCode(body?.code) || MISLED.includes(body.code)) {
+    if (status >= 500 || status === 408 || status === 429) throw new ConnectionBroken(status);
+    throw new SetupError(`${url} answered ${status} and is not the service. Check \`endpoint\`.`);
+  }
   const retryAfterS = seconds(answer.header("Retry-After"));
   throw new Refusal(typeof body?.detail === "string" ? body.detail : CODES[body.code].en, body.code, {
-    status: answer.status,
+    status,
     ...(typeof body?.requestId === "string" && { requestId: body.requestId }),
     ...(retryAfterS !== undefined && { retryAfterS }),
   });

@@ -1,5 +1,6 @@
 // The token that requests are made with: fetched when it is needed, kept in memory only, and renewed once
 // however many uploads have it refused at the same time.
+import { SetupError } from "../fault.js";
 import { ConnectionBroken } from "./broken.js";
 
 export interface TokenRequest {
@@ -9,6 +10,11 @@ export interface TokenRequest {
 
 /** Where tokens come from: your back end. */
 export type TokenSource = (request: TokenRequest) => string | Promise<string>;
+
+/** What fetch throws when the network is gone; other TypeErrors are mistakes of whoever wrote the source. */
+const NETWORK = /^(Failed to fetch|Load failed|NetworkError|fetch failed|The network)/i;
+/** What may stand in a header `Authorization: Bearer` (RFC 6750, 2.1). */
+const TOKEN = /^[\w.~+/-]+=*$/;
 
 export class Credentials {
   readonly #source: TokenSource;
@@ -45,12 +51,14 @@ export class Credentials {
     this.#refresh = false;
     const asked = Promise.resolve().then(() => this.#source({ refresh }));
     try {
-      return await asked;
+      const token: unknown = await asked;
+      if (typeof token === "string" && TOKEN.test(token)) return token;
+      const given = JSON.stringify(String(token).slice(0, 60));
+      throw new SetupError(`\`token\` gave ${given}, which is no token. Check \`response.ok\`.`);
     } catch (error) {
       // The next upload asks again.
       this.forget(refresh);
-      // This is what fetch throws when the network is gone.
-      throw error instanceof TypeError ? new ConnectionBroken() : error;
+      throw error instanceof TypeError && NETWORK.test(error.message) ? new ConnectionBroken() : error;
     }
   }
 }

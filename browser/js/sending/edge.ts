@@ -2,8 +2,10 @@
 // edge wants one and a fresh token where it refused the last one. Retries are in retry.ts.
 import type { Policy } from "../codes.js";
 import { unless } from "../abort.js";
+import { unreached } from "../fault.js";
 import { Refusal } from "../refusal.js";
 import { dataOf, type Uploaded } from "./answer.js";
+import { ConnectionBroken } from "./broken.js";
 import { Credentials, type TokenSource } from "./credentials.js";
 import { exchange } from "./exchange.js";
 
@@ -55,7 +57,13 @@ export class Edge {
     return answer?.ok ?? false;
   }
 
-  /** Sends a picture, once. Rejects with `Refusal`, `ConnectionBroken`, or the reason of the signal. */
+  /** Rejects with `error`, which no attempt overcame, or with the set-up fault behind it. */
+  readonly explain = async (error: unknown): Promise<never> => {
+    if (!(error instanceof ConnectionBroken && error.status === 0)) throw error;
+    throw await unreached(this.#at("healthz"), "Check `endpoint`, `connect-src` and `ALLOWED_ORIGINS`.");
+  };
+
+  /** Sends a picture, once. Rejects with `Refusal`, `ConnectionBroken`, `SetupError`, or the reason of the signal. */
   send(payload: Payload, options: AttemptOptions = {}): Promise<Uploaded> {
     return this.#asCaller((token) => this.#sendAs(token, payload, options), options.signal);
   }
@@ -149,7 +157,8 @@ export class Edge {
 
 /** An address of the edge that is at `endpoint`. */
 export function addressOf(endpoint: string, path: string): string {
-  return `${endpoint.replace(/\/+$/, "")}/${path}`;
+  // Without types it may be missing; the answer of this page's server tells.
+  return `${(endpoint ?? "").replace(/\/+$/, "")}/${path}`;
 }
 
 function plain({ blob, fileName }: Payload) {

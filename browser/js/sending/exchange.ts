@@ -3,6 +3,7 @@
 import { ConnectionBroken } from "./broken.js";
 
 export interface Answer {
+  url: string;
   status: number;
   /** The body when it is JSON, otherwise null. */
   json: unknown;
@@ -59,7 +60,7 @@ export function exchange(request: Request): Promise<Answer> {
 }
 
 function answerOf(xhr: XMLHttpRequest): Answer {
-  return { status: xhr.status, json: parsed(xhr.responseText), header: (name) => xhr.getResponseHeader(name) };
+  return { url: xhr.responseURL, status: xhr.status, json: parsed(xhr.responseText), header: (name) => xhr.getResponseHeader(name) };
 }
 
 function parsed(text: string): unknown {

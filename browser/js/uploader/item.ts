@@ -33,7 +33,7 @@ export interface UploadItem {
   readonly isKept: boolean;
   readonly image: Uploaded | undefined;
   readonly error: Error | undefined;
-  /** The picture once it is stored; rejects with `Refusal`, `ConnectionBroken`, or an `AbortError` when canceled. */
+  /** The picture once it is stored; rejects with `Refusal`, `ConnectionBroken`, `SetupError`, or an `AbortError` when canceled. */
   readonly done: Promise<Uploaded>;
 }
 

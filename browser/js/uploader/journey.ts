@@ -16,7 +16,7 @@ export interface JourneyParts {
   edge: Edge;
   turns: Turns;
   retry: RetryOptions;
-  check: { policy?: PreflightOptions["policy"]; language?: string | undefined; effort?: Effort | undefined };
+  check: { policy?: PreflightOptions["policy"]; language?: string | undefined; effort?: Effort | undefined; assets?: PreflightOptions["assets"] };
   /** Both only with the offline queue. */
   keeper?: Keeper | undefined;
   link?: Link | undefined;
@@ -35,7 +35,7 @@ export class Journey {
     this.#parts = parts;
   }
 
-  /** From its turn to its end. Rejects with `Refusal`, `ConnectionBroken`, or the reason of the task's stop. */
+  /** From its turn to its end. Rejects with `Refusal`, `ConnectionBroken`, `SetupError`, or the reason of the task's stop. */
   async travel(task: Task): Promise<Uploaded> {
     const { turns } = this.#parts;
     try {
@@ -65,6 +65,7 @@ export class Journey {
     signal.throwIfAborted();
     const prepared = await preflight(task.file, {
       signal,
+      assets: check.assets,
       ...(policy !== undefined && { policy }),
       ...(check.language !== undefined && { language: check.language }),
       ...(check.effort !== undefined && { effort: check.effort }),
@@ -113,7 +114,7 @@ export class Journey {
 
   /** Waits for what helps, or throws `error` when nothing does. */
   async #recover(task: Task, error: unknown): Promise<void> {
-    const { link, retry, turns } = this.#parts;
+    const { edge, link, retry, turns } = this.#parts;
     const { signal } = task.stop;
     if (link && error instanceof ConnectionBroken && error.status === 0) {
       turns.lineUp(task);
@@ -124,7 +125,7 @@ export class Journey {
       if (task.attempts === 0) return turns.take(task);
     }
     const ms = retryMs(error, task.attempts, retry);
-    if (ms === undefined) throw error;
+    if (ms === undefined) return edge.explain(error);
     this.#stepBack(task);
     if (error instanceof Refusal && error.retryAfterS !== undefined) {
       this.#notBeforeMs = Math.max(this.#notBeforeMs, Date.now() + ms);

@@ -2,11 +2,13 @@
 // wanted, kept until it is sent. The way of one picture is journey.ts; here is what can be done with them.
 import { unless } from "../abort.js";
 import type { Effort } from "../codes.js";
+import { SetupError } from "../fault.js";
 import { Keeper, type Found, type OutboxOptions } from "../offline/keeper.js";
 import { Link } from "../offline/link.js";
 import { warmUp, type PreflightOptions } from "../preflight.js";
 import { Refusal } from "../refusal.js";
 import type { Uploaded } from "../sending/answer.js";
+import { ConnectionBroken } from "../sending/broken.js";
 import { Edge, type EdgeOptions } from "../sending/edge.js";
 import { patiently } from "../sending/patiently.js";
 import { isOfThePicture, RETRY, type RetryOptions } from "../sending/retry.js";
@@ -21,6 +23,8 @@ export interface UploaderOptions extends EdgeOptions {
   policy?: PreflightOptions["policy"];
   /** How much time shrinking may take. */
   effort?: Effort | undefined;
+  /** Where worker and wasm are, where the bundler does not follow `new URL("…", import.meta.url)`. */
+  assets?: PreflightOptions["assets"];
   /** How many are under way at once; 3 by default. */
   concurrency?: number | undefined;
   retry?: Partial<RetryOptions> | undefined;
@@ -43,6 +47,7 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
   readonly #keeper: Keeper | undefined;
   readonly #closing = new AbortController();
   #lastMs = 0;
+  #items: readonly UploadItem[] | undefined;
 
   /** `options` are read when they are needed: what is changed in them holds from then on. */
   constructor(options: UploaderOptions) {
@@ -63,7 +68,7 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
       enter: (task, state) => this.#enter(task, state),
       sent: (task) => this.#emit("progress", { item: task, sentBytes: task.sentBytes, totalBytes: task.totalBytes }),
     });
-    if (this.#keeper) this.#collect();
+    if (this.#keeper) this.#collect(options.assets);
   }
 
   /** Somebody logged in or out: what is sent from now on asks for a token anew. */
@@ -71,9 +76,9 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
     this.#edge.forgetToken();
   }
 
-  /** The pictures in the order in which they were chosen. */
+  /** The pictures in the order in which they were chosen: the same list until an event tells of a change. */
   get items(): readonly UploadItem[] {
-    return [...this.#tasks.values()].sort((one, other) => one.addedMs - other.addedMs);
+    return (this.#items ??= [...this.#tasks.values()].sort((one, other) => one.addedMs - other.addedMs));
   }
 
   /** Listens; the answer ends it. */
@@ -177,6 +182,7 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
       task.release();
     }
     this.#tasks.clear();
+    this.#items = undefined;
   }
 
   #chosen(item: UploadItem | undefined): Task[] {
@@ -253,6 +259,9 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
       this.#enter(task, "refused");
       this.#emit("refused", { item: task, error });
     } else {
+      // People read that something is wrong here; what it is stands where those look who can mend it.
+      const level = error instanceof SetupError ? error.level : "error";
+      if (!(error instanceof ConnectionBroken)) console[level]("@the-form/preflight:", error);
       this.#enter(task, "failed");
       this.#emit("failed", { item: task, error });
     }
@@ -274,10 +283,10 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
   }
 
   /** What waits from before is sent now, and again whenever the network or the user comes back. */
-  #collect(): void {
+  #collect(assets: UploaderOptions["assets"]): void {
     const { signal } = this.#closing;
     // Without a network the check itself could not be loaded any more.
-    void warmUp().catch(() => {});
+    void warmUp(assets).catch(() => {});
     const collect = () => {
       if (document.visibilityState === "visible") void this.#keeper?.collect();
     };
@@ -306,6 +315,7 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
   }
 
   #emit<Name extends keyof UploaderEvents>(type: Name, detail: UploaderEvents[Name]): void {
+    if (type !== "idle") this.#items = undefined;
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 

@@ -1,0 +1,28 @@
+// Where there is no browser: on a server the package can be imported, and in jsdom and happy-dom the element takes properties, files
+// and clicks.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+
+const node = (...args) => execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+
+test("every entry can be imported on a server, and the element says there what it is", () => {
+  const entries = ["index", "element/index", "adapters/uppy", "adapters/filepond"].map((name) => `import("./target/browser/${name}.js")`);
+  const script = `const [, { ImageUpload }] = await Promise.all([${entries}]); console.log(typeof ImageUpload, typeof customElements);`;
+  assert.equal(node("--input-type=module", "--eval", script), "function undefined\n");
+});
+
+for (const name of ["jsdom", "happy-dom"]) {
+  test(`in ${name} the element works but for what only a browser can do`, () => {
+    assert.deepEqual(JSON.parse(node("tests/browser/dom.mjs", name)), {
+      isDefined: true,
+      attributes: { endpoint: "http://127.0.0.1:1", "form-id": "f-1", "max-files": "3", name: "photo", required: "" },
+      before: ["users/1/images/1.png"],
+      isStable: true,
+      // No server is there, for the wasm or for anything else.
+      text: "The connection broke. Check your network and try again.",
+      after: 1,
+      isEmptyStable: true,
+    });
+  });
+}

@@ -1,0 +1,194 @@
+// The package as a project has it that installed the tarball: served by `vite dev`, rendered on a server by Vite and hydrated,
+// bundled by esbuild; a picture is checked and sent in Chromium each time. And how the Worker serves its files.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+import { serve } from "../browser/site.mjs";
+import { startBrowser } from "./browser.mjs";
+import { blocks } from "./examples.mjs";
+import { gif } from "./pictures.mjs";
+import { startServer } from "./server.mjs";
+import { startStage, until } from "./stage.mjs";
+
+const PACKAGES = resolve("tests/browser/node_modules");
+const TARBALL = resolve("target/the-form-preflight.tgz");
+
+let server;
+let stage;
+let browser;
+let folder;
+let pictures = 0;
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), "the-form-installed-"));
+  server = await startServer();
+  stage = await startStage(server.url);
+  browser = await startBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await stage?.stop();
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A project of its own with the package from the tarball, as npm installs it. */
+function install(name, files, others = []) {
+  const project = join(folder, name);
+  mkdirSync(project);
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name, private: true, type: "module" }));
+  execFileSync("npm", ["install", "--silent", "--offline", "--no-audit", "--no-fund", TARBALL], { cwd: project });
+  for (const other of others) symlinkSync(join(PACKAGES, other), join(project, "node_modules", other));
+  for (const [path, text] of Object.entries(files)) writeFileSync(join(project, path), text);
+  return project;
+}
+
+/** Chooses a picture on the page at `url`; it is checked in a worker, and the edge has what the page tells as its key. */
+async function upload(t, url) {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => /error|warning/.test(message.type()) && complaints.push(message.text()));
+  await page.goto(url);
+  const picture = join(folder, `${++pictures}.gif`);
+  writeFileSync(picture, gif(pictures));
+  const input = page.locator("image-upload input[multiple], body > input").first();
+  await input.waitFor({ state: "attached" });
+  await page.waitForFunction(() => document.querySelector("image-upload")?.token ?? document.querySelector("body > input")?.onchange);
+  await input.setInputFiles(picture);
+  const output = page.locator("output", { hasText: /^users\/guest-/ });
+  await output.waitFor().catch((error) => assert.fail(`${error.message}: ${complaints}`));
+  assert.ok(server.objects().has((await output.innerText()).trim()));
+  assert.equal(page.workers().length, 1, "in its worker");
+  assert.deepEqual(complaints, []);
+}
+
+test("`vite dev` serves it, without configuration", async (t) => {
+  const project = install("dev", {
+    "index.html": `<!doctype html><html lang="en"><meta charset="utf-8"><title>Theirs</title><link rel="icon" href="data:,"><image-upload name="photo" endpoint="${stage.url}"></image-upload><output></output><script type="module" src="/main.js"></script>`,
+    "main.js": `import "@the-form/preflight/element";
+import { guestToken } from "@the-form/preflight";
+const field = document.querySelector("image-upload");
+field.token = guestToken("${stage.url}");
+field.onchange = () => (document.querySelector("output").textContent = field.value.join());
+`,
+  });
+  const vite = spawn(join(PACKAGES, ".bin/vite"), ["dev", "--host", "127.0.0.1", "--port", "0", "--clearScreen", "false"], { cwd: project, env: { ...process.env, NO_COLOR: "1" } });
+  t.after(() => vite.kill());
+  let said = "";
+  for (const stream of [vite.stdout, vite.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
+  const local = () => /Local:\s+(http\S+)/.exec(said)?.[1];
+  await until(local).catch(() => assert.fail(said));
+  await upload(t, local());
+});
+
+test("React renders it on a server, and hydrates it in the browser, as the guide shows", async (t) => {
+  const project = install(
+    "server-side",
+    {
+      "client.jsx": `import { hydrateRoot } from "react-dom/client";\nimport { App } from "./src/App.jsx";\nhydrateRoot(document.querySelector("#app"), <App />);\n`,
+      "server.jsx": `import { renderToString } from "react-dom/server";\nimport { App } from "./src/App.jsx";\nexport const render = () => renderToString(<App />);\n`,
+    },
+    ["react", "react-dom", "scheduler"],
+  );
+  cpSync("www/examples/react/src", join(project, "src"), { recursive: true });
+  const [guide] = blocks("docs/integrate.md").filter(({ language }) => language === "jsx");
+  const [, component] = readFileSync("www/examples/react/src/ImageField.jsx", "utf8").split(/^(import[\s\S]*)/m);
+  assert.equal(guide.text, component.trim(), "the guide shows the component of the example");
+  const { createServer: createVite } = await import(pathToFileURL(join(PACKAGES, "vite/dist/node/index.js")));
+  process.env.VITE_EDGE = stage.url;
+  let html;
+  let vite;
+  const site = createServer(async (request, response) => {
+    if (request.url !== "/") return vite.middlewares(request, response);
+    const { render } = await vite.ssrLoadModule("/server.jsx");
+    html = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Theirs</title><link rel="icon" href="data:,"><div id="app">${render()}</div><script type="module" src="/client.jsx"></script>`;
+    response.writeHead(200, { "Content-Type": "text/html" }).end(await vite.transformIndexHtml("/", html));
+  });
+  vite = await createVite({ root: project, appType: "custom", logLevel: "silent", server: { middlewareMode: true, hmr: { server: site } } });
+  await new Promise((resolve) => site.listen(0, "127.0.0.1", resolve));
+  t.after(async () => {
+    delete process.env.VITE_EDGE;
+    site.closeAllConnections();
+    site.close();
+    await vite.close();
+  });
+  await upload(t, `http://127.0.0.1:${site.address().port}/`);
+  assert.match(html, /<image-upload endpoint="http[^>]*max-files="3"/, "the server rendered it");
+});
+
+test("esbuild bundles it with the addresses of worker and wasm named, as the guide shows", async (t) => {
+  const shown = blocks("docs/integrate.md").filter(({ language, text }) => language === "js" && /esbuild|assets/.test(text));
+  assert.equal(shown.length, 2);
+  const project = install("esbuild", {}, []);
+  mkdirSync(join(project, "src"));
+  symlinkSync(resolve("node_modules/esbuild"), join(project, "node_modules/esbuild"));
+  writeFileSync(join(project, "build.mjs"), shown[0].text);
+  const [imports, use] = shown[1].text.split("\n\n");
+  assert.match(use, /preflight\(file, \{ assets \}\)/);
+  writeFileSync(
+    join(project, "src/app.js"),
+    `${imports}
+import { guestToken, Uploader } from "@the-form/preflight";
+import "@the-form/preflight/element";
+${use.split("\n")[0]}
+window.prepare = (file) => preflight(file, { assets });
+document.querySelector("input").onchange = async ({ target }) => {
+  const uploader = new Uploader({ endpoint: "${stage.url}", token: guestToken("${stage.url}"), assets });
+  document.querySelector("output").textContent = (await uploader.add(target.files[0]).done).key;
+};
+`,
+  );
+  execFileSync(process.execPath, ["build.mjs"], { cwd: project, stdio: "pipe" });
+  writeFileSync(join(project, "public/index.html"), `<!doctype html><title>Theirs</title><input type="file"><output></output><script type="module" src="/assets/app.js"></script>`);
+  const csp = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ${stage.url}`;
+  const site = await serve({ "/": join(project, "public") }, { csp });
+  t.after(() => site.stop());
+  await upload(t, site.url);
+  assert.ok(site.requests.some((path) => /^\/assets\/preflight-\w+-\w+\.wasm$/.test(path)), `${site.requests}`);
+  assert.ok(site.requests.includes("/assets/preflight-worker.js"));
+});
+
+test("a bundle without modules works, too, and the element takes the addresses as a property", async (t) => {
+  const project = install("classic", {});
+  const [wasm] = readdirSync(join(project, "node_modules/@the-form/preflight")).filter((name) => name.endsWith(".wasm"));
+  const contents = `import "@the-form/preflight/element";
+import { guestToken } from "@the-form/preflight";
+const field = document.querySelector("image-upload");
+field.assets = { worker: "files/worker.js", wasm: "files/${wasm}" };
+field.token = guestToken("${stage.url}");
+field.onchange = () => (document.querySelector("output").textContent = field.value.join());
+`;
+  const options = { bundle: true, format: "iife", outdir: join(project, "public"), logLevel: "error", logOverride: { "empty-import-meta": "silent" } };
+  await build({ ...options, stdin: { contents, resolveDir: project } });
+  cpSync(join(project, "node_modules/@the-form/preflight"), join(project, "public/files"), { recursive: true });
+  writeFileSync(
+    join(project, "public/index.html"),
+    `<!doctype html><html lang="en"><title>Theirs</title><image-upload endpoint="${stage.url}"></image-upload><output></output><script src="/stdin.js"></script>`,
+  );
+  const site = await serve({ "/": join(project, "public") }, { csp: `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ${stage.url}` });
+  t.after(() => site.stop());
+  await upload(t, site.url);
+});
+
+test("what carries a hash in its name is served for ever, and all else is asked for anew", async () => {
+  const names = readdirSync("target/browser").filter((name) => /\.(js|wasm)$/.test(name));
+  const hashed = names.filter((name) => /^(chunk|preflight)-\w{8}\.(js|wasm)$/.test(name));
+  assert.deepEqual(names.filter((name) => !hashed.includes(name)).sort(), ["index.js", "worker.js"]);
+  assert.equal(hashed.filter((name) => name.endsWith(".wasm")).length, 1);
+  const cached = async (path) => (await fetch(`${server.url}/preflight/${path}`)).headers.get("cache-control");
+  for (const name of hashed) assert.equal(await cached(name), "public, max-age=31536000, immutable", name);
+  for (const name of ["index.js", "worker.js", "element/index.js"]) assert.match(await cached(name), /max-age=0, must-revalidate/, name);
+  const missing = await fetch(`${server.url}/preflight/chunk-AAAAAAAA.js`);
+  assert.equal(missing.status, 404);
+  assert.doesNotMatch(missing.headers.get("cache-control") ?? "", /immutable/, "what is not there is not missing for ever");
+  assert.ok(existsSync(TARBALL));
+});

@@ -1,0 +1,16 @@
+// A field for pictures. Token and listener are set in a ref, since React sets neither while it hydrates a page of a server.
+import "@the-form/preflight/react";
+import { useCallback } from "react";
+
+export function ImageField({ token, onKeys, ...attributes }) {
+  const field = useCallback(
+    (element) => {
+      const changed = () => onKeys(element.value);
+      element.token = token;
+      element.addEventListener("change", changed);
+      return () => element.removeEventListener("change", changed);
+    },
+    [token, onKeys],
+  );
+  return <image-upload ref={field} {...attributes} />;
+}
