@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     delivery::Copies,
     ledger::Ledger,
-    log,
+    log::{self, LineLimiter},
     memory::MemoryBudget,
     places::Places,
     registry::{Annals, Catalogue, Event, Meters, Registry},
@@ -120,6 +120,8 @@ pub struct Isolate {
     pub remote_keys: RemoteKeys,
     /// What was counted and not yet written.
     pub tallies: Tallies,
+    /// The lines that were logged about refusals.
+    pub lines: LineLimiter,
     name: OnceCell<String>,
 }
 

@@ -16,7 +16,7 @@ use crate::{
     },
     response::{self, RequestId},
     route::{self, text_header},
-    stats::{FileCount, Stage},
+    stats::{FileCount, Outcome, Stage},
 };
 
 /// One request.
@@ -68,6 +68,12 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn take_files(&self) -> Vec<FileCount> {
         self.files.take()
+    }
+
+    /// How each file ended so far.
+    #[must_use]
+    pub fn file_outcomes(&self) -> Vec<Outcome> {
+        self.files.borrow().iter().map(|file| file.outcome).collect()
     }
 
     /// Bytes that came: those of the files that were read, or as announced.

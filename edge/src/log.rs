@@ -1,7 +1,9 @@
 //! One JSON object a line, from a level on. Names, tokens and addresses of people have no place in it.
 
+mod limiter;
 mod request;
 
+pub use limiter::LineLimiter;
 pub use request::request;
 
 use std::cell::Cell;
@@ -13,7 +15,7 @@ use serde_json::{Map, Value};
 pub enum Level {
     /// A failure of ours.
     Error,
-    /// A caller who is held back or shut out.
+    /// A refusal.
     Warn,
     /// Every request, and what is done every few minutes.
     #[default]

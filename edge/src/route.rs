@@ -207,9 +207,11 @@ pub async fn serve<P: Ports>(app: &App<P>, head: &Parts, body: impl Chunks) -> A
         }
     };
     let answer = response::finish(answer, &call, &app.config.allowed_origins);
-    let took_ms = app.ports.now_ms().saturating_sub(began_ms);
-    let end = End { route, outcome, status: answer.status(), took_ms };
-    log::request(&call, &end, response::size_bytes(&answer), &app.config.signing);
+    let now_ms = app.ports.now_ms();
+    let end =
+        End { route, outcome, status: answer.status(), took_ms: now_ms.saturating_sub(began_ms) };
+    let (bytes_out, lines) = (response::size_bytes(&answer), &app.isolate.lines);
+    log::request(&call, &end, bytes_out, &app.config.signing, lines, now_ms);
     stats::count(app, &call, &end);
     answer
 }

@@ -106,6 +106,7 @@ test("in Korean and by keyboard: a user is looked up and a picture deleted, afte
   await remove.waitFor();
   await page.waitForFunction(() => [...document.querySelectorAll("#pictures img")].every((image) => image.naturalWidth > 0));
   assert.equal(await page.locator("#limits meter").count(), 3);
+  assert.match(await page.locator("#log-name").innerText(), /^로그의 가명: [0-9a-f]{16}$/);
 
   await remove.press("Enter");
   await page.keyboard.press("Escape");

@@ -1,9 +1,10 @@
 // The log of the built Worker: one line a request, which says what it was and nothing of whom.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
 import { gif } from "./pictures.mjs";
-import { startServer } from "./server.mjs";
+import { freePort, startServer } from "./server.mjs";
 
 const SECRET = "s3cret-jane.doe";
 const MAIL = `${SECRET}@example.com`;
@@ -81,4 +82,33 @@ test("secrets in every place of a request leave nothing in the log", async () =>
   for (const part of ["s3cret", "jane", "example.com", "203.0.113", token.slice(0, 30), token.slice(-20)]) {
     assert.ok(!log.includes(part.toLowerCase()), part);
   }
+});
+
+test("with the level of production a refusal's id leads to its line, the guide's search finds a failure, and a look-up shows whose it is", async (t) => {
+  const [, level] = /LOG_LEVEL = "(\w+)"/.exec(readFileSync("wrangler.toml", "utf8"));
+  const gone = { STORAGE: "s3", S3_ENDPOINT: `http://127.0.0.1:${await freePort()}`, S3_REGION: "auto", S3_BUCKET: "b", S3_ACCESS_KEY_ID: "k", S3_SECRET_ACCESS_KEY: "s", STORAGE_TIMEOUT_MS: 1000 };
+  const production = await startServer({ vars: { LOG_LEVEL: level, ...gone } });
+  t.after(production.stop);
+  const send = (body) => fetch(`${production.url}/images`, { method: "POST", body, headers: { Authorization: `Bearer ${production.token({ sub: "seen" })}`, "Content-Type": "image/gif", "CF-Ray": "8f1a2b3c4d5e6f70-ICN" } });
+  const answers = [await send("<svg></svg>"), await send(gif(9))];
+  const ids = answers.map(({ headers }) => headers.get("x-request-id"));
+  const problems = await Promise.all(answers.map((answer) => answer.json()));
+  assert.deepEqual(problems.map(({ code }) => code), ["INVALID_FILE_SIGNATURE", "STORAGE_UNAVAILABLE"]);
+  const raw = (text) => production.log().split("\n").filter((line) => line.includes('"event":"request"') && line.includes(text));
+  const deadline = Date.now() + 30_000;
+  while (ids.some((id) => raw(id).length === 0)) {
+    assert.ok(Date.now() < deadline, production.log().slice(-2000));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  // What `wrangler tail --search` compares with is the text of the line.
+  const searches = [...readFileSync("docs/operate.md", "utf8").matchAll(/^npx wrangler tail .*--search (\S+)$/gm)].map(([, text]) => text);
+  const [byId, failures] = searches;
+  assert.equal(byId, "REQUEST_ID");
+  assert.deepEqual(raw(failures).length, 1, `"${failures}" finds failures only`);
+  assert.ok(raw(failures)[0].includes(ids[1]));
+  const lines = production.lines().filter(({ requestId }) => ids.includes(requestId));
+  assert.deepEqual(lines.map(({ level, ray }) => [level, ray]), [["warn", "8f1a2b3c4d5e6f70-ICN"], ["error", "8f1a2b3c4d5e6f70-ICN"]]);
+  const asAdmin = { headers: { Authorization: `Bearer ${production.token({ sub: "boss", role: "ADMIN" })}` } };
+  const { data } = await (await fetch(`${production.url}/admin/api/users/seen`, asAdmin)).json();
+  assert.equal(data.pseudonym, lines[0].user);
 });

@@ -39,7 +39,7 @@ export async function renewFound() {
   showFound(found);
 }
 
-function showFound({ userId, standing, limits, states, images }) {
+function showFound({ userId, pseudonym, standing, limits, states, images }) {
   show($("#found"));
   $("#found-name").textContent = userId;
   const { bannedUntil, strikes } = standing;
@@ -55,6 +55,7 @@ function showFound({ userId, standing, limits, states, images }) {
     return el("div", "", el("dt", "", texts().limits[name]), el("dd", "", meter, el("span", "", texts().left(unit(remaining), unit(quota)))));
   });
   const counts = Object.entries(states).map(([state, uploads]) => `${texts().states[state] ?? state} ${count(uploads)}`);
+  $("#log-name").textContent = texts().inLog(pseudonym);
   $("#states").textContent = counts.length ? texts().inLedger(counts.join(", ")) : "";
   showPictures(images);
 }

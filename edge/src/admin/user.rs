@@ -26,6 +26,8 @@ use crate::{
 struct User {
     #[serde(rename = "userId")]
     id: String,
+    /// What stands for the user in the log.
+    pseudonym: String,
     standing: Standing,
     limits: Limits,
     /// How many uploads are in each state.
@@ -80,6 +82,7 @@ impl<P: Ports> Desk<'_, P> {
         let Sight { standing, gauges, states, latest } = sight;
         let data = User {
             id: id.to_string(),
+            pseudonym: self.app.config.signing.pseudonym(id.as_str()),
             standing: Standing {
                 strikes: standing.strikes,
                 banned_until: standing.banned_until_ms.map(timestamp),

@@ -184,6 +184,7 @@ fn a_user_is_looked_up_with_standing_limits_and_pictures() {
     let user = see(&app, "/users/123?limit=2");
     assert_eq!(user["standing"]["strikes"], 1);
     assert_eq!(user["standing"]["bannedUntil"], Value::Null);
+    assert_eq!(user["pseudonym"], app.config.signing.pseudonym("123"));
     assert_eq!(user["limits"]["dailyCount"]["quota"], 1000);
     assert_eq!(user["limits"]["dailyCount"]["remaining"], 997);
     assert_eq!(user["states"], json!({"kept": 3}));

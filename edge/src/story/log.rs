@@ -66,17 +66,96 @@ fn the_level_holds_back_what_matters_less() {
     send(&app, upload(), PIXEL);
     send(&app, get("/healthz"), b"");
     send(&app, get("/images").header("authorization", "Bearer x.y.z"), b"");
+    send(&app, get("/images").header("cf-ray", "8f1a2b3c4d5e6f70-ICN"), b"");
     let warned = lines();
     set_level(Level::Debug);
     send(&app, get("/healthz"), b"");
     let debugged = lines();
     set_level(Level::default());
     let outcomes: Vec<_> = warned.iter().map(|line| &line["outcome"]).collect();
-    assert_eq!(outcomes, ["TOKEN_INVALID"]);
+    assert_eq!(outcomes, ["TOKEN_INVALID", "TOKEN_MISSING"]);
+    assert_eq!(
+        (&warned[1]["level"], &warned[1]["ray"]),
+        (&json!("warn"), &json!("8f1a2b3c4d5e6f70-ICN"))
+    );
     assert_eq!(
         (&debugged[0]["route"], &debugged[0]["level"]),
         (&json!("healthz"), &json!("debug"))
     );
+}
+
+#[test]
+fn in_production_every_refusal_leads_from_its_id_to_a_line() {
+    let app = app();
+    set_level(Level::Warn);
+    let answers = [
+        send(&app, upload(), b"<svg></svg>"),
+        send(&app, upload().header("content-length", "6000000"), b""),
+        send(
+            &app,
+            get("/images/7")
+                .header("authorization", format!("Bearer {}", hs256(json!({"sub": "123"}), 3600))),
+            b"",
+        ),
+        send(&app, get("/nowhere"), b""),
+    ];
+    let logged = lines();
+    set_level(Level::default());
+    assert_eq!(logged.len(), answers.len());
+    for (answer, line) in answers.iter().zip(&logged) {
+        assert_eq!(line["level"], "warn");
+        assert_eq!(
+            (&line["requestId"], &line["outcome"]),
+            (&answer.json["requestId"], &answer.json["code"])
+        );
+    }
+}
+
+#[test]
+fn a_form_of_which_one_picture_is_refused_has_a_line_as_well() {
+    let app = app();
+    let form = "--b\r\ncontent-disposition: form-data; name=\"a\"; filename=\"a.gif\"\r\ncontent-type: image/gif\r\n\r\n";
+    let body =
+        [form.as_bytes(), PIXEL, b"\r\n", form.as_bytes(), b"GIF89a", b"\r\n--b--\r\n"].concat();
+    set_level(Level::Warn);
+    let mut request = upload();
+    let headers = request.headers_mut().expect("valid");
+    headers.insert("content-type", "multipart/form-data; boundary=b".parse().expect("text"));
+    let outcome = send(&app, request, &body);
+    let logged = lines();
+    set_level(Level::default());
+    assert_eq!(outcome.status, StatusCode::MULTI_STATUS, "{}", outcome.text);
+    let [line] = &*logged else { panic!("one line: {logged:?}") };
+    assert_eq!(line["requestId"], outcome.headers["x-request-id"].to_str().expect("text"));
+    assert_eq!(
+        (&line["level"], &line["files"]),
+        (&json!("warn"), &json!(["STORED", "IMAGE_CORRUPT"]))
+    );
+}
+
+#[test]
+fn a_flood_of_refusals_is_no_flood_of_lines_unless_every_request_has_one() {
+    let app = app();
+    let flood = |app: &App<World>| {
+        for _ in 0..500 {
+            send(app, get("/nowhere"), b"");
+        }
+        lines()
+    };
+    set_level(Level::Warn);
+    let during = flood(&app);
+    send(&app, upload(), b"<svg></svg>");
+    let beside = lines();
+    app.ports.clock_ms.set(app.ports.clock_ms.get() + 60_000);
+    send(&app, get("/nowhere"), b"");
+    let after = lines();
+    set_level(Level::Info);
+    let all = flood(&app);
+    set_level(Level::default());
+    assert_eq!(during.len(), 60);
+    assert_eq!(beside.len(), 1, "another refusal has its line");
+    assert_eq!(after[0]["suppressed"], 440);
+    assert_eq!(all.len(), 500);
 }
 
 #[test]
@@ -92,6 +171,7 @@ fn secrets_in_every_place_of_a_request_leave_nothing_in_the_log() {
             .uri(format!("https://edge.example{path}?token={secret}&v={secret}&kind={secret}"))
             .header("x-filename", format!("{secret}.gif"))
             .header("cf-connecting-ip", "203.0.113.77")
+            .header("cf-ray", secret)
             .header("origin", format!("https://{secret}.example"))
             .header("cookie", format!("refresh_token={secret}.{secret}; session={secret}"))
             .header("accept-language", secret)
