@@ -23,6 +23,8 @@ after(async () => {
 
 const makeAdmin = (email) => run("make", ["--silent", "--no-print-directory", "admin", `EMAIL=${email}`, `STATE=${server.state}`], { encoding: "utf8" });
 
+const refresh = async (cookie) => (await fetch(`${server.url}/auth/refresh_token`, { method: "POST", headers: { Cookie: cookie } })).json();
+
 /** Signs in on the page by keyboard. */
 async function signIn(page) {
   await page.goto(`${server.url}/admin/`);
@@ -54,8 +56,17 @@ test("an account becomes an administrator's, and sees the panels after signing i
   assert.match(await page.locator("#who").innerText(), /o'hara@example\.org/);
   assert.equal(await page.locator("#entry").isVisible(), false);
 
+  await page.route("**/auth/logout", (route) => route.abort());
+  await page.locator("#sign-out").press("Enter");
+  await page.locator("#sign-out-problem", { hasText: "You are still signed in." }).waitFor();
+  assert.ok(await page.locator("#board").isVisible(), "a failed sign-out ends nothing");
+  await page.unroute("**/auth/logout");
+  const { name, value } = (await page.context().cookies()).find((cookie) => cookie.name.includes("refresh_token"));
   await page.locator("#sign-out").press("Enter");
   await page.locator("#entry").waitFor();
+  assert.equal(await page.locator("#sign-out-problem").isVisible(), false);
+  assert.equal((await refresh(`${name}=${value}`)).code, "TOKEN_INVALID", "the refresh cookie of before is worthless");
+  assert.equal((await page.context().cookies()).length, 0);
   await page.reload();
   await page.locator("#entry").waitFor();
   assert.deepEqual(complaints, [], "and signing out lasts");

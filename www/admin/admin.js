@@ -57,7 +57,7 @@ function showUpdated() {
 async function enter(sentence = "") {
   clearTimeout(timer);
   session.end();
-  for (const hidden of ["#board", "#sign-out", "#who"]) show($(hidden), false);
+  for (const hidden of ["#board", "#sign-out", "#who", "#sign-out-problem"]) show($(hidden), false);
   show($("#entry"));
   complain($("#entry-problem"), sentence);
   show($("#login"), await hasAccounts());
@@ -103,8 +103,12 @@ function onSubmit(form, sign) {
 onSubmit($("#token-form"), async (fields) => ({ token: fields.get("token").trim().replace(/[^\x21-\x7e]/g, ""), byLogin: false }));
 onSubmit($("#login"), async (fields) => ({ token: (await login(fields.get("email"), fields.get("password"))).accessToken, byLogin: true }));
 $("#sign-out").addEventListener("click", async () => {
-  await logout();
-  enter();
+  try {
+    await logout();
+    enter();
+  } catch (problem) {
+    complain($("#sign-out-problem"), texts().notSignedOut(problem.message));
+  }
 });
 $("#window").addEventListener("change", renew);
 document.addEventListener("renew", renew);

@@ -11,6 +11,7 @@ export const TEXTS = {
   en: {
     skip: "Skip to content",
     signOut: "Sign out",
+    notSignedOut: (reason) => `You are still signed in. ${reason}`,
     signIn: "Sign in",
     signInLead: "This page is for the team. What you enter stays in this tab and is gone when you close it.",
     email: "E-mail",
@@ -106,6 +107,7 @@ export const TEXTS = {
   ko: {
     skip: "본문으로 건너뛰기",
     signOut: "로그아웃",
+    notSignedOut: (reason) => `아직 로그인되어 있습니다. ${reason}`,
     signIn: "로그인",
     signInLead: "팀 전용 페이지입니다. 입력한 내용은 이 탭에만 보관되고 탭을 닫으면 사라집니다.",
     email: "이메일",

@@ -10,10 +10,11 @@ use crate::{
     route::base_url,
 };
 
-/// Takes requests from pages of our own and of allowed origins, and from what is no browser. Browsers
-/// name the origin of every POST and ask before they send JSON to another one, so that neither a form
-/// nor a script of another site comes through. A star allows nobody in particular: with it only the
-/// own origin may use the cookie.
+/// Accepts requests from our own pages, from pages of allowed origins, and from clients that are not
+/// browsers. Browsers send `Origin` with every POST, and ask (CORS preflight) before they send JSON to
+/// another origin, so neither a form nor a script of another site passes. A request without a body and
+/// without a content type passes with the `Origin` check alone: a form always sends a content type.
+/// With `ALLOWED_ORIGINS=*` only the own origin may use the cookie.
 ///
 /// # Errors
 /// `ROLE_NOT_ALLOWED` for other origins, `MALFORMED_REQUEST` for what a form could send.
@@ -28,5 +29,14 @@ pub fn must_be_own_page(config: &Config, head: &Parts) -> Result<(), Failure> {
             return Err(Code::RoleNotAllowed.into());
         }
     }
-    if is_json(head) { Ok(()) } else { Err(Code::MalformedRequest.into()) }
+    if is_json(head) || is_bare(head) { Ok(()) } else { Err(Code::MalformedRequest.into()) }
+}
+
+/// Whether the request has neither a body nor a content type.
+fn is_bare(head: &Parts) -> bool {
+    let has_body = match head.headers.get(header::CONTENT_LENGTH) {
+        Some(length) => length != "0",
+        None => head.headers.contains_key(header::TRANSFER_ENCODING),
+    };
+    !has_body && !head.headers.contains_key(header::CONTENT_TYPE)
 }

@@ -213,6 +213,40 @@ fn a_form_of_another_site_cannot_send_what_is_asked_for() {
 }
 
 #[test]
+fn refreshing_and_signing_out_need_no_body_but_the_right_origin() {
+    let app = app();
+    let bare = |path: &str, cookie: &str, more: &[(&str, &str)]| {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("https://image.the-form{path}"))
+            .header("cookie", cookie);
+        for (name, value) in more {
+            request = request.header(*name, *value);
+        }
+        send(&app, request, b"")
+    };
+    let first = cookie(&sign_up(&app, "ann@example.org"));
+    let length = [("content-length", "0"), ("origin", "https://image.the-form")];
+    let refreshed = bare("/auth/refresh_token", &first, &length);
+    assert_eq!(refreshed.status, StatusCode::OK, "{}", refreshed.json);
+    let mine = cookie(&refreshed);
+    for (name, value, code) in [
+        ("origin", "https://evil.example", "ROLE_NOT_ALLOWED"),
+        ("origin", "null", "ROLE_NOT_ALLOWED"),
+        ("content-length", "2", "MALFORMED_REQUEST"),
+        ("transfer-encoding", "chunked", "MALFORMED_REQUEST"),
+        ("content-type", "text/plain", "MALFORMED_REQUEST"),
+    ] {
+        for path in ["/auth/refresh_token", "/auth/logout"] {
+            assert_eq!(bare(path, &mine, &[(name, value)]).code(), code, "{path} {name}: {value}");
+        }
+    }
+    let out = bare("/auth/logout", &mine, &[]);
+    assert_eq!(out.json["message"], "logout_success", "{}", out.json);
+    assert_eq!(refresh(&app, &mine).code(), "TOKEN_INVALID", "it has ended");
+}
+
+#[test]
 fn accounts_can_be_left_to_the_platform() {
     let app = app_with(&[("AUTH_BUILTIN", "false")]);
     for (method, path) in [
