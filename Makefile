@@ -236,7 +236,7 @@ test-browser: $(TOOLS)/wasm-bindgen browser chromium firefox $(STAMPS)/browser-n
 	$(call say,The browser package in Chromium and Firefox and through Vite)
 	node .make/run-tests.mjs tests/browser/*.test.mjs
 
-test-e2e: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
+test-e2e: setup edge www chromium firefox prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
 	$(call say,End to end: wrangler dev and Chromium and Prometheus)
 	LANES=$${LANES:-2} node .make/run-tests.mjs tests/e2e/*.test.mjs tests/conformance/*.test.mjs tests/faults/*.test.mjs \
 		tests/load/memory.test.mjs tests/load/overload.test.mjs tests/hostile/*.test.mjs

@@ -220,11 +220,13 @@ pub fn preflight<C>(allow: &str) -> Answer<Body<C>> {
 
 const ALLOWED_HEADERS: HeaderValue =
     HeaderValue::from_static("Authorization, Content-Type, X-Filename, Accept-Language");
+const ONE_YEAR_OF_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "Location, ETag, Content-Range, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id",
 );
 
-/// What every answer carries, errors too: the request's id, who may read it, and no guessing of types.
+/// What every answer carries, errors too: the request's id, who may read it, TLS from then on, and no
+/// guessing of types.
 #[must_use]
 pub fn finish<C>(
     mut answer: Answer<Body<C>>,
@@ -240,6 +242,15 @@ pub fn finish<C>(
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    // Pictures, which other sites may embed, may be opened by them in a window as well.
+    if !headers.contains_key("cross-origin-resource-policy") {
+        let same_origin = HeaderValue::from_static("same-origin");
+        headers.insert("cross-origin-opener-policy", same_origin);
+    }
+    // Over plain http browsers ignore it (RFC 6797 §8.1).
+    if call.head.uri.scheme_str() == Some("https") {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, ONE_YEAR_OF_TLS);
+    }
     if let Ok(id) = HeaderValue::from_str(&call.id.0) {
         headers.insert("x-request-id", id);
     }
@@ -307,6 +318,19 @@ mod tests {
         }
         let headers = finished(&from_origin("https://b.example"), &AllowedOrigins::Any);
         assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+    }
+
+    #[test]
+    fn tls_is_demanded_where_there_is_tls_and_other_sites_get_no_handle_on_a_window() {
+        let of = |uri: &str| {
+            let head = Request::builder().uri(uri).body(()).expect("valid").into_parts().0;
+            finished(&head, &AllowedOrigins::Any)
+        };
+        let secure = of("https://image.example/policy");
+        assert_eq!(secure[header::STRICT_TRANSPORT_SECURITY], "max-age=31536000");
+        assert_eq!(secure["cross-origin-opener-policy"], "same-origin");
+        let plain = of("http://127.0.0.1:8787/policy");
+        assert!(!plain.contains_key(header::STRICT_TRANSPORT_SECURITY));
     }
 
     #[test]

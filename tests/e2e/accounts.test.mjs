@@ -16,7 +16,7 @@ before(async () => {
 });
 after(() => server.stop());
 
-/** A new address of a caller, since each may send 120 requests a minute. */
+/** A new address of a caller, since each may send 120 requests a minute without a good token. */
 const address = () => `198.18.${8 + Math.floor(++people / 250)}.${people % 250}`;
 
 async function ask(method, path, { token, json, cookie, from = address(), headers = {} } = {}) {
@@ -64,7 +64,7 @@ test("from sign-up to log-out, and nothing readable is kept", async () => {
   const { iss, ...said } = claims;
   assert.deepEqual(said, answer.data.payload);
   assert.equal(iss, "urn:the-form:images");
-  assert.match(answer.set, /^refresh_token=[\w-]{64}; Max-Age=1209600; Path=\/auth; HttpOnly; Secure; SameSite=Strict$/);
+  assert.match(answer.set, /^__Host-refresh_token=[\w-]{64}; Max-Age=1209600; Path=\/; HttpOnly; Secure; SameSite=Strict$/);
   assert.equal((await ask("GET", "/images", { token })).status, 200);
 
   const again = await logIn(` ${email.toUpperCase()} `, PASSWORD, { token });
@@ -77,7 +77,7 @@ test("from sign-up to log-out, and nothing readable is kept", async () => {
   assert.deepEqual([next.status, next.message, next.data.payload.sub], [200, "refresh_token_success", id]);
   const out = await ask("POST", "/auth/logout", { cookie: next.cookie });
   assert.deepEqual([out.status, out.message], [200, "logout_success"]);
-  assert.match(out.set, /^refresh_token=; Max-Age=0; Path=\/auth; HttpOnly; Secure; SameSite=Strict$/);
+  assert.match(out.set, /^__Host-refresh_token=; Max-Age=0; Path=\/; HttpOnly; Secure; SameSite=Strict$/);
   assert.equal((await refresh(next.cookie)).code, "TOKEN_INVALID");
   assert.equal((await refresh(login.cookie)).status, 200, "another login goes on");
 
@@ -132,12 +132,14 @@ test("a cookie that was planted is not adopted", async () => {
   const ann = await signUp();
   const login = await logIn(ann.email, PASSWORD, { cookie: eve.cookie });
   assert.notEqual(login.cookie, eve.cookie);
-  assert.notEqual(login.cookie.slice(0, 34), eve.cookie.slice(0, 34), "not even the family");
+  assert.notEqual(login.cookie.slice(0, 41), eve.cookie.slice(0, 41), "not even the family");
   assert.equal((await refresh(eve.cookie)).data.user.id, eve.id);
-  for (const garbled of ["refresh_token=x", `refresh_token=${"A".repeat(64)}`, `refresh_token=${EVIL}`]) {
+  for (const garbled of ["__Host-refresh_token=x", `__Host-refresh_token=${"A".repeat(64)}`, `__Host-refresh_token=${EVIL}`]) {
     assert.equal((await refresh(garbled)).code, "TOKEN_INVALID");
   }
   assert.equal((await refresh("")).code, "TOKEN_MISSING");
+  const unprefixed = (await signUp()).cookie.replace("__Host-", "");
+  assert.equal((await refresh(unprefixed)).code, "TOKEN_MISSING", "a sibling host could have set it");
 });
 
 test("pages of other sites cannot use the cookie", async () => {

@@ -50,7 +50,7 @@ test("secrets in every place of a request leave nothing in the log", async () =>
   const token = server.token({ sub: "s3cret-jane_doe", email: MAIL });
   const marks = {
     "X-Filename": `${SECRET}.gif`,
-    Cookie: `refresh_token=${SECRET}; other=${SECRET}`,
+    Cookie: `__Host-refresh_token=${SECRET}; other=${SECRET}`,
     Origin: `https://${SECRET}.example`,
     Referer: `https://example.com/${SECRET}`,
     "User-Agent": SECRET,

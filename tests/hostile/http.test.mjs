@@ -142,7 +142,7 @@ test("every address tells browsers of allowed origins what they may do, and othe
       const hasCookies = /^\/(users\/signup|auth\/(signup|login|refresh_token|logout))$/.test(path);
       for (const kind of ["simple", "credentials", ...(isFile ? [] : ["preflight"])]) {
         const headers = { "CF-Connecting-IP": `198.18.6.${Math.floor(asked++ / 100)}`, ...(origin && { Origin: origin }) };
-        if (kind === "credentials") headers.Cookie = "refresh_token=nobodys";
+        if (kind === "credentials") headers.Cookie = "__Host-refresh_token=nobodys";
         if (kind === "preflight") Object.assign(headers, { "Access-Control-Request-Method": method, "Access-Control-Request-Headers": "authorization,content-type,x-filename" });
         const answer = await send(worker.url + path, { method: kind === "preflight" ? "OPTIONS" : method, headers });
         const what = `${kind} ${method} ${path} from ${origin}, ${isOpen ? "open" : "named"}: ${answer.status}`;

@@ -6,12 +6,14 @@ use sha2::{Digest, Sha256};
 
 use crate::app::Ports;
 
-const NAME: &str = "refresh_token";
+/// The prefix makes browsers refuse such a cookie from any other host, sibling subdomains included
+/// (RFC 6265bis §4.1.3.2), so that nobody can plant one. It demands `Secure`, `Path=/` and no `Domain`.
+const NAME: &str = "__Host-refresh_token";
 
-/// A browser sends it to the routes that take it and to no others, never over a plain connection
-/// (that to this machine counts as safe), never for another site, and shows it to no script. `Strict`
-/// costs nothing: no link leads to these routes.
-const ATTRIBUTES: &str = "Path=/auth; HttpOnly; Secure; SameSite=Strict";
+/// A browser never sends it over a plain connection (Chromium and Firefox take http on loopback for a
+/// safe one), never for another site, and shows it to no script. `Strict` costs nothing: no link leads
+/// to the routes that read it.
+const ATTRIBUTES: &str = "Path=/; HttpOnly; Secure; SameSite=Strict";
 
 /// 128 bits that name the family and 256 that nobody can guess.
 pub struct RefreshToken {
@@ -44,8 +46,7 @@ impl RefreshToken {
         format!("{:x}", Sha256::digest(self.secret))
     }
 
-    /// As a request brings it. Of several with this name the first is meant (RFC 6265 §5.4: the one
-    /// with the longest path); what is not of our making is none.
+    /// As a request brings it. Of several with this name the first is meant; browsers keep only one.
     pub fn read(head: &Parts) -> Shown {
         let cookies = head.headers.get_all(header::COOKIE).iter();
         let cookies = cookies.filter_map(|value| value.to_str().ok());
@@ -112,10 +113,9 @@ mod tests {
         let token = RefreshToken { family: [7; 16], secret: [9; 32] };
         let cookie = token.cookie(60).expect("text");
         let cookie = cookie.to_str().expect("text");
-        assert!(cookie.ends_with("; Max-Age=60; Path=/auth; HttpOnly; Secure; SameSite=Strict"));
+        assert!(cookie.ends_with("; Max-Age=60; Path=/; HttpOnly; Secure; SameSite=Strict"));
         let pair = cookie.split(';').next().expect("a pair");
-        for cookies in [&[pair][..], &["a=b; other_refresh_token=x", &format!("c=d; {pair}; e=f")]]
-        {
+        for cookies in [&[pair][..], &["a=b; refresh_token=x", &format!("c=d; {pair}; e=f")]] {
             let Shown::Token(again) = read(cookies) else { panic!("{cookies:?}") };
             assert_eq!((again.family, again.secret), ([7; 16], [9; 32]));
         }
@@ -124,10 +124,15 @@ mod tests {
     #[test]
     fn what_was_not_made_here_is_garbled() {
         assert!(matches!(read(&[]), Shown::None));
-        assert!(matches!(read(&["refresh_token="]), Shown::None));
+        let unprefixed = format!("refresh_token={}", "A".repeat(64));
+        assert!(matches!(read(&[&unprefixed]), Shown::None), "anybody may have planted it");
+        assert!(matches!(read(&["__Host-refresh_token="]), Shown::None));
         let (short, long) = ("A".repeat(63), "A".repeat(65));
         for text in ["x", "' OR 1=1 --", &short, &long, &format!("{}=", "A".repeat(64))] {
-            assert!(matches!(read(&[&format!("refresh_token={text}")]), Shown::Garbled), "{text}");
+            assert!(
+                matches!(read(&[&format!("__Host-refresh_token={text}")]), Shown::Garbled),
+                "{text}"
+            );
         }
     }
 }

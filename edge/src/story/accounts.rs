@@ -63,7 +63,7 @@ fn signing_up_logs_in_and_the_token_is_good() {
     assert_eq!(data["user"]["profileImageUrl"], Value::Null);
     assert_eq!(signed.headers["cache-control"], "no-store");
     let set = signed.headers[header::SET_COOKIE].to_str().expect("text");
-    let attributes = "; Max-Age=1209600; Path=/auth; HttpOnly; Secure; SameSite=Strict";
+    let attributes = "; Max-Age=1209600; Path=/; HttpOnly; Secure; SameSite=Strict";
     assert!(set.ends_with(attributes), "{set}");
     let listed = send(&app, get("/images").header("authorization", bearer(&signed)), b"");
     assert_eq!(listed.status, StatusCode::OK, "{}", listed.json);
@@ -145,13 +145,13 @@ fn a_session_ends_by_time_or_by_logging_out() {
     let out = post(&app, "/auth/logout", &[("cookie", &other)], &Value::Null);
     assert_eq!(out.json["message"], "logout_success");
     let set = out.headers[header::SET_COOKIE].to_str().expect("text");
-    assert!(set.starts_with("refresh_token=; Max-Age=0; Path=/auth;"), "{set}");
+    assert!(set.starts_with("__Host-refresh_token=; Max-Age=0; Path=/;"), "{set}");
     assert_eq!(refresh(&app, &other).code(), "TOKEN_INVALID");
     let events = app.ports.registry.events.borrow();
     assert!(events.iter().all(|event| event.kind != "revoke"), "nothing was stolen");
     assert_eq!(post(&app, "/auth/logout", &[], &Value::Null).status, StatusCode::OK);
     assert_eq!(post(&app, "/auth/refresh_token", &[], &Value::Null).code(), "TOKEN_MISSING");
-    assert_eq!(refresh(&app, "refresh_token=x").code(), "TOKEN_INVALID");
+    assert_eq!(refresh(&app, "__Host-refresh_token=x").code(), "TOKEN_INVALID");
 }
 
 #[test]

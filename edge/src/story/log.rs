@@ -173,7 +173,7 @@ fn secrets_in_every_place_of_a_request_leave_nothing_in_the_log() {
             .header("cf-connecting-ip", "203.0.113.77")
             .header("cf-ray", secret)
             .header("origin", format!("https://{secret}.example"))
-            .header("cookie", format!("refresh_token={secret}.{secret}; session={secret}"))
+            .header("cookie", format!("__Host-refresh_token={secret}.{secret}; session={secret}"))
             .header("accept-language", secret)
             .header("user-agent", secret)
     };
