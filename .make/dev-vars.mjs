@@ -8,6 +8,8 @@ const signingKey = () => generateKeyPairSync("ec", { namedCurve: "P-256" }).priv
 const keys = {
   AUTH_HS256_SECRET: secret,
   METRICS_TOKEN: secret,
+  // Here `make token` is the platform, and prints tokens of administrators as well.
+  PLATFORM_ADMIN: () => "true",
   SIGNING_JWK: () => `'${JSON.stringify(signingKey())}'`,
 };
 
@@ -17,4 +19,4 @@ const there = existsSync(FILE)
 const missing = Object.keys(keys).filter((name) => !new RegExp(`^${name}=`, "m").test(there));
 const added = missing.map((name) => `${name}=${keys[name]()}\n`).join("");
 writeFileSync(FILE, `${there.endsWith("\n") ? there : `${there}\n`}${added}`, { mode: 0o600 });
-if (missing.length > 0) console.log(`Wrote fresh keys to ${FILE}: ${missing.join(", ")}.`);
+if (missing.length > 0) console.log(`Added to ${FILE}: ${missing.join(", ")}.`);

@@ -119,10 +119,7 @@ impl Config {
             storage_timeout_ms,
             keys,
             key_server: reader.key_server(),
-            token_rules: TokenRules {
-                issuer: variables.read("AUTH_ISSUER"),
-                audience: variables.read("AUTH_AUDIENCE"),
-            },
+            token_rules: reader.token_rules(),
             // Last, since they have no default to go on with.
             storage: match storage {
                 Some(storage) => storage,
@@ -246,6 +243,23 @@ impl<V: Variables> Reader<'_, V> {
         keys
     }
 
+    fn token_rules(&mut self) -> TokenRules {
+        const EXPECTED: &str = "set, because AUTH_JWKS_URL is: the keys of a shared identity provider sign for all its customers";
+        let has_key_server = self.variables.read("AUTH_JWKS_URL").is_some();
+        let mut read = |variable| {
+            let value = self.variables.read(variable);
+            if has_key_server && value.is_none() {
+                self.problem(variable, EXPECTED);
+            }
+            value
+        };
+        TokenRules {
+            issuer: read("AUTH_ISSUER"),
+            audience: read("AUTH_AUDIENCE"),
+            may_give_admin: self.flag("PLATFORM_ADMIN"),
+        }
+    }
+
     fn usable(&mut self, variable: &'static str, outcome: Result<(), UnusableKey>) {
         if let Err(reason) = outcome {
             self.problem(variable, reason.expected());
@@ -322,11 +336,15 @@ mod tests {
             ("ACCESS_TOKEN_S", "0"),
             ("REFRESH_TOKEN_S", "for ever"),
             ("SIGNING_JWK_PREVIOUS", "{}"),
+            ("PLATFORM_ADMIN", "1"),
+            ("SERVICE_PER_MINUTE", "0"),
         ]);
         let problems = Config::read(&wrong).expect_err("all wrong");
         let mut named: Vec<_> = problems.iter().map(|problem| problem.variable).collect();
         named.sort_unstable();
-        let mut expected: Vec<_> = wrong.keys().copied().collect();
+        // These are missing, with AUTH_JWKS_URL.
+        let missing = ["AUTH_ISSUER", "AUTH_AUDIENCE"];
+        let mut expected: Vec<_> = wrong.keys().copied().chain(missing).collect();
         expected.sort_unstable();
         assert_eq!(named, expected);
         assert!(!format!("{problems:?}").contains("short"));

@@ -24,10 +24,14 @@ export function makeKey(alg, kid) {
   return { alg, kid, privateKey, publicKey, jwk: { ...publicKey.export({ format: "jwk" }), kid, alg, use: "sig" } };
 }
 
+/** What tokens of the platform say of where they come from and for whom, and the variables that demand it. */
+export const OURS = { iss: "https://login.example", aud: "images" };
+export const ISSUER = { AUTH_ISSUER: OURS.iss, AUTH_AUDIENCE: OURS.aud };
+
 let users = 0;
 /** A token of this key for a user of its own; `head` and `claims` change what it says. */
 export function mint({ alg, kid, privateKey }, { head = {}, claims = {} } = {}) {
-  const payload = { sub: `user-${++users}`, exp: now() + 60, ...claims };
+  const payload = { sub: `user-${++users}`, exp: now() + 60, ...OURS, ...claims };
   const text = `${encode({ alg, kid, ...head })}.${encode(payload)}`;
   return `${text}.${signature[alg](privateKey, Buffer.from(text)).toString("base64url")}`;
 }

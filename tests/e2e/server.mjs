@@ -34,7 +34,7 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
   const state = mkdtempSync(join(tmpdir(), "the-form-"));
   const privateKey = signing ?? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
   const keys = join(state, "keys.env");
-  const all = { AUTH_HS256_SECRET: secret, SIGNING_JWK: jwk(privateKey), ...(previous && { SIGNING_JWK_PREVIOUS: jwk(previous) }), ...secrets };
+  const all = { AUTH_HS256_SECRET: secret, PLATFORM_ADMIN: "true", SIGNING_JWK: jwk(privateKey), ...(previous && { SIGNING_JWK_PREVIOUS: jwk(previous) }), ...secrets };
   /** As `wrangler secret bulk` does it: what is not named stays, null removes. */
   const change = (secrets) => {
     Object.assign(all, secrets);

@@ -6,16 +6,15 @@ import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
 import { report } from "../faults/trial.mjs";
-import { algorithms, makeKey, mint, now, startKeyServer } from "./keys.mjs";
+import { algorithms, ISSUER, makeKey, mint, now, OURS, startKeyServer } from "./keys.mjs";
 import { startServer } from "./server.mjs";
 
 const jpeg = readFileSync(new URL("../fixtures/jpeg/baseline-420.jpg", import.meta.url));
 
-/** A Worker that bans nobody for the many forged tokens that it is shown here. */
-const startWorker = (vars) => startServer({ vars: { STRIKES_TO_BAN: "1000", ...vars } });
+const startWorker = (vars) => startServer({ vars: { ...ISSUER, ...vars } });
 
 let batch = 0;
-/** A new address of a caller, since each may send 120 requests a minute. */
+/** A new address of a caller, since each may send 120 requests a minute without a good token. */
 const nextAddress = () => `198.51.100.${++batch}`;
 
 async function show(server, token, address) {
@@ -66,7 +65,7 @@ test("what node signs is taken, with every algorithm", async () => {
     await assertTaken(server, mint(key, { head: { kid: undefined } }), address);
     await assertRefused(server, mint(key, { claims: { exp: now() - 60 } }), address, "TOKEN_EXPIRED");
   }
-  await assertTaken(server, server.token({ sub: "with-the-secret" }), address);
+  await assertTaken(server, server.token({ sub: "with-the-secret", ...OURS }), address);
   assert.equal(keyServer.asked, 1);
 });
 
@@ -135,7 +134,7 @@ test("a key server that hangs, wanders off or never ends keeps nobody waiting", 
       assert.deepEqual([answer.status, answer.code, answer.retryAfter], [503, "BUSY", "5"], mode);
       assert.ok(answer.ms < 5_000, `${mode}: ${answer.ms} ms`);
     }
-    await assertTaken(worker, worker.token({ sub: `with-the-secret-${mode}` }), address);
+    await assertTaken(worker, worker.token({ sub: `with-the-secret-${mode}`, ...OURS }), address);
     await new Promise((resolve) => setTimeout(resolve, 5_100));
   }
   assert.deepEqual(source.paths, Array(4).fill("/jwks.json"), "one try each, and no redirect followed");
@@ -145,22 +144,40 @@ test("a key server that hangs, wanders off or never ends keeps nobody waiting", 
 });
 
 test("issuer and audience are demanded of the platform and not of our own tokens", async (t) => {
-  const vars = {
-    AUTH_JWKS: JSON.stringify({ keys: keys.map(({ jwk }) => jwk) }),
-    AUTH_ISSUER: "https://login.example",
-    AUTH_AUDIENCE: "images",
-  };
-  const worker = await startWorker(vars);
+  const worker = await startWorker({ AUTH_JWKS: JSON.stringify({ keys: keys.map(({ jwk }) => jwk) }) });
   t.after(() => worker.stop());
   const address = nextAddress();
-  const iss = vars.AUTH_ISSUER;
   for (const key of keys) {
-    await assertTaken(worker, mint(key, { claims: { iss, aud: "images" } }), address);
-    await assertTaken(worker, mint(key, { claims: { iss, aud: ["other", "images"] } }), address);
-    await assertRefused(worker, mint(key), address);
-    await assertRefused(worker, mint(key, { claims: { iss, aud: "other" } }), address);
-    await assertRefused(worker, mint(key, { claims: { iss: "https://other.example", aud: "images" } }), address);
+    await assertTaken(worker, mint(key), address);
+    await assertTaken(worker, mint(key, { claims: { aud: ["other", "images"] } }), address);
+    await assertRefused(worker, mint(key, { claims: { iss: undefined, aud: undefined } }), address);
+    await assertRefused(worker, mint(key, { claims: { aud: "other" } }), address);
+    await assertRefused(worker, mint(key, { claims: { iss: "https://other.example" } }), address);
   }
   const { data } = await (await fetch(`${worker.url}/auth/guest-token`)).json();
   await assertTaken(worker, data.token, address);
+});
+
+test("without issuer and audience a key server is a configuration that is not served", async (t) => {
+  const worker = await startServer({ vars: { AUTH_JWKS_URL: keyServer.url } });
+  t.after(() => worker.stop());
+  const answer = await fetch(`${worker.url}/readyz`);
+  const { configuration } = await answer.json();
+  assert.equal(answer.status, 503);
+  assert.deepEqual(configuration.map(({ variable }) => variable), ["AUTH_ISSUER", "AUTH_AUDIENCE"]);
+});
+
+test("a platform names administrators only where it may, and no role that there is not", async (t) => {
+  const ask = async (worker, role) => {
+    const headers = { Authorization: `Bearer ${worker.token({ role })}`, "CF-Connecting-IP": nextAddress() };
+    const answer = await fetch(`${worker.url}/admin/api/bans`, { headers });
+    return [answer.status, (await answer.json()).code];
+  };
+  const open = await startServer();
+  t.after(() => open.stop());
+  assert.deepEqual(await ask(open, "ADMIN"), [200, undefined]);
+  for (const role of ["ROOT", "admin", ""]) assert.deepEqual(await ask(open, role), [403, "ROLE_NOT_ALLOWED"], role);
+  const shut = await startServer({ secrets: { PLATFORM_ADMIN: "false" } });
+  t.after(() => shut.stop());
+  assert.deepEqual(await ask(shut, "ADMIN"), [403, "ROLE_NOT_ALLOWED"]);
 });

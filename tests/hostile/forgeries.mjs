@@ -2,7 +2,7 @@
 // own tests try natively (edge/src/auth/tests/forged) is here made by another implementation, for the running Worker.
 import { createHmac, sign } from "node:crypto";
 
-import { encode, makeKey, mint, now, signature } from "../e2e/keys.mjs";
+import { encode, makeKey, mint, now, OURS, signature } from "../e2e/keys.mjs";
 
 /** A token of two texts as they stand. */
 function write(key, head, claims) {
@@ -34,7 +34,7 @@ function* heads(key, trap) {
   }
   yield ["another key from an issuer that is an address", mint(stranger, { claims: { iss: trap } })];
   yield ["another key, nameless", mint(stranger, { head: { kid: undefined } })];
-  const claims = JSON.stringify({ sub: "123", exp: now() + 60 });
+  const claims = JSON.stringify({ sub: "123", exp: now() + 60, ...OURS });
   for (const head of [
     `{"alg":"${alg}","alg":"${alg}"}`, `{"alg":"none","alg":"${alg}"}`, `{"alg":"${alg}","\\u0061lg":"${alg}"}`, `{"alg":"${alg}","kid":"${kid}","kid":"${kid}"}`,
     `{"alg":"${alg}","x":1,"x":1}`, `{"alg":"${alg}","kid":7}`, `{"alg":"${alg}","typ":7}`, `{"alg":"${alg}","cty":"JWT"}`, `{"alg":"${alg}"} {}`, `{"alg":"${alg}"`,
@@ -43,10 +43,12 @@ function* heads(key, trap) {
 }
 
 function* bodies(key) {
-  const exp = now() + 60;
+  // What is wrong with each is the rest of it.
+  const ours = JSON.stringify(OURS).slice(1, -1);
+  const exp = `${now() + 60},${ours}`;
   const subs = [null, 123, ["123"], { id: "123" }, true, "", "../other", "a/b", "a b", "사용자", "x\0", "x".repeat(65), "a'--", "a%2fb"];
   for (const sub of subs) yield [`sub ${JSON.stringify(sub).slice(0, 20)}`, mint(key, { claims: { sub } })];
-  for (const role of ["ROOT", "user", "ADMIN ", "", 3, ["ADMIN"], { ADMIN: null }]) yield [`role ${JSON.stringify(role)}`, mint(key, { claims: { role } })];
+  for (const role of [3, ["ADMIN"], { ADMIN: null }]) yield [`role ${JSON.stringify(role)}`, mint(key, { claims: { role } })];
   for (const claims of [{ iss: 7 }, { iss: ["a"] }, { iss: "urn:the-form:images" }, { aud: 7 }, { aud: ["a", 7] }, { aud: { a: "b" } }]) yield [JSON.stringify(claims), mint(key, { claims })];
   const head = JSON.stringify({ alg: key.alg, kid: key.kid });
   for (const text of [
@@ -56,7 +58,7 @@ function* bodies(key) {
   ]) yield [`claims ${text.slice(0, 60)}`, write(key, head, text)];
   const times = ['"9999999999"', "null", "true", "[9999999999]", "{}", "-1", "-9999999999", "1e400", "1e300", "-1e300", "18446744073709551615", "18446744073709551616", "9223372036854775807", "NaN", "Infinity", "0x7fffffff"];
   for (const member of ["exp", "nbf", "iat"]) {
-    for (const time of times) yield [`${member} ${time}`, write(key, head, `{"sub":"123","${member}":${time}${member === "exp" ? "" : `,"exp":${exp}`}}`)];
+    for (const time of times) yield [`${member} ${time}`, write(key, head, `{"sub":"123","${member}":${time}${member === "exp" ? `,${ours}` : `,"exp":${exp}`}}`)];
   }
   yield ["no expiry", mint(key, { claims: { exp: undefined } })];
   yield ["not yet", mint(key, { claims: { nbf: now() + 600 } })];
@@ -90,7 +92,7 @@ function* secrets(key) {
 
 function* weak() {
   for (const secret of ["", "secret", "changeme", "HS256", "0", "\0", "your-256-bit-secret", "a".repeat(32)]) {
-    const text = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ sub: "123", exp: now() + 60 })}`;
+    const text = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ sub: "123", exp: now() + 60, ...OURS })}`;
     yield [`the secret ${JSON.stringify(secret)}`, `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`];
   }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use image_rules::Code;
 use jwt_compact::{Claims, TimeOptions};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Principal, Role, UserId,
@@ -22,8 +22,9 @@ pub(super) const OWN_ISSUER: &str = "urn:the-form:images";
 #[derive(Serialize, Deserialize)]
 pub(super) struct TokenClaims {
     pub(super) sub: String,
-    #[serde(default)]
-    pub(super) role: Role,
+    /// Nothing for a role that there is not.
+    #[serde(default = "role_by_default", deserialize_with = "known_role")]
+    pub(super) role: Option<Role>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) iss: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,12 +37,21 @@ pub(super) struct TokenClaims {
     pub(super) ticket: Option<TicketClaims>,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of the member")]
+fn role_by_default() -> Option<Role> {
+    Some(Role::default())
+}
+
+fn known_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
+    String::deserialize(deserializer).map(|name| Role::try_from(name).ok())
+}
+
 impl TokenClaims {
     /// A token of ours that says nothing yet.
     pub(super) fn own() -> Self {
         Self {
             sub: String::new(),
-            role: Role::default(),
+            role: role_by_default(),
             iss: Some(OWN_ISSUER.to_owned()),
             aud: None,
             email: None,
@@ -74,6 +84,8 @@ pub struct TokenRules {
     pub issuer: Option<String>,
     /// Whom they must be meant for.
     pub audience: Option<String>,
+    /// Whether they may say `ADMIN`.
+    pub may_give_admin: bool,
 }
 
 /// The claims of a token whose signature was found good, and whose key that was.
@@ -100,7 +112,12 @@ impl Verified {
             }),
             None => None,
         };
-        Ok(Principal { user: UserId::parse(&sub).ok_or(INVALID)?, role, ticket })
+        let user = UserId::parse(&sub).ok_or(INVALID)?;
+        let may_give = |role: &Role| {
+            *role != Role::Admin || self.origin == Origin::Here || rules.may_give_admin
+        };
+        let role = role.filter(may_give).ok_or(Refusal::new(Code::RoleNotAllowed))?;
+        Ok(Principal { user, role, ticket })
     }
 
     /// Our key vouches for our tokens and a platform's for its own; neither can pass for the other.

@@ -34,7 +34,7 @@ pub fn issue_guest_token<P: Ports, C>(app: &App<P>) -> Result<Answer<Body<C>>, F
     let uuid = uuid::Builder::from_random_bytes(app.ports.random()).into_uuid();
     let claims = TokenClaims {
         sub: format!("{GUEST_PREFIX}{uuid}"),
-        role: Role::Guest,
+        role: Some(Role::Guest),
         ..TokenClaims::own()
     };
     let lifetime_s = app.config.guest_token_s;
@@ -58,7 +58,7 @@ pub fn issue_access_token<P: Ports>(
 ) -> Result<String, Failure> {
     let claims = TokenClaims {
         sub: user.to_string(),
-        role,
+        role: Some(role),
         email: Some(email.to_owned()),
         ..TokenClaims::own()
     };
@@ -80,7 +80,7 @@ pub fn issue_ticket<P: Ports>(
     let claims = TokenClaims {
         sub: user.to_string(),
         // Whoever has not signed up stays a guest, whoever asks for them.
-        role: if user.is_guest() { Role::Guest } else { Role::User },
+        role: Some(if user.is_guest() { Role::Guest } else { Role::User }),
         ticket: Some(TicketClaims::new(id, scope)),
         ..TokenClaims::own()
     };

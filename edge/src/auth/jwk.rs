@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     UnusableKey,
     keys::{Ed25519Key, NamedKey, Origin, VerifyingKey},
-    unique::has_unique_members,
+    unique::check_members,
 };
 
 /// RFC 7518 §3.3: a key of 2048 bits or larger.
@@ -46,7 +46,7 @@ impl Purpose {
 
 /// The keys of a set, one by one.
 pub(super) fn read_key_set(json: &str) -> Result<Vec<Result<NamedKey, UnusableKey>>, UnusableKey> {
-    if !has_unique_members(json.as_bytes()) {
+    if check_members(json.as_bytes()).is_err() {
         return Err(UnusableKey::NotAKeySet);
     }
     let document: KeySetDocument =

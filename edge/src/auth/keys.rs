@@ -117,6 +117,17 @@ pub(super) fn verify(keys: &[NamedKey], token: &Presented<'_>) -> Option<Verifie
     })
 }
 
+/// Whether a token names one of the public keys and says to be signed with a shared secret: the attempt
+/// to have the public key taken for the secret.
+pub(super) fn are_confused_by(keys: &[NamedKey], token: &Presented<'_>) -> bool {
+    token.has_secret_algorithm()
+        && token.key_id().is_some_and(|wanted| {
+            keys.iter().any(|key| {
+                key.id.as_deref() == Some(wanted) && key.key.algorithm() != Algorithm::Hs256
+            })
+        })
+}
+
 /// The keys that the configuration gives.
 #[derive(Default)]
 pub struct KeySet {

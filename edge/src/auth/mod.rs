@@ -27,4 +27,4 @@ pub use remote::RemoteKeys;
 pub use rights::{Access, Rights, access};
 pub use signing::SigningKey;
 pub use ticket::{Ticket, TicketScope};
-pub use verify::{authenticate, authenticate_guest, bearer};
+pub use verify::{TokenError, authenticate, authenticate_guest, bearer};

@@ -108,6 +108,11 @@ impl RemoteKeys {
         if loaded.is_some() { Ok(verified) } else { Err(NeverLoaded) }
     }
 
+    /// Whether a token uses the name of one of these keys as that of a shared secret.
+    pub(super) fn are_confused_by(&self, token: &Presented<'_>) -> bool {
+        self.loaded().is_some_and(|loaded| keys::are_confused_by(&loaded.keys, token))
+    }
+
     fn loaded(&self) -> Option<Rc<Loaded>> {
         self.state.borrow().loaded.clone()
     }

@@ -2,18 +2,44 @@
 //! and not yet believed in anything.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use image_rules::Code;
 use jwt_compact::UntrustedToken;
 use serde_json::{Map, Value};
 
-use super::{keys::Algorithm, unique::has_unique_members};
+use super::{
+    TokenError,
+    keys::Algorithm,
+    unique::{MemberFlaw, check_members},
+};
+use crate::error::Refusal;
 
 /// A token of ours has about 400 bytes; one with many claims of a platform's own rarely 2,000.
 const MAX_BYTES: usize = 8192;
 
-/// Header members by which a token would bring its own key (`jwk`, `x5c`), have one fetched (`jku`,
-/// `x5u`), or change how it is to be read (`crit`, RFC 7515 §4.1.11; `b64`, RFC 7797 §7). Ignoring
-/// them would be enough; who sends them is no issuer that we work with.
-const REFUSED_MEMBERS: [&str; 6] = ["jwk", "jku", "x5u", "x5c", "crit", "b64"];
+/// Header members by which a token would bring its own key or have one fetched. Ignoring them would be
+/// enough; no issuer that we work with sends them.
+const KEY_MEMBERS: [&str; 4] = ["jwk", "jku", "x5u", "x5c"];
+
+/// Header members that change how a token is to be read (RFC 7515 §4.1.11, RFC 7797 §7); an issuer may
+/// mean well with them.
+const UNREAD_MEMBERS: [&str; 2] = ["crit", "b64"];
+
+/// Why a text is not a token to be verified.
+pub(super) enum TokenFlaw {
+    /// It is no token, or one that is not read here.
+    Malformed,
+    /// No issuer makes such a token.
+    Hostile,
+}
+
+impl From<TokenFlaw> for TokenError {
+    fn from(flaw: TokenFlaw) -> Self {
+        match flaw {
+            TokenFlaw::Malformed => Refusal::new(Code::TokenInvalid).into(),
+            TokenFlaw::Hostile => Self::Hostile,
+        }
+    }
+}
 
 /// A well-formed token.
 pub(super) struct Presented<'a>(UntrustedToken<'a>);
@@ -21,22 +47,33 @@ pub(super) struct Presented<'a>(UntrustedToken<'a>);
 impl<'a> Presented<'a> {
     /// Takes the three parts apart. The decoder takes base64url as RFC 7515 §2 writes it and nothing
     /// else: no padding, no white space, no stray last bits.
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, TokenFlaw> {
+        use TokenFlaw::{Hostile, Malformed};
         if text.len() > MAX_BYTES {
-            return None;
+            return Err(Malformed);
         }
-        let (head, rest) = text.split_once('.')?;
-        let (claims, _signature) = rest.split_once('.')?;
-        let head = Base64UrlUnpadded::decode_vec(head).ok()?;
-        let claims = Base64UrlUnpadded::decode_vec(claims).ok()?;
-        if !has_unique_members(&head) || !has_unique_members(&claims) {
-            return None;
+        let (head, rest) = text.split_once('.').ok_or(Malformed)?;
+        let (claims, _signature) = rest.split_once('.').ok_or(Malformed)?;
+        let [head, claims] =
+            [head, claims].map(|part| Base64UrlUnpadded::decode_vec(part).map_err(|_| Malformed));
+        let (head, claims) = (head?, claims?);
+        for json in [&head, &claims] {
+            check_members(json).map_err(|flaw| match flaw {
+                MemberFlaw::NotJson => Malformed,
+                MemberFlaw::Twice => Hostile,
+            })?;
         }
-        let head: Map<String, Value> = serde_json::from_slice(&head).ok()?;
-        if REFUSED_MEMBERS.iter().any(|member| head.contains_key(*member)) {
-            return None;
+        let head: Map<String, Value> = serde_json::from_slice(&head).map_err(|_| Malformed)?;
+        let algorithm = head.get("alg").and_then(Value::as_str);
+        if algorithm.is_some_and(|name| name.eq_ignore_ascii_case("none"))
+            || KEY_MEMBERS.iter().any(|member| head.contains_key(*member))
+        {
+            return Err(Hostile);
         }
-        UntrustedToken::new(text).ok().map(Self)
+        if UNREAD_MEMBERS.iter().any(|member| head.contains_key(*member)) {
+            return Err(Malformed);
+        }
+        UntrustedToken::new(text).map(Self).map_err(|_| Malformed)
     }
 
     /// The name of the key that it says it was signed with.
@@ -48,6 +85,11 @@ impl<'a> Presented<'a> {
     /// is worth asking; how a key is used is the key's own affair.
     pub(super) fn has_public_algorithm(&self) -> bool {
         Algorithm::PUBLIC.iter().any(|algorithm| algorithm.name() == self.0.algorithm())
+    }
+
+    /// Whether it says that its signature is a MAC with a shared secret.
+    pub(super) fn has_secret_algorithm(&self) -> bool {
+        ["HS256", "HS384", "HS512"].contains(&self.0.algorithm())
     }
 
     /// For the keys to check.

@@ -9,9 +9,23 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
-/// Whether this is JSON in which no object, at any depth, has a member twice.
-pub(super) fn has_unique_members(json: &[u8]) -> bool {
-    serde_json::from_slice::<Unique>(json).is_ok()
+/// Why JSON is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MemberFlaw {
+    /// It is no JSON.
+    NotJson,
+    /// An object in it has a member twice.
+    Twice,
+}
+
+/// Checks that no object of this JSON, at any depth, has a member twice.
+pub(super) fn check_members(json: &[u8]) -> Result<(), MemberFlaw> {
+    match serde_json::from_slice::<Unique>(json) {
+        Ok(Unique) => Ok(()),
+        // The only error of ours; all others are about the syntax.
+        Err(error) if error.is_data() => Err(MemberFlaw::Twice),
+        Err(_) => Err(MemberFlaw::NotJson),
+    }
 }
 
 /// Any JSON value; reading it fails at the first member that comes again.
@@ -85,7 +99,7 @@ mod tests {
             r#""text""#,
         ];
         for json in fine {
-            assert!(has_unique_members(json.as_bytes()), "{json}");
+            assert_eq!(check_members(json.as_bytes()), Ok(()), "{json}");
         }
     }
 
@@ -94,15 +108,15 @@ mod tests {
         let twice =
             [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":1}"#, r#"{"x":[0,{"y":{"a":1,"b":2,"a":3}}]}"#];
         for json in twice {
-            assert!(!has_unique_members(json.as_bytes()), "{json}");
+            assert_eq!(check_members(json.as_bytes()), Err(MemberFlaw::Twice), "{json}");
         }
     }
 
     #[test]
-    fn what_is_no_json_is_not_unique_either() {
+    fn what_is_no_json_is_told_apart_from_it() {
         let deep = "[".repeat(10_000);
-        for json in ["", "{", "{}{}", "{\"a\":1,}", "\u{feff}{}", &deep] {
-            assert!(!has_unique_members(json.as_bytes()), "{json:.20}");
+        for json in ["", "{", "{}{}", "{\"a\":1,}", "\u{feff}{}", "{\"a\":1e999}", &deep] {
+            assert_eq!(check_members(json.as_bytes()), Err(MemberFlaw::NotJson), "{json:.20}");
         }
     }
 }

@@ -15,12 +15,38 @@ const KEYS_RETRY_S: u32 = 5;
 
 const INVALID: Refusal = Refusal::new(Code::TokenInvalid);
 
+/// Why a token is not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub enum TokenError {
+    /// As the caller is told.
+    Refused(Refusal),
+    /// No issuer makes such a token: `alg: none`, the public key of another algorithm used as a secret,
+    /// a key or its URL in the header, a member twice. The caller is told `TOKEN_INVALID`.
+    Hostile,
+}
+
+impl From<Refusal> for TokenError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Refused(refusal) => refusal,
+            TokenError::Hostile => INVALID,
+        }
+    }
+}
+
 /// Verifies the bearer token of a request.
 ///
 /// # Errors
-/// `TOKEN_MISSING`, `TOKEN_EXPIRED` (only for a token that was genuine), `TOKEN_INVALID`; `BUSY` when
-/// the keys that could tell have never been reached.
-pub async fn authenticate<P: Ports>(app: &App<P>, head: &Parts) -> Result<Principal, Refusal> {
+/// `TOKEN_MISSING`, `TOKEN_EXPIRED` (only for a token that was genuine), `TOKEN_INVALID`,
+/// `ROLE_NOT_ALLOWED` for a genuine token with a role that there is not or that its issuer may not give;
+/// `BUSY` when the keys that could tell have never been reached.
+pub async fn authenticate<P: Ports>(app: &App<P>, head: &Parts) -> Result<Principal, TokenError> {
     verify(app, bearer(head)?).await
 }
 
@@ -29,17 +55,29 @@ pub async fn authenticate<P: Ports>(app: &App<P>, head: &Parts) -> Result<Princi
 /// # Errors
 /// As for the caller's own, and `TOKEN_INVALID` for any other role.
 pub async fn authenticate_guest<P: Ports>(app: &App<P>, token: &str) -> Result<Principal, Refusal> {
-    let guest = verify(app, token).await?.acts_for_itself()?;
+    let guest = match verify(app, token).await.map_err(Refusal::from) {
+        Err(refusal) if refusal.code == Code::RoleNotAllowed => return Err(INVALID),
+        verified => verified?.acts_for_itself()?,
+    };
     if guest.role() == Role::Guest { Ok(guest) } else { Err(INVALID) }
 }
 
-async fn verify<P: Ports>(app: &App<P>, token: &str) -> Result<Principal, Refusal> {
-    let token = Presented::parse(token).ok_or(INVALID)?;
-    let verified = match keys::verify(&app.config.keys.keys, &token) {
+async fn verify<P: Ports>(app: &App<P>, token: &str) -> Result<Principal, TokenError> {
+    let token = Presented::parse(token)?;
+    let configured = &app.config.keys.keys;
+    let verified = match keys::verify(configured, &token) {
         Some(verified) => verified,
-        None => ask_key_server(app, &token).await?.ok_or(INVALID)?,
+        None => match ask_key_server(app, &token).await? {
+            Some(verified) => verified,
+            None if keys::are_confused_by(configured, &token)
+                || app.isolate.remote_keys.are_confused_by(&token) =>
+            {
+                return Err(TokenError::Hostile);
+            }
+            None => return Err(INVALID.into()),
+        },
     };
-    verified.principal(&app.config.token_rules, app.ports.now_ms())
+    Ok(verified.principal(&app.config.token_rules, app.ports.now_ms())?)
 }
 
 /// The token as it stands in the header. Bytes that are no text are no missing token.

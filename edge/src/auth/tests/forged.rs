@@ -30,7 +30,7 @@ impl Forgeries {
 }
 
 fn desk() -> Desk {
-    let desk = Desk::with(&[("AUTH_JWKS", &key_set(key_pairs())), ("AUTH_JWKS_URL", KEY_SERVER)]);
+    let desk = Desk::with_key_server(KEY_SERVER, &[("AUTH_JWKS", &key_set(key_pairs()))]);
     let other = json!({"keys": [Signer::p256().named_jwk("elsewhere")]});
     *desk.app.ports.key_server.answer.borrow_mut() = Ok(other.to_string());
     desk
@@ -96,4 +96,63 @@ fn only_the_hour_makes_a_genuine_token_expired() {
         forged.replace_range(forged.len() - 8.., "AAAAAAAA");
         assert_eq!(desk.refusal(&forged), Code::TokenInvalid, "expired and forged");
     }
+}
+
+#[test]
+fn only_what_no_issuer_makes_is_hostile() {
+    let desk = desk();
+    let attacker = Signer::p256();
+    let of = |head: &str, more: &Value| attacker.token(head, &claims(more));
+    let secret =
+        Signer::Hs256(jwt_compact::alg::Hs256Key::new(b"somebody else's secret, long enough"));
+    for signer in key_pairs() {
+        let name = signer.name();
+        let hostile = [
+            format!(
+                "{}.{}.",
+                encode(json!({"alg": "nOnE"}).to_string()),
+                encode(claims(&json!({})))
+            ),
+            of(&format!(r#"{{"alg":"{name}","alg":"{name}"}}"#), &json!({})),
+            signer.token(&signer.head(name), r#"{"sub":"1","sub":"2","exp":9999999999}"#),
+            secret.token(&json!({"alg": "HS256", "kid": name}).to_string(), &claims(&json!({}))),
+        ];
+        let members = ["jwk", "jku", "x5u", "x5c"];
+        let members = members
+            .map(|it| of(&json!({"alg": name, it: "https://x.example"}).to_string(), &json!({})));
+        for token in hostile.iter().chain(&members) {
+            assert!(desk.is_hostile(token), "{name}: {token}");
+        }
+        let honest = [
+            of(&signer.head(name), &json!({})),
+            of(&signer.head("a key that is not there any more"), &json!({})),
+            of(&json!({"alg": name}).to_string(), &json!({})),
+            of(&json!({"alg": name, "crit": ["exp"], "exp": 1}).to_string(), &json!({})),
+            signer.token(&signer.head(name), &claims(&json!({"role": "ROOT"}))),
+            signer.token(&signer.head(name), &claims(&json!({"sub": "a b"}))),
+            signer.token(&signer.head(name), &claims(&json!({"exp": 1}))),
+            secret.genuine("HS256"),
+            secret.token(&json!({"alg": "HS256"}).to_string(), &claims(&json!({}))),
+            signer.genuine(name).replace('.', ""),
+            "x".to_owned(),
+        ];
+        for token in honest {
+            assert!(!desk.is_hostile(&token), "{name}: {token}");
+            assert!(desk.show(&token).is_err(), "{name}: {token}");
+        }
+    }
+}
+
+#[test]
+fn the_names_of_published_keys_are_confused_as_those_of_configured_ones() {
+    let key = Signer::p256();
+    let desk = Desk::with_key_server(KEY_SERVER, &[]);
+    let set = json!({"keys": [key.named_jwk("published")]}).to_string();
+    *desk.app.ports.key_server.answer.borrow_mut() = Ok(set);
+    let secret =
+        Signer::Hs256(jwt_compact::alg::Hs256Key::new(b"somebody else's secret, long enough"));
+    let confused = secret.token(&secret.head("published"), &claims(&json!({})));
+    assert!(!desk.is_hostile(&confused), "nothing is fetched for it");
+    assert_eq!(desk.user(&key.genuine("published")), "123");
+    assert!(desk.is_hostile(&confused));
 }

@@ -123,7 +123,7 @@ fn inline_what_is_no_key_set_is_a_wrong_variable() {
 fn from_the_key_server_a_key_that_cannot_be_used_does_not_spoil_the_others() {
     let mut keys: Vec<_> = unusable().into_iter().map(|(key, _)| key).take(28).collect();
     keys.extend(key_pairs().iter().map(|pair| pair.named_jwk(pair.name())));
-    let desk = Desk::with(&[("AUTH_JWKS_URL", KEY_SERVER)]);
+    let desk = Desk::with_key_server(KEY_SERVER, &[]);
     *desk.app.ports.key_server.answer.borrow_mut() = Ok(json!({ "keys": keys }).to_string());
     for pair in key_pairs() {
         assert_eq!(desk.user(&pair.genuine(pair.name())), "123", "{}", pair.name());

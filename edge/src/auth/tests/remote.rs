@@ -14,7 +14,7 @@ const KEY_SERVER: &str = "https://login.example/jwks.json";
 const MINUTE_MS: u64 = 60_000;
 
 fn desk() -> Desk {
-    Desk::with(&[("AUTH_JWKS_URL", KEY_SERVER)])
+    Desk::with_key_server(KEY_SERVER, &[])
 }
 
 impl Desk {

@@ -5,7 +5,7 @@ use jwt_compact::alg::Hs256Key;
 use serde_json::{Value, json};
 
 use super::{
-    Desk, HS256_SECRET, NOW_MS,
+    Desk, HS256_SECRET, NOW_MS, config,
     keyring::{Signer, claims, key_pairs, key_set, platform},
     refused,
 };
@@ -55,6 +55,45 @@ fn a_token_of_the_platform_names_its_issuer_and_us() {
         let expired_elsewhere = json!({"iss": "https://other.example/", "exp": 1});
         assert_eq!(desk.refusal(&says(signer, &expired_elsewhere)), Code::TokenInvalid);
     }
+}
+
+#[test]
+fn a_role_that_there_is_not_or_that_may_not_be_given_is_not_allowed() {
+    let keys = key_set(key_pairs());
+    let desk = Desk::with(&[("AUTH_JWKS", &keys)]);
+    let without = Desk::with(&[("AUTH_JWKS", &keys), ("PLATFORM_ADMIN", "false")]);
+    for signer in platform() {
+        for role in ["ROOT", "user", "ADMIN ", ""] {
+            let token = says(signer, &json!({"role": role}));
+            assert_eq!(desk.refusal(&token), Code::RoleNotAllowed, "{role}");
+            let expired = says(signer, &json!({"role": role, "exp": 1}));
+            assert_eq!(desk.refusal(&expired), Code::TokenExpired, "{role}");
+        }
+        let admin = says(signer, &json!({"role": "ADMIN"}));
+        assert_eq!(desk.show(&admin).expect("taken").role(), Role::Admin);
+        assert_eq!(without.refusal(&admin), Code::RoleNotAllowed);
+        assert_eq!(
+            without.show(&says(signer, &json!({"role": "SERVICE"}))).expect("taken").role(),
+            Role::Service
+        );
+    }
+    let boss = UserId::parse("boss").expect("valid");
+    let own = issue_access_token(&without.app, &boss, Role::Admin, "a@example.com", 900);
+    let own = without.show(&own.expect("signed")).expect("an administrator with an account here");
+    assert_eq!(own.role(), Role::Admin);
+}
+
+#[test]
+fn a_key_server_wants_issuer_and_audience() {
+    let with = |more: &[(&'static str, &'static str)]| {
+        let url = [("AUTH_JWKS_URL", "https://login.example/jwks.json")];
+        let problems = config(&[&url[..], more].concat()).err().unwrap_or_default();
+        problems.into_iter().map(|problem| problem.variable).collect::<Vec<_>>()
+    };
+    assert_eq!(with(&[]), ["AUTH_ISSUER", "AUTH_AUDIENCE"]);
+    assert_eq!(with(&[("AUTH_ISSUER", ISSUER)]), ["AUTH_AUDIENCE"]);
+    assert_eq!(with(&[("AUTH_AUDIENCE", AUDIENCE)]), ["AUTH_ISSUER"]);
+    assert_eq!(with(&[("AUTH_ISSUER", ISSUER), ("AUTH_AUDIENCE", AUDIENCE)]), [""; 0]);
 }
 
 #[test]
