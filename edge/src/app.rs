@@ -13,7 +13,7 @@ use crate::{
     auth::{KeyServer, RemoteKeys},
     config::Config,
     delivery::Copies,
-    ledger::Ledger,
+    ledger::{ClientIp, Ledger},
     log::{self, LineLimiter},
     memory::MemoryBudget,
     places::Places,
@@ -33,7 +33,7 @@ pub trait Ports {
     type Registry: Catalogue + Annals + Meters;
     /// Where people who signed up here are kept.
     type Accounts: Accounts;
-    /// Who counts the requests of an address.
+    /// The flood limit of a client IP.
     type Gate: Gate;
     /// Who keeps the accounts of users and addresses.
     type Ledger: Ledger;
@@ -50,7 +50,7 @@ pub trait Ports {
     fn registry(&self) -> &Self::Registry;
     /// Where people who signed up here are kept.
     fn accounts(&self) -> &Self::Accounts;
-    /// Who counts the requests of an address.
+    /// The flood limit of a client IP.
     fn gate(&self) -> &Self::Gate;
     /// Who keeps the accounts of users and addresses.
     fn ledger(&self) -> &Self::Ledger;
@@ -86,10 +86,10 @@ pub async fn in_time<P: Ports, T>(
     }
 }
 
-/// Counts the requests of one address.
+/// The flood limit of a client IP.
 pub trait Gate {
-    /// Whether one more request of this address may pass now.
-    fn admits(&self, address: &str) -> impl Future<Output = Result<bool, GateFault>>;
+    /// Whether one more request of this client IP may pass now.
+    fn admits(&self, client_ip: &ClientIp) -> impl Future<Output = Result<bool, GateFault>>;
 }
 
 /// The gate could not be asked.

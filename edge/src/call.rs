@@ -11,7 +11,7 @@ use crate::{
     auth::UserId,
     error::{Failure, Part, Refusal},
     ledger::{
-        Account,
+        ClientIp,
         message::{Gauge, Gauges},
     },
     response::{self, RequestId},
@@ -52,11 +52,11 @@ impl<'a> Call<'a> {
         response::language(self.head)
     }
 
-    /// The account of the address that the request comes from.
+    /// Where the request comes from.
     #[must_use]
-    pub fn address(&self) -> Account {
+    pub fn client_ip(&self) -> ClientIp {
         let value = self.head.headers.get("cf-connecting-ip");
-        Account::of_address(value.and_then(|value| value.to_str().ok()))
+        ClientIp::parse(value.and_then(|value| value.to_str().ok()))
     }
 
     /// Remembers what became of a file, to be counted.
@@ -127,12 +127,12 @@ impl<'a> Call<'a> {
         self.spent_ms.borrow().clone()
     }
 
-    /// Remembers how the address stands, to tell the caller.
-    pub fn tell_address(&self, gauge: Gauge) {
-        self.limits.replace(vec![("address", gauge)]);
+    /// Remembers one limit, to tell the caller.
+    pub fn tell_limit(&self, name: &'static str, gauge: Gauge) {
+        self.limits.replace(vec![(name, gauge)]);
     }
 
-    /// Remembers how the user stands, to tell the caller: of more use than the address.
+    /// Remembers how the user stands, to tell the caller: of more use than the client IP.
     pub fn tell_user(&self, gauges: &Gauges) {
         let Gauges { rate, daily_count, daily_bytes } = *gauges;
         self.limits.replace(vec![("user", rate), ("day", daily_count), ("bytes", daily_bytes)]);
@@ -203,7 +203,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         call.write_limits(&mut headers);
         assert!(headers.is_empty());
-        call.tell_address(Gauge { quota: 120, window_s: 60, remaining: 12, reset_s: 30 });
+        call.tell_limit("address", Gauge { quota: 120, window_s: 60, remaining: 12, reset_s: 30 });
         call.write_limits(&mut headers);
         assert_eq!(headers["ratelimit-policy"], "\"address\";q=120;w=60");
         assert_eq!(headers["ratelimit"], "\"address\";r=12;t=30");

@@ -216,9 +216,9 @@ pub async fn serve<P: Ports>(app: &App<P>, head: &Parts, body: impl Chunks) -> A
     answer
 }
 
-/// Whether the address that asks pays for it at once: all but what costs next to nothing and tells of
-/// nobody, and uploads, which pay when they have a place.
-const fn is_paid_for(endpoint: &Endpoint) -> bool {
+/// Whether the flood limit of the client IP holds: for all but what costs next to nothing and tells of
+/// nobody.
+const fn has_flood_limit(endpoint: &Endpoint) -> bool {
     !matches!(
         endpoint,
         Endpoint::Preflight { .. }
@@ -228,8 +228,13 @@ const fn is_paid_for(endpoint: &Endpoint) -> bool {
             | Endpoint::PublicKeys
             | Endpoint::Picture(_)
             | Endpoint::Memory
-            | Endpoint::Upload
     )
+}
+
+/// Whether the ban and the exact limit of the client IP hold for every caller. At the other endpoints
+/// a token, a refresh cookie or the metrics token is looked at first.
+const fn is_for_strangers(endpoint: &Endpoint) -> bool {
+    matches!(endpoint, Endpoint::GuestToken | Endpoint::SignUp | Endpoint::Login | Endpoint::Panic)
 }
 
 async fn handle<P: Ports>(
@@ -238,8 +243,11 @@ async fn handle<P: Ports>(
     call: &Call<'_>,
     body: impl Chunks,
 ) -> Result<Answer<Body<P>>, Failure> {
-    if is_paid_for(&endpoint) {
-        admission::enter(app, call).await?;
+    if has_flood_limit(&endpoint) {
+        admission::pass_gate(app, call).await?;
+    }
+    if is_for_strangers(&endpoint) {
+        admission::count_client_ip(app, call).await?;
     }
     match endpoint {
         Endpoint::Preflight { allow } => Ok(response::preflight(&allow)),

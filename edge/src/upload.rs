@@ -7,9 +7,9 @@ mod picture;
 use image_rules::{Format, Limits};
 
 use crate::{
-    admission::{Turn, admit, count_address, pass_gate, principal},
+    admission::{Turn, admit, count_client_ip, principal},
     app::{App, Ports},
-    auth::Permit,
+    auth::{Permit, Role},
     call::Call,
     error::Failure,
     intake::{self, Announced, Chunks, Intake},
@@ -32,12 +32,14 @@ pub async fn upload<P: Ports>(
     call: &Call<'_>,
     body: impl Chunks,
 ) -> Result<Answer<Body<P>>, Failure> {
-    pass_gate(app, call).await?;
     // Before a ledger is asked: to turn away has to cost less than to serve.
     let place = places::take(app).await?;
-    count_address(app, call).await?;
-    let require_ticket = app.config.uploads.require_ticket;
-    let permit = principal(app, call).await?.may_upload(require_ticket)?;
+    let caller = principal(app, call).await?;
+    if caller.role() == Role::Guest {
+        count_client_ip(app, call).await?;
+    }
+    // Bans and limits of a user are checked with the upload itself, by `admit`.
+    let permit = caller.may_upload(app.config.uploads.require_ticket)?;
     let limits = permit.limits(app.config.policy.limits);
     let bytes = Announced::new(call.head).most_bytes(&limits);
     let leave = admit(app, call, &permit, Turn::First { bytes }).await?;

@@ -31,7 +31,7 @@ function patient(context) {
 }
 
 let visitors = 0;
-/** A visitor's context: each comes from an address of its own, since each may send 120 requests a minute. */
+/** A visitor's context: each comes from an address of its own, since each may send 120 requests a minute without a good token. */
 export function newVisitor(browser, options = {}) {
   return browser.newContext({ ...options, extraHTTPHeaders: { "CF-Connecting-IP": `198.51.100.${++visitors % 250}` } });
 }

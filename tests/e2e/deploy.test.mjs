@@ -16,7 +16,7 @@ for (const environment of ["staging", "production"]) {
       env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    for (const binding of ["LEDGER", "REGISTRY", "IMAGES", "ADDRESS_LIMIT", "VERSION"]) assert.match(told, new RegExp(`env\\.${binding}\\b`), told);
+    for (const binding of ["LEDGER", "REGISTRY", "IMAGES", "ADDRESS_LIMIT", "SITE_LIMIT", "VERSION"]) assert.match(told, new RegExp(`env\\.${binding}\\b`), told);
     // Workers of the paid plan may have 10 MB, those of the free plan 3; the less, the sooner it answers.
     const [, kib] = /gzip: ([\d.]+) KiB/.exec(told) ?? [];
     assert.ok(Number(kib) < 3072, told);

@@ -28,7 +28,7 @@ struct Login {
 ///
 /// # Errors
 /// `ALREADY_LOGGED_IN`, `CREDENTIALS_INVALID`, `RATE_LIMITED` after too many wrong passwords for
-/// one address, `MALFORMED_REQUEST`.
+/// one address, `USER_BANNED`, `MALFORMED_REQUEST`.
 pub async fn login<P: Ports>(
     app: &App<P>,
     call: &Call<'_>,
@@ -54,12 +54,13 @@ pub async fn login<P: Ports>(
         return Err(Code::CredentialsInvalid.into());
     };
     app.ports.ledger().trust(&account).await?;
+    admission::must_not_be_banned(app, call, &user.id).await?;
     let token = session::open(app, &user).await?;
     session::answer(app, call, (StatusCode::OK, "login_success"), user, &token)
 }
 
 /// As whom the caller is logged in already. A guest is not; whose token has expired is not any more.
 async fn logged_in<P: Ports>(app: &App<P>, call: &Call<'_>) -> Option<UserId> {
-    let caller = admission::principal(app, call).await.ok()?.acts_for_itself().ok()?;
+    let caller = admission::logged_in(app, call).await?;
     (caller.role() != Role::Guest).then(|| caller.user().clone())
 }

@@ -10,9 +10,13 @@ use http::{StatusCode, header};
 use image_rules::Code;
 use serde::Serialize;
 
-use super::{Accounts, RefreshToken, Turn, cookie::Shown, guard::must_be_own_page, session};
+use super::{
+    Accounts, Family, RefreshToken, Turn, cookie::Shown, guard::must_be_own_page, session,
+};
 use crate::{
+    admission,
     app::{App, Ports},
+    auth::UserId,
     call::Call,
     error::Failure,
     registry::Event,
@@ -25,10 +29,15 @@ use crate::{
 ///
 /// # Errors
 /// `TOKEN_MISSING` without a cookie, `TOKEN_EXPIRED`, `TOKEN_INVALID` for one that was used, revoked
-/// or never issued.
+/// or never issued; `USER_BANNED` when its user is banned, and then it stays good.
 pub async fn refresh<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<Answer<Body<P>>, Failure> {
     must_be_own_page(&app.config, call.head)?;
-    let token = match RefreshToken::read(call.head) {
+    let shown = RefreshToken::read(call.head);
+    match holder(app, &shown).await? {
+        Some(user) => admission::must_not_be_banned(app, call, &user).await?,
+        None => admission::count_client_ip(app, call).await?,
+    }
+    let token = match shown {
         Shown::None => return Err(Code::TokenMissing.into()),
         Shown::Garbled => return Err(Code::TokenInvalid.into()),
         Shown::Token(token) => token,
@@ -47,6 +56,18 @@ pub async fn refresh<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<Answer<B
     };
     let user = app.ports.accounts().by_id(&user).await?.ok_or(Code::TokenInvalid)?;
     session::answer(app, call, (StatusCode::OK, "refresh_token_success"), user, &next)
+}
+
+/// Whose refresh token this is, if it is good now; it is not spent by that.
+async fn holder<P: Ports>(app: &App<P>, shown: &Shown) -> Result<Option<UserId>, Failure> {
+    let Shown::Token(token) = shown else { return Ok(None) };
+    let family = app.ports.accounts().family(&token.family()).await?;
+    let is_good = |family: &Family| {
+        family.token == token.digest()
+            && family.revoked_ms.is_none()
+            && family.expires_ms > app.ports.now_ms()
+    };
+    Ok(family.filter(is_good).map(|family| family.user))
 }
 
 /// Why a token was not taken; when it is one that was used before, its family ends.
@@ -83,8 +104,13 @@ struct LoggedOut {}
 /// When the database does not answer: then nothing has ended.
 pub async fn logout<P: Ports>(app: &App<P>, call: &Call<'_>) -> Result<Answer<Body<P>>, Failure> {
     must_be_own_page(&app.config, call.head)?;
+    let shown = RefreshToken::read(call.head);
+    // A banned user may sign out: it ends what the cookie could do.
+    if holder(app, &shown).await?.is_none() {
+        admission::count_client_ip(app, call).await?;
+    }
     let now_ms = app.ports.now_ms();
-    if let Shown::Token(token) = RefreshToken::read(call.head) {
+    if let Shown::Token(token) = shown {
         app.ports.accounts().revoke(&token.family(), now_ms).await?;
     }
     let answer = response::message(StatusCode::OK, "logout_success", &LoggedOut {}, now_ms);

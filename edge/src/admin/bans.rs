@@ -82,8 +82,13 @@ impl<P: Ports> Desk<'_, P> {
         if !is_told || !(1..=LONGEST_S).contains(&wanted.seconds) {
             return Err(Code::MalformedRequest.into());
         }
-        // Nobody locks themselves out: the ban of an address holds here, too.
-        if account == self.call.address() {
+        if account.is_never_banned() {
+            return Err(Code::MalformedRequest.into());
+        }
+        // Nobody locks themselves out. The ban of their client IP would hold at their next sign-in.
+        let client_ip = self.call.client_ip();
+        let own = [Some(client_ip.account()), client_ip.site()].contains(&Some(&account));
+        if own || account == Account::User(self.caller.user().clone()) {
             return Err(Code::RoleNotAllowed.into());
         }
         let until_ms = self.app.ports.now_ms() + wanted.seconds * 1000;

@@ -8,8 +8,11 @@ use crate::{auth::Role, ledger::message::Terms};
 pub struct AccountLimits {
     /// Of a signed-in user.
     pub user: Terms,
-    /// Requests of an address a minute, before any other work.
+    /// Requests a minute from a client IP, by callers without a verified token of a user, a back end or
+    /// an administrator.
     pub address_per_minute: u32,
+    /// Requests a minute of a back end, its uploads included.
+    pub service_per_minute: u32,
     /// How many strikes ban.
     pub strikes_to_ban: u32,
     /// How long the first ban is; each further one is twice as long.
@@ -17,12 +20,14 @@ pub struct AccountLimits {
 }
 
 impl AccountLimits {
-    /// The terms of a role: guests have a tenth of everything, at least one.
+    /// The terms of a role: guests have a tenth of everything, at least one; back ends have a rate of
+    /// their own.
     #[must_use]
     pub fn terms(&self, role: Role) -> Terms {
         let Terms { rate_per_minute, daily_count, daily_bytes } = self.user;
         match role {
-            Role::User | Role::Service | Role::Admin => self.user,
+            Role::User | Role::Admin => self.user,
+            Role::Service => Terms { rate_per_minute: self.service_per_minute, ..self.user },
             Role::Guest => Terms {
                 rate_per_minute: (rate_per_minute / 10).max(1),
                 daily_count: (daily_count / 10).max(1),
@@ -57,6 +62,7 @@ impl<V: Variables> Reader<'_, V> {
                 daily_bytes: self.number("DAILY_BYTES", 524_288_000, 1..=1 << 50),
             },
             address_per_minute: self.number("IP_PER_MINUTE", 120, 1..=100_000),
+            service_per_minute: self.number("SERVICE_PER_MINUTE", 6_000, 1..=100_000),
             strikes_to_ban: self.number("STRIKES_TO_BAN", 10, 1..=1000),
             ban_s: self.number("BAN_S", 3600, 1..=2_592_000),
         }
@@ -118,6 +124,8 @@ mod tests {
         let guest = Terms { rate_per_minute: 6, daily_count: 100, daily_bytes: 52_428_800 };
         assert_eq!(config.limits.terms(Role::User), user);
         assert_eq!(config.limits.terms(Role::Guest), guest);
+        let service = Terms { rate_per_minute: 6_000, ..user };
+        assert_eq!(config.limits.terms(Role::Service), service);
         assert_eq!(config.limits.address_per_minute, 120);
         assert_eq!((config.limits.strikes_to_ban, config.limits.ban_s), (10, 3600));
         let uploads = Uploads {

@@ -34,7 +34,7 @@ pub struct Book<'a, S> {
 }
 
 impl<S: Shelf> Book<'_, S> {
-    /// One request more from an address.
+    /// One request more from a client IP or a back end.
     pub fn enter(&self, enter: Enter) -> Result<Entrance, ShelfFault> {
         let mut sheet = self.shelf.sheet()?;
         let outcome = self.pass(&mut sheet, enter.rate_per_minute);
@@ -117,6 +117,11 @@ impl<S: Shelf> Book<'_, S> {
             daily_count: sheet.usage.count_gauge(self.now_ms, terms),
             daily_bytes: sheet.usage.bytes_gauge(self.now_ms, terms),
         }
+    }
+
+    /// Strikes and ban.
+    pub fn standing(&self) -> Result<Standing, ShelfFault> {
+        Ok(self.shelf.sheet()?.conduct.told(self.now_ms, false))
     }
 
     /// Somebody did what honest callers do not.

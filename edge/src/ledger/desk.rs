@@ -124,6 +124,7 @@ impl<S: Shelf, R: Reach> Desk<'_, S, R> {
         Ok(match question {
             Question::Probe => book.shelf.next_due_ms().map(|_| Reply::Done)?,
             Question::Enter(enter) => Reply::Entry(book.enter(enter)?),
+            Question::Standing => Reply::Standing(book.standing()?),
             Question::Strike(strike) => Reply::Standing(book.strike(subject, &strike)?),
             Question::Attempt => Reply::Attempt { wait_s: book.attempt()? },
             Question::Trust => book.trust().map(|()| Reply::Done)?,

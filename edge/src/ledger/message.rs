@@ -33,8 +33,10 @@ pub struct Envelope {
 pub enum Question {
     /// Whether the ledger's own storage works.
     Probe,
-    /// One request more from an address.
+    /// One request more from a client IP or a back end.
     Enter(Enter),
+    /// How the account stands: its strikes and its ban.
+    Standing,
     /// One upload more from a user.
     Admit(Admit),
     /// An object was stored.
@@ -86,7 +88,7 @@ pub enum Reply {
     Admission(Admission),
     /// To [`Question::Commit`].
     Commitment(Commitment),
-    /// To [`Question::Strike`] and [`Question::Ban`].
+    /// To [`Question::Standing`], [`Question::Strike`] and [`Question::Ban`].
     Standing(Standing),
     /// To [`Question::Attempt`].
     Attempt {

@@ -21,7 +21,7 @@ mod tests;
 mod text;
 
 use crate::{auth::UserId, storage::ObjectKey};
-pub use account::Account;
+pub use account::{Account, ClientIp};
 pub use entry::Entry;
 use message::{
     Admission, Admit, Ban, Claim, Claimed, Commit, Commitment, Enter, Entrance, Known, Question,
@@ -56,15 +56,14 @@ pub trait Ledger {
     /// Whether ledgers answer from their own storage.
     fn probe(&self) -> impl Future<Output = Result<(), LedgerFault>>;
 
-    /// One request more from an address; before any token is looked at.
+    /// Counts one request against an account, and says whether it may pass.
     fn enter(
         &self,
-        address: &str,
+        account: &Account,
         enter: Enter,
     ) -> impl Future<Output = Result<Entrance, LedgerFault>> {
         async move {
-            let account = Account::Address(address.to_owned());
-            match self.ask(&account, Question::Enter(enter)).await? {
+            match self.ask(account, Question::Enter(enter)).await? {
                 Reply::Entry(entrance) => Ok(entrance),
                 _ => Err(LedgerFault::Beside),
             }
@@ -177,6 +176,11 @@ pub trait Ledger {
         ban: Ban,
     ) -> impl Future<Output = Result<Standing, LedgerFault>> {
         async move { standing(self.ask(account, Question::Ban(ban)).await?) }
+    }
+
+    /// The strikes and the ban of an account; nothing is counted.
+    fn standing(&self, account: &Account) -> impl Future<Output = Result<Standing, LedgerFault>> {
+        async move { standing(self.ask(account, Question::Standing).await?) }
     }
 
     /// Lets an account in again and forgets its strikes.

@@ -153,7 +153,7 @@ fn a_ticket_is_spent_once_and_not_by_who_is_refused() {
 fn strikes_ban_and_the_registry_hears_of_it_once_it_can() {
     let ledger = ledger();
     let account = Account::Address("192.0.2.7".to_owned());
-    let enter = || block_on(ledger.enter("192.0.2.7", Enter { rate_per_minute: 120 }));
+    let enter = || block_on(ledger.enter(&account, Enter { rate_per_minute: 120 }));
     assert_eq!(enter().expect("answers").rate.remaining, 119);
     ledger.reach.registry.broken.set(true);
     for deed in ["a", "a", "b", "c"] {
@@ -165,6 +165,11 @@ fn strikes_ban_and_the_registry_hears_of_it_once_it_can() {
         };
         let standing = block_on(ledger.strike(&account, strike)).expect("answers");
         assert_eq!(standing.newly_banned, deed == "c");
+        let told = block_on(ledger.standing(&account)).expect("answers");
+        assert_eq!(
+            (told.banned_until_ms, told.strikes),
+            (standing.banned_until_ms, standing.strikes)
+        );
     }
     let refused = Refused { by: Barrier::Ban, retry_after_s: 3600 };
     assert_eq!(enter().expect("answers").refused, Some(refused));

@@ -52,7 +52,7 @@ struct Bindings {
     copies: copies::CachedCopies,
     registry: d1::D1Registry,
     accounts: accounts::D1Accounts,
-    gate: gate::AddressGate,
+    gate: gate::FloodLimit,
     ledger: ledger::RemoteLedger,
     key_server: key_server::HttpKeyServer,
     env: Env,
@@ -73,7 +73,10 @@ impl Bindings {
             public_base_url: config.public_base_url.clone(),
             registry: d1::D1Registry(env.d1("REGISTRY")?),
             accounts: accounts::D1Accounts(env.d1("REGISTRY")?),
-            gate: gate::AddressGate(env.rate_limiter("ADDRESS_LIMIT")?),
+            gate: gate::FloodLimit {
+                client_ip: env.rate_limiter("ADDRESS_LIMIT")?,
+                site: env.rate_limiter("SITE_LIMIT")?,
+            },
             ledger: ledger::RemoteLedger(env.durable_object("LEDGER")?),
             key_server: key_server::HttpKeyServer,
             env: env.clone(),
@@ -92,7 +95,7 @@ impl Ports for Bindings {
     type Copies = copies::CachedCopies;
     type Registry = d1::D1Registry;
     type Accounts = accounts::D1Accounts;
-    type Gate = gate::AddressGate;
+    type Gate = gate::FloodLimit;
     type Ledger = ledger::RemoteLedger;
     type KeyServer = key_server::HttpKeyServer;
     type Messenger = messenger::HttpMessenger;

@@ -62,37 +62,22 @@ fn what_comes_to_nothing_charges_nothing() {
 }
 
 #[test]
-fn forged_tokens_ban_their_address_and_disguises_their_user() {
+fn disguises_ban_their_user_until_the_time_that_is_told() {
     let app = app_with(&[("STRIKES_TO_BAN", "3"), ("BAN_S", "100")]);
-    let forge = |signature: &str| {
-        let request = upload().header("cf-connecting-ip", "203.0.113.7");
-        let mut request = request;
-        let token = format!("Bearer {}.{signature}", "eyJhbGciOiJIUzI1NiJ9.e30");
-        request.headers_mut().expect("valid").insert("authorization", token.parse().expect("text"));
-        send(&app, request, PIXEL)
-    };
-    for _ in 0..5 {
-        assert_eq!(forge("AAAA").code(), "TOKEN_INVALID", "the same once more is one strike");
+    for text in ["%PDF-1.7 a", "%PDF-1.7 a", "%PDF-1.7 b", "%PDF-1.7 c"] {
+        assert_eq!(send(&app, upload(), text.as_bytes()).code(), "INVALID_FILE_SIGNATURE");
     }
-    assert_eq!(forge("AAAB").code(), "TOKEN_INVALID");
-    assert_eq!(forge("AAAC").code(), "TOKEN_INVALID");
-    let banned = forge("AAAD");
-    assert_eq!(banned.code(), "USER_BANNED");
-    assert_eq!(banned.status, StatusCode::FORBIDDEN);
+    let banned = send(&app, upload(), PIXEL);
+    assert_eq!((banned.status, banned.code()), (StatusCode::FORBIDDEN, "USER_BANNED"));
     let until = crate::response::timestamp(NOW_MS + 100_000);
     assert_eq!(banned.json["bannedUntil"], until);
     assert!(banned.json["detail"].as_str().expect("text").contains(&until));
-
-    for text in ["%PDF-1.7 a", "%PDF-1.7 b", "%PDF-1.7 c"] {
-        assert_eq!(send(&app, upload(), text.as_bytes()).code(), "INVALID_FILE_SIGNATURE");
-    }
-    assert_eq!(send(&app, upload(), PIXEL).code(), "USER_BANNED");
     app.ports.clock_ms.set(NOW_MS + 100_000);
     assert_eq!(send(&app, upload(), PIXEL).status, StatusCode::CREATED);
     block_on(app.ports.ledger.ring());
-    let subjects: Vec<_> =
-        app.ports.registry.events.borrow().iter().map(|event| event.subject.clone()).collect();
-    assert_eq!(subjects, ["ip:203.0.113.7", "user:123"]);
+    let events = app.ports.registry.events.borrow();
+    let subjects: Vec<_> = events.iter().map(|event| &*event.subject).collect();
+    assert_eq!(subjects, ["user:123"], "and not the client IP of a user");
 }
 
 #[test]

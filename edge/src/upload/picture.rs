@@ -82,7 +82,7 @@ impl<P: Ports> Lot<'_, P> {
         let plan = match plan {
             Ok(plan) => plan,
             Err(error) => {
-                judge(self.app, self.permit, &error, &bytes).await;
+                judge(self.app, self.call, self.permit, &error, &bytes).await;
                 return Err(error.into());
             }
         };

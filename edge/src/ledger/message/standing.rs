@@ -21,7 +21,8 @@ pub struct Strike {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Offence {
-    /// A token whose signature is wrong; counted against the address.
+    /// A token that no issuer makes: `alg: none`, key confusion, a key or its URL in the header, a
+    /// member twice; counted against the client IP.
     ForgedToken,
     /// A file that claims to be what it is not.
     Disguise,
@@ -29,7 +30,7 @@ pub enum Offence {
     Bomb,
     /// Going on and on after being told to wait.
     Flood,
-    /// A wrong password; counted against the address.
+    /// A wrong password; counted against the client IP.
     Guessing,
 }
 

@@ -136,8 +136,9 @@ fn bytes_that_are_over_or_of_yesterday_are_not_the_same_again() {
 #[test]
 fn a_flood_is_told_each_time_that_as_many_were_refused_in_a_minute_as_may_pass() {
     let ledger = ledger();
+    let account = Account::Address("192.0.2.7".to_owned());
     let enter = || {
-        let entrance = block_on(ledger.enter("192.0.2.7", Enter { rate_per_minute: 3 }));
+        let entrance = block_on(ledger.enter(&account, Enter { rate_per_minute: 3 }));
         entrance.expect("answers").refused.map(|refused| refused.by)
     };
     let (rate, flood) = (Some(Barrier::Rate), Some(Barrier::Flood));
@@ -167,7 +168,7 @@ fn passwords_are_tried_five_times_and_then_with_pauses_until_one_is_right() {
 #[test]
 fn a_probe_is_answered_by_whatever_account_is_asked() {
     let ledger = ledger();
-    let nobody = Account::of_address(None);
+    let nobody = Account::Address("unknown".to_owned());
     let reply = block_on(ledger.ask(&nobody, Question::Probe)).expect("answers");
     assert_eq!(reply, Reply::Done);
 }
