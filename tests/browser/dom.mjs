@@ -34,6 +34,7 @@ field.add([new File(["x"], "a.png", { type: "image/png" })]);
 const items = field.items;
 const isStable = items === field.items;
 await failure;
+const isRenewed = items !== field.items && items[0] === field.items[0];
 const text = field.shadowRoot.querySelector("li.failed [part=state]").textContent;
 field.shadowRoot.querySelectorAll("[part=remove]")[1].click();
 const uploader = new Uploader({ endpoint: "http://127.0.0.1:1", token: "t" });
@@ -43,6 +44,7 @@ const told = {
   attributes: Object.fromEntries(field.getAttributeNames().sort().map((name) => [name, field.getAttribute(name)])),
   before,
   isStable,
+  isRenewed,
   text,
   after: field.shadowRoot.querySelectorAll("li").length,
   isEmptyStable: empty === uploader.items,

@@ -19,6 +19,7 @@ for (const name of ["jsdom", "happy-dom"]) {
       attributes: { endpoint: "http://127.0.0.1:1", "form-id": "f-1", "max-files": "3", name: "photo", required: "" },
       before: ["users/1/images/1.png"],
       isStable: true,
+      isRenewed: true,
       // No server is there, for the wasm or for anything else.
       text: "The connection broke. Check your network and try again.",
       after: 1,
