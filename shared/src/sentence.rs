@@ -38,9 +38,10 @@ impl ImageError {
                 "The file is of another type ({name}). Only JPEG, PNG, GIF and WebP pictures are accepted."
             )
             .into(),
+            Self::Empty => "The file is empty (0 bytes). Choose another picture.".into(),
             Self::Disguised { declared, actual } => format!(
-                "The file was sent as {} but is of another type ({}). Choose the original picture.",
-                declared.media_type(),
+                "The file is named as {} but is of another type ({}). Choose the original picture.",
+                declared.name(),
                 actual.name,
             )
             .into(),
@@ -51,9 +52,10 @@ impl ImageError {
             )
             .into(),
             Self::DeclaredMismatch { declared, actual } => format!(
-                "The file was sent as {} but is {}. Send it as what it is.",
-                declared.media_type(),
-                actual.media_type(),
+                "The file is named as {} but is {}. Change the end of its name to .{} and choose it again.",
+                declared.name(),
+                actual.name(),
+                actual.extension(),
             )
             .into(),
             Self::TooManyPixels { pixels, limit } => format!(
@@ -66,8 +68,8 @@ impl ImageError {
                 format!("The animation has more than {limit} frames. Make it shorter first.").into()
             }
             Self::AnimationTooLarge => {
-                "An animated WebP this large cannot be made smaller here. Make it smaller before \
-                 sending, or save it as a GIF."
+                "This animation is too large and cannot be made smaller here. Make it smaller first, or save \
+                 it as an animated GIF."
                     .into()
             }
             Self::Corrupt(Corrupt::Truncated) => {
@@ -103,9 +105,10 @@ impl ImageError {
                 "다른 형식의 파일({name})입니다. JPEG, PNG, GIF, WebP 사진만 올릴 수 있습니다."
             )
             .into(),
+            Self::Empty => "빈 파일(0바이트)입니다. 다른 사진을 골라 주세요.".into(),
             Self::Disguised { declared, actual } => format!(
-                "{} 형식으로 보냈지만 실제로는 다른 형식({})입니다. 원본 사진을 선택해 주세요.",
-                declared.media_type(),
+                "이름은 {} 파일이지만 실제로는 다른 형식({})입니다. 원본 사진을 골라 주세요.",
+                declared.name(),
                 actual.name,
             )
             .into(),
@@ -116,9 +119,10 @@ impl ImageError {
             )
             .into(),
             Self::DeclaredMismatch { declared, actual } => format!(
-                "{} 형식으로 보냈지만 실제 내용은 {} 형식입니다. 실제 형식으로 보내 주세요.",
-                declared.media_type(),
-                actual.media_type(),
+                "이름은 {} 파일이지만 실제로는 {} 형식입니다. 파일 이름의 끝을 .{}로 바꾸어 다시 골라 주세요.",
+                declared.name(),
+                actual.name(),
+                actual.extension(),
             )
             .into(),
             Self::TooManyPixels { pixels, limit } => format!(
@@ -131,7 +135,7 @@ impl ImageError {
                 format!("애니메이션이 {limit}프레임을 넘습니다. 더 짧게 만들어 올려 주세요.").into()
             }
             Self::AnimationTooLarge => {
-                "이 크기의 움직이는 WebP는 여기서 줄일 수 없습니다. 크기를 줄이거나 GIF로 저장해 올려 주세요."
+                "움직이는 그림이 너무 커서 여기서 줄일 수 없습니다. 크기를 줄이거나 움직이는 GIF로 저장해 올려 주세요."
                     .into()
             }
             Self::Corrupt(Corrupt::Truncated) => {
@@ -191,8 +195,13 @@ mod tests {
             ),
             (
                 ImageError::DeclaredMismatch { declared: Format::Png, actual: Format::Jpeg },
-                "The file was sent as image/png but is image/jpeg. Send it as what it is.",
-                "image/png 형식으로 보냈지만 실제 내용은 image/jpeg 형식입니다. 실제 형식으로 보내 주세요.",
+                "The file is named as PNG but is JPEG. Change the end of its name to .jpeg and choose it again.",
+                "이름은 PNG 파일이지만 실제로는 JPEG 형식입니다. 파일 이름의 끝을 .jpeg로 바꾸어 다시 골라 주세요.",
+            ),
+            (
+                ImageError::Empty,
+                "The file is empty (0 bytes). Choose another picture.",
+                "빈 파일(0바이트)입니다. 다른 사진을 골라 주세요.",
             ),
         ] {
             assert_eq!(refusal.sentence(Language::En), en);
@@ -200,9 +209,48 @@ mod tests {
         }
     }
 
+    /// A person reads them, who knows no header, field or method and has no token.
+    #[test]
+    fn no_sentence_is_meant_for_programs() {
+        const WORDS: [&str; 14] = [
+            "header",
+            "헤더",
+            "Authorization",
+            "Bearer",
+            "token",
+            "토큰",
+            "ticket",
+            "티켓",
+            "POST",
+            "body",
+            "field",
+            "method",
+            "메서드",
+            "image/",
+        ];
+        let codes = crate::Code::ALL.iter().flat_map(|code| {
+            [code.sentence(Language::En), code.sentence(Language::Ko)].map(Cow::Borrowed)
+        });
+        let foreign = Foreign { name: "PDF" };
+        let causes = [
+            ImageError::Empty,
+            ImageError::Foreign(foreign),
+            ImageError::Disguised { declared: Format::Png, actual: foreign },
+            ImageError::DeclaredMismatch { declared: Format::Png, actual: Format::Gif },
+            ImageError::AnimationTooLarge,
+        ];
+        let causes =
+            causes.iter().flat_map(|it| [it.sentence(Language::En), it.sentence(Language::Ko)]);
+        for sentence in codes.chain(causes) {
+            for word in WORDS {
+                assert!(!sentence.contains(word), "{word}: {sentence}");
+            }
+        }
+    }
+
     #[test]
     fn where_the_cause_knows_no_more_the_code_speaks() {
-        for refusal in [ImageError::Empty, Corrupt::BadPixels.into(), ImageError::Unrecognised] {
+        for refusal in [Corrupt::BadPixels.into(), ImageError::Unrecognised] {
             for language in [Language::En, Language::Ko] {
                 assert_eq!(refusal.sentence(language), refusal.code().sentence(language));
             }

@@ -35,6 +35,17 @@ impl Format {
         }
     }
 
+    /// The name that people know it by.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::Gif => "GIF",
+            Self::WebP => "WebP",
+        }
+    }
+
     /// The extension of the stored object's key.
     #[must_use]
     pub const fn extension(self) -> &'static str {
@@ -92,10 +103,7 @@ pub fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
 #[must_use]
 pub fn name(bytes: &[u8]) -> Option<&'static str> {
     match sniff(bytes) {
-        Ok(Format::Jpeg) => Some("JPEG"),
-        Ok(Format::Png) => Some("PNG"),
-        Ok(Format::Gif) => Some("GIF"),
-        Ok(Format::WebP) => Some("WebP"),
+        Ok(format) => Some(format.name()),
         Err(ImageError::Foreign(Foreign { name })) => Some(name),
         Err(_) => None,
     }

@@ -100,7 +100,7 @@ test("what is refused is refused with the edge's code and a sentence in the call
     ["photo.heic", "INVALID_FILE_TYPE", /browser cannot open HEIC.*Save it as JPEG.*Most Compatible/, /HEIC.*JPEG.*높은 호환성/],
     ["scan.tif", "INVALID_FILE_TYPE", /browser cannot open TIFF.*JPEG or PNG/, /TIFF.*JPEG/],
     ["noise.png", "FILE_TOO_LARGE", /has 6\.1 MB; 5\.0 MB is the most/, /6\.1 MB.*5\.0 MB/],
-    ["empty.gif", "FILE_MISSING", /./, /[가-힣]/],
+    ["empty.gif", "FILE_MISSING", /is empty \(0 bytes\)\. Choose another/, /빈 파일\(0바이트\).*골라 주세요/],
   ]) {
     for (const [language, sentence] of [["en", en], ["ko-KR", ko]]) {
       const refusal = await prepare(page, `/files/${file}`, { options: { language } });
