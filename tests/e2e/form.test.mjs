@@ -62,6 +62,28 @@ test("fields may stand before or after the file, whatever the file's field is ca
   assert.equal(server.rows()[0].form_id, "설문-7");
 });
 
+test("one picture sent to two forms is two records with their own objects, and deleting one leaves the other", async () => {
+  const to = (formId, sub = "two-forms") =>
+    send([["formId", formId], ["image", file(JPEG, "a.jpg")]], { Authorization: `Bearer ${server.token({ sub })}` });
+  const asUser = { headers: { Authorization: `Bearer ${server.token({ sub: "two-forms" })}` } };
+  const listed = async (formId) => {
+    const answer = await fetch(`${server.url}/images?formId=${formId}`, asUser);
+    return (await answer.json()).data.images.map(({ key }) => key);
+  };
+  const [first, second] = [await to("first"), await to("second")];
+  assert.deepEqual([first.status, second.status], [201, 201]);
+  assert.deepEqual([first.json.data.formId, second.json.data.formId], ["first", "second"]);
+  assert.equal((await to("second")).status, 200, "a repeat within the form");
+  assert.deepEqual(await listed("first"), [first.json.data.key]);
+  assert.deepEqual(await listed("second"), [second.json.data.key]);
+  const deleted = await fetch(`${server.url}/images/${first.json.data.imageId}`, { method: "DELETE", ...asUser });
+  assert.equal(deleted.status, 200);
+  assert.deepEqual([await listed("first"), await listed("second")], [[], [second.json.data.key]]);
+  assert.equal(server.objects().has(first.json.data.key), false);
+  assert.ok(server.objects().has(second.json.data.key));
+  assert.equal((await fetch(second.json.data.imageUrl)).status, 200);
+});
+
 test("FilePond's field comes twice: its metadata, then the file", async () => {
   const { status, json } = await send([["filepond", "{}"], ["filepond", file(PNG, "a.png", "image/png")]]);
   assert.equal(status, 201, JSON.stringify(json));

@@ -141,6 +141,44 @@ fn a_form_with_one_picture_is_answered_like_a_bare_one_wherever_its_fields_stand
 }
 
 #[test]
+fn a_picture_sent_to_two_forms_is_two_pictures_and_a_repeat_within_a_form_is_free() {
+    let app = app();
+    let to_form = |id: &[u8]| {
+        let (request, body) = form(&[(FORM_ID, id), (FILE, PIXEL)]);
+        let outcome = send(&app, request, &body);
+        assert_eq!(outcome.json["data"]["formId"].as_str().map(str::as_bytes), Some(id));
+        outcome
+    };
+    let bare = send(&app, upload(), PIXEL);
+    let [first, second] = [b"f-1", b"f-2"].map(|id| to_form(id));
+    let all = [&bare, &first, &second];
+    assert_eq!(all.map(|it| it.status), [StatusCode::CREATED; 3]);
+    let keys: std::collections::BTreeSet<_> =
+        all.iter().map(|it| it.json["data"]["key"].as_str().expect("stored")).collect();
+    assert_eq!(app.ports.stored(), keys.into_iter().collect::<Vec<_>>(), "three objects");
+    for (id, before) in [(b"f-1", &first), (b"f-2", &second)] {
+        let again = to_form(id);
+        assert_eq!(
+            (again.status, &again.json["data"]["key"]),
+            (StatusCode::OK, &before.json["data"]["key"])
+        );
+    }
+    // A ticket for a form names the form.
+    let claims = serde_json::json!({"sub": "123"});
+    let asking = Request::builder()
+        .method(Method::POST)
+        .uri("https://edge.example/uploads/tickets")
+        .header("authorization", format!("Bearer {}", hs256(claims, 60)))
+        .header("content-type", "application/json");
+    let ticket = send(&app, asking, br#"{"formId":"f-2"}"#).json["data"]["ticket"].clone();
+    let ticketed = super::images::upload_with(&app, ticket.as_str().expect("issued"));
+    assert_eq!(
+        (ticketed.status, &ticketed.json["data"]["key"]),
+        (StatusCode::OK, &second.json["data"]["key"])
+    );
+}
+
+#[test]
 fn several_pictures_have_a_result_each_in_their_order() {
     let app = app();
     let text = FILE.replace("image/gif", "text/plain");

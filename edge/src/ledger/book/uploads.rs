@@ -13,7 +13,7 @@ use crate::{
     storage::Stem,
 };
 
-/// How long the same bytes are known again: what a client retries, it retries within a day.
+/// How long the same bytes of the same form are known again: what a client retries, it retries within a day.
 const REMEMBERED_MS: u64 = 86_400_000;
 
 /// What a commit comes to.
@@ -184,13 +184,17 @@ impl<S: Shelf> Book<'_, S> {
         Ok(kept.receipt().map(|receipt| (receipt, true)))
     }
 
-    /// Looks for the same bytes among what was committed within the day and is still there; the upload
-    /// itself is only admitted as yet, and so has no bytes to be found by.
+    /// Looks for the same bytes of the same form (none is a form of its own) among what was committed
+    /// within the day and still exists. Another form gets a record and an object of its own, because
+    /// whoever deletes the one keeps the other. The upload itself is only admitted as yet, and so has no
+    /// bytes to be found by.
     fn twin(&self, commit: &Commit) -> Result<Twin, ShelfFault> {
         let Commit { record, disposition } = commit;
         let mut coming = false;
         for mut twin in self.shelf.twins(&record.sha256)? {
-            let Some(there) = twin.state.record() else { continue };
+            let Some(there) = twin.state.record().filter(|it| it.form_id == record.form_id) else {
+                continue;
+            };
             let age_ms = self.now_ms.saturating_sub(there.stored_ms);
             if age_ms >= REMEMBERED_MS || self.now_ms >= twin.due_ms {
                 continue;

@@ -68,7 +68,7 @@ pub enum Disposition {
 pub enum Commitment {
     /// It is kept: it may be acknowledged.
     Accepted(Box<Receipt>),
-    /// The same bytes are there already, as told. Nothing is charged; the new object is to be deleted.
+    /// The form has the same bytes already, as told. Nothing is charged; the new object is to be deleted.
     Same(Box<Receipt>),
     /// The upload is unknown or took too long: the object is to be deleted.
     Lapsed,

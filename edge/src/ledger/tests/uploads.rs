@@ -67,6 +67,67 @@ fn the_same_bytes_are_the_same_picture_and_cost_nothing() {
 }
 
 #[test]
+fn each_form_has_its_own_record_and_object_of_the_same_bytes() {
+    let ledger = ledger();
+    let send = |form_id: Option<&str>, disposition| {
+        let key = store(&ledger, &leave(&ledger), 1);
+        let form_id = form_id.map(str::to_owned);
+        let record = Record { form_id, ..record(&key, "1", ledger.reach.clock_ms.get()) };
+        let commit = Commit { record, disposition };
+        block_on(ledger.commit(&user("7"), commit)).expect("answers")
+    };
+    for disposition in [Disposition::Register, PENDING] {
+        let keys = [None, Some("f-1"), Some("f-2")].map(|form| {
+            let receipt = accepted(send(form, disposition));
+            assert_eq!(receipt.record.form_id.as_deref(), form);
+            let Commitment::Same(again) = send(form, disposition) else { panic!("a repeat") };
+            assert_eq!(again.record.key, receipt.record.key);
+            // Room for the next: the rate of these tests is five a minute.
+            wait(&ledger, 60_000);
+            receipt.record.key
+        });
+        block_on(ledger.remove(&user("7"), keys[1].clone())).expect("answers");
+        ring_for(&ledger, 600_000);
+        let left = objects(&ledger);
+        let is_left = keys.map(|key| left.contains(&key.to_string()));
+        assert_eq!(is_left, [true, false, true], "{disposition:?}");
+        wait(&ledger, 86_400_000);
+    }
+}
+
+#[test]
+fn a_claim_into_another_form_leaves_the_first_form_free() {
+    let ledger = ledger();
+    let (key, _) = upload(&ledger, 1, PENDING);
+    let form_id = Some("f-2".to_owned());
+    let claim = Claim { key: key.clone(), by: user("7"), form_id, original_name: None };
+    let claimed = block_on(ledger.claim(&user("7"), claim)).expect("answers");
+    assert!(matches!(claimed, Claimed::Now(_)), "{claimed:?}");
+    // Sent to f-1 as before: that form has no such picture any more.
+    let (second, commitment) = upload(&ledger, 1, PENDING);
+    assert_eq!(accepted(commitment).record.key, second);
+}
+
+#[test]
+fn the_same_bytes_of_two_forms_at_the_same_time_do_not_wait_for_each_other() {
+    let ledger = ledger();
+    let commits = ["f-1", "f-2"].map(|form_id| {
+        let key = store(&ledger, &leave(&ledger), 9);
+        let form_id = Some(form_id.to_owned());
+        let record = Record { form_id, ..record(&key, "9", NOW_MS) };
+        Commit { record, disposition: Disposition::Register }
+    });
+    let [first, second] = commits;
+    let owner = user("7");
+    ledger.reach.registry.slow.set(3);
+    let (first, second) =
+        block_on(join(ledger.commit(&owner, first), ledger.commit(&owner, second)));
+    let ids = [first, second].map(|it| accepted(it.expect("answers")).image_id);
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(ledger.reach.slept_ms.get(), 0);
+}
+
+#[test]
 fn the_same_bytes_at_the_same_time_wait_for_each_other() {
     let ledger = ledger();
     let keys = [1, 2].map(|_| store(&ledger, &leave(&ledger), 9));
