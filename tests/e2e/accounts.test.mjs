@@ -107,6 +107,27 @@ test("a guest's picture is adopted by the account, once, and by nobody else", as
   assert.equal(second.code, "IMAGE_ALREADY_REGISTERED");
 });
 
+test("of several who sign up with one address at once one has it, and the others' pictures stay claimable", async () => {
+  const email = `raced-${++people}@example.org`;
+  const guests = await Promise.all(Array.from({ length: 6 }, guestPicture));
+  const all = await Promise.all(
+    guests.map(({ key, guestToken }) => ask("POST", "/users/signup", { json: { email, password: PASSWORD, imageKey: key, guestToken } })),
+  );
+  const won = all.filter(({ status }) => status === 201);
+  assert.equal(won.length, 1);
+  for (const lost of all.filter(({ status }) => status !== 201)) assert.deepEqual([lost.status, lost.code], [409, "EMAIL_TAKEN"]);
+  assert.equal(server.rows("users").filter((row) => row.email === email).length, 1);
+  assert.equal(server.rows("reservations").length, 0);
+  const { id } = won[0].data.user;
+  const owners = new Map(server.rows().map(({ key, owner }) => [key, owner]));
+  const token = server.token({ sub: "saviour" });
+  for (const [n, { key, guestToken }] of guests.entries()) {
+    assert.equal(owners.get(key), all[n].status === 201 ? id : undefined, "no picture belongs to an id without an account");
+    const claimed = await ask("POST", "/images/metadata", { token, json: { key, guestToken } });
+    assert.equal(claimed.status, all[n].status === 201 ? 409 : 201, claimed.detail);
+  }
+});
+
 test("a replayed refresh token ends its family, and it is on record", async () => {
   const { id, cookie } = await signUp();
   const next = await refresh(cookie);

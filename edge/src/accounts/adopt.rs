@@ -1,10 +1,10 @@
 //! A guest's picture becomes that of the account that the guest signs up for.
 //!
-//! The picture is claimed first and the account is written after it, whole, picture and all. The id
-//! of the account follows from the guest's token and the picture's key, so that whoever was cut off
-//! between the two and asks again (while the guest's token lives) is the same claimant and goes on
-//! where it ended. Until then there is no account; a claimed picture that nobody comes back for
-//! belongs to an id that nobody has.
+//! The e-mail address is reserved first, then the picture is claimed, and the account is written last,
+//! with its picture. The id of the account is derived from the guest's token and the picture's key, so
+//! a client that was interrupted at any step and asks again (while the guest's token lives) is the same
+//! claimant and continues. Until then there is no account; the picture of a sign-up that was
+//! interrupted after the claim and never repeated belongs to an id without an account.
 
 use image_rules::Code;
 use sha2::{Digest, Sha256};

@@ -2,10 +2,13 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     rc::Rc,
 };
 
-use super::{Accounts, Change, Created, Email, Family, NewUser, PasswordHash, Turn, User};
+use super::{
+    Accounts, Change, Created, Email, Family, NewUser, PasswordHash, Reservation, Turn, User,
+};
 use crate::{
     auth::{Role, UserId},
     registry::{Registry, RegistryFault, memory::MemoryRegistry},
@@ -18,6 +21,8 @@ pub struct MemoryAccounts {
     pub users: RefCell<Vec<(User, PasswordHash)>>,
     /// The families.
     pub families: RefCell<Vec<Family>>,
+    /// Reserved addresses, for whom and until when.
+    pub reservations: RefCell<BTreeMap<String, (UserId, u64)>>,
     /// Whether the next user cannot be added, as when a request is cut off before.
     pub cut_off: Cell<bool>,
     registry: Rc<MemoryRegistry>,
@@ -39,15 +44,40 @@ impl MemoryAccounts {
 }
 
 impl Accounts for MemoryAccounts {
+    async fn reserve(&self, reservation: &Reservation<'_>) -> Result<bool, RegistryFault> {
+        self.registry.probe().await?;
+        let Reservation { email, id, now_ms, until_ms } = *reservation;
+        let email = email.as_str();
+        let mut reservations = self.reservations.borrow_mut();
+        reservations.retain(|_, (_, until_ms)| *until_ms > now_ms);
+        let is_free = reservations.get(email).is_none_or(|(user, _)| user == id)
+            && self.users.borrow().iter().all(|(user, _)| user.email != email);
+        if is_free {
+            reservations.insert(email.to_owned(), (id.clone(), until_ms));
+        }
+        Ok(is_free)
+    }
+
+    async fn release(&self, email: &Email, id: &UserId) -> Result<(), RegistryFault> {
+        self.registry.probe().await?;
+        self.reservations.borrow_mut().retain(|it, (user, _)| it != email.as_str() || user != id);
+        Ok(())
+    }
+
     async fn create(&self, new: &NewUser<'_>) -> Result<Created, RegistryFault> {
         self.registry.probe().await?;
         if self.cut_off.take() {
             return Err(RegistryFault("cut off".to_owned()));
         }
         let mut users = self.users.borrow_mut();
-        if users.iter().any(|(user, _)| user.email == new.email.as_str()) {
+        let mut reservations = self.reservations.borrow_mut();
+        let reserved = reservations.get(new.email.as_str());
+        if users.iter().any(|(user, _)| user.email == new.email.as_str())
+            || reserved.is_some_and(|(id, until_ms)| id != new.id && *until_ms > new.created_ms)
+        {
             return Ok(Created::EmailTaken);
         }
+        reservations.remove(new.email.as_str());
         if users.iter().any(|(user, _)| user.id == *new.id) {
             return Ok(Created::IdTaken);
         }

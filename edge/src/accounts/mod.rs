@@ -33,7 +33,23 @@ use crate::{
 
 /// Keeps users, and the families of their refresh tokens.
 pub trait Accounts {
-    /// Adds a user; durable when this returns.
+    /// Reserves an e-mail address for a user who is about to be added; whether it is theirs now. One that
+    /// belongs to an account, or is reserved for another user, is not. Asking again for the same user
+    /// extends the reservation.
+    fn reserve(
+        &self,
+        reservation: &Reservation<'_>,
+    ) -> impl Future<Output = Result<bool, RegistryFault>>;
+
+    /// Ends a reservation of this user; that there is none is no fault.
+    fn release(
+        &self,
+        email: &Email,
+        id: &UserId,
+    ) -> impl Future<Output = Result<(), RegistryFault>>;
+
+    /// Adds a user, unless the address is reserved for another one, and ends their reservation; durable
+    /// when this returns.
     fn create(&self, user: &NewUser<'_>) -> impl Future<Output = Result<Created, RegistryFault>>;
 
     /// Who has this address, and what their password is checked against.
@@ -106,12 +122,25 @@ pub struct NewUser<'a> {
     pub created_ms: u64,
 }
 
+/// An e-mail address that is held for a user.
+#[derive(Clone, Copy)]
+pub struct Reservation<'a> {
+    /// The address.
+    pub email: &'a Email,
+    /// For whom.
+    pub id: &'a UserId,
+    /// Now.
+    pub now_ms: u64,
+    /// Until when.
+    pub until_ms: u64,
+}
+
 /// What became of adding somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
     /// They are there.
     Now,
-    /// Somebody has this address.
+    /// Somebody has this address, or it is reserved for somebody else.
     EmailTaken,
     /// Somebody has this id: their picture was adopted before.
     IdTaken,

@@ -5,7 +5,7 @@ use image_rules::Code;
 use serde::Deserialize;
 
 use super::{
-    Accounts, Created, Email, NewUser, Nickname, User,
+    Accounts, Created, Email, NewUser, Nickname, Reservation, User,
     adopt::{Adoption, user_id},
     password::{self, Password},
     session,
@@ -14,12 +14,17 @@ use crate::{
     app::{App, Ports},
     auth::{Role, UserId},
     call::Call,
-    error::{Failure, Fault},
+    error::{Failure, Fault, Refusal},
     intake::{Chunks, read_open_json},
+    log,
     registry::{Event, ImageId},
     response::Answer,
     route::Body,
 };
+
+/// How much longer than a guest token an e-mail address stays reserved: a sign-up that was interrupted
+/// can be repeated while the token lives, and the last attempt takes less than a minute.
+const LEEWAY_MS: u64 = 60_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,11 +58,12 @@ pub async fn sign_up<P: Ports>(
         return Err(Code::EmailTaken.into());
     }
     let password = password::seal(app, &password).await?;
+    let id = new_id(app, adoption.as_ref())?;
     if let Some(adoption) = &adoption {
-        adoption.claim(app).await?;
+        claim_reserved(app, adoption, &email).await?;
     }
     let new = NewUser {
-        id: &new_id(app, adoption.as_ref())?,
+        id: &id,
         email: &email,
         password: &password,
         nickname: nickname.as_ref(),
@@ -89,6 +95,30 @@ impl SignUp {
             (key, id, Some(token)) => Adoption::new(app, key.as_deref(), id, token).await.map(Some),
         }
     }
+}
+
+/// Claims the picture while the e-mail address is reserved: of several sign-ups for one address only the
+/// one that is going to have it claims anything, and the pictures of the others stay claimable.
+async fn claim_reserved<P: Ports>(
+    app: &App<P>,
+    adoption: &Adoption,
+    email: &Email,
+) -> Result<(), Failure> {
+    let (accounts, id, now_ms) = (app.ports.accounts(), adoption.id(), app.ports.now_ms());
+    let until_ms = now_ms + u64::from(app.config.guest_token_s) * 1000 + LEEWAY_MS;
+    if !accounts.reserve(&Reservation { email, id, now_ms, until_ms }).await? {
+        return Err(Code::EmailTaken.into());
+    }
+    let claimed = adoption.claim(app).await;
+    // A retry cannot change a refusal, so the address is free again. After anything else the sign-up may
+    // be repeated by the same user, for whom it stays reserved.
+    if let Err(Failure::Refused(Refusal { code, .. })) = &claimed
+        && *code != Code::Busy
+        && let Err(fault) = accounts.release(email, id).await
+    {
+        log::error("reservation_unreleased", &[("cause", &fault.0)]);
+    }
+    claimed
 }
 
 fn new_id<P: Ports>(app: &App<P>, adoption: Option<&Adoption>) -> Result<UserId, Failure> {

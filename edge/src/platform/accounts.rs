@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use worker::{D1Database, D1PreparedStatement, D1Type};
 
-use super::d1::{bind, first, in_time, number, text};
+use super::d1::{bind, first, found, in_time, number, text};
 use crate::{
     accounts::{
-        Accounts, Change, Created, Email, Family, NewUser, Nickname, PasswordHash, Turn, User,
+        Accounts, Change, Created, Email, Family, NewUser, Nickname, PasswordHash, Reservation,
+        Turn, User,
     },
     auth::{Role, UserId},
     registry::RegistryFault,
@@ -16,9 +17,18 @@ use crate::{
 /// Users and families in D1.
 pub struct D1Accounts(pub D1Database);
 
+// One statement each, so that of several who ask at once one succeeds.
+const END_RESERVATIONS: &str = "DELETE FROM reservations WHERE until_ms <= ?1";
+const RESERVE: &str = "INSERT INTO reservations (email, user, until_ms) SELECT ?1, ?2, ?3 \
+     WHERE NOT EXISTS (SELECT 1 FROM users WHERE email = ?1) \
+     ON CONFLICT (email) DO UPDATE SET until_ms = excluded.until_ms WHERE user = excluded.user \
+     RETURNING user AS id";
+const RELEASE: &str = "DELETE FROM reservations WHERE email = ?1 AND user = ?2";
 const INSERT: &str = "INSERT INTO users (id, email, password, nickname, picture_key, created_ms) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING RETURNING id";
-const EMAIL_TAKEN: &str = "SELECT id FROM users WHERE email = ?1";
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS \
+     (SELECT 1 FROM reservations WHERE email = ?2 AND user <> ?1 AND until_ms > ?6) \
+     ON CONFLICT DO NOTHING RETURNING id";
+const ID_TAKEN: &str = "SELECT id FROM users WHERE id = ?1 AND email <> ?2";
 // A picture that was deleted is nobody's profile any more.
 const BY_EMAIL: &str = "SELECT users.*, images.key AS registered_key FROM users \
      LEFT JOIN images ON images.key = users.picture_key WHERE users.email = ?1";
@@ -84,7 +94,23 @@ impl D1Accounts {
 }
 
 impl Accounts for D1Accounts {
+    async fn reserve(&self, reservation: &Reservation<'_>) -> Result<bool, RegistryFault> {
+        let Reservation { email, id, now_ms, until_ms } = *reservation;
+        let names = [email.as_str(), id.as_str()].map(D1Type::Text);
+        let values: Vec<_> = names.into_iter().chain([number(until_ms)]).collect();
+        let statements =
+            vec![self.bind(END_RESERVATIONS, &[number(now_ms)])?, self.bind(RESERVE, &values)?];
+        let results = in_time(self.0.batch(statements)).await?;
+        Ok(!found::<IdRow>(&results, 1)?.is_empty())
+    }
+
+    async fn release(&self, email: &Email, id: &UserId) -> Result<(), RegistryFault> {
+        let names = [email.as_str(), id.as_str()].map(D1Type::Text);
+        in_time(self.bind(RELEASE, &names)?.run()).await.map(|_| ())
+    }
+
     async fn create(&self, user: &NewUser<'_>) -> Result<Created, RegistryFault> {
+        let names = [user.email.as_str(), user.id.as_str()].map(D1Type::Text);
         let values = [
             D1Type::Text(user.id.as_str()),
             D1Type::Text(user.email.as_str()),
@@ -93,13 +119,14 @@ impl Accounts for D1Accounts {
             text(user.picture_key.map(ObjectKey::as_str)),
             number(user.created_ms),
         ];
-        let added: Option<IdRow> = first(self.bind(INSERT, &values)?).await?;
-        if added.is_some() {
+        let statements = vec![self.bind(INSERT, &values)?, self.bind(RELEASE, &names)?];
+        let results = in_time(self.0.batch(statements)).await?;
+        if !found::<IdRow>(&results, 0)?.is_empty() {
             return Ok(Created::Now);
         }
-        let taken = self.bind(EMAIL_TAKEN, &[D1Type::Text(user.email.as_str())])?;
-        let taken: Option<IdRow> = first(taken).await?;
-        Ok(taken.map_or(Created::IdTaken, |_| Created::EmailTaken))
+        let names = [user.id.as_str(), user.email.as_str()].map(D1Type::Text);
+        let taken: Option<IdRow> = first(self.bind(ID_TAKEN, &names)?).await?;
+        Ok(taken.map_or(Created::EmailTaken, |_| Created::IdTaken))
     }
 
     async fn by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>, RegistryFault> {

@@ -5,7 +5,7 @@ mod annals;
 mod meters;
 
 use serde::Deserialize;
-use worker::{D1Database, D1PreparedStatement, D1Type};
+use worker::{D1Database, D1PreparedStatement, D1Result, D1Type};
 
 use super::deadline::{TimedOut, within};
 use crate::{
@@ -109,7 +109,7 @@ impl Registry for D1Registry {
 
     async fn probe(&self) -> Result<(), RegistryFault> {
         // The newest table, not just the database: one without its migrations is not ready.
-        let statement = self.0.prepare("SELECT kind FROM alerts LIMIT 1");
+        let statement = self.0.prepare("SELECT id FROM deployment");
         in_time(statement.run()).await.map(|_| ())
     }
 }
@@ -190,6 +190,15 @@ async fn rows<T: for<'a> Deserialize<'a>>(
     statement: D1PreparedStatement,
 ) -> Result<Vec<T>, RegistryFault> {
     in_time(statement.all()).await?.results().map_err(failed)
+}
+
+/// The rows that one statement of a batch found.
+pub(super) fn found<T: for<'a> Deserialize<'a>>(
+    results: &[D1Result],
+    at: usize,
+) -> Result<Vec<T>, RegistryFault> {
+    let result = results.get(at).ok_or_else(|| RegistryFault("no result came back".to_owned()))?;
+    result.results().map_err(failed)
 }
 
 /// Waits for an answer, but not for ever.

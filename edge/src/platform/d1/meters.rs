@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use worker::{D1PreparedStatement, D1Result, D1Type};
 
-use super::{D1Registry, failed, first, in_time, number};
+use super::{D1Registry, first, found, in_time, number};
 use crate::registry::{
     AlertStanding, IsolateMemory, Meters, Readings, RegistryFault, Sums, Timing, Total, Untold,
 };
@@ -95,15 +95,6 @@ impl D1Registry {
     ) -> Result<Vec<D1Result>, RegistryFault> {
         in_time(self.0.batch(statements)).await
     }
-}
-
-/// The rows that one statement of a batch found.
-fn found<T: for<'a> Deserialize<'a>>(
-    results: &[D1Result],
-    at: usize,
-) -> Result<Vec<T>, RegistryFault> {
-    let result = results.get(at).ok_or_else(|| RegistryFault("no result came back".to_owned()))?;
-    result.results().map_err(failed)
 }
 
 pub(super) fn json(value: &impl serde::Serialize) -> Result<String, RegistryFault> {

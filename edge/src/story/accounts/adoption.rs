@@ -57,6 +57,85 @@ fn a_claim_that_the_registry_did_not_hear_of_goes_on_as_well() {
     assert_eq!(again.status, StatusCode::CREATED, "{}", again.json);
 }
 
+/// Asks for an account at the same time for each of these bodies.
+fn race(app: &App<World>, bodies: &[Value]) -> Vec<(StatusCode, String)> {
+    let asking = bodies.iter().map(|body| async {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("https://image.the-form/users/signup")
+            .header("content-type", "application/json");
+        let (head, ()) = request.body(()).expect("valid").into_parts();
+        let chunk: std::io::Result<Vec<u8>> = Ok(body.to_string().into_bytes());
+        let (head, body) = serve(app, &head, stream::iter([chunk])).await.into_parts();
+        let Body::Bytes(bytes) = body else { panic!("JSON") };
+        let json: Value = serde_json::from_slice(&bytes).expect("JSON");
+        (head.status, json["code"].as_str().unwrap_or("none").to_owned())
+    });
+    block_on(futures_util::future::join_all(asking))
+}
+
+#[test]
+fn who_loses_the_race_for_an_address_keeps_nothing_and_their_picture_can_be_claimed() {
+    let app = app();
+    let pictures = [0, 1, 2].map(|_| {
+        let (token, _) = guest(&app);
+        let key = upload_with(&app, &token).json["data"]["key"].clone();
+        (token, key)
+    });
+    // While one claims, the others get their turn.
+    app.ports.registry.slow.set(3);
+    let body = |more: Value| {
+        let mut body = json!({"email": "ann@example.org", "password": PASSWORD});
+        body.as_object_mut().expect("object").extend(more.as_object().expect("object").clone());
+        body
+    };
+    let bodies =
+        pictures.each_ref().map(|(token, key)| body(json!({"imageKey": key, "guestToken": token})));
+    let ends = race(&app, &[&bodies[..], &[body(json!({}))]].concat());
+    let won: Vec<_> = (0..4).filter(|n| ends[*n].0 == StatusCode::CREATED).collect();
+    assert_eq!(won.len(), 1, "{ends:?}");
+    assert_eq!(ends.iter().filter(|(_, code)| code == "EMAIL_TAKEN").count(), 3, "{ends:?}");
+    assert_eq!(app.ports.accounts.users.borrow().len(), 1);
+    assert!(app.ports.accounts.reservations.borrow().is_empty());
+    let user = hs256(json!({"sub": "7"}), 60);
+    for (n, (token, key)) in pictures.iter().enumerate() {
+        let body = json!({"key": key, "guestToken": token});
+        let bearer = format!("Bearer {user}");
+        let claimed = post(&app, "/images/metadata", &[("authorization", &bearer)], &body);
+        let expected = if won == [n] { "IMAGE_ALREADY_REGISTERED" } else { "none" };
+        assert_eq!(claimed.code(), expected, "{}", claimed.json);
+    }
+}
+
+#[test]
+fn an_address_stays_reserved_for_who_was_cut_off_and_is_free_again_after_their_token() {
+    let app = app();
+    let (token, _) = guest(&app);
+    let key = upload_with(&app, &token).json["data"]["key"].clone();
+    app.ports.accounts.cut_off.set(true);
+    assert_eq!(adopt(&app, "ann@example.org", &key, &token).code(), "BUSY");
+    let body = json!({"email": "ann@example.org", "password": PASSWORD});
+    let other = || post(&app, "/users/signup", &[], &body);
+    assert_eq!(other().code(), "EMAIL_TAKEN");
+    app.ports.clock_ms.set(NOW_MS + 359_999);
+    assert_eq!(other().code(), "EMAIL_TAKEN");
+    app.ports.clock_ms.set(NOW_MS + 360_000);
+    assert_eq!(other().status, StatusCode::CREATED);
+}
+
+#[test]
+fn a_refused_claim_leaves_the_address_free() {
+    let app = app();
+    let (token, _) = guest(&app);
+    let key = upload_with(&app, &token).json["data"]["key"].clone();
+    let missing = Value::from(key.as_str().expect("text").replace("images/1", "images/2"));
+    assert_eq!(adopt(&app, "ann@example.org", &missing, &token).code(), "IMAGE_NOT_FOUND");
+    sign_up(&app, "ann@example.org");
+    // Whose address is taken claims nothing either.
+    assert_eq!(adopt(&app, "ann@example.org", &key, &token).code(), "EMAIL_TAKEN");
+    assert_eq!(adopt(&app, "bob@example.org", &key, &token).status, StatusCode::CREATED);
+}
+
 #[test]
 fn without_the_picture_there_is_no_account() {
     let app = app();
