@@ -216,6 +216,13 @@ token: $(STAMPS)/node .dev.vars ## Print a token for the local server (ROLE=USER
 admin: $(STAMPS)/node .wrangler/migrated ## Make an account an administrator (EMAIL=…; locally, or ENV=staging REMOTE=1)
 	@node .make/admin.mjs --email "$(EMAIL)" $(if $(REMOTE),--env "$(ENV)") $(if $(STATE),--state "$(STATE)")
 
+.PHONY: bind-bucket
+# By the environment, as arguments are seen by every process of the machine.
+bind-bucket: export BIND_URL = $(URL)
+bind-bucket: export BIND_TOKEN = $(TOKEN)
+bind-bucket: $(STAMPS)/node ## Say that the bucket of a deployment belongs to its database (URL=…, TOKEN=… of an administrator)
+	@node .make/bind-bucket.mjs
+
 # --- Testing -----------------------------------------------------------------------------------------
 
 .PHONY: test test-rust test-browser test-e2e test-api test-tidy test-long

@@ -70,12 +70,21 @@ const PARTS = {
   ledger: "The ledger cannot be reached: look at the Durable Object binding LEDGER.",
 };
 
+/** What is wrong with the bucket; nothing with one that is bound, or that cannot be judged while a part is down. */
+const BUCKETS = {
+  unbound: "Neither the bucket nor the database holds an id of this deployment, so nobody can tell whether they belong together. If they do: make bind-bucket URL=… TOKEN=….",
+  missing: "This is not the bucket of this database: only one of them holds the id of the deployment. Look at the binding IMAGES or at S3_ENDPOINT and S3_BUCKET. If it was copied or restored: make bind-bucket URL=… TOKEN=….",
+  different: "This is the bucket of another deployment. Look at the binding IMAGES or at S3_ENDPOINT and S3_BUCKET. If it is to be this one's: make bind-bucket URL=… TOKEN=….",
+  unreadable: "The object deployment-id in the bucket may not be read: allow it as in docs/deploy/iam-policy.json.",
+};
+
 async function ready(found, tell) {
   const { status, json = {} } = await ask(found, "/readyz");
   for (const { variable, expected } of json.configuration ?? []) tell.fail(`The variable ${variable} cannot be used. It should be ${expected}.`);
   for (const [part, sentence] of Object.entries(PARTS)) if (part in json) tell.holds(json[part] === "ok", sentence);
-  tell.holds(status === 200 || json.configuration || Object.keys(PARTS).some((part) => json[part] !== "ok"), `/readyz answers ${status}.`);
-  return "Object store, database and ledger answer.";
+  if (json.bucket in BUCKETS) tell.fail(BUCKETS[json.bucket]);
+  tell.holds(status === 200 || json.configuration || json.bucket in BUCKETS || Object.keys(PARTS).some((part) => json[part] !== "ok"), `/readyz answers ${status}.`);
+  return "Object store, database and ledger answer, and the bucket is the database's own.";
 }
 
 async function policy(found, tell) {

@@ -2,6 +2,7 @@
 //! file lets nobody else in.
 
 mod bans;
+mod bucket;
 mod events;
 mod query;
 mod stats;
@@ -45,6 +46,8 @@ pub enum Matter {
     Lift(Account),
     /// `GET /admin/api/users/{id}`
     User(UserId),
+    /// `POST /admin/api/bucket`
+    BindBucket,
 }
 
 /// Answers an administrator.
@@ -69,6 +72,7 @@ pub async fn answer<P: Ports>(
         Matter::Ban => desk.ban(body).await,
         Matter::Lift(account) => desk.lift(&account).await,
         Matter::User(user) => desk.user(user, query()?).await,
+        Matter::BindBucket => desk.bind_bucket().await,
     }
 }
 

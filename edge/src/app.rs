@@ -3,7 +3,11 @@
 //! Time, randomness and I/O enter here as arguments, so that the whole story of a request runs
 //! natively in tests with in-memory ports and a fixed clock.
 
-use std::{cell::OnceCell, pin::pin, rc::Rc};
+use std::{
+    cell::{Cell, OnceCell},
+    pin::pin,
+    rc::Rc,
+};
 
 use futures_util::future::{Either, select};
 
@@ -122,6 +126,8 @@ pub struct Isolate {
     pub tallies: Tallies,
     /// The lines that were logged about refusals.
     pub lines: LineLimiter,
+    /// Whether the deployment has its id, or is too old to get one by itself.
+    pub is_binding_decided: Cell<bool>,
     name: OnceCell<String>,
 }
 

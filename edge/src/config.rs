@@ -9,6 +9,7 @@ use image_rules::Policy;
 
 pub use accounts::AccountRules;
 pub use limits::{AccountLimits, Uploads};
+pub use operations::SweepRepair;
 pub use storage::Storage;
 
 use crate::{
@@ -55,8 +56,8 @@ pub struct Config {
     pub storage: Storage,
     /// How long one call to the store may take.
     pub storage_timeout_ms: u64,
-    /// Whether the sweep removes what it finds, or only tells of it.
-    pub sweep_repair: bool,
+    /// What the sweep does about what it finds.
+    pub sweep_repair: SweepRepair,
     /// What scrapers of metrics show.
     pub metrics_token: Option<MetricsToken>,
     /// From which level on lines are logged.
@@ -111,7 +112,7 @@ impl Config {
             ),
             limits: reader.account_limits(),
             uploads: reader.uploads(storage_timeout_ms),
-            sweep_repair: reader.flag("SWEEP_REPAIR"),
+            sweep_repair: reader.sweep_repair(),
             fault_injection: reader.flag("FAULT_INJECTION"),
             metrics_token: reader.metrics_token(),
             log_level: reader.log_level(),

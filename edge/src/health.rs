@@ -1,11 +1,14 @@
 //! Alive, and ready: each part is really asked, and the answer names the one that does not work.
 
+use std::cell::Cell;
+
 use futures_util::future::join3;
 use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
     app::{App, Ports, in_time},
+    binding::{self, StoreBinding},
     config::ConfigProblem,
     error::Part,
     ledger::Ledger,
@@ -27,22 +30,28 @@ pub fn alive<C>() -> Answer<Body<C>> {
     response::never_cached(response::json(StatusCode::OK, &Alive { status: "alive" }))
 }
 
-/// The parts and their state: `ok`, or `unreachable`.
+/// The parts and their state: `ok`, or `unreachable`; and whether the bucket belongs to the database.
 #[derive(Serialize)]
 pub struct Readiness {
     storage: &'static str,
     registry: &'static str,
     ledger: &'static str,
+    bucket: &'static str,
+    #[serde(skip)]
+    is_wrong_bucket: bool,
 }
 
 const OK: &str = "ok";
 const UNREACHABLE: &str = "unreachable";
 
 impl Readiness {
-    /// Whether all parts work.
+    /// Whether all parts work together. A bucket that is known to be another one than the database's is
+    /// no better than none: pictures are not found, and uploads go astray. One that nobody bound yet is
+    /// most likely the right one, from before there were ids.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         [self.storage, self.registry, self.ledger].iter().all(|state| *state == OK)
+            && !self.is_wrong_bucket
     }
 }
 
@@ -53,14 +62,27 @@ const DEADLINE_MS: u64 = 5_000;
 /// Asks storage, registry and ledger at once; what does not answer is counted, and logged with its cause.
 pub async fn probe<P: Ports>(app: &App<P>) -> Readiness {
     let ports = &app.ports;
-    let (storage, registry, ledger) = join3(
-        in_time(ports, DEADLINE_MS, ports.store().probe()),
+    // Within one deadline; a store that fails is not asked for more, and one that works is known to also
+    // while the database keeps the rest waiting.
+    let storage = Cell::new(None);
+    let storage_and_binding = async {
+        let outcome = ports.store().probe().await;
+        let works = outcome.is_ok();
+        storage.set(Some(outcome));
+        if works { binding::check(app).await.ok() } else { None }
+    };
+    let (binding, registry, ledger) = join3(
+        in_time(ports, DEADLINE_MS, storage_and_binding),
         in_time(ports, DEADLINE_MS, ports.registry().probe()),
         in_time(ports, DEADLINE_MS, ports.ledger().probe()),
     )
     .await;
+    // What does not answer is told by the parts.
+    let binding = binding.flatten();
     Readiness {
-        storage: state(app, Part::Storage, storage),
+        bucket: binding.map_or("unknown", StoreBinding::name),
+        is_wrong_bucket: binding.is_some_and(StoreBinding::is_wrong),
+        storage: state(app, Part::Storage, storage.into_inner()),
         registry: state(app, Part::Registry, registry),
         ledger: state(app, Part::Ledger, ledger),
     }

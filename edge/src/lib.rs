@@ -7,6 +7,7 @@ pub mod admission;
 pub mod alert;
 pub mod app;
 pub mod auth;
+pub mod binding;
 pub mod call;
 pub mod config;
 pub mod delivery;

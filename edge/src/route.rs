@@ -97,6 +97,7 @@ pub(crate) const FIXED: &[(&str, &str, Endpoint)] = &[
     ("/admin/api/events", "GET", Endpoint::Admin(Matter::Events)),
     ("/admin/api/bans", "GET", Endpoint::Admin(Matter::Bans)),
     ("/admin/api/bans", "POST", Endpoint::Admin(Matter::Ban)),
+    ("/admin/api/bucket", "POST", Endpoint::Admin(Matter::BindBucket)),
 ];
 /// Those of the built-in accounts.
 pub(crate) const ACCOUNTS: &[(&str, &str, Endpoint)] = &[

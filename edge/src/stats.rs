@@ -12,7 +12,7 @@ mod timing;
 mod watched;
 
 pub use label::{Area, Outcome, Route};
-pub use series::{BanReason, Family, Limit, Series, SweepEnd};
+pub use series::{BanReason, Family, Limit, Series, SweepEnd, SweepStop};
 pub use tallies::{Counts, Tallies};
 pub use timing::{BOUNDS_MS, Histogram, Stage};
 pub use watched::Watched;

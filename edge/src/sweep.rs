@@ -1,5 +1,9 @@
 //! Compares registry, ledger and store, some at a time: rows without their object and objects that
-//! nobody knows. It tells what it finds; it mends only where `SWEEP_REPAIR` says so.
+//! nobody knows. It reports what it finds and repairs only as `SWEEP_REPAIR` says, only in the bucket of
+//! this deployment, and only while little is missing: one lost object is lost, a thousand are elsewhere.
+
+mod register;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,21 +12,28 @@ use serde::Serialize;
 use crate::{
     app::{App, Ports},
     auth::UserId,
+    binding::{self, BindingFault, StoreBinding},
+    config::SweepRepair,
     ledger::{Ledger, LedgerFault},
     log,
     registry::{Catalogue, Event, Registry, RegistryFault, Row},
-    stats::{Series, SweepEnd},
+    stats::{Series, SweepEnd, SweepStop},
     storage::{ObjectKey, ObjectStore, StoreFault},
 };
+use register::register;
+use tally::Tally;
 
 /// Rows in one run: each costs a look into the store, and the smallest plan of the platform allows
-/// fifty requests in all.
+/// fifty requests to the outside, which an S3 service is.
 const ROWS: u32 = 20;
 /// Objects in one run: a page of the store, one question to the registry, and one to the ledger of
 /// each owner of an object without row.
 const OBJECTS: u32 = 100;
 /// Owners whose ledgers are asked in one run.
 const OWNERS: usize = 15;
+/// Objects that are registered in one run: a request each, and one more where the bytes are needed. With
+/// the rows, the listing and the id of the deployment that stays near fifty.
+const REGISTRATIONS: usize = 20;
 
 /// What one run looked at and found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -38,6 +49,18 @@ pub struct Findings {
     pub objects_without_row: Vec<String>,
     /// Whether what was found was removed.
     pub repaired: bool,
+    /// How many of the objects were registered again.
+    pub registered: usize,
+    /// Whether the bucket belongs to the database.
+    pub bucket: StoreBinding,
+    /// Why nothing is repaired, whatever `SWEEP_REPAIR` says.
+    pub stopped: Option<&'static str>,
+}
+
+impl Findings {
+    fn stop(&mut self, stop: SweepStop) {
+        self.stopped.get_or_insert(stop.name());
+    }
 }
 
 /// What did not answer; the next run begins where this one did.
@@ -79,11 +102,52 @@ pub async fn tend<P: Ports>(app: &App<P>) {
 /// # Errors
 /// Whatever does not answer.
 pub async fn sweep<P: Ports>(app: &App<P>) -> Result<Findings, SweepFault> {
-    let mut findings = Findings { repaired: app.config.sweep_repair, ..Findings::default() };
+    let bucket = binding::check(app).await?;
+    let mut findings = Findings { bucket, ..Findings::default() };
+    if bucket != StoreBinding::Bound {
+        stop(app, &mut findings, SweepStop::Bucket(bucket));
+    }
     sweep_rows(app, &mut findings).await?;
     sweep_objects(app, &mut findings).await?;
     tell(app, &findings).await?;
     Ok(findings)
+}
+
+/// Nothing is repaired for this reason, and the team hears of it.
+fn stop<P: Ports>(app: &App<P>, findings: &mut Findings, stop: SweepStop) {
+    app.isolate.tallies.count(Series::SweepStop(stop), 1);
+    findings.stop(stop);
+}
+
+/// What one run saw of a round through all rows, or all objects.
+struct Round {
+    mark: &'static str,
+    /// Whether the round began with this run: what is missing is counted once in a round.
+    is_start: bool,
+    checked: usize,
+    missing: usize,
+}
+
+/// Whether to repair what was found, when so much of what was looked at is missing. In a bucket that is
+/// not this deployment's, what is missing says nothing.
+async fn may<P: Ports>(
+    app: &App<P>,
+    findings: &mut Findings,
+    Round { mark, is_start, checked, missing }: Round,
+) -> Result<bool, SweepFault> {
+    let registry = app.ports.registry();
+    if findings.bucket != StoreBinding::Bound {
+        registry.set_mark(mark, "").await?;
+        return Ok(false);
+    }
+    let before =
+        if is_start { Tally::default() } else { Tally::parse(&registry.mark(mark).await?) };
+    let tally = before.with(checked, missing);
+    registry.set_mark(mark, &tally.to_string()).await?;
+    if tally.is_too_much() && missing > 0 {
+        stop(app, findings, SweepStop::TooMuch);
+    }
+    Ok(!tally.is_too_much())
 }
 
 async fn sweep_rows<P: Ports>(app: &App<P>, findings: &mut Findings) -> Result<(), SweepFault> {
@@ -91,16 +155,26 @@ async fn sweep_rows<P: Ports>(app: &App<P>, findings: &mut Findings) -> Result<(
     let after = registry.mark("rows").await?.parse().unwrap_or(0);
     let rows = registry.rows_after(after, ROWS).await?;
     findings.rows = rows.len();
-    for row in &rows {
-        let Some(key) = ObjectKey::parse(&row.key) else { continue };
+    let mut lost = Vec::new();
+    for key in rows.iter().filter_map(|row| ObjectKey::parse(&row.key)) {
         let is_gone = app.ports.store().head(&key).await?.is_none();
         // It may have been deleted since the rows were read.
         if is_gone && registry.find(&key).await?.is_some() {
-            if app.config.sweep_repair {
-                registry.remove(&key).await?;
-            }
-            findings.rows_without_object.push(row.key.clone());
+            lost.push(key);
         }
+    }
+    findings.rows_without_object = lost.iter().map(ToString::to_string).collect();
+    let round = Round {
+        mark: "rows checked",
+        is_start: after == 0,
+        checked: rows.len(),
+        missing: lost.len(),
+    };
+    if may(app, findings, round).await? && app.config.sweep_repair == SweepRepair::Remove {
+        for key in &lost {
+            registry.remove(key).await?;
+        }
+        findings.repaired |= !lost.is_empty();
     }
     // From the beginning again after the last.
     let is_last = rows.len() < ROWS as usize;
@@ -122,17 +196,46 @@ async fn sweep_objects<P: Ports>(app: &App<P>, findings: &mut Findings) -> Resul
     };
     findings.objects = page.keys.len();
     let ours: Vec<_> = page.keys.into_iter().filter(|key| is_settled(app, key)).collect();
+    let checked = ours.len();
     let registered: BTreeSet<_> = registry.registered(&ours).await?.into_iter().collect();
     let unregistered = ours.into_iter().filter(|key| !registered.contains(key));
-    for (owner, keys) in by_owner(unregistered) {
+    let owners = by_owner(unregistered);
+    let mut is_more = owners.len() > OWNERS;
+    let mut strays = Vec::new();
+    for (owner, keys) in owners.into_iter().take(OWNERS) {
         let known = app.ports.ledger().knows(&owner, keys.clone()).await?;
         let known: BTreeSet<_> = known.into_iter().map(|known| known.key).collect();
-        for key in keys.into_iter().filter(|key| !known.contains(key)) {
-            if let Some(object) = ObjectKey::parse(&key).filter(|_| app.config.sweep_repair) {
-                store.delete(&object).await?;
+        let unknown = keys.into_iter().filter(|key| !known.contains(key));
+        strays.extend(unknown.filter_map(|key| ObjectKey::parse(&key)));
+    }
+    findings.objects_without_row = strays.iter().map(ToString::to_string).collect();
+    match app.config.sweep_repair {
+        // Many objects without a row are what it is for: a database that was lost, not a bucket.
+        SweepRepair::Register if findings.bucket == StoreBinding::Bound => {
+            is_more |= strays.len() > REGISTRATIONS;
+            for key in strays.iter().take(REGISTRATIONS) {
+                findings.registered += usize::from(register(app, key).await?);
             }
-            findings.objects_without_row.push(key);
         }
+        SweepRepair::Register | SweepRepair::Off | SweepRepair::Remove => {
+            let round = Round {
+                mark: "objects checked",
+                is_start: mark.is_empty(),
+                checked,
+                missing: strays.len(),
+            };
+            let may = may(app, findings, round).await?;
+            if may && app.config.sweep_repair == SweepRepair::Remove {
+                for key in &strays {
+                    store.delete(key).await?;
+                }
+                findings.repaired |= !strays.is_empty();
+            }
+        }
+    }
+    // The rest of the page is registered by the next runs, before they go on.
+    if findings.registered > 0 && is_more {
+        return Ok(());
     }
     Ok(registry.set_mark("objects", &page.next.unwrap_or_default()).await?)
 }
@@ -145,15 +248,15 @@ fn is_settled<P: Ports>(app: &App<P>, key: &str) -> bool {
         .is_some_and(|key| key.written_ms().saturating_add(lease_ms) < app.ports.now_ms())
 }
 
-/// Those of the first owners; the others have their turn when these are settled.
-fn by_owner(keys: impl Iterator<Item = String>) -> impl Iterator<Item = (UserId, Vec<String>)> {
+/// By whose ledger answers for them.
+fn by_owner(keys: impl Iterator<Item = String>) -> Vec<(UserId, Vec<String>)> {
     let mut owners: BTreeMap<String, (UserId, Vec<String>)> = BTreeMap::new();
     for key in keys {
         if let Some(owner) = ObjectKey::parse(&key).and_then(|key| key.owner()) {
             owners.entry(owner.to_string()).or_insert((owner, Vec::new())).1.push(key);
         }
     }
-    owners.into_values().take(OWNERS)
+    owners.into_values().collect()
 }
 
 /// One line in any case, and an event when something was found.
@@ -164,6 +267,9 @@ async fn tell<P: Ports>(app: &App<P>, findings: &Findings) -> Result<(), SweepFa
         ("rowsWithoutObject", count(findings.rows_without_object.len())),
         ("objects", count(findings.objects)),
         ("objectsWithoutRow", count(findings.objects_without_row.len())),
+        ("registered", count(findings.registered)),
+        ("bucket", findings.bucket.name().to_owned()),
+        ("stopped", findings.stopped.unwrap_or("no").to_owned()),
     ];
     log::info("sweep", &fields.each_ref().map(|(name, value)| (*name, value.as_str())));
     if findings.rows_without_object.is_empty() && findings.objects_without_row.is_empty() {
@@ -175,12 +281,30 @@ async fn tell<P: Ports>(app: &App<P>, findings: &Findings) -> Result<(), SweepFa
         at_ms,
         kind: "sweep".to_owned(),
         subject: "store".to_owned(),
-        reason: if findings.repaired { "repaired" } else { "found" }.to_owned(),
+        reason: reason(findings).to_owned(),
         until_ms: None,
         // Keys name users: the event has them, the log has not.
         detail: serde_json::to_string(findings).ok(),
     };
     Ok(app.ports.registry().event(&event).await?)
+}
+
+const fn reason(findings: &Findings) -> &'static str {
+    match findings {
+        Findings { repaired: true, .. } => "repaired",
+        Findings { registered: 1.., .. } => "registered",
+        Findings { stopped: Some(_), .. } => "stopped",
+        _ => "found",
+    }
+}
+
+impl From<BindingFault> for SweepFault {
+    fn from(fault: BindingFault) -> Self {
+        match fault {
+            BindingFault::Registry(fault) => Self::Registry(fault),
+            BindingFault::Store(fault) => Self::Store(fault),
+        }
+    }
 }
 
 impl From<RegistryFault> for SweepFault {

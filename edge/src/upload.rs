@@ -4,6 +4,8 @@
 mod answer;
 mod picture;
 
+pub(crate) use picture::hexadecimal;
+
 use image_rules::{Format, Limits};
 
 use crate::{

@@ -57,7 +57,7 @@ test("an administrator sees an upload happen without losing the focus", async ()
   await page.locator("#legend li", { hasText: "INVALID_FILE_SIGNATURE" }).waitFor();
   assert.equal(await page.locator("#tiles .stored dd").innerText(), "1");
   assert.equal(await page.locator("#tiles .refused dd").innerText(), "1");
-  assert.equal(await page.locator("#parts .works").count(), 3);
+  assert.equal(await page.locator("#parts .works").count(), 4);
   await page.keyboard.type("ten");
   assert.equal(await page.locator('#find [name="user"]').inputValue(), "half-written", "nobody took the focus");
 

@@ -70,7 +70,7 @@ test("counts are written by themselves some seconds later, and their sums are ex
 
 test("the status tells of every part, and an answer is in the next one's sums at once", async () => {
   const { data } = await ask("GET", "/admin/api/status");
-  assert.deepEqual(data.parts, { storage: "ok", registry: "ok", ledger: "ok" });
+  assert.deepEqual(data.parts, { storage: "ok", registry: "ok", ledger: "ok", bucket: "bound" });
   assert.match(data.version, /^\d+\.\d+\.\d+$/);
   assert.ok(Date.parse(data.deployment.since) <= Date.now());
   assert.equal((await fetch(`${server.url}/nowhere`)).status, 404);

@@ -107,7 +107,7 @@ describe("a store that goes down", () => {
     const began = Date.now();
     const answer = await ready();
     const tookMs = Date.now() - began;
-    assert.deepEqual(await answer.json(), { storage: "unreachable", registry: "ok", ledger: "ok" });
+    assert.deepEqual(await answer.json(), { storage: "unreachable", registry: "ok", ledger: "ok", bucket: "unknown" });
     assert.equal(answer.status, 503);
     assert.ok(tookMs >= 4_500 && tookMs < 9_000, `${tookMs} ms`);
     proxy.script([]);

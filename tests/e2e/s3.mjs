@@ -2,7 +2,7 @@
 // folder, and takes it down again.
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 
@@ -33,6 +33,11 @@ export async function startS3({ bucket = "pictures" } = {}) {
       S3_SECRET_ACCESS_KEY: keys.secret,
     }),
     objects: () => objects(join(root, bucket)),
+    /** The id of the deployment that lies in the bucket. */
+    deploymentId: () => read(join(root, bucket, "deployment-id")),
+    /** Takes an object out of the bucket, or what the server keeps beside it. */
+    lose: (key) => rmSync(join(root, bucket, key)),
+    loseAttributes: (key) => rmSync(attributesFile(root, bucket, key)),
     attributes: (key) => attributes(root, bucket, key),
     plant: (key, bytes) => plant(join(root, bucket, key), bytes),
     stop: () => stop(child, root),
@@ -64,19 +69,23 @@ async function stop(child, root) {
   rmSync(root, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** What lies in the bucket: key -> bytes. */
+/** The pictures in the bucket: key -> bytes. */
 function objects(folder) {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const paths = files.map((entry) => join(entry.parentPath, entry.name));
-  return new Map(paths.map((path) => [relative(folder, path), readFileSync(path)]));
+  const pictures = paths.filter((path) => relative(folder, path).startsWith("users/"));
+  return new Map(pictures.map((path) => [relative(folder, path), readFileSync(path)]));
 }
 
 /** What the server keeps beside an object, such as its content type. */
-function attributes(root, bucket, key) {
+const attributes = (root, bucket, key) => JSON.parse(readFileSync(attributesFile(root, bucket, key), "utf8"));
+
+function attributesFile(root, bucket, key) {
   const encoded = (text) => Buffer.from(text).toString("base64url");
-  const name = `.bucket-${encoded(bucket)}.object-${encoded(key)}.metadata.json`;
-  return JSON.parse(readFileSync(join(root, name), "utf8"));
+  return join(root, `.bucket-${encoded(bucket)}.object-${encoded(key)}.metadata.json`);
 }
+
+const read = (path) => (existsSync(path) ? readFileSync(path, "utf8") : undefined);
 
 function plant(path, bytes) {
   mkdirSync(dirname(path), { recursive: true });

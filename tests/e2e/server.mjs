@@ -49,7 +49,8 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
     stdio: "pipe",
   });
   const port = await freePort();
-  const extra = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+  let changed = {};
+  const extra = () => Object.entries({ ...vars, ...changed }).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const options = ["--ip", "127.0.0.1", "--port", port, "--persist-to", state, "--env-file", keys];
   const inspectorPort = await freePort();
   const quiet = ["--show-interactive-dev-session=false", "--inspector-port", inspectorPort];
@@ -57,7 +58,7 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
   let [out, err] = ["", ""];
   let child;
   const launch = async () => {
-    child = spawn(WRANGLER, ["dev", ...options, ...quiet, ...extra].map(String), {
+    child = spawn(WRANGLER, ["dev", ...options, ...quiet, ...extra()].map(String), {
       env: QUIET,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
@@ -85,14 +86,29 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
     /** The keys of what lies in R2, where there is too much of it to read. */
     keys: () => stored(state).map(({ key }) => key),
     rows: (table = "images") => rows(state, table),
+    /** What lies beside an object in R2. */
+    metadata: (key) => JSON.parse(stored(state).find((object) => object.key === key).custom_metadata),
+    /** Changes what R2 has written down of its objects, behind the Worker's back. */
+    changeObjects: (sql, ...values) => changeObjects(state, sql, values),
+    /** Changes the registry behind the Worker's back. */
+    changeRows: (sql, ...values) => writeTo(server.registryFile(), sql, values),
+    /** Changes all ledgers; only while nothing runs. */
+    changeLedgers: (sql) => ledgers(state).forEach((path) => writeTo(path, sql, [])),
     /** Takes an object out of R2 behind the Worker's back. */
     loseObject: (key) => loseObject(state, key),
     /** The file in which the registry lies. */
     registryFile: () => registries(state).find((path) => hasTable(path, "images")),
-    /** Ends it at once, as a crash would, and starts it again on the same state, with these secrets changed. */
-    restart: async (secrets = {}) => {
+    /** The id of the deployment that lies in R2. */
+    deploymentId: () => objects(state, "deployment-id").get("deployment-id")?.toString(),
+    /**
+     * Ends it at once, as a crash would, and starts it again on the same state, with these secrets and variables changed;
+     * `meanwhile` is done while nothing runs.
+     */
+    restart: async (secrets = {}, { vars: more = {}, meanwhile = () => {} } = {}) => {
       await end(child, "SIGKILL");
       change(secrets);
+      changed = { ...changed, ...more };
+      meanwhile();
       await launch();
     },
     stop: async () => {
@@ -149,11 +165,11 @@ export function hs256(secret, claims, lifetimeS) {
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }
 
-/** What lies in R2, straight from the state folder: key -> bytes. */
-function objects(state) {
+/** The pictures in R2, straight from the state folder: key -> bytes. */
+function objects(state, prefix) {
   const found = new Map();
   const bucket = join(state, "v3/r2");
-  for (const { key, blob_id } of stored(state)) {
+  for (const { key, blob_id } of stored(state, prefix)) {
     const folder = readdirSync(bucket).find((name) => existsSync(join(bucket, name, "blobs", blob_id)));
     // Deleted since it was listed.
     if (folder) found.set(key, readFileSync(join(bucket, folder, "blobs", blob_id)));
@@ -161,19 +177,25 @@ function objects(state) {
   return found;
 }
 
-/** What R2 has written down of its objects. */
-function stored(state) {
+/** What R2 has written down of its objects: of the pictures, unless another prefix is asked for. */
+function stored(state, prefix = "users/") {
   const files = databases(join(state, "v3/r2", "miniflare-R2BucketObject")).filter((path) => hasTable(path, "_mf_objects"));
-  return files.flatMap((path) => query(path, "SELECT key, blob_id FROM _mf_objects"));
+  const found = files.flatMap((path) => query(path, "SELECT key, blob_id, custom_metadata FROM _mf_objects"));
+  return found.filter(({ key }) => key.startsWith(prefix));
 }
 
-function loseObject(state, key) {
+const loseObject = (state, key) => changeObjects(state, "DELETE FROM _mf_objects WHERE key = ?", [key]);
+
+function changeObjects(state, sql, values) {
   for (const path of databases(join(state, "v3/r2", "miniflare-R2BucketObject"))) {
-    if (!hasTable(path, "_mf_objects")) continue;
-    const database = new DatabaseSync(path);
-    database.prepare("DELETE FROM _mf_objects WHERE key = ?").run(key);
-    database.close();
+    if (hasTable(path, "_mf_objects")) writeTo(path, sql, values);
   }
+}
+
+function writeTo(path, sql, values) {
+  const database = new DatabaseSync(path, { timeout: LOCKED_MS });
+  database.prepare(sql).run(...values);
+  database.close();
 }
 
 /** The rows of a table of the registry, straight from the state folder. */
@@ -181,6 +203,12 @@ function rows(state, table) {
   return registries(state).flatMap((database) =>
     hasTable(database, table) ? query(database, `SELECT * FROM ${table} ORDER BY 1`) : [],
   );
+}
+
+function ledgers(state) {
+  const folders = readdirSync(join(state, "v3/do")).filter((name) => name.includes("Ledger"));
+  const files = folders.flatMap((name) => databases(join(state, "v3/do", name)));
+  return files.filter((path) => hasTable(path, "entries"));
 }
 
 const registries = (state) => databases(join(state, "v3/d1/miniflare-D1DatabaseObject"));

@@ -274,7 +274,7 @@ describe("S3, set up wrongly", () => {
     assert.ok(Date.now() - started < 4 * TIMEOUT_MS);
     const ready = await fetch(`${server.url}/readyz`);
     assert.equal(ready.status, 503);
-    assert.deepEqual(await ready.json(), { storage: "unreachable", registry: "ok", ledger: "ok" });
+    assert.deepEqual(await ready.json(), { storage: "unreachable", registry: "ok", ledger: "ok", bucket: "unknown" });
     await assertLogged(server, cause);
     assert.equal(s3.objects().size, 0);
   }

@@ -182,7 +182,7 @@ test("only pictures can be reached, and unknown ones are told apart from nothing
 
 test("every part is ready", async () => {
   const answer = await fetch(`${server.url}/readyz`);
-  assert.deepEqual(await answer.json(), { storage: "ok", registry: "ok", ledger: "ok" });
+  assert.deepEqual(await answer.json(), { storage: "ok", registry: "ok", ledger: "ok", bucket: "bound" });
   assert.equal(answer.status, 200);
 });
 

@@ -6,11 +6,12 @@ import { lookUp } from "./lookup.js";
 const tiles = new Map();
 
 export function showStatus(status) {
-  const parts = Object.entries(status.parts).map(([part, state]) => ({ part, state }));
+  // Whether the bucket is the right one is not known while a part does not answer.
+  const parts = Object.entries(status.parts).map(([part, state]) => ({ part, state })).filter(({ state }) => state !== "unknown");
   fill($("#parts"), parts, ({ part }) => part, ({ part, state }) => {
-    const works = state === "ok";
+    const works = state === "ok" || state === "bound";
     const name = el("span", "", texts().parts[part] ?? part);
-    return el("li", works ? "works" : "fails", el("i", "dot"), name, el("b", "", works ? texts().works : texts().fails));
+    return el("li", works ? "works" : "fails", el("i", "dot"), name, el("b", "", works ? texts().works : (texts().buckets[state] ?? texts().fails)));
   });
   tiles.set("requests", status.requests ? count(status.requests.total) : "–");
   tiles.set("version", status.version);

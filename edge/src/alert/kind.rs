@@ -4,7 +4,7 @@ use crate::{
     error::Part,
     registry::Total,
     response::timestamp,
-    stats::{Series, SweepEnd},
+    stats::{Series, SweepEnd, SweepStop},
 };
 
 /// What the team is told of.
@@ -15,6 +15,7 @@ pub(super) enum Kind {
     Storage,
     Failures,
     Sweeps,
+    Bucket,
 }
 
 /// A burst of failures: one request that fails now and then is in the log.
@@ -23,8 +24,8 @@ const BURST: u64 = 10;
 const STORE_CALLS: u64 = 3;
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Bans, Self::Reuse, Self::Storage, Self::Failures, Self::Sweeps];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Bans, Self::Reuse, Self::Storage, Self::Failures, Self::Sweeps, Self::Bucket];
 
     /// As it stands in the registry and in the log.
     pub(super) const fn name(self) -> &'static str {
@@ -34,6 +35,7 @@ impl Kind {
             Self::Storage => "storage_down",
             Self::Failures => "error_burst",
             Self::Sweeps => "sweep",
+            Self::Bucket => "bucket",
         }
     }
 
@@ -44,13 +46,16 @@ impl Kind {
             Self::Storage => "The object store fails",
             Self::Failures => "Requests fail because of a part of ours",
             Self::Sweeps => "Sweeps that failed or found what does not belong",
+            Self::Bucket => {
+                "The bucket is not this deployment's, or more than a tenth is missing; nothing is repaired"
+            }
         }
     }
 
     /// How much weighs what is worth a message.
     const fn threshold(self) -> u64 {
         match self {
-            Self::Bans | Self::Reuse | Self::Sweeps => 1,
+            Self::Bans | Self::Reuse | Self::Sweeps | Self::Bucket => 1,
             Self::Storage => STORE_CALLS,
             Self::Failures => BURST,
         }
@@ -77,6 +82,7 @@ impl Kind {
                 u64::from(!is(Series::Fault(Part::Storage)))
             }
             Self::Failures => threshold(is_down(Part::Registry) || is_down(Part::Ledger)),
+            Self::Bucket => threshold(is_of(Series::SweepStop(SweepStop::TooMuch))),
             Self::Sweeps => {
                 threshold(is(Series::Sweep(SweepEnd::Failed)) || is(Series::Sweep(SweepEnd::Found)))
             }
@@ -123,7 +129,9 @@ mod tests {
 
     #[test]
     fn the_names_that_are_watched_are_there() {
-        for name in ["bans", "token_reuses", "storage_errors", "faults", "probes", "sweeps"] {
+        for name in
+            ["bans", "token_reuses", "storage_errors", "faults", "probes", "sweeps", "sweep_stops"]
+        {
             assert!(Family::ALL.iter().any(|family| family.name == name), "{name}");
         }
         let watched =

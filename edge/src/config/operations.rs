@@ -8,7 +8,31 @@ use crate::{
     metrics::MetricsToken,
 };
 
+/// What the sweep does about rows without an object and objects without a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SweepRepair {
+    /// It reports them.
+    #[default]
+    Off,
+    /// It removes them.
+    Remove,
+    /// It registers the objects again and leaves the rows as they are.
+    Register,
+}
+
 impl<V: Variables> Reader<'_, V> {
+    pub(super) fn sweep_repair(&mut self) -> SweepRepair {
+        match self.variables.read("SWEEP_REPAIR").as_deref() {
+            None | Some("off" | "false") => SweepRepair::Off,
+            Some("remove" | "true") => SweepRepair::Remove,
+            Some("register") => SweepRepair::Register,
+            Some(_) => {
+                self.problem("SWEEP_REPAIR", "off, remove or register");
+                SweepRepair::Off
+            }
+        }
+    }
+
     pub(super) fn metrics_token(&mut self) -> Option<MetricsToken> {
         let text = self.variables.read("METRICS_TOKEN")?;
         let token = MetricsToken::new(&text);
@@ -85,5 +109,25 @@ mod tests {
         assert_eq!(problems(&[plain]), ["ALERT_WEBHOOK_URL"]);
         assert_eq!(problems(&[("METRICS_TOKEN", "short")]), ["METRICS_TOKEN"]);
         assert_eq!(problems(&[("LOG_LEVEL", "loud")]), ["LOG_LEVEL"]);
+        assert_eq!(problems(&[("SWEEP_REPAIR", "yes")]), ["SWEEP_REPAIR"]);
+    }
+
+    #[test]
+    fn the_sweep_repairs_only_when_it_is_told_how() {
+        for (value, expected) in [
+            ("", SweepRepair::Off),
+            ("false", SweepRepair::Off),
+            ("off", SweepRepair::Off),
+            ("true", SweepRepair::Remove),
+            ("remove", SweepRepair::Remove),
+            ("register", SweepRepair::Register),
+        ] {
+            let mut variables = variables();
+            if !value.is_empty() {
+                variables.insert("SWEEP_REPAIR", value);
+            }
+            let config = Config::read(&variables).expect("complete");
+            assert_eq!(config.sweep_repair, expected, "{value:?}");
+        }
     }
 }

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     auth::UserId,
-    storage::{NewObject, ObjectKey, ObjectStore},
+    storage::{NewObject, ObjectKey, ObjectMetadata, ObjectStore},
 };
 use slow::{DEADLINE_MS, Slow};
 
@@ -70,7 +70,8 @@ impl World {
         let key = leave.stem.key(Format::Png).expect("a key");
         let sha256 = [content; 32];
         let bytes = vec![content];
-        let object = NewObject { key: &key, bytes, format: Format::Png, sha256 };
+        let metadata = ObjectMetadata::default();
+        let object = NewObject { key: &key, bytes, format: Format::Png, sha256, metadata };
         if self.reach.put(object).await.is_ok() {
             let record = record(&key, &content.to_string(), self.reach.now_ms());
             let question = Question::Commit(Commit { record, disposition });

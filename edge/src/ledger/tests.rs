@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     auth::UserId,
-    storage::{NewObject, ObjectKey, ObjectStore, Stem},
+    storage::{NewObject, ObjectKey, ObjectMetadata, ObjectStore, Stem},
 };
 
 const NOW_MS: u64 = 1_763_114_400_000;
@@ -68,8 +68,8 @@ fn leave(ledger: &MemoryLedger) -> Leave {
 /// Stores an object of these bytes under the leave.
 fn store(ledger: &MemoryLedger, leave: &Leave, content: u8) -> ObjectKey {
     let key = leave.stem.key(Format::Png).expect("a key");
-    let (bytes, sha256) = (vec![content], [content; 32]);
-    let object = NewObject { key: &key, bytes, format: Format::Png, sha256 };
+    let (bytes, sha256, metadata) = (vec![content], [content; 32], ObjectMetadata::default());
+    let object = NewObject { key: &key, bytes, format: Format::Png, sha256, metadata };
     block_on(ledger.reach.store.put(object)).expect("stored");
     key
 }

@@ -33,6 +33,9 @@ const LIST_FORM: &str = "SELECT * FROM images WHERE owner = ?1 AND id < ?2 AND f
      ORDER BY id DESC LIMIT ?3";
 const REGISTERED: &str = "SELECT key FROM images WHERE key IN (SELECT value FROM json_each(?1))";
 const ROWS_AFTER: &str = "SELECT * FROM images WHERE id > ?1 ORDER BY id LIMIT ?2";
+// Doing nothing returns no row, hence the update that changes nothing.
+const BIND_DEPLOYMENT: &str = "INSERT INTO deployment (one, id, bound_ms) VALUES (1, ?1, ?2) \
+     ON CONFLICT (one) DO UPDATE SET id = id RETURNING id";
 const SET_MARK: &str = "INSERT INTO sweeps (name, mark) VALUES (?1, ?2) \
      ON CONFLICT (name) DO UPDATE SET mark = ?2";
 
@@ -47,6 +50,11 @@ struct InsertedRow {
 #[derive(Deserialize)]
 struct KeyRow {
     key: String,
+}
+
+#[derive(Deserialize)]
+struct DeploymentRow {
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +163,19 @@ impl Catalogue for D1Registry {
 
     async fn rows_after(&self, id: u64, limit: u32) -> Result<Vec<Row>, RegistryFault> {
         rows(self.bind(ROWS_AFTER, &[number(id.min(MOST_WHOLE)), number(limit.into())])?).await
+    }
+
+    async fn deployment_id(&self) -> Result<Option<String>, RegistryFault> {
+        let found: Option<DeploymentRow> =
+            first(self.0.prepare("SELECT id FROM deployment")).await?;
+        Ok(found.map(|row| row.id))
+    }
+
+    async fn bind_deployment(&self, id: &str, now_ms: u64) -> Result<String, RegistryFault> {
+        let statement = self.bind(BIND_DEPLOYMENT, &[D1Type::Text(id), number(now_ms)])?;
+        let bound: Option<DeploymentRow> = first(statement).await?;
+        let bound = bound.ok_or_else(|| RegistryFault("no id came back".to_owned()))?;
+        Ok(bound.id)
     }
 
     async fn mark(&self, sweep: &str) -> Result<String, RegistryFault> {

@@ -1,5 +1,7 @@
 //! The object store on an R2 bucket. A call that hangs is given up; R2 tries again by itself.
 
+use std::collections::HashMap;
+
 use worker::{Bucket, Conditional, HttpMetadata, Range};
 
 use super::{
@@ -7,7 +9,8 @@ use super::{
     deadline::{TimedOut, within},
 };
 use crate::storage::{
-    NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
+    Content, DEPLOYMENT_ID_KEY, Description, NewObject, ObjectFacts, ObjectKey, ObjectMetadata,
+    ObjectStore, Page, Span, StoreFault, StoredObject,
 };
 
 /// An R2 bucket.
@@ -40,10 +43,13 @@ impl ObjectStore for R2Store {
         };
         let unless_there =
             Conditional { etag_does_not_match: Some("*".to_owned()), ..empty_condition() };
+        let kept = object.metadata.pairs().into_iter();
+        let kept: HashMap<_, _> = kept.map(|(name, value)| (name.to_owned(), value)).collect();
         let write = self
             .bucket
             .put(object.key.as_str(), object.bytes)
             .http_metadata(metadata)
+            .custom_metadata(kept)
             .sha256(object.sha256)
             .only_if(unless_there);
         let written = self.bounded(write.execute()).await?;
@@ -72,6 +78,15 @@ impl ObjectStore for R2Store {
         Ok(Some(StoredObject { content, facts }))
     }
 
+    async fn describe(&self, key: &ObjectKey) -> Result<Option<Description>, StoreFault> {
+        let Some(object) = self.bounded(self.bucket.head(key.as_str())).await? else {
+            return Ok(None);
+        };
+        let kept = object.custom_metadata().map_err(failed)?;
+        let metadata = ObjectMetadata::read(|name| kept.get(name).cloned());
+        Ok(Some(Description { size_bytes: object.size(), metadata }))
+    }
+
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreFault> {
         self.bounded(self.bucket.delete(key.as_str())).await
     }
@@ -84,6 +99,20 @@ impl ObjectStore for R2Store {
         let found = self.bounded(request.execute()).await?;
         let keys = found.objects().iter().map(worker::Object::key).collect();
         Ok(Page { keys, next: found.cursor() })
+    }
+
+    async fn deployment_id(&self) -> Result<Option<String>, StoreFault> {
+        let request = self.bucket.get(DEPLOYMENT_ID_KEY);
+        let Some(object) = self.bounded(request.execute()).await? else { return Ok(None) };
+        let Some(body) = object.body() else { return Ok(None) };
+        let content = PictureBytes::new(body.response_body().map_err(failed)?);
+        let bytes = content.into_bytes().await?;
+        Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
+    }
+
+    async fn set_deployment_id(&self, id: &str) -> Result<(), StoreFault> {
+        let write = self.bucket.put(DEPLOYMENT_ID_KEY, id.as_bytes().to_vec());
+        self.bounded(write.execute()).await.map(|_| ())
     }
 
     async fn probe(&self) -> Result<(), StoreFault> {

@@ -8,8 +8,8 @@ use super::{bytes::PictureBytes, r2::R2Store, s3::Fetcher};
 use crate::{
     config::{Config, Storage},
     storage::{
-        NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
-        s3::S3Store,
+        Description, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault,
+        StoredObject, s3::S3Store,
     },
 };
 
@@ -83,6 +83,27 @@ impl ObjectStore for Store {
         match self {
             Self::R2(store) => store.list(after, limit).await,
             Self::S3(store) => store.list(after, limit).await,
+        }
+    }
+
+    async fn describe(&self, key: &ObjectKey) -> Outcome<Option<Description>> {
+        match self {
+            Self::R2(store) => store.describe(key).await,
+            Self::S3(store) => store.describe(key).await,
+        }
+    }
+
+    async fn deployment_id(&self) -> Outcome<Option<String>> {
+        match self {
+            Self::R2(store) => store.deployment_id().await,
+            Self::S3(store) => store.deployment_id().await,
+        }
+    }
+
+    async fn set_deployment_id(&self, id: &str) -> Outcome<()> {
+        match self {
+            Self::R2(store) => store.set_deployment_id(id).await,
+            Self::S3(store) => store.set_deployment_id(id).await,
         }
     }
 

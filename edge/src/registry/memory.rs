@@ -32,6 +32,8 @@ pub struct MemoryRegistry {
     pub silent: Cell<bool>,
     /// How often it lets others take their turn before it adds a row.
     pub slow: Cell<u32>,
+    /// The id of the deployment.
+    pub deployment_id: RefCell<Option<String>>,
     last_id: Cell<u64>,
     marks: RefCell<BTreeMap<String, String>>,
     /// Kinds of alerts: since when, and from when on.
@@ -159,6 +161,16 @@ impl Catalogue for MemoryRegistry {
         self.probe().await?;
         let rows = self.rows.borrow();
         Ok(rows.iter().filter(|row| row.id.0 > id).take(limit as usize).cloned().collect())
+    }
+
+    async fn deployment_id(&self) -> Result<Option<String>, RegistryFault> {
+        self.probe().await?;
+        Ok(self.deployment_id.borrow().clone())
+    }
+
+    async fn bind_deployment(&self, id: &str, _now_ms: u64) -> Result<String, RegistryFault> {
+        self.probe().await?;
+        Ok(self.deployment_id.borrow_mut().get_or_insert_with(|| id.to_owned()).clone())
     }
 
     async fn mark(&self, sweep: &str) -> Result<String, RegistryFault> {

@@ -62,6 +62,16 @@ pub trait Catalogue: Registry {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Row>, RegistryFault>>;
 
+    /// The id that this deployment shares with its bucket, when one was written.
+    fn deployment_id(&self) -> impl Future<Output = Result<Option<String>, RegistryFault>>;
+
+    /// Writes that id, unless there is one; the one that is there now.
+    fn bind_deployment(
+        &self,
+        id: &str,
+        now_ms: u64,
+    ) -> impl Future<Output = Result<String, RegistryFault>>;
+
     /// Where a sweep left off; empty at the beginning.
     fn mark(&self, sweep: &str) -> impl Future<Output = Result<String, RegistryFault>>;
 
@@ -157,7 +167,7 @@ pub struct Event {
     pub mark: String,
     /// When.
     pub at_ms: u64,
-    /// What: `ban`, `lift`, `revoke`, `signup`, `delete` or `sweep`.
+    /// What: `ban`, `lift`, `revoke`, `signup`, `delete`, `sweep` or `bind`.
     pub kind: String,
     /// To whom: `user:{id}` or `ip:{address}`.
     pub subject: String,

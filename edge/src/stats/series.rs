@@ -5,6 +5,7 @@ use image_rules::Format;
 
 use super::{Outcome, Route};
 use crate::{
+    binding::StoreBinding,
     error::Part,
     ledger::message::{Barrier, Offence},
     storage::StoreFault,
@@ -47,6 +48,8 @@ pub enum Series {
     Probe(Part, bool),
     /// A sweep that is over.
     Sweep(SweepEnd),
+    /// A sweep that may not repair anything.
+    SweepStop(SweepStop),
     /// Rows whose object is not there.
     RowWithoutObject,
     /// Objects that nobody knows.
@@ -89,6 +92,26 @@ pub enum SweepEnd {
     Failed,
 }
 
+/// Why a sweep may not repair anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SweepStop {
+    /// The bucket is not known to be this deployment's.
+    Bucket(StoreBinding),
+    /// More than a tenth of what it looked at is missing.
+    TooMuch,
+}
+
+impl SweepStop {
+    /// As it stands in events and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bucket(binding) => binding.name(),
+            Self::TooMuch => "too_much_missing",
+        }
+    }
+}
+
 /// Sums that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Family {
@@ -115,12 +138,14 @@ const STORE_FAULTS: Family =
 const FAULTS: Family = family("faults", "Requests that failed because of a part of ours.");
 const PROBES: Family = family("probes", "Questions whether a part works, and their outcome.");
 const SWEEPS: Family = family("sweeps", "Sweeps that compared database, ledger and store.");
+const SWEEP_STOPS: Family =
+    family("sweep_stops", "Sweeps that may not repair anything, by reason.");
 const FINDINGS: Family = family("sweep_findings", "What sweeps found that does not belong.");
 const MESSAGES: Family = family("alert_messages", "Messages to the webhook, by outcome.");
 
 impl Family {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         REQUESTS,
         UPLOADS,
         BYTES,
@@ -131,6 +156,7 @@ impl Family {
         FAULTS,
         PROBES,
         SWEEPS,
+        SWEEP_STOPS,
         FINDINGS,
         MESSAGES,
     ];
@@ -164,6 +190,8 @@ impl Series {
             Self::Message(true),
             Self::Message(false),
         ];
+        let stops = StoreBinding::PROBLEMS.map(SweepStop::Bucket).into_iter();
+        let stops = stops.chain([SweepStop::TooMuch]).map(Self::SweepStop);
         let store = StoreFault::KINDS.map(Self::StoreFault);
         let parts = Part::ALL.map(Self::Fault);
         files
@@ -174,6 +202,7 @@ impl Series {
             .chain(parts)
             .chain(probes)
             .chain(ends)
+            .chain(stops)
             .collect()
     }
 
@@ -191,6 +220,7 @@ impl Series {
             Self::Fault(_) => FAULTS,
             Self::Probe(..) => PROBES,
             Self::Sweep(_) => SWEEPS,
+            Self::SweepStop(_) => SWEEP_STOPS,
             Self::RowWithoutObject | Self::ObjectWithoutRow => FINDINGS,
             Self::Message(_) => MESSAGES,
         }
@@ -234,6 +264,7 @@ impl Series {
                     SweepEnd::Failed => "failed",
                 },
             ),
+            Self::SweepStop(stop) => one("reason", stop.name()),
             Self::RowWithoutObject => one("kind", "row_without_object"),
             Self::ObjectWithoutRow => one("kind", "object_without_row"),
             Self::Message(taken) => one("outcome", if taken { "sent" } else { "failed" }),

@@ -6,7 +6,8 @@ use super::Series;
 use crate::{
     app::Isolate,
     storage::{
-        NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
+        Description, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault,
+        StoredObject,
     },
 };
 
@@ -52,6 +53,18 @@ impl<S: ObjectStore> ObjectStore for Watched<S> {
 
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Page, StoreFault> {
         self.seen(self.store.list(after, limit).await)
+    }
+
+    async fn describe(&self, key: &ObjectKey) -> Result<Option<Description>, StoreFault> {
+        self.seen(self.store.describe(key).await)
+    }
+
+    async fn deployment_id(&self) -> Result<Option<String>, StoreFault> {
+        self.seen(self.store.deployment_id().await)
+    }
+
+    async fn set_deployment_id(&self, id: &str) -> Result<(), StoreFault> {
+        self.seen(self.store.set_deployment_id(id).await)
     }
 
     async fn probe(&self) -> Result<(), StoreFault> {

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    Content, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
+    Content, Description, NewObject, ObjectFacts, ObjectKey, ObjectMetadata, ObjectStore, Page,
+    Rejection, Span, StoreFault, StoredObject,
 };
 
 /// Keeps objects until it is dropped; fails to write and to delete when told to.
@@ -14,6 +15,12 @@ use super::{
 pub struct MemoryStore {
     /// What is stored, by key.
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// What is kept beside them; those that are put in behind the store's back have nothing.
+    pub metadata: RefCell<BTreeMap<String, ObjectMetadata>>,
+    /// The id of its deployment.
+    pub deployment_id: RefCell<Option<String>>,
+    /// Whether that id may not be read.
+    pub denies_id: Cell<bool>,
     /// Whether it fails.
     pub broken: Cell<bool>,
     /// Whether it never answers whether it works.
@@ -49,6 +56,27 @@ impl ObjectStore for MemoryStore {
             return Err(StoreFault::Exists);
         }
         objects.insert(object.key.to_string(), object.bytes);
+        self.metadata.borrow_mut().insert(object.key.to_string(), object.metadata);
+        Ok(())
+    }
+
+    async fn describe(&self, key: &ObjectKey) -> Result<Option<Description>, StoreFault> {
+        let metadata = self.metadata.borrow().get(key.as_str()).cloned().unwrap_or_default();
+        let facts = self.head(key).await?;
+        Ok(facts.map(|facts| Description { size_bytes: facts.size_bytes, metadata }))
+    }
+
+    async fn deployment_id(&self) -> Result<Option<String>, StoreFault> {
+        self.probe().await?;
+        if self.denies_id.get() {
+            return Err(StoreFault::Denied(Rejection { status: 403, code: None }));
+        }
+        Ok(self.deployment_id.borrow().clone())
+    }
+
+    async fn set_deployment_id(&self, id: &str) -> Result<(), StoreFault> {
+        self.probe().await?;
+        self.deployment_id.replace(Some(id.to_owned()));
         Ok(())
     }
 
@@ -78,6 +106,7 @@ impl ObjectStore for MemoryStore {
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreFault> {
         self.probe().await?;
         self.objects.borrow_mut().remove(key.as_str());
+        self.metadata.borrow_mut().remove(key.as_str());
         Ok(())
     }
 

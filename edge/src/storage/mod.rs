@@ -4,11 +4,13 @@ mod fault;
 mod key;
 #[cfg(test)]
 pub mod memory;
+mod metadata;
 pub mod s3;
 mod stem;
 
 pub use fault::{Doubt, ErrorCode, Rejection, StoreFault};
 pub use key::{KeyParts, ObjectKey};
+pub use metadata::ObjectMetadata;
 pub use stem::Stem;
 
 use image_rules::Format;
@@ -34,6 +36,12 @@ pub trait ObjectStore {
         span: Option<Span>,
     ) -> impl Future<Output = Result<Option<StoredObject<Self::Content>>, StoreFault>>;
 
+    /// What the store keeps beside the object, or nothing when there is none.
+    fn describe(
+        &self,
+        key: &ObjectKey,
+    ) -> impl Future<Output = Result<Option<Description>, StoreFault>>;
+
     /// Removes the object; there being none is no fault.
     fn delete(&self, key: &ObjectKey) -> impl Future<Output = Result<(), StoreFault>>;
 
@@ -44,9 +52,18 @@ pub trait ObjectStore {
         limit: u32,
     ) -> impl Future<Output = Result<Page, StoreFault>>;
 
+    /// The id of the deployment that the store belongs to, when one was written.
+    fn deployment_id(&self) -> impl Future<Output = Result<Option<String>, StoreFault>>;
+
+    /// Writes the id of the deployment that the store belongs to, over another one if there is one.
+    fn set_deployment_id(&self, id: &str) -> impl Future<Output = Result<(), StoreFault>>;
+
     /// Whether the store answers at all.
     fn probe(&self) -> impl Future<Output = Result<(), StoreFault>>;
 }
+
+/// Where the id of the deployment lies: no key of a picture, so it is neither served nor swept.
+pub const DEPLOYMENT_ID_KEY: &str = "deployment-id";
 
 /// An object to be written.
 pub struct NewObject<'a> {
@@ -58,6 +75,8 @@ pub struct NewObject<'a> {
     pub format: Format,
     /// The digest that the store checks what arrived against.
     pub sha256: [u8; 32],
+    /// What is kept beside it.
+    pub metadata: ObjectMetadata,
 }
 
 /// Bytes that a store hands out and that have not been read yet.
@@ -73,6 +92,15 @@ pub struct ObjectFacts {
     pub size_bytes: u64,
     /// Quoted, as it goes into the header.
     pub etag: String,
+}
+
+/// An object without its bytes, with what is kept beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// How many bytes it has.
+    pub size_bytes: u64,
+    /// What is kept beside it.
+    pub metadata: ObjectMetadata,
 }
 
 /// A span of an object; it lies within it.

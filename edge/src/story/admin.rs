@@ -29,7 +29,7 @@ fn ban(app: &App<World>, account: &str, seconds: u64) -> Outcome {
     ask(app, Method::POST, "/bans", &body)
 }
 
-const ALL: [(Method, &str); 8] = [
+const ALL: [(Method, &str); 9] = [
     (Method::GET, "/status"),
     (Method::GET, "/stats"),
     (Method::GET, "/uploaders"),
@@ -38,6 +38,7 @@ const ALL: [(Method, &str); 8] = [
     (Method::POST, "/bans"),
     (Method::DELETE, "/bans/user:123"),
     (Method::GET, "/users/123"),
+    (Method::POST, "/bucket"),
 ];
 
 #[test]
@@ -216,7 +217,7 @@ fn who_uploads_is_told_by_bytes() {
 fn the_status_tells_what_works_also_when_the_registry_does_not() {
     let app = app();
     let status = see(&app, "/status");
-    let parts = json!({"storage": "ok", "registry": "ok", "ledger": "ok"});
+    let parts = json!({"storage": "ok", "registry": "ok", "ledger": "ok", "bucket": "bound"});
     assert_eq!(status["parts"], parts);
     assert_eq!(status["deployment"]["id"], "v-1");
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));

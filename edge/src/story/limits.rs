@@ -118,6 +118,8 @@ fn readiness_names_the_part_that_is_down() {
     app.ports.registry.broken.set(true);
     let outcome = send(&app, get("/readyz"), b"");
     assert_eq!(outcome.status, StatusCode::SERVICE_UNAVAILABLE);
-    let expected = serde_json::json!({"storage": "ok", "registry": "unreachable", "ledger": "ok"});
+    let expected = serde_json::json!({
+        "storage": "ok", "registry": "unreachable", "ledger": "ok", "bucket": "unknown",
+    });
     assert_eq!(outcome.json, expected);
 }

@@ -128,7 +128,10 @@ fn a_part_that_does_not_answer_is_named_in_time_and_counted() {
     let began_ms = app.ports.clock_ms.get();
     let refused = send(&app, get("/readyz"), b"");
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(refused.json, json!({"storage": "unreachable", "registry": "ok", "ledger": "ok"}));
+    let expected = json!({
+        "storage": "unreachable", "registry": "ok", "ledger": "ok", "bucket": "unknown",
+    });
+    assert_eq!(refused.json, expected);
     assert_eq!(app.ports.clock_ms.get() - began_ms, 5_000);
     assert_eq!(sample(&app, r#"probes_total{part="storage",outcome="unreachable"}"#), "1");
     assert_eq!(sample(&app, r#"probes_total{part="ledger",outcome="ok"}"#), "2");

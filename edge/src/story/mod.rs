@@ -5,6 +5,7 @@ mod access;
 mod accounts;
 mod admin;
 mod alert;
+mod bucket;
 mod delivery;
 mod description;
 mod images;

@@ -10,6 +10,7 @@ use crate::{
     admission::judge,
     app::{App, Ports},
     auth::Permit,
+    binding,
     call::Call,
     error::{Failure, Refusal},
     intake::{Draft, FileName, FormId, SentFile},
@@ -21,7 +22,7 @@ use crate::{
     memory::Lease,
     queue,
     stats::Stage,
-    storage::{NewObject, ObjectStore, Stem},
+    storage::{NewObject, ObjectMetadata, ObjectStore, Stem},
     turns,
 };
 
@@ -99,6 +100,7 @@ impl<P: Ports> Lot<'_, P> {
         sent: Sent<'_>,
         (original_size_bytes, processed): (u64, Processed<'static>),
     ) -> Result<Record, Failure> {
+        binding::ensure(self.app).await;
         let format = processed.format();
         let digest = self.app.ports.sha256(processed.bytes()).await;
         let key = leave.stem.key(format).ok_or(Code::Internal)?;
@@ -121,7 +123,14 @@ impl<P: Ports> Lot<'_, P> {
             return Err(queue::busy().into());
         }
         let bytes = processed.into_bytes().into_owned();
-        let object = NewObject { key: &record.key, bytes, format, sha256: digest };
+        let metadata = ObjectMetadata {
+            form_id: record.form_id.clone(),
+            original_name: record.original_name.clone(),
+            sha256: Some(record.sha256.clone()),
+            width: Some(record.width),
+            height: Some(record.height),
+        };
+        let object = NewObject { key: &record.key, bytes, format, sha256: digest, metadata };
         let ports = &self.app.ports;
         self.call.timed(ports, Stage::Store, ports.store().put(object)).await?;
         Ok(record)
@@ -177,7 +186,8 @@ fn repeated(first: Receipt, sent: Record) -> Receipt {
     Receipt { record, ..first }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// As digests are written.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");

@@ -14,7 +14,8 @@ use crate::{
     },
     registry::{Event, ImageId, NewRow, Registry, RegistryFault, Row},
     storage::{
-        NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
+        Description, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault,
+        StoredObject,
     },
 };
 
@@ -92,6 +93,18 @@ impl ObjectStore for Slow {
 
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Page, StoreFault> {
         self.inner.store.list(after, limit).await
+    }
+
+    async fn describe(&self, key: &ObjectKey) -> Result<Option<Description>, StoreFault> {
+        self.inner.store.describe(key).await
+    }
+
+    async fn deployment_id(&self) -> Result<Option<String>, StoreFault> {
+        self.inner.store.deployment_id().await
+    }
+
+    async fn set_deployment_id(&self, id: &str) -> Result<(), StoreFault> {
+        self.inner.store.set_deployment_id(id).await
     }
 
     async fn probe(&self) -> Result<(), StoreFault> {

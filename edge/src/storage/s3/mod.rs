@@ -21,7 +21,8 @@ pub use outside::{HttpAnswer, HttpBody, HttpFault, HttpRequest, Outside};
 pub use settings::{Service, ServiceParts, ServiceProblem};
 
 use super::{
-    Doubt, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreFault, StoredObject,
+    Content, DEPLOYMENT_ID_KEY, Description, Doubt, NewObject, ObjectFacts, ObjectKey, ObjectStore,
+    Page, Span, StoreFault, StoredObject,
 };
 use retry::{Patience, Step, persist};
 use sign::Call;
@@ -63,6 +64,16 @@ impl<O: Outside> S3Store<O> {
         match self.send(Call::object(Method::Head, key), timeout_ms).await {
             Err(fault) => Step::Again(fault.into()),
             Ok(found) if found.status == 200 => settle(answer::whole(&found).map(Some)),
+            Ok(other) => answer::absent(answer::rejection(other).await),
+        }
+    }
+
+    async fn try_describe(&self, key: &str, timeout_ms: u64) -> Step<Option<Description>> {
+        match self.send(Call::object(Method::Head, key), timeout_ms).await {
+            Err(fault) => Step::Again(fault.into()),
+            Ok(found) if found.status == 200 => settle(answer::whole(&found).map(|facts| {
+                Some(Description { size_bytes: facts.size_bytes, metadata: put::metadata(&found) })
+            })),
             Ok(other) => answer::absent(answer::rejection(other).await),
         }
     }
@@ -173,6 +184,24 @@ impl<O: Outside> ObjectStore for S3Store<O> {
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Page, StoreFault> {
         let attempt = async |timeout_ms| self.try_list(after, limit, timeout_ms).await;
         persist(&self.outside, self.patience(), attempt).await
+    }
+
+    async fn describe(&self, key: &ObjectKey) -> Result<Option<Description>, StoreFault> {
+        let attempt = async |timeout_ms| self.try_describe(key.as_str(), timeout_ms).await;
+        persist(&self.outside, self.patience(), attempt).await
+    }
+
+    async fn deployment_id(&self) -> Result<Option<String>, StoreFault> {
+        let attempt = async |timeout_ms| self.try_get(DEPLOYMENT_ID_KEY, None, timeout_ms).await;
+        let Some(object) = persist(&self.outside, self.patience(), attempt).await? else {
+            return Ok(None);
+        };
+        let bytes = object.content.into_bytes().await?;
+        Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
+    }
+
+    async fn set_deployment_id(&self, id: &str) -> Result<(), StoreFault> {
+        self.write_deployment_id(id).await
     }
 
     /// Lists one key: unlike `HEAD` of the bucket, the answer says what is wrong.

@@ -16,12 +16,19 @@ use super::{
 };
 use crate::{
     log,
-    storage::{Content, Doubt, NewObject, StoreFault},
+    storage::{Content, DEPLOYMENT_ID_KEY, Doubt, NewObject, ObjectMetadata, StoreFault},
 };
 
 /// Objects never change, and services hand this out when they are asked directly.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const CHECKSUM: &str = "x-amz-checksum-sha256";
+/// What the names of an object's own metadata begin with.
+const METADATA: &str = "x-amz-meta-";
+
+/// What is kept beside an object, from the answer to a `HEAD`.
+pub(super) fn metadata<B>(answer: &HttpAnswer<B>) -> ObjectMetadata {
+    ObjectMetadata::read(|name| answer.header(&format!("{METADATA}{name}")).map(str::to_owned))
+}
 
 impl<O: Outside> S3Store<O> {
     pub(super) async fn write(&self, object: &NewObject<'_>) -> Result<(), StoreFault> {
@@ -33,6 +40,25 @@ impl<O: Outside> S3Store<O> {
             let step = writing.attempt(may_be_ours).await;
             may_be_ours |= matches!(step, Step::Again(_));
             step
+        };
+        persist(&self.outside, self.patience(), attempt).await
+    }
+}
+
+impl<O: Outside> S3Store<O> {
+    /// Over what is there: unlike a picture it may be written again.
+    pub(super) async fn write_deployment_id(&self, id: &str) -> Result<(), StoreFault> {
+        let digest = Base64::encode_string(&Sha256::digest(id));
+        let attempt = async |timeout_ms| {
+            let call = Call::object(Method::Put, DEPLOYMENT_ID_KEY)
+                .header("content-type", "text/plain")
+                .header(CHECKSUM, digest.as_str())
+                .body(id.as_bytes());
+            match self.send(call, timeout_ms).await {
+                Err(fault) => Step::Again(fault.into()),
+                Ok(answer) if answer.status == 200 => settle(answer::etag(&answer).map(|_| ())),
+                Ok(answer) => answer::judge(answer::rejection(answer).await),
+            }
         };
         persist(&self.outside, self.patience(), attempt).await
     }
@@ -64,11 +90,16 @@ impl<O: Outside> Writing<'_, O> {
     }
 
     fn call(&self) -> Call<'_> {
-        Call::object(Method::Put, self.object.key.as_str())
+        let call = Call::object(Method::Put, self.object.key.as_str())
             .header("content-type", self.object.format.media_type())
             .header("cache-control", IMMUTABLE)
             .header(CHECKSUM, self.digest)
-            .body(&self.object.bytes)
+            .body(&self.object.bytes);
+        self.object
+            .metadata
+            .pairs()
+            .into_iter()
+            .fold(call, |call, (name, value)| call.header(format!("{METADATA}{name}"), value))
     }
 
     /// Said once an isolate: from here on two writers of one key could pass each other. Keys have 122

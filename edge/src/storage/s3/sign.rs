@@ -4,6 +4,8 @@
 //! signed. `Range` is not, because some services sign it differently; a wrong span is noticed in the
 //! answer. The body is covered by the signed digest header.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use rusty_s3::{Map, Method, signing};
 
@@ -48,7 +50,11 @@ impl<'a> Call<'a> {
     }
 
     /// With a header that is signed.
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(super) fn header(
+        mut self,
+        name: impl Into<Cow<'a, str>>,
+        value: impl Into<String>,
+    ) -> Self {
         self.signed.insert(name, value.into());
         self
     }

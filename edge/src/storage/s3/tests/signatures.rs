@@ -9,7 +9,7 @@ use super::{
     specification::Request,
 };
 use crate::storage::{
-    NewObject, ObjectStore, Span,
+    NewObject, ObjectMetadata, ObjectStore, Span,
     s3::{Outside, S3Store, Service, ServiceParts, sign::Call},
 };
 
@@ -63,6 +63,7 @@ fn ask_for_everything(store: &S3Store<Scripted>) {
         bytes: b"x".to_vec(),
         format: image_rules::Format::Png,
         sha256: Sha256::digest("x").into(),
+        metadata: ObjectMetadata { form_id: Some("설문-7".to_owned()), ..Default::default() },
     };
     block_on(async {
         store.put(object).await.expect("stored");

@@ -10,7 +10,7 @@ use super::{
     scripted::{PICTURE, Reply, Scripted, parts, store, store_of},
 };
 use crate::storage::{
-    Doubt, NewObject, ObjectStore, StoreFault,
+    Description, Doubt, NewObject, ObjectMetadata, ObjectStore, StoreFault,
     s3::{HttpFault, S3Store, ServiceParts, retry},
 };
 
@@ -20,7 +20,8 @@ fn digest(bytes: &[u8]) -> String {
 
 fn put(store: &S3Store<Scripted>) -> Result<(), StoreFault> {
     let (key, bytes, sha256) = (&key(), PICTURE.to_vec(), Sha256::digest(PICTURE).into());
-    block_on(store.put(NewObject { key, bytes, format: Format::Png, sha256 }))
+    let metadata = metadata();
+    block_on(store.put(NewObject { key, bytes, format: Format::Png, sha256, metadata }))
 }
 
 #[test]
@@ -36,6 +37,60 @@ fn a_write_says_what_it_is_and_never_overwrites() {
     assert_eq!(seen.header("x-amz-checksum-sha256"), Some(digest(PICTURE).as_str()));
     assert_eq!(seen.body.as_deref(), Some(PICTURE));
     assert_eq!(seen.timeout_ms, 10_000);
+}
+
+fn metadata() -> ObjectMetadata {
+    let (form_id, original_name) = (Some("설문-7".to_owned()), Some("고양이.png".to_owned()));
+    let (width, height) = (Some(3), Some(2));
+    ObjectMetadata { form_id, original_name, sha256: None, width, height }
+}
+
+#[test]
+fn what_is_kept_beside_an_object_is_signed_and_read_back_by_head() {
+    let service = store([Reply::stored()]);
+    assert_eq!(put(&service), Ok(()));
+    let seen = service.seen();
+    let kept = seen[0].headers.iter().filter(|(name, _)| name.starts_with("x-amz-meta-"));
+    let kept: Vec<_> = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+    assert_eq!(kept.len(), 4, "{kept:?}");
+    let signed = seen[0].url.split("X-Amz-SignedHeaders=").nth(1).expect("told");
+    for (name, value) in &kept {
+        assert!(value.is_ascii(), "{value}");
+        assert!(signed.split('&').next().expect("told").contains(name.as_str()), "{signed}");
+    }
+    let reply = kept.into_iter().fold(Reply::object(PICTURE), |reply, (name, value)| {
+        reply.with(Box::leak(name.into_boxed_str()), value)
+    });
+    let store = store([reply]);
+    let found = block_on(store.describe(&key())).expect("answers").expect("there");
+    assert_eq!(found, Description { size_bytes: PICTURE.len() as u64, metadata: metadata() });
+    assert_eq!(store.methods(), ["HEAD"]);
+}
+
+#[test]
+fn the_id_of_the_deployment_is_read_and_written_over() {
+    let service = store([
+        Reply::error(404, "NoSuchKey"),
+        Reply::error(503, "SlowDown"),
+        Reply::stored(),
+        Reply::object(b"d-1\n"),
+    ]);
+    assert_eq!(block_on(service.deployment_id()), Ok(None));
+    assert_eq!(block_on(service.set_deployment_id("d-1")), Ok(()));
+    assert_eq!(block_on(service.deployment_id()), Ok(Some("d-1".to_owned())));
+    let seen = service.seen();
+    let path = "https://s3.example/pictures/deployment-id";
+    assert_eq!(paths(&seen), [path; 4]);
+    assert_eq!(service.methods(), ["GET", "PUT", "PUT", "GET"]);
+    assert_eq!(
+        (seen[2].header("if-none-match"), seen[2].body.as_deref()),
+        (None, Some(&b"d-1"[..]))
+    );
+    for (status, code) in [(403, "AccessDenied"), (404, "NoSuchBucket")] {
+        let asked = block_on(store([Reply::error(status, code)]).deployment_id());
+        let expected = if status == 403 { denied(status, code) } else { rejected(status, code) };
+        assert_eq!(asked, Err(expected));
+    }
 }
 
 #[test]
