@@ -19,4 +19,5 @@ const there = existsSync(FILE)
 const missing = Object.keys(keys).filter((name) => !new RegExp(`^${name}=`, "m").test(there));
 const added = missing.map((name) => `${name}=${keys[name]()}\n`).join("");
 writeFileSync(FILE, `${there.endsWith("\n") ? there : `${there}\n`}${added}`, { mode: 0o600 });
-if (missing.length > 0) console.log(`Added to ${FILE}: ${missing.join(", ")}.`);
+// Not on stdout, where `make -s token` prints a token.
+if (missing.length > 0) console.error(`Added to ${FILE}: ${missing.join(", ")}.`);
