@@ -4,7 +4,7 @@ import { ConnectionBroken } from "../sending/broken.js";
 import { isOfThePicture } from "../sending/retry.js";
 import type { UploadItem } from "../uploader/item.js";
 import { isReady } from "../workshop.js";
-import { icon, make } from "./dom.js";
+import { hasFocus, icon, make, readFrom } from "./dom.js";
 import type { Texts } from "./texts.js";
 
 export interface CardActs {
@@ -19,7 +19,7 @@ export class Card {
   readonly element: HTMLLIElement;
   readonly removeButton: HTMLButtonElement;
   readonly #preview = make("div", { className: "preview", part: "preview" }, icon("picture"));
-  readonly #name = make("p", { className: "name", part: "name", dir: "auto" });
+  readonly #name = make("div", { className: "name", part: "name", dir: "auto" });
   readonly #meta = make("p", { className: "meta", part: "meta" });
   readonly #private = make("p", { className: "private", part: "private", hidden: true });
   readonly #state = make("p", { className: "state", part: "state" });
@@ -48,7 +48,10 @@ export class Card {
     this.#progress.hidden = !["queued", "preparing", "sending", "waiting", "paused"].includes(state);
     this.#progress.value = item.totalBytes > 0 ? item.sentBytes / item.totalBytes : 0;
     this.#progress.ariaLabel = name;
+    const hadFocus = hasFocus(this.#retry);
     this.#retry.hidden = !(state === "failed" || (state === "refused" && !isOfThePicture(item.error)));
+    // A hidden button would drop the focus to the page's body.
+    if (hadFocus && this.#retry.hidden) readFrom(this.element);
   }
 
   /** A picture that was stored before. */

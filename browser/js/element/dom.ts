@@ -21,6 +21,17 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** Whether an element of a shadow root has the focus, also while the window has not. */
+export function hasFocus(element: Element): boolean {
+  return (element.getRootNode() as ShadowRoot).activeElement === element;
+}
+
+/** Puts the focus on an element that is no control, so that the person reads on from there. */
+export function readFrom(element: HTMLElement): void {
+  element.tabIndex = -1;
+  element.focus();
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 const SHAPES = {

@@ -324,8 +324,8 @@ export class ImageUpload extends Base {
   #take(files: File[]): void {
     const room = this.maxFiles - this.#list.size;
     const uploader = this.#start();
-    for (const file of files.slice(0, Math.max(0, room))) uploader.add(file);
     this.#intake.problem = files.length > room ? this.#texts.tooMany(this.maxFiles) : "";
+    for (const file of files.slice(0, Math.max(0, room))) uploader.add(file);
   }
 
   #changed(item: UploadItem): void {
@@ -384,8 +384,11 @@ export class ImageUpload extends Base {
     this.#internals.setValidity?.({ customError: isBusy, valueMissing: valueMissing && !isBusy }, message, this.#intake.chooseButton);
     const isDisabled = this.disabled || this.#isFieldsetDisabled;
     const isFull = size >= this.maxFiles;
+    const hadFocus = this.#intake.hasFocus;
     this.#intake.off = { isDisabled: isDisabled || isFull, isFull };
     if (isFull) this.#intake.problem = texts.tooMany(this.maxFiles);
+    // The buttons go away when there is no room, and would drop the focus to the page's body.
+    if (isFull && hadFocus) this.#intake.readProblem();
     this.#list.isDisabled = isDisabled;
     this.#internals.ariaDisabled = String(isDisabled);
   }

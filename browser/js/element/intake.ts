@@ -1,5 +1,5 @@
 // The ways in which pictures come: chosen, taken with the camera, dropped, pasted.
-import { icon, make } from "./dom.js";
+import { hasFocus, icon, make, readFrom } from "./dom.js";
 import type { Texts } from "./texts.js";
 
 export class Intake {
@@ -10,8 +10,8 @@ export class Intake {
   readonly #chooseText = make("span");
   readonly #cameraText = make("span");
   readonly #hint = make("p", { className: "hint", part: "hint" });
-  readonly #types = make("p", { className: "types", part: "types" });
-  readonly #problem = make("p", { className: "problem", part: "problem", role: "alert" });
+  readonly #types = make("p", { className: "types", part: "types", id: "types" });
+  readonly #problem = make("p", { className: "problem", part: "problem", id: "problem", role: "alert" });
   readonly #files = make("input", { type: "file", accept: "image/*", hidden: true, tabIndex: -1 });
   readonly #photo = make("input", { type: "file", accept: "image/*", capture: "environment", hidden: true, tabIndex: -1 });
   #isOff = false;
@@ -20,7 +20,7 @@ export class Intake {
   constructor(take: (files: File[]) => void) {
     this.#take = take;
     const way = (className: string, part: string, input: HTMLInputElement, ...content: (Node | string)[]) =>
-      make("button", { type: "button", className, part, onclick: () => input.click() }, ...content);
+      make("button", { type: "button", className, part, "aria-describedby": "problem types", onclick: () => input.click() }, ...content);
     this.chooseButton = way("way", "choose", this.#files, this.#chooseText);
     this.#camera = way("way second camera", "camera", this.#photo, icon("camera"), this.#cameraText);
     const sign = make("div", { className: "sign", part: "sign" }, icon("upload"));
@@ -73,6 +73,16 @@ export class Intake {
     this.#hint.textContent = texts.hint;
     this.#types.textContent = texts.types;
     this.#files.multiple = !isOne;
+  }
+
+  /** Whether one of the buttons has the focus. */
+  get hasFocus(): boolean {
+    return hasFocus(this.chooseButton) || hasFocus(this.#camera);
+  }
+
+  /** Moves the focus to the sentence that says what is wrong. */
+  readProblem(): void {
+    readFrom(this.#problem);
   }
 
   /** Says what is wrong with what came, or nothing. */

@@ -37,7 +37,7 @@ const CSS = `
 *, *::before { box-sizing: border-box; }
 p, ul { margin: 0; padding: 0; }
 button { font: inherit; color: inherit; cursor: pointer; margin: 0; }
-button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+:is(button, .problem, .item):focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 svg { display: block; width: 22px; height: 22px; fill: none; stroke: currentcolor; stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round; }
 
 .drop {
@@ -46,7 +46,7 @@ svg { display: block; width: 22px; height: 22px; fill: none; stroke: currentcolo
   align-items: center;
   gap: 4px;
   padding: 26px 20px 22px;
-  border: 1.5px dashed var(--line);
+  border: 1.5px dashed color-mix(in srgb, var(--faint) 75%, transparent);
   border-radius: var(--radius);
   background: var(--card);
   text-align: center;
@@ -166,7 +166,10 @@ progress::-moz-progress-bar { border-radius: 3px; background: var(--accent); }
   .acts { flex-direction: column-reverse; margin: -4px -6px 0 -6px; }
 }
 @media (prefers-reduced-motion: reduce) { *, ::before { transition: none !important; } }
-@media (forced-colors: active) { .way { border-color: ButtonText; } }
+@media (forced-colors: active) {
+  .way { border-color: ButtonText; color: ButtonText; }
+  progress { forced-color-adjust: none; }
+}
 `;
 
 let sheet: CSSStyleSheet | undefined;
