@@ -51,7 +51,7 @@ test("a newcomer: guest, account that keeps the picture, out and in, upload, del
   assert.deepEqual(owners(), [], "it waits to be claimed");
 
   await page.locator("#survey .primary").click();
-  assert.match(await page.locator("#problem").innerText(), /stars/);
+  assert.match(await page.locator("#rating-problem").innerText(), /stars/);
   await page.keyboard.press("Space");
   await page.locator("#survey .primary").click();
   assert.deepEqual(JSON.parse(await page.locator("#answers").innerText()), { rating: 1, room: [key], note: "" });
@@ -73,6 +73,7 @@ test("a newcomer: guest, account that keeps the picture, out and in, upload, del
   await page.locator("#pictures li").nth(1).waitFor();
   assert.deepEqual(owners(), [mina, mina], "what is sent from now on is sent by the account");
   await page.locator("#pictures .remove").first().click();
+  await page.locator("#confirm .danger").click();
   await page.locator("#pictures li").nth(1).waitFor({ state: "detached" });
 
   await page.locator("#log-out").click();
@@ -97,6 +98,7 @@ test("a newcomer: guest, account that keeps the picture, out and in, upload, del
 
   const oldest = page.locator("#pictures li").nth(1);
   await oldest.locator(".remove").click();
+  await page.locator("#confirm .danger").click();
   await page.locator("#pictures li").nth(1).waitFor({ state: "detached" });
   assert.equal(server.rows().length, 1);
   assert.ok(!server.objects().has(key), "its bytes are gone, too");

@@ -3,7 +3,7 @@
 import { hasAccounts, login, logout, Problem, session, ask } from "./api.js";
 import { loadBans } from "./bans.js";
 import { showStats } from "./chart.js";
-import { $, clock, complain, show, speak, spoken, texts } from "./dom.js";
+import { $, clock, complain, show, speak, spoken, texts, whileBusy } from "./dom.js";
 import { renewFound } from "./lookup.js";
 import { loadEvents, showStatus, showTotals, showUploaders } from "./panels.js";
 
@@ -11,6 +11,7 @@ const EVERY_MS = 10_000;
 let timer;
 let updatedAt;
 let isStale = false;
+let isPaused = false;
 
 /** Each panel with what it asks and where it complains; one that fails leaves the others as they are. */
 const panels = [
@@ -19,7 +20,7 @@ const panels = [
   { at: () => $("#uploaders .problem"), load: async () => showUploaders(await ask("GET", `/admin/api/uploaders?hours=${hours()}&limit=10`)) },
   { at: () => $("#bans > .problem"), load: loadBans },
   { at: () => $("#events .problem"), load: loadEvents },
-  { at: () => $("#lookup > .problem"), load: renewFound, optional: true },
+  { at: () => $("#find-problem"), load: renewFound, optional: true },
 ];
 const hours = () => $("#window").value;
 
@@ -28,7 +29,7 @@ function showSums(stats) {
   showTotals(stats);
 }
 
-/** Renews all panels now, and again in ten seconds, or later when the API says so. */
+/** Renews all panels now, and unless that is paused again in ten seconds, or later when the API says so. */
 export async function renew() {
   clearTimeout(timer);
   const outcomes = await Promise.allSettled(panels.map(({ load }) => load()));
@@ -44,12 +45,13 @@ export async function renew() {
   if (!isStale) updatedAt = new Date();
   showUpdated();
   const laterMs = Math.max(EVERY_MS, ...problems.map((problem) => (problem?.retryAfterS || 0) * 1000));
-  timer = setTimeout(() => !document.hidden && renew(), laterMs);
+  if (!isPaused) timer = setTimeout(() => !document.hidden && renew(), laterMs);
 }
 
 function showUpdated() {
   if (!updatedAt) return;
-  $("#updated").textContent = isStale ? texts().stale(clock(updatedAt)) : texts().updated(clock(updatedAt));
+  const said = isStale ? texts().stale(clock(updatedAt)) : texts().updated(clock(updatedAt));
+  $("#updated").textContent = isPaused ? `${said} · ${texts().paused}` : said;
   $("#updated").classList.toggle("stale", isStale);
 }
 
@@ -58,9 +60,10 @@ async function enter(sentence = "") {
   clearTimeout(timer);
   session.end();
   for (const hidden of ["#board", "#sign-out", "#who", "#sign-out-problem"]) show($(hidden), false);
-  show($("#entry"));
   complain($("#entry-problem"), sentence);
+  // Both forms at once, so that nothing moves under a pointer.
   show($("#login"), await hasAccounts());
+  show($("#entry"));
   // Whoever has begun to write is left where they are.
   if (!$("#entry").contains(document.activeElement)) $("#entry input:not([hidden] *)").focus();
 }
@@ -77,8 +80,7 @@ async function begin(isEntering = false) {
 
 /** Tries what was entered before anything of it is kept. */
 async function attempt(form, sign) {
-  const button = $("button", form);
-  button.disabled = true;
+  complain($("#entry-problem"));
   try {
     const { token, byLogin } = await sign(new FormData(form));
     session.begin(token, byLogin);
@@ -87,16 +89,15 @@ async function attempt(form, sign) {
     await begin(true);
   } catch (problem) {
     session.end();
-    complain($("#entry-problem"), problem.message);
-  } finally {
-    button.disabled = false;
+    const isRefused = problem.status === 401 || problem.status === 403;
+    complain($("#entry-problem"), problem.message, isRefused ? form.querySelectorAll("input") : []);
   }
 }
 
 function onSubmit(form, sign) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    attempt(form, sign);
+    whileBusy($("button", form), () => attempt(form, sign));
   });
 }
 
@@ -111,8 +112,16 @@ $("#sign-out").addEventListener("click", async () => {
   }
 });
 $("#window").addEventListener("change", renew);
+$("#pause").addEventListener("click", ({ target }) => {
+  isPaused = !isPaused;
+  target.dataset.text = isPaused ? "resume" : "pause";
+  target.textContent = texts()[target.dataset.text];
+  clearTimeout(timer);
+  if (isPaused) showUpdated();
+  else renew();
+});
 document.addEventListener("renew", renew);
-document.addEventListener("visibilitychange", () => !document.hidden && session.token && renew());
+document.addEventListener("visibilitychange", () => !document.hidden && !isPaused && session.token && renew());
 document.addEventListener("language", () => {
   showUpdated();
   if (!$("#board").hidden) renew();

@@ -1,7 +1,7 @@
 // Bans: listing, lifting, adding. The registry hears of a ban a moment after the ledger, so one that was
 // just made is shown until the list has it.
 import { ask } from "./api.js";
-import { $, announce, cause, complain, el, fill, moment, show, texts } from "./dom.js";
+import { $, announce, cause, complain, el, fill, moment, removeRow, show, texts, whileBusy } from "./dom.js";
 import { subjectName } from "./panels.js";
 
 const PATIENCE_MS = 30_000;
@@ -20,26 +20,21 @@ function showBans(bans) {
     const lift = el("button", "quiet", texts().lift);
     lift.type = "button";
     lift.setAttribute("aria-label", texts().liftLabel(account));
-    lift.addEventListener("click", () => liftBan(account, lift));
+    lift.addEventListener("click", () => whileBusy(lift, () => liftBan(account, lift)));
     const facts = [texts().reasons[reason] ?? reason, texts().until(moment(bannedUntil)), cause(detail)].filter(Boolean);
     return el("li", "with-button", el("div", "", el("div", "line", subjectName(account)), el("p", "faint", facts.join(" · "))), lift);
   });
 }
 
 async function liftBan(account, button) {
-  button.disabled = true;
   try {
     await ask("DELETE", `/admin/api/bans/${encodeURIComponent(account)}`);
     fresh.delete(account);
-    const row = button.closest("li");
-    const next = $("button.quiet", row.nextElementSibling ?? row.previousElementSibling ?? document.createElement("i"));
     announce(texts().lifted(account));
-    (next ?? $("#bans-title")).focus();
-    row.remove();
+    removeRow(button.closest("li"));
     document.dispatchEvent(new Event("renew"));
   } catch (problem) {
     complain($("#bans > .problem"), problem.message);
-    button.disabled = false;
   }
 }
 
@@ -51,25 +46,25 @@ export function proposeBan(kind, account) {
   $("#ban [name=reason]").focus();
 }
 
-$("#ban").addEventListener("submit", async (event) => {
+$("#ban").addEventListener("submit", (event) => {
   event.preventDefault();
-  const form = event.target;
+  whileBusy($("#ban button"), () => ban(event.target));
+});
+
+async function ban(form) {
   const fields = new FormData(form);
   const account = `${fields.get("kind")}:${fields.get("account").trim()}`;
   const wanted = { account, seconds: Number(fields.get("seconds")), reason: fields.get("reason") };
-  $("button", form).disabled = true;
   try {
     const ban = await ask("POST", "/admin/api/bans", wanted);
     fresh.set(ban.account, { ban, atMs: Date.now() });
     form.reset();
     $("#ban-details").open = false;
     $("#ban-details summary").focus();
-    complain($(".problem", form));
+    complain($("#ban-problem"));
     announce(texts().banned(ban.account));
     document.dispatchEvent(new Event("renew"));
   } catch (problem) {
-    complain($(".problem", form), problem.message);
-  } finally {
-    $("button", form).disabled = false;
+    complain($("#ban-problem"), problem.message, problem.status === 400 ? [form.elements.account] : []);
   }
-});
+}

@@ -1,7 +1,9 @@
-// Lists that are renewed in place, so that whatever has the focus keeps it. The language is ../language.js.
+// What every part of the page needs: making elements, writing numbers and times. The language is ../language.js, lists
+// and errors are ../dom.js.
 import { $, languageOf } from "../language.js";
 import { TEXTS } from "./texts.js";
 
+export { complain, fill, removeRow, showMore, whileBusy } from "../dom.js";
 export { $ };
 export const { spoken, texts, speak } = languageOf(TEXTS);
 
@@ -13,35 +15,6 @@ export function el(name, className = "", ...content) {
   return element;
 }
 
-/** Makes `list` show `items`: one element for each key, kept while it stays, renewed only where it changed. */
-export function fill(list, items, keyOf, make) {
-  const old = new Map([...list.children].map((child) => [child.dataset.key, child]));
-  let place = list.firstElementChild;
-  for (const item of items) {
-    const [key, print] = [String(keyOf(item)), spoken() + JSON.stringify(item)];
-    let element = old.get(key);
-    old.delete(key);
-    if (!element || element.dataset.print !== print) {
-      const renewed = make(item);
-      Object.assign(renewed.dataset, { key, print });
-      if (element) renew(element, renewed);
-      if (element === place) place = renewed;
-      element = renewed;
-    }
-    if (element === place) place = place.nextElementSibling;
-    else list.insertBefore(element, place);
-  }
-  for (const element of old.values()) element.remove();
-}
-
-/** Puts one element in the place of another; the focus stays on the same button. */
-function renew(element, renewed) {
-  const focusable = (root) => [...root.querySelectorAll("button, a, input, select")];
-  const at = focusable(element).indexOf(document.activeElement);
-  element.replaceWith(renewed);
-  if (at >= 0) focusable(renewed)[at]?.focus({ preventScroll: true });
-}
-
 /** Who did something, or what led to it, as the API writes it: `by NAME`, `N strikes`. */
 export function cause(detail) {
   const [, name] = /^by (.+)$/.exec(detail ?? "") ?? [];
@@ -51,12 +24,6 @@ export function cause(detail) {
 
 export function show(element, visible = true) {
   element.hidden = !visible;
-}
-
-/** Shows what is wrong, or that nothing is. */
-export function complain(element, sentence = "") {
-  if (element.textContent !== sentence) element.textContent = sentence;
-  show(element, sentence !== "");
 }
 
 export function announce(sentence) {

@@ -1,7 +1,8 @@
 // One user: standing, what is left of the limits, and pictures, each of which can be deleted.
 import { ask } from "./api.js";
+import { confirmDeletion } from "../confirm.js";
 import { proposeBan } from "./bans.js";
-import { $, announce, complain, count, el, fill, moment, show, size, texts } from "./dom.js";
+import { $, announce, complain, count, el, fill, moment, removeRow, show, showMore, size, texts } from "./dom.js";
 
 let shown;
 let further = [];
@@ -15,7 +16,7 @@ export async function lookUp(user, stays = false) {
   try {
     const found = await load(user);
     [shown, further, cursor] = [user, [], found.nextCursor];
-    complain($("#lookup > .problem"));
+    complain($("#find-problem"));
     showFound(found);
     if (!stays) {
       $("#lookup-title").focus();
@@ -25,7 +26,7 @@ export async function lookUp(user, stays = false) {
   } catch (problem) {
     shown = undefined;
     show($("#found"), false);
-    complain($("#lookup > .problem"), problem.message);
+    complain($("#find-problem"), problem.message, problem.status === 400 || problem.status === 404 ? [$("#find [name=user]")] : []);
   }
 }
 
@@ -75,53 +76,37 @@ function showPictures(newest) {
     const remove = el("button", "quiet", texts().delete);
     remove.type = "button";
     remove.setAttribute("aria-label", texts().deleteLabel(name));
-    remove.addEventListener("click", () => confirmDeletion(image, name));
+    remove.addEventListener("click", () => askToDelete(image, name));
     const facts = `${image.width} × ${image.height} · ${size(image.fileSize)}`;
     return el("li", "", open, el("p", "name", name), el("p", "faint", facts, el("br"), moment(image.createdAt)), remove);
   });
 }
 
-let doomed;
-function confirmDeletion(image, name) {
-  doomed = { image, name };
-  const dialog = $("#confirm");
-  $("img", dialog).src = `/${image.key}?v=thumb`;
-  $("#confirm-text").textContent = texts().deleteText(name);
-  complain($(".problem", dialog));
-  dialog.returnValue = "no";
-  dialog.showModal();
+function askToDelete(image, name) {
+  confirmDeletion({
+    image: `/${image.key}?v=thumb`,
+    text: texts().deleteText(name),
+    erase: () => ask("DELETE", `/images/${image.imageId}`),
+    then: () => {
+      further = further.filter(({ imageId }) => imageId !== image.imageId);
+      const row = $(`#pictures [data-key="${image.imageId}"]`);
+      if (row) removeRow(row);
+      announce(texts().deleted(name));
+      document.dispatchEvent(new Event("renew"));
+    },
+  });
 }
-
-$("#confirm form").addEventListener("submit", async (event) => {
-  if (event.submitter?.value !== "yes") return;
-  event.preventDefault();
-  const { image, name } = doomed;
-  event.submitter.disabled = true;
-  try {
-    await ask("DELETE", `/images/${image.imageId}`);
-    further = further.filter(({ imageId }) => imageId !== image.imageId);
-    const row = $(`#pictures [data-key="${image.imageId}"]`);
-    const next = row?.nextElementSibling ?? row?.previousElementSibling;
-    $("#confirm").close("yes");
-    (next ? $("button", next) : $("#lookup-title")).focus();
-    row?.remove();
-    announce(texts().deleted(name));
-    document.dispatchEvent(new Event("renew"));
-  } catch (problem) {
-    complain($("#confirm .problem"), problem.message);
-  } finally {
-    event.submitter.disabled = false;
-  }
-});
 
 $("#find").addEventListener("submit", (event) => {
   event.preventDefault();
   lookUp(new FormData(event.target).get("user").trim(), true);
 });
 $("#ban-found").addEventListener("click", () => proposeBan("user", shown));
-$("#more-pictures").addEventListener("click", async () => {
-  const [first, more] = await Promise.all([load(shown), load(shown, cursor)]);
-  further = [...further, ...more.images];
-  cursor = more.nextCursor;
-  showPictures(first.images);
+$("#more-pictures").addEventListener("click", ({ target }) => {
+  showMore(target, $("#pictures"), async () => {
+    const [first, more] = await Promise.all([load(shown), load(shown, cursor)]);
+    further = [...further, ...more.images];
+    cursor = more.nextCursor;
+    showPictures(first.images);
+  }).catch((problem) => complain($("#find-problem"), problem.message));
 });

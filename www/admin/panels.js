@@ -1,6 +1,6 @@
 // The panels that only show: parts, sums, who uploads, requests, events.
 import { ask } from "./api.js";
-import { $, cause, count, el, fill, moment, show, size, texts } from "./dom.js";
+import { $, cause, complain, count, el, fill, moment, show, showMore, size, texts } from "./dom.js";
 import { lookUp } from "./lookup.js";
 
 const tiles = new Map();
@@ -107,10 +107,12 @@ $("#event-kind").addEventListener("change", () => {
   [older, cursor] = [[], undefined];
   document.dispatchEvent(new Event("renew"));
 });
-$("#events .more").addEventListener("click", async () => {
-  const kind = $("#event-kind").value;
-  const [first, more] = await Promise.all([page(kind), page(kind, cursor)]);
-  older = [...older, ...more.events];
-  cursor = more.nextCursor;
-  showEvents([...first.events, ...older]);
+$("#events .more").addEventListener("click", ({ target }) => {
+  showMore(target, $("#events .rows"), async () => {
+    const kind = $("#event-kind").value;
+    const [first, more] = await Promise.all([page(kind), page(kind, cursor)]);
+    older = [...older, ...more.events];
+    cursor = more.nextCursor;
+    showEvents(first.events);
+  }).catch((problem) => complain($("#events .problem"), problem.message));
 });

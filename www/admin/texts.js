@@ -9,6 +9,7 @@ export const codeName = (code, language) => CODES[language][code] ?? code;
 
 export const TEXTS = {
   en: {
+    documentTitle: "Admin · The-Form Images",
     skip: "Skip to content",
     signOut: "Sign out",
     notSignedOut: (reason) => `You are still signed in. ${reason}`,
@@ -23,6 +24,9 @@ export const TEXTS = {
     overview: "Overview",
     updated: (time) => `Updated ${time}`,
     stale: (time) => `Not updated since ${time}`,
+    paused: "paused",
+    pause: "Pause updates",
+    resume: "Resume updates",
     window: "Period",
     hours24: "24 hours",
     days7: "7 days",
@@ -38,6 +42,7 @@ export const TEXTS = {
     chartLabel: (stored, refused) => `Files by time: ${stored} stored, ${refused} refused. Arrow keys read the bars.`,
     noFiles: "No files in this period.",
     asTable: "As a table",
+    tableLabel: "Uploads and refusals as a table",
     time: "Time",
     uploadersTitle: "Who is uploading",
     noUploaders: "Nobody in this period.",
@@ -107,6 +112,7 @@ export const TEXTS = {
     offline: "The service does not answer. Trying again.",
   },
   ko: {
+    documentTitle: "관리 · The-Form Images",
     skip: "본문으로 건너뛰기",
     signOut: "로그아웃",
     notSignedOut: (reason) => `아직 로그인되어 있습니다. ${reason}`,
@@ -121,6 +127,9 @@ export const TEXTS = {
     overview: "현황",
     updated: (time) => `${time}에 갱신`,
     stale: (time) => `${time} 이후 갱신되지 않음`,
+    paused: "멈춤",
+    pause: "갱신 멈추기",
+    resume: "갱신 다시 시작",
     window: "기간",
     hours24: "24시간",
     days7: "7일",
@@ -136,6 +145,7 @@ export const TEXTS = {
     chartLabel: (stored, refused) => `시간별 파일: 저장 ${stored}개, 거절 ${refused}개. 화살표 키로 막대를 읽을 수 있습니다.`,
     noFiles: "이 기간에 올라온 파일이 없습니다.",
     asTable: "표로 보기",
+    tableLabel: "업로드와 거절 표",
     time: "시각",
     uploadersTitle: "누가 올리고 있나",
     noUploaders: "이 기간에는 아무도 없습니다.",

@@ -30,10 +30,12 @@ function sample({ "x-codeSamples": [{ source }] }) {
   });
   const code = el("pre", "", el("code", "", source));
   code.tabIndex = 0;
+  code.role = "group";
+  code.ariaLabel = texts().sample;
   return section(texts().sample, el("div", "sample", code, copy), el("p", "faint small", texts().sampleLead));
 }
 
-const section = (title, ...content) => el("section", "part", el("h4", "", title), ...content);
+const section = (title, ...content) => el("section", "part", el("h3", "", title), ...content);
 
 function parameters({ parameters: given = [] }) {
   // What every operation takes is said once, at the top.
@@ -112,8 +114,7 @@ const opened = new Set();
 function show() {
   if (!description) return;
   $("#lead").replaceChildren(...text(note(description.info)));
-  $("#base").textContent = location.origin;
-  $("#version").textContent = `· OpenAPI ${description.openapi} · ${description.info.version}`;
+  $("#version").textContent = `OpenAPI ${description.openapi} · ${description.info.version}`;
   const all = operations();
   const groups = description.tags.map((tag) => {
     const title = el("h2", "", note(tag));
@@ -182,6 +183,7 @@ for (const button of document.querySelectorAll("[data-language]")) {
   button.addEventListener("click", () => speak(button.dataset.language));
 }
 
+$("#base").textContent = location.origin;
 speak(spoken());
 try {
   description = await (await fetch("/openapi.json")).json();

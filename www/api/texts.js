@@ -1,6 +1,7 @@
 // What the page says of its own, in both languages; the rest is in the description.
 export const TEXTS = {
   en: {
+    documentTitle: "API reference · The-Form Images",
     skip: "Skip to content",
     contents: "Contents",
     title: "API reference",
@@ -38,6 +39,7 @@ export const TEXTS = {
     characters: " characters",
   },
   ko: {
+    documentTitle: "API 설명서 · The-Form Images",
     skip: "본문으로 건너뛰기",
     contents: "차례",
     title: "API 설명서",

@@ -3,7 +3,7 @@
 import "../preflight/element/index.js";
 import { renewAlbum } from "./album.js";
 import { openEntry, prepareEntry } from "./entry.js";
-import { $, announce, el, size, speak, spoken, texts } from "./page.js";
+import { $, announce, complain, el, size, speak, spoken, texts, whileBusy } from "./page.js";
 import * as samples from "./samples.js";
 import { logOut, resume, token, user } from "./session.js";
 
@@ -20,7 +20,7 @@ const policy = fetch("/policy").then((answer) => answer.json());
 
 for (const number of [1, 2, 3, 4, 5]) {
   const input = el("input", { type: "radio", name: "rating", value: number, required: number === 1 });
-  $("#stars").append(el("label", { title: String(number) }, input, el("span", { ariaHidden: "true" }, "★")));
+  $("#stars").append(el("label", {}, input, el("span", { className: "star" }), el("span", { className: "unseen" })));
 }
 for (const button of document.querySelectorAll("[data-language]")) {
   button.addEventListener("click", () => speak(button.dataset.language));
@@ -46,13 +46,14 @@ function prepareRoom() {
   room.addEventListener("uploaded", ({ detail }) => {
     uploaded.push(detail);
     showSaved();
-    $("#problem").textContent = "";
+    complain($("#room-problem"));
     if (user()) renewAlbum().catch(tell);
   });
   room.addEventListener("change", showSaved);
 }
 
 function freshRoom() {
+  const hadFocus = document.activeElement === room;
   const next = room.cloneNode(true);
   next.setAttribute("offline", user()?.id ?? GUEST);
   room.replaceWith(next);
@@ -60,6 +61,8 @@ function freshRoom() {
   uploaded = [];
   prepareRoom();
   showSaved();
+  complain($("#room-problem"));
+  if (hadFocus) room.focus();
   $("#receipt").hidden = true;
 }
 
@@ -71,12 +74,12 @@ document.addEventListener("erased", ({ detail: key }) => {
 
 // --- The survey -----------------------------------------------------------------------------------
 
+$("#stars").addEventListener("change", () => complain($("#rating-problem")));
 survey.addEventListener("submit", (event) => {
   event.preventDefault();
-  const rating = survey.elements.rating;
-  const wrong = rating.value === "" ? texts().ratingMissing : room.validationMessage;
-  $("#problem").textContent = wrong;
-  if (wrong) return (rating.value === "" ? rating[0] : room).focus();
+  complain($("#problem"));
+  const wrong = check();
+  if (wrong) return wrong.focus();
   const answers = new FormData(survey);
   const received = { rating: Number(answers.get("rating")), room: answers.getAll("room"), note: answers.get("note") };
   $("#answers").textContent = JSON.stringify(received, null, 2);
@@ -84,6 +87,15 @@ survey.addEventListener("submit", (event) => {
   showKeep();
   $("#receipt").focus();
 });
+
+/** Says at each question what is wrong with its answer; the first field that is wrong. */
+function check() {
+  const rating = survey.elements.rating;
+  const isUnrated = rating.value === "";
+  complain($("#rating-problem"), isUnrated ? texts().ratingMissing : "", [$("#rating-question")]);
+  complain($("#room-problem"), room.validationMessage, [room]);
+  return isUnrated ? rating[0] : room.validationMessage ? room : undefined;
+}
 
 /** What the check in the browser was good for. */
 function showSaved() {
@@ -109,7 +121,9 @@ async function showTexts() {
   showSaved();
   showKeep();
   showAccount();
+  $("#stars").querySelectorAll(".unseen").forEach((name, at) => (name.textContent = texts().stars(at + 1)));
   const { limits } = await policy;
+  if (survey.querySelector("[aria-invalid]")) check();
   $("#limits").textContent = texts().limits(Math.floor(limits.maxBytes / 2 ** 20));
 }
 
@@ -146,21 +160,21 @@ function welcome(kept, wanted) {
   freshRoom();
   room.value = keys;
   const sentence = texts().welcome(user().nickname ?? user().email, kept, wanted);
-  $("#problem").textContent = kept < wanted ? sentence : "";
+  complain($("#problem"), kept < wanted ? sentence : "");
   announce(sentence);
   $("#album").focus();
 }
 
 // --- Trying to break it ---------------------------------------------------------------------------
 
-$("#tries").addEventListener("click", async ({ target }) => {
-  const button = target.closest("[data-try]");
-  if (!button) return;
-  button.disabled = true;
-  room.add([await samples[button.dataset.try]()]);
-  button.disabled = false;
-  room.scrollIntoView({ block: "nearest" });
-});
+for (const button of document.querySelectorAll("[data-try]")) {
+  button.addEventListener("click", () => {
+    whileBusy(button, async () => {
+      room.add([await samples[button.dataset.try]()]);
+      room.scrollIntoView({ block: "nearest" });
+    });
+  });
+}
 
 $("#flight").addEventListener("change", ({ target }) => {
   room.endpoint = target.checked ? NOWHERE : ENDPOINT;
@@ -174,5 +188,5 @@ $("#flight").addEventListener("change", ({ target }) => {
 for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
 
 function tell(error) {
-  $("#problem").textContent = error.message;
+  complain($("#problem"), error.message);
 }

@@ -1,10 +1,12 @@
 // The dialog in which people sign up or log in.
 import { Refusal } from "../preflight/index.js";
-import { $, texts } from "./page.js";
+import { $, complain, texts, whileBusy } from "./page.js";
 import { logIn, signUp } from "./session.js";
 
 const dialog = $("#entry");
 const form = $("#entry-form");
+/** The fields that a refusal is about. */
+const FIELDS = { CREDENTIALS_INVALID: ["email", "password"], EMAIL_TAKEN: ["email"] };
 let isNew = false;
 let keysOf = () => [];
 let entered = () => {};
@@ -30,23 +32,22 @@ function show(asNew) {
   $("#entry-hint").textContent = keysOf().length > 0 ? texts().entryKeeps(keysOf().length) : "";
   $("#nickname").hidden = !asNew;
   form.elements.password.autocomplete = asNew ? "new-password" : "current-password";
-  $("#entry-problem").textContent = "";
+  complain($("#entry-problem"));
 }
 
 $("#entry-other").addEventListener("click", () => show(!isNew));
 $("#entry-close").addEventListener("click", () => dialog.close());
 
-form.addEventListener("submit", async (event) => {
+form.addEventListener("submit", (event) => {
   event.preventDefault();
+  whileBusy($("#entry-go"), enter);
+});
+
+async function enter() {
   const wrong = [...form.elements].find((field) => field.willValidate && !field.validity.valid);
-  if (wrong) {
-    wrong.focus();
-    $("#entry-problem").textContent = wrong.name === "email" ? texts().emailWrong : texts().passwordWrong;
-    return;
-  }
+  if (wrong) return refuse(wrong.name === "email" ? texts().emailWrong : texts().passwordWrong, [wrong.name]);
   const { email, password, nickname } = Object.fromEntries(new FormData(form));
   const keys = keysOf();
-  busy(true);
   try {
     const kept = isNew
       ? await signUp({ email, password, ...(nickname && { nickname }) }, keys)
@@ -54,13 +55,14 @@ form.addEventListener("submit", async (event) => {
     dialog.close();
     entered(kept, keys.length);
   } catch (error) {
-    $("#entry-problem").textContent = error instanceof Refusal ? error.message : texts().offline;
-  } finally {
-    busy(false);
+    const isRefusal = error instanceof Refusal;
+    refuse(isRefusal ? error.message : texts().offline, (isRefusal && FIELDS[error.code]) || []);
   }
-});
+}
 
-function busy(isBusy) {
-  form.setAttribute("aria-busy", String(isBusy));
-  $("#entry-go").disabled = isBusy;
+/** Says what is wrong, and goes to the field to mend. */
+function refuse(sentence, names) {
+  const fields = names.map((name) => form.elements[name]);
+  complain($("#entry-problem"), sentence, fields);
+  fields[0]?.focus();
 }

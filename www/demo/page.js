@@ -2,6 +2,7 @@
 import { $, languageOf } from "../language.js";
 import { TEXTS } from "./texts.js";
 
+export { complain, fill, readFrom, showMore, whileBusy } from "../dom.js";
 export { $ };
 export const { spoken, texts, speak } = languageOf(TEXTS);
 
