@@ -12,7 +12,7 @@ import { brotliCompressSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** All scripts and the wasm as a server with brotli sends them: what a page pays that uses all of it. */
-const MOST_BYTES = 250_000;
+const MOST_BYTES = 280_000;
 const SCRIPTS = "browser/js";
 
 const [module, out, tarball] = process.argv.slice(2);
