@@ -35,6 +35,13 @@ test("without an environment a command of wrangler reaches neither, and no envir
   }
 });
 
+test("every environment bounds the CPU time of a request", async () => {
+  const { unstable_readConfig: readConfig } = await import("wrangler");
+  for (const env of [undefined, "staging", "production"]) {
+    assert.equal(readConfig({ config: "wrangler.toml", env }).limits?.cpu_ms, 30_000, env);
+  }
+});
+
 test("make deploy migrates first and then deploys the environment that is named", () => {
   const planned = execFileSync("make", ["--dry-run", "--silent", "deploy", "ENV=staging"], { encoding: "utf8" });
   const [migrate, deploy] = planned.split("\n").filter((line) => line.startsWith("wrangler "));
