@@ -34,31 +34,47 @@ pub struct Refusal {
     pub as_whom: Option<UserId>,
     /// What exactly was wrong with the picture: it makes the sentence particular.
     pub image: Option<ImageError>,
+    /// What the headers of a form's part may have, when they have more.
+    pub part_header_limit_bytes: Option<u64>,
 }
 
 impl Refusal {
     /// With nothing to tell beyond the code.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code, allow: None, retry_after_s: None, until_ms: None, as_whom: None, image: None }
+        Self {
+            code,
+            allow: None,
+            retry_after_s: None,
+            until_ms: None,
+            as_whom: None,
+            image: None,
+            part_header_limit_bytes: None,
+        }
     }
 
     /// With a time to come back.
     #[must_use]
     pub const fn retry(code: Code, after_s: u32) -> Self {
-        Self {
-            code,
-            allow: None,
-            retry_after_s: Some(after_s),
-            until_ms: None,
-            as_whom: None,
-            image: None,
-        }
+        let mut refusal = Self::new(code);
+        refusal.retry_after_s = Some(after_s);
+        refusal
     }
 
     /// A sentence that says what is wrong and what to do.
     #[must_use]
     pub fn sentence(&self, language: Language) -> Cow<'static, str> {
+        if let Some(limit_bytes) = self.part_header_limit_bytes {
+            let kilobytes = limit_bytes / 1024;
+            return Cow::Owned(match language {
+                Language::En => format!(
+                    "The headers of a part of the form have more than {kilobytes} KB. Shorten the file's name."
+                ),
+                Language::Ko => format!(
+                    "폼의 한 파트의 헤더가 {kilobytes} KB를 넘습니다. 파일 이름을 줄여 주세요."
+                ),
+            });
+        }
         match (&self.image, self.until_ms) {
             (Some(error), _) => error.sentence(language),
             (None, Some(until_ms)) => {

@@ -138,6 +138,17 @@ test("a form that is too large as a whole is refused unread, or cut where it lie
   assert.equal(status, 413);
 });
 
+test("the headers of a part are bounded while they are read", async () => {
+  const part = (name) => Buffer.from(`--x\r\nContent-Disposition: form-data; name="a"; filename="${name}"\r\nContent-Type: image/jpeg\r\n\r\n`);
+  const body = (name) => Buffer.concat([part(name), JPEG, Buffer.from("\r\n--x--\r\n")]);
+  const fits = await sendRaw(body("n".repeat(15_000)), "multipart/form-data; boundary=x", undefined, "headers-1");
+  assert.match(fits, /^HTTP\/1.1 201/);
+  const refused = await sendRaw(body("n".repeat(20_000_000)), "multipart/form-data; boundary=x", undefined, "headers-2");
+  assert.match(refused, /^HTTP\/1.1 400/);
+  assert.match(refused, /"code":"MALFORMED_REQUEST"/);
+  assert.match(refused, /more than 16 KB/);
+});
+
 test("curl uploads with a name in RFC 8187's form and one in plain UTF-8", () => {
   const folder = mkdtempSync(join(tmpdir(), "the-form-curl-"));
   const path = join(folder, "가나다.png");

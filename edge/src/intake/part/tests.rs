@@ -8,7 +8,8 @@ use std::{
 
 use base64ct::{Base64, Encoding};
 use futures_executor::block_on;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
+use image_rules::Language;
 use serde_json::Value;
 
 use super::*;
@@ -33,6 +34,38 @@ fn verdict(boundary: &str, body: &[u8], chunk: usize) -> Option<Value> {
 }
 
 const CHUNKS: [usize; 5] = [1, 2, 7, 64, 4096];
+
+/// A form with one part, whose headers have so many bytes, and how much of an endless rest was read.
+fn with_headers(bytes: usize, chunk: usize) -> (Result<usize, Refusal>, usize) {
+    let head = "--b\r\n";
+    let name = "Content-Disposition: form-data; name=\"a\"; filename=\"";
+    let padding = "n".repeat(bytes - name.len() - "\"\r\n\r\n".len());
+    let body = format!("{head}{name}{padding}\"\r\n\r\n{}\r\n--b--\r\n", "x".repeat(100_000));
+    let read = AtomicUsize::new(0);
+    let chunks: Vec<_> = body.as_bytes().chunks(chunk).map(<[u8]>::to_vec).collect();
+    let chunks = stream::iter(chunks.into_iter().map(Ok)).inspect(|chunk: &io::Result<Vec<u8>>| {
+        read.fetch_add(chunk.as_ref().map_or(0, Vec::len), Ordering::Relaxed);
+    });
+    let parts = block_on(read_parts("multipart/form-data; boundary=b", chunks, MOST));
+    let parts = parts.map_err(|failure| match failure {
+        Failure::Refused(refusal) => refusal,
+        Failure::Fault(fault) => panic!("{fault:?}"),
+    });
+    (parts.map(|parts| parts[0].content.as_ref().map_or(0, Vec::len)), read.into_inner())
+}
+
+#[test]
+fn headers_of_a_part_are_bounded_while_they_are_read() {
+    for chunk in [7, 1_000, 16_384, 65_536, 1 << 20] {
+        assert_eq!(with_headers(MAX_HEADER_BYTES, chunk).0, Ok(100_000), "cut at {chunk}");
+        let (refused, read) = with_headers(900_000, chunk);
+        let refusal = refused.expect_err("too long");
+        assert_eq!(refusal.code, Code::MalformedRequest);
+        assert!(refusal.sentence(Language::En).contains("16 KB"));
+        assert!(refusal.sentence(Language::Ko).contains("16 KB"));
+        assert!(read <= 2 * MAX_HEADER_BYTES + chunk, "cut at {chunk}: {read} bytes were read");
+    }
+}
 
 #[test]
 fn where_three_parsers_agree_we_agree_with_them_however_the_body_is_cut() {
