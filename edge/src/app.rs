@@ -21,6 +21,7 @@ use crate::{
     log::{self, LineLimiter},
     memory::MemoryBudget,
     places::Places,
+    queue::Queues,
     registry::{Annals, Catalogue, Event, Meters, Registry},
     stats::Tallies,
     storage::ObjectStore,
@@ -120,6 +121,8 @@ pub struct Isolate {
     pub places: Rc<Places>,
     /// Whose turn it is to take long.
     pub turns: Rc<Turns>,
+    /// Who waits for memory.
+    pub queues: Queues,
     /// The keys that were fetched from the key server.
     pub remote_keys: RemoteKeys,
     /// What was counted and not yet written.

@@ -2,16 +2,12 @@
 //! of them faster: they would only all be late. Whoever comes while all places are taken waits in
 //! line for a bounded time, a bounded number of them, and is told to come back before anything is asked or read.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use crate::{
     app::{App, Ports},
     error::Refusal,
-    queue::{busy, wait},
+    queue::{Queue, Waiter, busy, wait},
     stats::Stage,
 };
 
@@ -30,13 +26,14 @@ const WORKING_MS: u64 = 60_000;
 
 /// Who is at work, and who waits.
 #[derive(Debug, Default)]
-pub struct Places(RefCell<Room>);
+pub struct Places {
+    room: RefCell<Room>,
+    queue: Rc<Queue>,
+}
 
 #[derive(Debug, Default)]
 struct Room {
     taken: BTreeMap<u64, Doing>,
-    /// Whoever came first has the lowest number.
-    waiting: BTreeSet<u64>,
     last: u64,
 }
 
@@ -54,12 +51,6 @@ pub struct Place {
     id: u64,
 }
 
-/// One who waits, until this is dropped.
-struct Waiter<'a> {
-    places: &'a Rc<Places>,
-    id: u64,
-}
-
 impl Doing {
     const fn is_at_work(self, now_ms: u64) -> bool {
         match self {
@@ -70,11 +61,6 @@ impl Doing {
 }
 
 impl Room {
-    fn number(&mut self) -> u64 {
-        self.last += 1;
-        self.last
-    }
-
     fn free(&self, now_ms: u64) -> usize {
         let at_work = self.taken.values().filter(|doing| doing.is_at_work(now_ms));
         PLACES.saturating_sub(at_work.count())
@@ -85,32 +71,24 @@ impl Places {
     /// Whether more than one upload is at work.
     #[must_use]
     pub fn are_shared(&self, now_ms: u64) -> bool {
-        self.0.borrow().free(now_ms) < PLACES - 1
+        self.room.borrow().free(now_ms) < PLACES - 1
     }
 
-    fn queue_up(self: &Rc<Self>) -> Option<Waiter<'_>> {
-        let mut room = self.0.borrow_mut();
-        if room.waiting.len() >= MOST_WAITING {
-            return None;
-        }
-        let id = room.number();
-        room.waiting.insert(id);
-        Some(Waiter { places: self, id })
+    fn queue_up(&self, now_ms: u64) -> Option<Waiter> {
+        (self.queue.len(now_ms) < MOST_WAITING).then(|| self.queue.join(now_ms))
     }
-}
 
-impl Waiter<'_> {
-    /// A place, when there is one for everybody who came before, too.
-    fn take(&self, now_ms: u64) -> Option<Place> {
-        let mut room = self.places.0.borrow_mut();
-        let before = room.waiting.range(..self.id).count();
-        if before >= room.free(now_ms) {
+    /// A place, when there is one for each of those who came before, too.
+    fn take(self: &Rc<Self>, now_ms: u64, ahead: usize) -> Option<Place> {
+        let mut room = self.room.borrow_mut();
+        if ahead >= room.free(now_ms) {
             return None;
         }
-        let id = room.number();
+        room.last += 1;
+        let id = room.last;
         room.taken.insert(id, Doing::Working(now_ms));
         drop(room);
-        Some(Place { places: Rc::clone(self.places), id })
+        Some(Place { places: Rc::clone(self), id })
     }
 }
 
@@ -128,19 +106,13 @@ impl Place {
     }
 
     fn set(&self, doing: Doing) {
-        self.places.0.borrow_mut().taken.insert(self.id, doing);
+        self.places.room.borrow_mut().taken.insert(self.id, doing);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.places.0.borrow_mut().taken.remove(&self.id);
-    }
-}
-
-impl Drop for Waiter<'_> {
-    fn drop(&mut self) {
-        self.places.0.borrow_mut().waiting.remove(&self.id);
+        self.places.room.borrow_mut().taken.remove(&self.id);
     }
 }
 
@@ -149,8 +121,9 @@ impl Drop for Waiter<'_> {
 /// # Errors
 /// `BUSY` when there is none in time, and at once when too many wait already.
 pub async fn take<P: Ports>(app: &App<P>) -> Result<Place, Refusal> {
-    let waiter = app.isolate.places.queue_up().ok_or_else(busy)?;
-    wait(app, Stage::PlaceQueue, |now_ms| waiter.take(now_ms)).await
+    let places = &app.isolate.places;
+    let waiter = places.queue_up(app.ports.now_ms()).ok_or_else(busy)?;
+    wait(app, Stage::PlaceQueue, waiter, |now_ms, ahead| places.take(now_ms, ahead)).await
 }
 
 #[cfg(test)]
@@ -161,7 +134,7 @@ mod tests {
     use super::*;
 
     fn take(places: &Rc<Places>, now_ms: u64) -> Option<Place> {
-        places.queue_up().expect("nobody waits").take(now_ms)
+        places.take(now_ms, 0)
     }
 
     fn full(places: &Rc<Places>) -> Vec<Place> {
@@ -180,25 +153,27 @@ mod tests {
         assert!(take(&places, 0).is_none());
         taken.pop();
         assert!(take(&places, 0).is_some(), "the one that was given back");
-        let waiting: Vec<_> = (0..MOST_WAITING).map(|_| places.queue_up().expect("room")).collect();
-        assert!(places.queue_up().is_none());
+        let waiting: Vec<_> =
+            (0..MOST_WAITING).map(|_| places.queue_up(0).expect("room")).collect();
+        assert!(places.queue_up(0).is_none());
         drop(waiting);
-        assert!(places.queue_up().is_some());
+        assert!(places.queue_up(0).is_some());
     }
 
     #[test]
     fn whoever_came_first_is_first() {
         let places = Rc::new(Places::default());
         let mut taken = full(&places);
-        let first = places.queue_up().expect("room");
-        let second = places.queue_up().expect("room");
+        let first = places.queue_up(0).expect("room");
+        let second = places.queue_up(0).expect("room");
         taken.pop();
-        assert!(second.take(0).is_none(), "the one that is free is the first one's");
-        let place = first.take(0).expect("its turn");
+        let take = |waiter: &Waiter| places.take(0, waiter.ahead());
+        assert!(take(&second).is_none(), "the one that is free is the first one's");
+        let place = take(&first).expect("its turn");
         drop(first);
-        assert!(second.take(0).is_none(), "none is free");
+        assert!(take(&second).is_none(), "none is free");
         drop(place);
-        assert!(second.take(0).is_some());
+        assert!(take(&second).is_some());
     }
 
     #[test]

@@ -53,8 +53,9 @@ impl Drop for Turn {
     }
 }
 
-/// Carries out a plan once there is memory and, for one that takes long, a turn. `body` is what the same
-/// request holds of memory already, and does not stand in its way.
+/// Carries out a plan once there is memory and, for one that takes long, a turn, in the order of arrival
+/// among those that take long and among the others. `body` is what the same request holds of memory
+/// already, and does not stand in its way.
 ///
 /// # Errors
 /// `BUSY` when it does not come in time.
@@ -66,12 +67,18 @@ pub async fn work<P: Ports, T>(
 ) -> Result<T, Refusal> {
     let isolate = &app.isolate;
     let budget_bytes = app.config.memory_budget_bytes;
-    let take = |now_ms| {
-        let turn = if is_long(plan) { Some(isolate.turns.take(now_ms)?) } else { None };
+    let is_long = is_long(plan);
+    let queue = if is_long { &isolate.queues.large_decode } else { &isolate.queues.small_decode };
+    let take = |now_ms, ahead| {
+        if ahead > 0 {
+            return None;
+        }
+        let turn = if is_long { Some(isolate.turns.take(now_ms)?) } else { None };
         let memory = isolate.memory.decode(plan.peak_bytes(), budget_bytes, body, now_ms)?;
         Some((turn, memory))
     };
-    let (turn, memory) = wait(app, Stage::DecodeQueue, take).await?;
+    let waiter = queue.join(app.ports.now_ms());
+    let (turn, memory) = wait(app, Stage::DecodeQueue, waiter, take).await?;
     let done = work.await;
     drop(memory);
     if turn.is_some() && isolate.places.are_shared(app.ports.now_ms()) {

@@ -8,15 +8,20 @@ import { cpuSeconds, forgetPeaks, peakMemory } from './usage.mjs';
 const CLIENTS = 8;
 const MB = 1_000_000;
 
-export async function measure({ root, rounds, seconds }) {
+export async function measure({ root, rounds, seconds, only }) {
   const { source, big, small } = await pictures(root);
   console.log(`Node ${process.version}; pictures: ${source}; ${CLIENTS} clients, ${rounds} rounds of ${seconds} s\n`);
   const contenders = await startAll();
   try {
-    return [
-      ...await compare(contenders, { name: 'kept JPEG', picture: small, atLeast: 1.5, rounds, seconds }),
-      ...await compare(contenders, { name: 'photo 12 MP', picture: big, atLeast: 1, rounds, seconds }),
+    const rows = [
+      { name: 'kept JPEG', picture: small, atLeast: 1.5 },
+      { name: 'photo 12 MP', picture: big, atLeast: 1 },
     ];
+    const results = [];
+    for (const row of rows.filter(({ name }) => name.includes(only))) {
+      results.push(...await compare(contenders, { ...row, rounds, seconds }));
+    }
+    return results;
   } finally {
     await contenders.stop();
   }

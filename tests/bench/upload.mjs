@@ -1,6 +1,6 @@
 // The upload part of the bench: the built Worker beside the stack that people use today, in one run.
 //
-// `node tests/bench/upload.mjs [--rounds N] [--seconds N]` from anywhere, once `make edge www` has run.
+// `node tests/bench/upload.mjs [--rounds N] [--seconds N] [--only photo|kept]` from anywhere, once `make edge www` has run.
 // Photos come from where image.mjs has them. Writes target/bench/upload.json; exits with 1 when a bar is
 // missed. Each server is loaded alone, turn by turn, while the others wait; medians of the rounds count.
 import { spawnSync } from 'node:child_process';
@@ -21,9 +21,10 @@ process.chdir(root);
 const tools = ['node_modules/.bin', 'target/tools/bin'].map((folder) => join(root, folder));
 process.env.PATH = [...tools, process.env.PATH].join(delimiter);
 
-const { values } = parseArgs({ options: { rounds: { type: 'string' }, seconds: { type: 'string' } } });
+const text = { type: 'string' };
+const { values } = parseArgs({ options: { rounds: text, seconds: text, only: text } });
 const { measure } = await import('./rounds.mjs');
-const results = await measure({ root, rounds: Number(values.rounds ?? 3), seconds: Number(values.seconds ?? 8) });
+const results = await measure({ root, rounds: Number(values.rounds ?? 3), seconds: Number(values.seconds ?? 8), only: values.only ?? '' });
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, 'upload.json'), `${JSON.stringify(results, null, 2)}\n`);
 const missed = results.filter(({ ratio, bar }) => bar !== undefined && ratio < bar.atLeast);

@@ -61,3 +61,23 @@ test(`small uploads beside ${PHOTOS} photos in work`, { timeout: 400_000 }, asyn
   assert.ok(photos.some(({ status }) => status === 201));
   if (IS_LONG) assert.ok(told.besideMs.p99 <= MOST_MS, `p99 ${told.besideMs.p99} ms`);
 });
+
+const CLIENTS = 8;
+const PHOTOS_EACH = IS_LONG ? 12 : 3;
+
+test(`${CLIENTS} clients that send photos one after the other wait equally long`, { timeout: 400_000 }, async (t) => {
+  const photo = await drawn(4032, 3024, { grain: 12 }).jpeg({ quality: 85 }).toBuffer();
+  const client = async (_, at) => {
+    const outcomes = [];
+    for (let sent = 0; sent < PHOTOS_EACH; sent += 1) {
+      outcomes.push(await upload(server, { user: `client-${at}-${sent}`, address: 300 + at, type: "image/jpeg", body: photo, agent }));
+    }
+    return outcomes;
+  };
+  const outcomes = (await Promise.all(Array.from({ length: CLIENTS }, client))).flat();
+  const told = { ms: ms(outcomes), outcomes: tally(outcomes) };
+  report(t, "photos", told);
+  // First come, first served: nobody waits for much longer than for one photo of each of the others.
+  assert.ok(told.ms.max <= 4 * told.ms.p50, `median ${told.ms.p50} ms, longest ${told.ms.max} ms`);
+  if (IS_LONG) assert.deepEqual(told.outcomes, { 201: outcomes.length });
+});

@@ -8,6 +8,7 @@ mod alert;
 mod bucket;
 mod delivery;
 mod description;
+mod fairness;
 mod images;
 mod ledger;
 mod limits;
