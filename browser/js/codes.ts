@@ -10,6 +10,7 @@ export interface Policy {
     readonly maxPixels: number;
     readonly maxFrames: number;
     readonly maxAnimationPixels: number;
+    readonly maxResizePixels: number;
     readonly maxPeakBytes: number;
   };
   readonly maxEdge: number;
@@ -267,7 +268,7 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
 };
 
 /** What the edge does by default. */
-export const EDGE_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":500000000,"maxBytes":5242880,"maxFrames":200,"maxPeakBytes":67108864,"maxPixels":50000000},"maxEdge":2048,"quality":80,"targetBytes":null};
+export const EDGE_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":150000000,"maxBytes":5242880,"maxFrames":200,"maxPeakBytes":67108864,"maxPixels":50000000,"maxResizePixels":250000000},"maxEdge":2048,"quality":80,"targetBytes":null};
 
 /** What the browser does by default. */
-export const BROWSER_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":500000000,"maxBytes":52428800,"maxFrames":200,"maxPeakBytes":536870912,"maxPixels":200000000},"maxEdge":2048,"quality":80,"targetBytes":5242880};
+export const BROWSER_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":150000000,"maxBytes":52428800,"maxFrames":200,"maxPeakBytes":536870912,"maxPixels":200000000,"maxResizePixels":4000000000},"maxEdge":2048,"quality":80,"targetBytes":5242880};

@@ -9,9 +9,9 @@ export type GivenPolicy = Policy | string | Promise<Policy | string>;
 /** The numbers of a policy; what it does not say, or cannot be had, is NaN. */
 export async function numbers(given: GivenPolicy | undefined, effort: Effort | undefined): Promise<Float64Array> {
   const { limits = {}, maxEdge, quality, targetBytes, ...rest } = await read(given);
-  const { maxBytes, maxPixels, maxFrames, maxAnimationPixels, maxPeakBytes } = limits;
+  const { maxBytes, maxPixels, maxFrames, maxAnimationPixels, maxResizePixels, maxPeakBytes } = limits;
   const place = EFFORTS.indexOf(effort ?? rest.effort ?? "");
-  const said = [maxBytes, maxPixels, maxFrames, maxAnimationPixels, maxPeakBytes, maxEdge, quality, place, targetBytes];
+  const said = [maxBytes, maxPixels, maxFrames, maxAnimationPixels, maxResizePixels, maxPeakBytes, maxEdge, quality, place, targetBytes];
   return Float64Array.from(said, (number) => (typeof number === "number" ? number : NaN));
 }
 

@@ -16,17 +16,18 @@ pub fn read(numbers: &[f64]) -> Policy {
             max_pixels: said(1).unwrap_or(default.limits.max_pixels),
             max_frames: small(2).unwrap_or(default.limits.max_frames),
             max_animation_pixels: said(3).unwrap_or(default.limits.max_animation_pixels),
-            max_peak_bytes: said(4).unwrap_or(default.limits.max_peak_bytes),
+            max_resize_pixels: said(4).unwrap_or(default.limits.max_resize_pixels),
+            max_peak_bytes: said(5).unwrap_or(default.limits.max_peak_bytes),
         },
-        max_edge: small(5).unwrap_or(default.max_edge),
-        quality: small(6).and_then(|number| number.try_into().ok()).unwrap_or(default.quality),
-        effort: match said(7) {
+        max_edge: small(6).unwrap_or(default.max_edge),
+        quality: small(7).and_then(|number| number.try_into().ok()).unwrap_or(default.quality),
+        effort: match said(8) {
             Some(0) => Effort::Fast,
             Some(1) => Effort::Balanced,
             Some(2) => Effort::Small,
             _ => default.effort,
         },
-        target_bytes: said(8).or(default.target_bytes),
+        target_bytes: said(9).or(default.target_bytes),
     }
 }
 
@@ -44,7 +45,7 @@ mod tests {
     #[test]
     fn what_is_not_said_is_as_the_default_has_it() {
         for nonsense in [f64::NAN, -1.0, f64::INFINITY, 9_007_199_254_740_992.0] {
-            assert_eq!(read(&[nonsense; 9]), Policy::EDGE);
+            assert_eq!(read(&[nonsense; 10]), Policy::EDGE);
         }
         assert_eq!(read(&[]), Policy::EDGE);
         let limits = Limits { max_bytes: 10, ..Limits::EDGE };
@@ -53,15 +54,16 @@ mod tests {
 
     #[test]
     fn every_number_has_its_place() {
-        let policy = read(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 2.0, 9.0]);
+        let policy = read(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 2.0, 10.0]);
         let limits = Limits {
             max_bytes: 1,
             max_pixels: 2,
             max_frames: 3,
             max_animation_pixels: 4,
-            max_peak_bytes: 5,
+            max_resize_pixels: 5,
+            max_peak_bytes: 6,
         };
-        let (effort, target_bytes) = (Effort::Small, Some(9));
-        assert_eq!(policy, Policy { limits, max_edge: 6, quality: 7, effort, target_bytes });
+        let (effort, target_bytes) = (Effort::Small, Some(10));
+        assert_eq!(policy, Policy { limits, max_edge: 7, quality: 8, effort, target_bytes });
     }
 }

@@ -88,8 +88,7 @@ pub async fn deliver<P: Ports>(
     match wanted {
         Wanted::Whole => *answer.body_mut() = response::Body::Stored(picture.content),
         Wanted::Part(span) => {
-            let bytes = picture.content.into_bytes().await?;
-            *answer.body_mut() = response::Body::Bytes(cut(&bytes, span));
+            *answer.body_mut() = response::Body::Stored(picture.content.part(span));
         }
         _ => {}
     }
@@ -139,9 +138,9 @@ async fn small<P: Ports>(
     stored: StoredObject<<P::Store as ObjectStore>::Content>,
     variant: Variant,
 ) -> Result<Picture<<P::Store as ObjectStore>::Content>, Failure> {
-    let _memory = reserve(app, Purpose::Body, stored.facts.size_bytes).await?;
+    let memory = reserve(app, Purpose::Body, stored.facts.size_bytes).await?;
     let original = stored.content.into_bytes().await?;
-    let made = variant::make(app, original, variant).await?;
+    let made = variant::make(app, original, variant, &memory).await?;
     let facts = ObjectFacts { size_bytes: made.bytes.len() as u64, etag: made.etag };
     Ok(Picture { content: app.ports.copies().content(made.bytes), facts, format: made.format })
 }
@@ -176,12 +175,6 @@ fn validators<'a>(key: &ObjectKey, facts: &'a ObjectFacts) -> Validators<'a> {
 /// An object is never changed, so its key says when it was.
 fn modified_s(key: &ObjectKey) -> i64 {
     i64::try_from(key.written_ms() / 1000).unwrap_or(i64::MAX)
-}
-
-fn cut(bytes: &[u8], span: Span) -> Vec<u8> {
-    let from = usize::try_from(span.offset).unwrap_or(usize::MAX);
-    let to = usize::try_from(span.offset + span.length).unwrap_or(usize::MAX);
-    bytes.get(from..to).unwrap_or_default().to_vec()
 }
 
 /// Status and headers.

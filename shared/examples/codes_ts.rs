@@ -20,6 +20,7 @@ export interface Policy {
     readonly maxPixels: number;
     readonly maxFrames: number;
     readonly maxAnimationPixels: number;
+    readonly maxResizePixels: number;
     readonly maxPeakBytes: number;
   };
   readonly maxEdge: number;

@@ -50,6 +50,11 @@ pub enum ImageError {
         /// What the limits allow.
         limit: u32,
     },
+    /// More pixels in all frames of an animation than the limits allow.
+    TooManyAnimationPixels {
+        /// What the limits allow.
+        limit: u64,
+    },
     /// More passes over the picture than the limits allow: each costs the time of a decode.
     TooManyScans {
         /// What the limits allow.
@@ -64,6 +69,8 @@ pub enum ImageError {
     },
     /// An animation that would have to be made smaller in a format where that is not done.
     AnimationTooLarge,
+    /// An animation that would have to be made smaller and has too many pixels for that.
+    AnimationTooLong,
 }
 
 /// What is broken in a picture.
@@ -107,7 +114,9 @@ impl ImageError {
             | Self::TooManyFrames { .. }
             | Self::TooManyScans { .. }
             | Self::TooMuchMemory { .. }
-            | Self::AnimationTooLarge => Code::ImageTooLarge,
+            | Self::TooManyAnimationPixels { .. }
+            | Self::AnimationTooLarge
+            | Self::AnimationTooLong => Code::ImageTooLarge,
         }
     }
 }

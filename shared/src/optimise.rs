@@ -192,7 +192,7 @@ fn gif(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corr
 
 type Written = (Result<Vec<u8>, EncodeError>, Vec<u8>);
 
-/// Resizes frame after frame. Decoding goes on to the last frame when the bytes are too many, so
+/// Resizes frame after frame, or the first alone, which may have any number of bytes. Decoding goes on to the last frame when the bytes are too many, so
 /// that a broken end is found in any case.
 fn animation(
     bytes: &[u8],
@@ -201,6 +201,7 @@ fn animation(
     method: Method,
 ) -> Result<Written, Corrupt> {
     let mut source = decode::gif::Animation::open(bytes, (report.width, report.height))?;
+    let limit = if target.first_frame { usize::MAX } else { bytes.len() };
     let mut hash = Vec::new();
     let mut out = None;
     while let Some(shown) = source.next()? {
@@ -213,12 +214,15 @@ fn animation(
         }
         let begun = out.unwrap_or_else(|| {
             let (size, repeat) = (size(target), source.repeat());
-            encode::gif::Animation::begin(size, repeat, &shown.palette, bytes.len())
+            encode::gif::Animation::begin(size, repeat, &shown.palette, limit)
         });
         out = Some(begun.and_then(|mut animation| {
             animation.frame(canvas, shown)?;
             Ok(animation)
         }));
+        if target.first_frame {
+            break;
+        }
     }
     let out = out.ok_or(Corrupt::NoImageData)?;
     Ok((out.and_then(encode::gif::Animation::finish), hash))

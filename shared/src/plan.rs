@@ -67,6 +67,8 @@ pub struct Target {
     pub effort: Effort,
     /// Bytes that the result should not exceed.
     pub target_bytes: Option<u64>,
+    /// Whether the first frame of an animation is all that is wanted of it.
+    pub first_frame: bool,
 }
 
 /// What is to be done with one picture. Only [`Plan::new`] makes one.
@@ -81,9 +83,10 @@ impl Plan {
     /// Decides what is to be done with a picture.
     ///
     /// # Errors
-    /// [`ImageError::TooMuchMemory`] when it needs more than the policy's limits allow, and
+    /// [`ImageError::TooMuchMemory`] when it needs more than the policy's limits allow,
     /// [`ImageError::AnimationTooLarge`] for an animation that would have to be made smaller in a
-    /// format where that is not done.
+    /// format where that is not done, and [`ImageError::AnimationTooLong`] for one that has too many pixels
+    /// for it.
     pub fn new(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
         let animated = report.frames > 1;
         let fits = report.width.max(report.height) <= policy.max_edge;
@@ -98,7 +101,21 @@ impl Plan {
         if report.format == Format::Jpeg {
             return Self::scaled(report, policy);
         }
-        Self::admit(report, Some(target(report, policy, Scale::Full)), &policy.limits)
+        let target = target(report, policy, Scale::Full);
+        let area = |width: u32, height: u32| u64::from(width) * u64::from(height);
+        let (from, to) = (area(report.width, report.height), area(target.width, target.height));
+        policy.limits.resize(report.frames, from, to)?;
+        Self::admit(report, Some(target), &policy.limits)
+    }
+
+    /// Makes a still picture of the first frame of a GIF.
+    ///
+    /// # Errors
+    /// [`ImageError::TooMuchMemory`] when it needs more than the policy's limits allow.
+    pub fn still(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
+        let report = Report { frames: 1, ..report.clone() };
+        let target = Target { first_frame: true, ..target(&report, policy, Scale::Full) };
+        Self::admit(&report, Some(target), &policy.limits)
     }
 
     /// The coarsest scale that decodes to the target, or to at most a sixteenth less: the 4032 pixels
@@ -176,6 +193,7 @@ impl Target {
             quality: policy.quality.clamp(1, 100),
             effort: policy.effort,
             target_bytes: policy.target_bytes,
+            first_frame: false,
         }
     }
 }
@@ -197,6 +215,7 @@ fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
         quality: needed.map_or(policy.quality, |needed| needed.min(policy.quality)).clamp(1, 100),
         effort: policy.effort,
         target_bytes: policy.target_bytes,
+        first_frame: false,
     }
 }
 

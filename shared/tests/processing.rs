@@ -6,8 +6,8 @@ mod fixture;
 mod picture;
 
 use image_rules::{
-    Action, Format, ImageError, Pixels, Plan, Policy, Processed, error::Corrupt, inspect, pixels,
-    probe::Color, process,
+    Action, Format, ImageError, Limits, Pixels, Plan, Policy, Processed, error::Corrupt, inspect,
+    pixels, probe::Color, process,
 };
 
 const SMALL: Policy = Policy { max_edge: 16, ..Policy::EDGE };
@@ -152,6 +152,23 @@ fn animations_that_cannot_be_made_smaller_are_refused() {
     for name in ["webp/animated.webp", "png/animated.png"] {
         assert_eq!(made(&load(name), &SMALL), Err(ImageError::AnimationTooLarge), "{name}");
     }
+}
+
+#[test]
+fn an_animation_with_too_much_work_is_not_made_smaller_and_has_a_first_frame() {
+    let bytes = load("gif/animated.gif");
+    let report = inspect(&bytes, &SMALL).expect("sound");
+    let limits = Limits { max_resize_pixels: 1, ..SMALL.limits };
+    let bounded = Policy { limits, ..SMALL };
+    assert_eq!(made(&bytes, &bounded), Err(ImageError::AnimationTooLong));
+    let whole = made(&bytes, &SMALL).expect("sound");
+    let plan = Plan::still(&report, &bounded).expect("fits in memory");
+    let still = process(bytes, &plan, &bounded.limits).expect("sound");
+    assert_eq!((still.width(), still.height()), (whole.width(), whole.height()));
+    assert_eq!(still.action(), Action::Optimise);
+    let frames = |made: &Processed<'_>| inspect(made.bytes(), &SMALL).expect("sound").frames;
+    assert_eq!((frames(&still), frames(&whole)), (1, report.frames));
+    assert_eq!(seen(still.bytes()), seen(whole.bytes()), "the first frame is what is seen first");
 }
 
 #[test]

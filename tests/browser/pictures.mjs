@@ -36,3 +36,7 @@ export async function animated(width, height, frames, { channels = 3 } = {}) {
   }
   return sharp(Buffer.concat(pages), { raw: { width, height: height * frames, channels, pageHeight: height } });
 }
+
+/** An animation of noise, which nothing makes smaller. */
+export const noisy = (width, height, frames) =>
+  sharp(randomBytes(width * height * frames * 3), { raw: { width, height: height * frames, channels: 3, pageHeight: height } });

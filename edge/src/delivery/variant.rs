@@ -1,13 +1,17 @@
 //! The smaller sizes in which a picture can be had: three, so that what is made and kept is bounded.
 
-use image_rules::{Format, ImageError, Plan, Policy, inspect, process};
+use image_rules::{Action, Format, ImageError, Limits, Plan, Policy, inspect, process};
 use sha2::{Digest, Sha256};
 
 use crate::{
     app::{App, Ports},
     error::Failure,
+    memory::Lease,
     turns,
 };
+
+/// The work of half a second; of an animation with more, a variant is its first frame.
+const MAX_RESIZE_PIXELS: u64 = Limits::EDGE_MAX_RESIZE_PIXELS / 4;
 
 /// A size that a picture can be asked for in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +57,16 @@ impl Variant {
             Self::Medium => 1024,
         }
     }
+
+    /// What is made of a stored picture, which has been admitted.
+    fn policy(self, of: &Policy) -> Policy {
+        let limits = Limits {
+            max_animation_pixels: u64::MAX,
+            max_resize_pixels: MAX_RESIZE_PIXELS,
+            ..of.limits
+        };
+        Policy { limits, max_edge: self.edge(), target_bytes: None, ..*of }
+    }
 }
 
 /// A variant that was made.
@@ -66,7 +80,7 @@ pub struct Made {
     pub etag: String,
 }
 
-/// Makes a variant from the stored picture.
+/// Makes a variant from the stored picture, which lies in `memory`.
 ///
 /// # Errors
 /// `BUSY` without memory in time; what the rules say of bytes that are no picture of ours.
@@ -74,16 +88,22 @@ pub async fn make<P: Ports>(
     app: &App<P>,
     original: Vec<u8>,
     variant: Variant,
+    memory: &Lease,
 ) -> Result<Made, Failure> {
-    let policy = Policy { max_edge: variant.edge(), target_bytes: None, ..app.config.policy };
+    let policy = variant.policy(&app.config.policy);
     let report = inspect(&original, &policy)?;
-    let (bytes, format) = match Plan::new(&report, &policy) {
+    let plan = match Plan::new(&report, &policy) {
+        Err(ImageError::AnimationTooLong) => Plan::still(&report, &policy),
+        plan => plan,
+    };
+    let (bytes, format) = match plan {
         // There is no encoder for an animated WebP or PNG here; as it is, it still moves.
         Err(ImageError::AnimationTooLarge) => (original, report.format),
+        Ok(plan) if plan.action() == Action::Keep => (original, report.format),
         plan => {
             let plan = plan?;
             let processing = async { process(original, &plan, &policy.limits) };
-            let made = turns::work(app, &plan, None, processing).await??;
+            let made = turns::work(app, &plan, Some(memory), processing).await??;
             let format = made.format();
             (made.into_bytes().into_owned(), format)
         }

@@ -1,7 +1,9 @@
 //! The bytes of a picture or of an answer, still on their way: from R2, from an S3 service, from the
 //! cache, or made here.
 
-use futures_util::{Stream, StreamExt};
+use std::future::ready;
+
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use worker::{Response, ResponseBody};
 
 use super::{
@@ -9,7 +11,7 @@ use super::{
     transfer::Transfer,
 };
 use crate::storage::{
-    Content, StoreFault,
+    Content, Span, StoreFault,
     s3::{HttpBody, HttpFault},
 };
 
@@ -97,5 +99,34 @@ impl HttpBody for PictureBytes {
 impl Content for PictureBytes {
     async fn into_bytes(self) -> Result<Vec<u8>, StoreFault> {
         self.collect(usize::MAX).await.map_err(StoreFault::from)
+    }
+
+    fn part(self, span: Span) -> Self {
+        let Self { body, transfer } = self;
+        Self { body: part(body, span), transfer }
+    }
+}
+
+/// A span of a body, chunk by chunk as the caller takes them.
+fn part(body: ResponseBody, span: Span) -> ResponseBody {
+    match body {
+        ResponseBody::Empty => ResponseBody::Empty,
+        ResponseBody::Body(bytes) => ResponseBody::Body(span.cut(0, bytes)),
+        body @ ResponseBody::Stream(_) => {
+            let chunks = Response::from_body(body).and_then(|mut answer| answer.stream());
+            // What is not there does not have the length that was announced, so that the caller notices.
+            let Ok(chunks) = chunks else { return ResponseBody::Empty };
+            let parts = chunks.scan(0, move |at, chunk| {
+                ready((*at < span.end()).then(|| {
+                    chunk.map(|chunk| {
+                        let begin = *at;
+                        *at += chunk.len() as u64;
+                        span.cut(begin, chunk)
+                    })
+                }))
+            });
+            let parts = parts.try_filter(|part| ready(!part.is_empty()));
+            Response::from_stream(parts).map_or(ResponseBody::Empty, |answer| answer.into_parts().1)
+        }
     }
 }

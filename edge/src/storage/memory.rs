@@ -43,6 +43,10 @@ impl Content for Vec<u8> {
     async fn into_bytes(self) -> Result<Vec<u8>, StoreFault> {
         Ok(self)
     }
+
+    fn part(self, span: Span) -> Self {
+        span.cut(0, self)
+    }
 }
 
 impl ObjectStore for MemoryStore {

@@ -83,6 +83,10 @@ pub struct NewObject<'a> {
 pub trait Content {
     /// All of them, in memory.
     fn into_bytes(self) -> impl Future<Output = Result<Vec<u8>, StoreFault>>;
+
+    /// This much of them, still unread.
+    #[must_use]
+    fn part(self, span: Span) -> Self;
 }
 
 /// What is known of an object without its bytes.
@@ -112,6 +116,23 @@ pub struct Span {
     pub length: u64,
 }
 
+impl Span {
+    /// The first byte after it.
+    #[must_use]
+    pub const fn end(self) -> u64 {
+        self.offset.saturating_add(self.length)
+    }
+
+    /// What of a chunk that begins at byte `at` lies within it.
+    #[must_use]
+    pub fn cut(self, at: u64, mut chunk: Vec<u8>) -> Vec<u8> {
+        let within = |byte: u64| usize::try_from(byte.saturating_sub(at)).unwrap_or(usize::MAX);
+        chunk.truncate(within(self.end()));
+        chunk.drain(..within(self.offset).min(chunk.len()));
+        chunk
+    }
+}
+
 /// An object that was read.
 pub struct StoredObject<C> {
     /// Its bytes, or those of the span that was asked for.
@@ -127,4 +148,24 @@ pub struct Page {
     pub keys: Vec<String>,
     /// What to go on from; nothing at the end.
     pub next: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_the_same_however_the_bytes_are_cut() {
+        let bytes: Vec<u8> = (0..20).collect();
+        for (offset, length) in [(0, 1), (0, 20), (3, 7), (7, 13), (19, 1)] {
+            let span = Span { offset: offset as u64, length: length as u64 };
+            for size in [1, 3, 7, 20] {
+                let chunks = bytes.chunks(size).enumerate();
+                let parts =
+                    chunks.flat_map(|(at, chunk)| span.cut((at * size) as u64, chunk.to_vec()));
+                let expected: Vec<u8> = bytes[offset..][..length].to_vec();
+                assert_eq!(parts.collect::<Vec<_>>(), expected, "{span:?} in {size}s");
+            }
+        }
+    }
 }

@@ -42,6 +42,11 @@ fn a_variant_is_made_once_and_only_in_the_sizes_that_there_are() {
     let thumb = get("v=thumb");
     assert_eq!(thumb.status, StatusCode::OK);
     assert_eq!(thumb.headers["content-type"], "image/gif");
+    let url = format!("https://edge.example{path}?v=thumb");
+    let part = send(&app, Request::get(url).header("range", "bytes=6-9"), b"");
+    assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
+    assert_eq!(part.headers["content-range"], format!("bytes 6-9/{}", PIXEL.len()));
+    assert_eq!(part.headers["content-length"], "4");
     app.ports.store.objects.borrow_mut().clear();
     assert_eq!(get("v=thumb").status, StatusCode::OK, "served from its copy");
     assert_eq!(get("v=medium").json["code"], "IMAGE_NOT_FOUND");

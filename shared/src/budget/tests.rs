@@ -11,7 +11,15 @@ fn jpeg() -> Report {
 }
 
 fn half(quality: u8, effort: Effort) -> Target {
-    Target { width: 500, height: 400, scale: Scale::Half, quality, effort, target_bytes: None }
+    Target {
+        width: 500,
+        height: 400,
+        scale: Scale::Half,
+        quality,
+        effort,
+        target_bytes: None,
+        first_frame: false,
+    }
 }
 
 #[test]

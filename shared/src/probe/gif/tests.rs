@@ -231,10 +231,17 @@ fn bombs_are_refused_by_their_headers() {
     let many: Vec<&[u8]> = core::iter::once(SCREEN).chain((0..201).map(|_| &frame[..])).collect();
     assert_eq!(verdict(&many), Err(ImageError::TooManyFrames { limit: 200 }));
 
-    // 40 MP, thirteen times.
+    // 40 MP, four times.
     (wide[7], wide[9]) = (0x18, 0x18);
-    let many: Vec<&[u8]> = core::iter::once(&wide[..]).chain((0..13).map(|_| &frame[..])).collect();
+    let small = frame.clone();
+    let mut frame = frame;
+    frame[5..9].copy_from_slice(&[0xFF, 0x18, 0xFF, 0x18]);
+    let four = |frame: &[u8]| {
+        let mut bytes = wide.clone();
+        (0..4).for_each(|_| bytes.extend_from_slice(frame));
+        verdict(&[&bytes, TRAILER])
+    };
     let limit = Limits::MAX_ANIMATION_PIXELS;
-    let pixels = 0x18FF * 0x18FF * 13;
-    assert_eq!(verdict(&many), Err(ImageError::TooManyPixels { pixels, limit }));
+    assert_eq!(four(&frame), Err(ImageError::TooManyAnimationPixels { limit }));
+    assert_eq!(four(&small).map(|report| report.frames), Ok(4), "pixels that are coded count");
 }

@@ -21,6 +21,8 @@ pub struct Walk {
     width: u32,
     height: u32,
     frames: u32,
+    /// Of all frames together.
+    pixels: u64,
     bit_depth: u8,
     interlaced: bool,
     has_alpha: bool,
@@ -46,6 +48,7 @@ impl Walk {
             width,
             height,
             frames: 0,
+            pixels: 0,
             bit_depth: screen.table_bits.max(1),
             interlaced: false,
             has_alpha: false,
@@ -82,10 +85,12 @@ impl Walk {
             self.height = self.height.max(bottom);
         }
         let canvas_pixels = limits.canvas(self.width, self.height)?;
-        limits.animation(self.frames, canvas_pixels)?;
-        if u64::from(image.width) * u64::from(image.height) > canvas_pixels {
+        let pixels = u64::from(image.width) * u64::from(image.height);
+        if pixels > canvas_pixels {
             return Err(Corrupt::BadStructure.into());
         }
+        self.pixels = self.pixels.saturating_add(pixels);
+        limits.animation(self.frames, self.pixels)?;
         let covers =
             image.left == 0 && image.top == 0 && right >= self.width && bottom >= self.height;
         self.transparency(covers);

@@ -3,13 +3,15 @@
 //! It checks numbers, rectangles and order. Whether the pixels decode is left to `decode`.
 
 use super::{chunk::Chunk, header::Header};
-use crate::error::Corrupt;
+use crate::{Limits, error::Corrupt};
 
 /// What the walk has seen of an animation.
 #[derive(Clone, Copy, Debug)]
 pub struct Animation {
     /// How many frames acTL promises, not zero.
     pub frames: u32,
+    /// Of the frames so far together, by the work of decoding them.
+    pub pixels: u64,
     frames_seen: u32,
     next_sequence: u32,
     open: Open,
@@ -30,7 +32,13 @@ impl Animation {
     pub fn promised(chunk: &Chunk<'_>) -> Option<Self> {
         let [f0, f1, f2, f3, _plays @ ..] = *chunk.fields::<8>()?;
         let frames = u32::from_be_bytes([f0, f1, f2, f3]);
-        (frames > 0).then_some(Self { frames, frames_seen: 0, next_sequence: 0, open: Open::No })
+        (frames > 0).then_some(Self {
+            frames,
+            pixels: 0,
+            frames_seen: 0,
+            next_sequence: 0,
+            open: Open::No,
+        })
     }
 
     /// A frame begins with its fcTL.
@@ -66,6 +74,9 @@ impl Animation {
             return Err(Corrupt::BadStructure);
         }
         self.frames_seen += 1;
+        let weight = if header.depth == 16 { Limits::DEEP_WEIGHT } else { 1 };
+        let pixels = u64::from(width).saturating_mul(u64::from(height)).saturating_mul(weight);
+        self.pixels = self.pixels.saturating_add(pixels);
         self.open = Open::Waiting;
         if self.frames_seen > self.frames { Err(Corrupt::BadStructure) } else { Ok(()) }
     }

@@ -93,7 +93,7 @@ impl Walk {
             b"IDAT" => Ok(self.pixels(chunk).map(|()| true)?),
             b"PLTE" => self.palette(chunk),
             b"acTL" => self.animation_control(chunk, limits),
-            b"fcTL" | b"fdAT" => self.animation_part(chunk),
+            b"fcTL" | b"fdAT" => self.animation_part(chunk, limits),
             b"IHDR" => Err(Corrupt::BadStructure.into()),
             // Section 13.3: a critical chunk that is not known cannot be skipped.
             _ if chunk.is_critical() => Err(Corrupt::Unsupported.into()),
@@ -204,19 +204,20 @@ impl Walk {
             return Err(Corrupt::BadStructure.into());
         }
         let frames = promised.map_or(0, |animation| animation.frames);
-        let canvas_pixels = u64::from(self.header.width) * u64::from(self.header.height);
-        limits.animation(frames, canvas_pixels)?;
+        // Its pixels are counted as its frames come.
+        limits.animation(frames, 0)?;
         self.animation = promised;
         Ok(true)
     }
 
-    fn animation_part(&mut self, chunk: &Chunk<'_>) -> Result<bool, ImageError> {
+    fn animation_part(&mut self, chunk: &Chunk<'_>, limits: &Limits) -> Result<bool, ImageError> {
         let before_pixels = self.place == Place::BeforePixels;
         let Some(animation) = &mut self.animation else {
             return Ok(self.drop_as_vendor(chunk));
         };
         if chunk.kind == *b"fcTL" {
             animation.frame(chunk, &self.header, before_pixels)?;
+            limits.animation(animation.frames, animation.pixels)?;
         } else if before_pixels {
             return Err(Corrupt::BadStructure.into());
         } else {

@@ -2,6 +2,7 @@
 
 use super::{
     Piece,
+    bitstream::Bitstream,
     chunk::Chunk,
     frame::{Frame, Picture, u24},
 };
@@ -23,8 +24,9 @@ pub mod flag {
 pub struct Extended {
     flags: u8,
     canvas: (u32, u32),
-    canvas_pixels: u64,
     frames: u32,
+    /// Of all frames together, by the work of decoding them.
+    pixels: u64,
     has_animation_header: bool,
     has_profile: bool,
     /// Whether an earlier frame left part of the canvas clear.
@@ -67,12 +69,12 @@ impl Extended {
         let [flags, _, _, _, w0, w1, w2, h0, h1, h2] =
             *first.data.first_chunk::<10>().ok_or(Corrupt::BadLength)?;
         let canvas = (1 + u24([w0, w1, w2]), 1 + u24([h0, h1, h2]));
-        let canvas_pixels = limits.canvas(canvas.0, canvas.1)?;
+        limits.canvas(canvas.0, canvas.1)?;
         let mut walk = Self {
             flags,
             canvas,
-            canvas_pixels,
             frames: 0,
+            pixels: 0,
             has_animation_header: false,
             has_profile: false,
             uncovered: true,
@@ -140,8 +142,13 @@ impl Extended {
             return Err(Corrupt::BadStructure.into());
         }
         self.frames = self.frames.saturating_add(1);
-        limits.animation(self.frames, self.canvas_pixels)?;
+        limits.animation(self.frames, self.pixels)?;
         let frame = Frame::read(chunk, self.canvas, limits, keep)?;
+        let Bitstream { width, height, lossless, .. } = frame.picture.bitstream;
+        let weight = if lossless { 1 } else { Limits::LOSSY_WEBP_WEIGHT };
+        let pixels = u64::from(width) * u64::from(height) * weight;
+        self.pixels = self.pixels.saturating_add(pixels);
+        limits.animation(self.frames, self.pixels)?;
         self.metadata.vendor += frame.foreign_bytes;
         // What no frame covers is transparent: browsers do not paint the background colour.
         let has_alpha = self.flags & flag::ALPHA != 0

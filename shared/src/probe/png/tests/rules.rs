@@ -64,5 +64,5 @@ fn the_pixels_of_all_frames_are_counted() {
         probe(&bytes, &Limits { max_animation_pixels, ..Limits::EDGE }).map(|it| it.frames)
     };
     assert_eq!(within(12), Ok(2));
-    assert_eq!(within(11), Err(ImageError::TooManyPixels { pixels: 12, limit: 11 }));
+    assert_eq!(within(11), Err(ImageError::TooManyAnimationPixels { limit: 11 }));
 }
