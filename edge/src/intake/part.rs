@@ -179,13 +179,17 @@ async fn read(
     Ok(if size_bytes > limit_bytes { Err(error) } else { Ok(bytes) })
 }
 
+fn has_long_headers(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(cause) if cause.is::<LongHeaders>())
+}
+
 fn broken(error: &multer::Error, limit_bytes: u64) -> Failure {
     match error {
         multer::Error::StreamSizeExceeded { .. } => {
             ImageError::TooManyBytes { size_bytes: limit_bytes + 1, limit_bytes }.into()
         }
         multer::Error::StreamReadFailed(cause) => match cause.downcast_ref::<io::Error>() {
-            Some(cause) if cause.get_ref().is_some_and(|cause| cause.is::<LongHeaders>()) => {
+            Some(cause) if has_long_headers(cause) => {
                 let part_header_limit_bytes = Some(MAX_HEADER_BYTES as u64);
                 Refusal { part_header_limit_bytes, ..Refusal::new(Code::MalformedRequest) }.into()
             }
