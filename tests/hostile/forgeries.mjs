@@ -55,7 +55,7 @@ function* bodies(key) {
     `{"sub":"123","sub":"123","exp":${exp}}`, `{"sub":"123","exp":1,"exp":${exp}}`, `{"sub":"123","exp":${exp},"role":"USER","role":"ADMIN"}`,
     `{"sub":"123","exp":${exp},"rol\\u0065":"USER","role":"USER"}`, `{"sub":"123","exp":${exp},"x":[{"y":1,"y":2}]}`, `{"exp":${exp}}`,
     `["123",${exp}]`, `{"sub":"123","exp":${exp}}x`, `{"sub":"123","exp":${exp}`, "123", "{}", "",
-  ]) yield [`claims ${text.slice(0, 60)}`, write(key, head, text)];
+  ]) yield [`claims ${text}`, write(key, head, text)];
   const times = ['"9999999999"', "null", "true", "[9999999999]", "{}", "-1", "-9999999999", "1e400", "1e300", "-1e300", "18446744073709551615", "18446744073709551616", "9223372036854775807", "NaN", "Infinity", "0x7fffffff"];
   for (const member of ["exp", "nbf", "iat"]) {
     for (const time of times) yield [`${member} ${time}`, write(key, head, `{"sub":"123","${member}":${time}${member === "exp" ? `,${ours}` : `,"exp":${exp}`}}`)];
