@@ -41,7 +41,7 @@ test("an account becomes an administrator's, and sees the panels after signing i
 
   const page = await (await newVisitor(browser, { locale: "en-US" })).newPage();
   await signIn(page);
-  await page.locator("#entry-problem", { hasText: "Your role may not do this" }).waitFor();
+  await page.locator("#entry-problem", { hasText: "Your account is not allowed to do this" }).waitFor();
   assert.equal(await page.locator("#board").isVisible(), false);
 
   const { stdout } = await makeAdmin(account.email);

@@ -160,3 +160,23 @@ test("the figures of docs/cost.md add up", () => {
     near(millions * list, byList, `${millions} million by the list`);
   }
 });
+
+test("the description quotes the sentences of the codes as they are", () => {
+  const sentences = {};
+  const collect = (node) => {
+    if (typeof node !== "object" || node === null) return;
+    for (const [name, value] of Object.entries(node)) {
+      if (/^[A-Z_]+$/.test(name) && value?.en && value?.ko) sentences[name] = value;
+      else collect(value);
+    }
+  };
+  collect(description);
+  const text = read("www/openapi.json");
+  const quoted = [...text.matchAll(/`([A-Z][A-Z_]+)`: /g)];
+  assert.ok(quoted.length > 30);
+  for (const { 1: code, index, 0: head } of quoted) {
+    const rest = text.slice(index + head.length, index + head.length + 400);
+    const { en, ko } = sentences[code];
+    assert.ok(rest.startsWith(en) || rest.startsWith(ko), `${code}: ${rest.slice(0, 80)}`);
+  }
+});
