@@ -35,7 +35,25 @@ pub fn peak_bytes(report: &Report, target: Option<&Target>) -> u64 {
         (Format::WebP, None) => decode_webp(report),
         (Format::WebP, Some(target)) => optimise_webp(report, target),
     };
-    with_copies(report, peak, target.is_some() || !report.is_clean())
+    let Some(target) = target else { return with_copies(report, peak, !report.is_clean()) };
+    // What is encoded is counted above. A picture that stays as it came is decoded once more, and copied.
+    let preserved = if target.is_oversize { 0 } else { peak_bytes(report, None) };
+    beside_file(report, peak).max(preserved)
+}
+
+/// Bytes that a picture of so many channels is encoded to at most: deflate and the codes of JPEG make no
+/// noise larger by half.
+pub(crate) fn encoded_bytes(target: &Target, channels: u64) -> u64 {
+    let samples = area(target.width, target.height).saturating_mul(channels);
+    target.most_bytes.min((samples.saturating_mul(3) / 2).saturating_add(MIN_ENCODED))
+}
+
+/// Headers and tables of the smallest picture.
+const MIN_ENCODED: u64 = 64 * 1024;
+
+/// The best encoding so far, and the next while its buffer grows.
+fn encodings(target: &Target, channels: u64) -> u64 {
+    encoded_bytes(target, channels).saturating_mul(3)
 }
 
 /// The peak for [`crate::pixels`]: decoding at full size, and the picture as RGBA, twice while it is
@@ -59,7 +77,7 @@ pub fn pixels_bytes(report: &Report) -> u64 {
 }
 
 /// The peak of making pixels of four channels smaller and encoding them: as what they were and what
-/// they become; as JPEG; and as PNG or WebP, which copies them and grows its bytes to as many again.
+/// they become; and, beside a smaller copy, as JPEG of the highest effort or without loss.
 #[must_use]
 #[cfg(feature = "codec")]
 pub fn canvas_bytes(size: (u32, u32), target: &Target) -> u64 {
@@ -70,25 +88,27 @@ pub fn canvas_bytes(size: (u32, u32), target: &Target) -> u64 {
     } else {
         source.saturating_add(out).saturating_add(resizer(size, target, 4))
     };
-    let planes = area(target.width, target.height).saturating_mul(3);
-    let photo = planes.saturating_mul(2).saturating_add(encode_jpeg(target, planes));
-    let drawing = out.saturating_mul(4);
-    resizing.max(out.saturating_add(photo).max(drawing)).saturating_add(FIXED)
+    let target = Target { effort: Effort::Small, ..*target };
+    // Turned; or the smaller copy, of three quarters.
+    let encoding = out.saturating_add(out.max(out / 16 * 9 + encode_drawing(&target, 4)));
+    resizing.max(encoding).saturating_add(FIXED)
 }
 
 /// The peak of pixels, and what is there of the file beside them.
-fn with_copies(report: &Report, peak: u64, is_rewritten: bool) -> u64 {
-    // A scrubbed copy, or an encoded picture while its buffer grows, beside the profile. What is kept
-    // may turn out to have slack: then it is copied without, when the pixels are gone, and once more when
-    // its profile is made anew.
+fn with_copies(report: &Report, peak: u64, is_scrubbed: bool) -> u64 {
+    // A scrubbed copy, beside the profile. What is kept may turn out to have slack: then it is copied
+    // without, when the pixels are gone, and once more when its profile is made anew.
     let copies = if report.metadata.icc == 0 { 1 } else { 2 };
-    let peak = if is_rewritten { peak } else { peak.max(report.size_bytes.saturating_mul(copies)) };
-    let bytes = if is_rewritten { report.size_bytes.saturating_mul(2) } else { 0 };
-    let out = bytes.saturating_add(profiles(report));
-    // All but JPEG are decoded from the scrubbed copy.
+    let peak = if is_scrubbed { peak } else { peak.max(report.size_bytes.saturating_mul(copies)) };
+    let bytes = if is_scrubbed { report.size_bytes.saturating_mul(2) } else { 0 };
+    beside_file(report, peak).saturating_add(bytes)
+}
+
+/// The peak of pixels, the colour profile, and the scrubbed copy from which all but JPEG are decoded.
+fn beside_file(report: &Report, peak: u64) -> u64 {
     let is_copied = report.format != Format::Jpeg && !report.is_clean();
     let source = if is_copied { report.size_bytes } else { 0 };
-    peak.saturating_add(out).saturating_add(source).saturating_add(FIXED)
+    peak.saturating_add(profiles(report)).saturating_add(source).saturating_add(FIXED)
 }
 
 /// A colour profile as it came, its parts made anew, put together, and as it is written.
@@ -121,11 +141,9 @@ fn decode_jpeg(report: &Report, scale: Scale) -> (u64, u64) {
     if !report.progressive {
         return (planes, planes);
     }
-    // Two bytes for each kept coefficient and eight for which of all are not zero; the planes are
-    // made one by one as the coefficients go, so the luma plane, the largest, comes on top.
+    // Two bytes for each kept coefficient and eight for which of all are not zero, beside the planes.
     let coefficients = report.jpeg_blocks.saturating_mul(2 * samples + 8);
-    let luma = canvas(report).div_ceil(64).saturating_mul(samples);
-    (planes, planes.max(coefficients.saturating_add(luma.saturating_mul(5) / 4)))
+    (planes, planes.saturating_add(coefficients))
 }
 
 fn verify_jpeg(report: &Report) -> u64 {
@@ -153,7 +171,8 @@ fn optimise_jpeg(report: &Report, target: &Target) -> u64 {
         .saturating_add(resizer(decoded, target, 1));
     let out = jpeg_planes(target, report.color != Color::Gray);
     // Turned, each plane is there twice for a moment.
-    let encoding = out.saturating_mul(2).max(out.saturating_add(encode_jpeg(target, out)));
+    let encoding =
+        out.saturating_add(out.max(encode_jpeg(target, out).saturating_add(encodings(target, 3))));
     decoding.saturating_add(converted).max(resizing).max(encoding)
 }
 
@@ -222,8 +241,26 @@ fn rasters(report: &Report, target: &Target, source: u64, channels: u64) -> u64 
         let rows = resizer((report.width, report.height), target, channels);
         source.saturating_add(out).saturating_add(rows)
     };
-    // Turned; or encoded while indices of a palette are tried.
-    resizing.max(out.saturating_mul(2))
+    // Turned; or encoded.
+    resizing.max(out.saturating_add(out.max(encode_drawing(target, channels))))
+}
+
+/// The histogram that a palette is made from, twice while it becomes coarser, and its bins.
+const QUANTISER: u64 = 2 * (12 << 16);
+
+/// What encoding without loss takes beside the pixels: these in gray, or as indices of a palette, which
+/// may be packed; or planes and what is encoded of them as JPEG.
+fn encode_drawing(target: &Target, channels: u64) -> u64 {
+    let area = area(target.width, target.height);
+    let indices = area.saturating_mul(2);
+    // Errors of two rows, of sixteen bytes a pixel.
+    let rows = u64::from(target.width.max(target.height)).saturating_mul(2 * 16);
+    // Three planes while chroma is halved, or as they are encoded.
+    let planes = jpeg_planes(target, true);
+    let halving = area.saturating_mul(2).saturating_add(planes);
+    let photo = halving.max(planes.saturating_add(encode_jpeg(target, planes)));
+    let largest = indices.saturating_add(rows).max(photo);
+    largest.saturating_add(encodings(target, channels)).saturating_add(QUANTISER)
 }
 
 fn verify_gif(report: &Report) -> u64 {
@@ -238,7 +275,9 @@ fn optimise_gif(report: &Report, target: &Target) -> u64 {
     // The frame that is held, the one that comes, what is seen; indices, a part of them, and that
     // compressed, which can take half as much again.
     let frames = out.saturating_mul(4 + 4 + 4 + 1 + 1 + 2);
-    source.saturating_add(frames).saturating_add(resizer((report.width, report.height), target, 4))
+    let rows = resizer((report.width, report.height), target, 4);
+    let encoded = target.most_bytes.saturating_mul(2);
+    source.saturating_add(frames).saturating_add(rows).saturating_add(encoded)
 }
 
 fn decode_webp(report: &Report) -> u64 {
@@ -253,9 +292,7 @@ fn decode_webp(report: &Report) -> u64 {
 fn optimise_webp(report: &Report, target: &Target) -> u64 {
     let channels = if report.has_alpha { 4 } else { 3 };
     let source = canvas(report).saturating_mul(channels);
-    let out = area(target.width, target.height);
-    let jpeg = out.saturating_mul(3).saturating_mul(2).saturating_add(encode_jpeg(target, out * 3));
-    decode_webp(report).max(rasters(report, target, source, channels)).max(jpeg)
+    decode_webp(report).max(rasters(report, target, source, channels))
 }
 
 #[cfg(test)]

@@ -37,11 +37,15 @@ mod palette;
 #[cfg(feature = "codec")]
 pub mod pipeline;
 #[cfg(feature = "codec")]
+mod pixel_art;
+#[cfg(feature = "codec")]
 pub mod pixels;
 #[cfg(feature = "codec")]
 mod placeholder;
 #[cfg(feature = "codec")]
 pub mod prepare;
+#[cfg(feature = "codec")]
+mod quantise;
 #[cfg(feature = "codec")]
 mod raster;
 #[cfg(feature = "codec")]

@@ -156,7 +156,9 @@ pub enum Effort {
 pub struct Policy {
     /// What is refused above.
     pub limits: Limits,
-    /// Stored pictures fit in a square of this edge.
+    /// Stored pictures fit in a square of this edge. A picture longer than 1:3 (a screenshot of a whole
+    /// page) may be longer than that, up to eight times and 16,383 pixels: its shorter side has at most a
+    /// third of the edge, and it has no more pixels than the square.
     pub max_edge: u32,
     /// JPEG quality of what is encoded anew, 1 to 100.
     pub quality: u8,

@@ -4,20 +4,23 @@
 use alloc::vec::Vec;
 
 use crate::{
-    Format, Report,
+    Format, Report, budget,
     decode::{self, png::Colors},
     encode::{self, EncodeError},
     error::Corrupt,
-    icc, orient, placeholder,
+    icc,
+    limits::Effort,
+    orient, pixel_art, placeholder,
     plan::Target,
     probe::{Color, Orientation},
-    raster::{Planes, Raster},
+    quantise::Palette,
+    raster::{Layout, Planes, Raster},
     resize::{self, Method},
 };
 
 /// What optimising came to.
 pub(crate) struct Optimised {
-    /// Nothing when no encoding has fewer bytes than the source.
+    /// Nothing when no encoding has as few bytes as the target wants.
     pub encoded: Option<Encoded>,
     pub placeholder: Vec<u8>,
 }
@@ -69,11 +72,17 @@ pub(crate) fn advance(
             Progress::Done(photo(&planes, icc.as_deref(), bytes.len(), target))
         }
         Stage::Sized(Picture::Png(raster, colors, icc)) => {
-            let colors = (&colors, icc.as_deref());
-            Progress::Done(png(raster, colors, bytes, report, target)?)
+            let raster = Upright { raster: &raster, colors: &colors, icc: icc.as_deref() };
+            Progress::Done(drawing(raster, Format::Png, bytes.len(), target))
         }
         Stage::Sized(Picture::WebP(raster, icc)) => {
-            Progress::Done(webp(&raster, icc.as_deref(), bytes, report, target))
+            if !report.lossless && !raster.layout.has_alpha() {
+                let planes = subsampled(&raster, target);
+                return Ok(Progress::Done(photo(&planes, icc.as_deref(), bytes.len(), target)));
+            }
+            let (colors, icc) = (&Colors::default(), icc.as_deref());
+            let raster = Upright { raster: &raster, colors, icc };
+            Progress::Done(drawing(raster, Format::WebP, bytes.len(), target))
         }
     })
 }
@@ -98,7 +107,7 @@ fn decode(bytes: &[u8], report: &Report, target: &Target) -> Result<Picture, Cor
 }
 
 fn sized(picture: Picture, orientation: Orientation, target: &Target) -> Picture {
-    let upright = |raster| orient::raster(resized(raster, target, Method::Smooth), orientation);
+    let upright = |raster| orient::raster(resized(raster, size(target)), orientation);
     match picture {
         Picture::Jpeg(planes, icc) => {
             let luma = size(target);
@@ -120,65 +129,53 @@ fn length(side: usize) -> u32 {
     u32::try_from(side).unwrap_or(u32::MAX)
 }
 
-/// The raster at the target's size.
-fn resized(raster: Raster, target: &Target, method: Method) -> Raster {
-    if (raster.width, raster.height) == size(target) {
+/// The raster within this size: smoothly, but enlarged pixel art exactly.
+fn resized(raster: Raster, size: (usize, usize)) -> Raster {
+    if (raster.width, raster.height) == size {
         return raster;
     }
-    resize::raster(&raster, size(target), method)
+    match pixel_art::size_within(&raster, size) {
+        Some(size) => resize::raster(&raster, size, Method::Nearest),
+        None => resize::raster(&raster, size, Method::Smooth),
+    }
 }
 
-/// The size as seen.
-const fn upright(target: &Target, orientation: Orientation) -> (u32, u32) {
-    if orientation.swaps_axes() {
-        (target.height, target.width)
-    } else {
-        (target.width, target.height)
-    }
+/// As a length of memory; beyond what there is means without limit.
+fn memory(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// Encodes upright planes as JPEG within the target's bytes and the source's.
 fn photo(planes: &Planes, icc: Option<&[u8]>, source: usize, target: &Target) -> Optimised {
     let settings = encode::jpeg::Settings { quality: target.quality, effort: target.effort, icc };
-    let aim = target.target_bytes.and_then(|most| usize::try_from(most).ok());
-    let limit = aim.map_or(source, |aim| aim.min(source));
-    let bytes = encode::jpeg::best(planes, settings, limit).or_else(|| {
-        // The aim is out of reach: as few bytes as there can be, if they are fewer at all.
-        let settings = encode::jpeg::Settings { quality: encode::jpeg::MIN_QUALITY, ..settings };
-        encode::jpeg::encode(planes, settings, source).ok()
-    });
-    let (width, height) = (length(planes.luma.width), length(planes.luma.height));
-    let encoded = bytes.map(|bytes| Encoded { format: Format::Jpeg, bytes, width, height });
+    let limit = target.target_bytes.map_or(source, |aim| memory(aim).min(source));
+    let bytes = encode::jpeg::best(planes, settings, encode::jpeg::MIN_QUALITY, limit)
+        .or_else(|| {
+            // The aim is out of reach: as few bytes as there can be, if they are fewer at all.
+            let quality = encode::jpeg::MIN_QUALITY;
+            let settings = encode::jpeg::Settings { quality, ..settings };
+            encode::jpeg::encode(planes, settings, source).ok()
+        })
+        .or_else(|| {
+            // Fewer than the source are out of reach, too: as it is meant to be, if it has to be smaller.
+            let most = memory(budget::encoded_bytes(target, 3));
+            encode::jpeg::encode(planes, settings, most).ok().filter(|_| target.is_oversize)
+        });
+    let encoded = bytes.map(|bytes| jpeg(planes, bytes));
     Optimised { encoded, placeholder: placeholder::of_planes(planes, Orientation::UPRIGHT) }
 }
 
-fn png(
-    raster: Raster,
-    colors: (&Colors, Option<&[u8]>),
-    bytes: &[u8],
-    report: &Report,
-    target: &Target,
-) -> Result<Optimised, Corrupt> {
-    let placeholder = placeholder::of_raster(&raster, Orientation::UPRIGHT);
-    let encoded = match encode::png::encode(&raster, colors, target.effort, bytes.len()) {
-        Err(EncodeError::TooLong) => {
-            drop(raster);
-            // Smoothing adds colours, and a drawing of few colours grows by that.
-            let raster = resized(decode::png::decode(bytes)?.0, target, Method::Nearest);
-            let raster = orient::raster(raster, report.orientation);
-            encode::png::encode(&raster, colors, target.effort, bytes.len())
-        }
-        done => done,
-    };
-    let (width, height) = upright(target, report.orientation);
-    let encoded = encoded.ok().map(|bytes| Encoded { format: Format::Png, bytes, width, height });
-    Ok(Optimised { encoded, placeholder })
+fn jpeg(planes: &Planes, bytes: Vec<u8>) -> Encoded {
+    let (width, height) = (length(planes.luma.width), length(planes.luma.height));
+    Encoded { format: Format::Jpeg, bytes, width, height }
 }
 
 fn gif(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corrupt> {
-    let (smooth, placeholder) = animation(bytes, report, target, Method::Smooth)?;
+    let (smooth, placeholder) = animation(bytes, report, target, Method::Smooth, bytes.len())?;
     let encoded = match smooth {
-        Err(EncodeError::TooLong) => animation(bytes, report, target, Method::Nearest)?.0,
+        Err(EncodeError::TooLong) => {
+            animation(bytes, report, target, Method::Nearest, memory(target.most_bytes))?.0
+        }
         done => done,
     };
     let encoded = encoded.ok().map(|bytes| Encoded {
@@ -192,16 +189,17 @@ fn gif(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corr
 
 type Written = (Result<Vec<u8>, EncodeError>, Vec<u8>);
 
-/// Resizes frame after frame, or the first alone, which may have any number of bytes. Decoding goes on to the last frame when the bytes are too many, so
-/// that a broken end is found in any case.
+/// Resizes frame after frame, or the first alone, which may have any number of bytes. Decoding goes on to
+/// the last frame when the bytes are too many, so that a broken end is found in any case.
 fn animation(
     bytes: &[u8],
     report: &Report,
     target: &Target,
     method: Method,
+    limit: usize,
 ) -> Result<Written, Corrupt> {
     let mut source = decode::gif::Animation::open(bytes, (report.width, report.height))?;
-    let limit = if target.first_frame { usize::MAX } else { bytes.len() };
+    let limit = if target.first_frame { usize::MAX } else { limit };
     let mut hash = Vec::new();
     let mut out = None;
     while let Some(shown) = source.next()? {
@@ -228,19 +226,6 @@ fn animation(
     Ok((out.and_then(encode::gif::Animation::finish), hash))
 }
 
-fn webp(
-    raster: &Raster,
-    icc: Option<&[u8]>,
-    bytes: &[u8],
-    report: &Report,
-    target: &Target,
-) -> Optimised {
-    if report.lossless || raster.layout.has_alpha() {
-        return drawing(raster, icc, bytes.len(), target);
-    }
-    photo(&subsampled(raster, target), icc, bytes.len(), target)
-}
-
 /// As a JPEG of the target's quality holds it.
 fn subsampled(raster: &Raster, target: &Target) -> Planes {
     let planes = decode::jpeg::from_raster(raster);
@@ -248,44 +233,152 @@ fn subsampled(raster: &Raster, target: &Target) -> Planes {
     resize::planes(planes, luma, encode::jpeg::chroma_size(luma, target.quality))
 }
 
+/// What is to be encoded, with what is stored beside it.
+#[derive(Clone, Copy)]
+struct Upright<'a> {
+    raster: &'a Raster,
+    colors: &'a Colors,
+    icc: Option<&'a [u8]>,
+}
+
+/// Encodes an upright raster of a source that was coded without loss:
+/// - in all its colours or, where nobody sees the difference, in 256: whichever has fewer bytes;
+/// - as a JPEG when it is opaque and has more bytes than are aimed for, or for a preview when that at
+///   least halves them;
+/// - in 256 colours in any case when it would have more bytes than the source or than are aimed for.
+///
+/// A source in WebP stays one where that is the smallest; one in PNG stays PNG.
+fn drawing(it: Upright<'_>, format: Format, source: usize, target: &Target) -> Optimised {
+    let placeholder = placeholder::of_raster(it.raster, Orientation::UPRIGHT);
+    Optimised { encoded: smallest(it, format, source, target), placeholder }
+}
+
+fn smallest(it: Upright<'_>, format: Format, source: usize, target: &Target) -> Option<Encoded> {
+    let Upright { raster, icc, .. } = it;
+    let most = memory(budget::encoded_bytes(target, raster.layout.channels() as u64));
+    let palette = palette(it);
+    let close = palette.as_ref().filter(|palette| palette.is_close);
+    let best = without_loss(it, format, close, target.effort, most);
+    let size_bytes = best.as_ref().map_or(usize::MAX, |best| best.bytes.len());
+    let aim = target.target_bytes.map_or(most, memory);
+    if !raster.layout.has_alpha() && (size_bytes > aim || target.is_preview) {
+        let Target { quality, effort, .. } = *target;
+        let settings = encode::jpeg::Settings { quality, effort, icc };
+        let planes = subsampled(raster, target);
+        let bytes = if size_bytes > aim {
+            encode::jpeg::best(&planes, settings, encode::jpeg::MIN_QUALITY, aim.min(most))
+        } else {
+            encode::jpeg::encode(&planes, settings, size_bytes / 2).ok()
+        };
+        if let Some(bytes) = bytes {
+            return Some(jpeg(&planes, bytes));
+        }
+    }
+    let palette = palette.filter(|palette| !palette.is_close && size_bytes > aim.min(source));
+    palette.and_then(|palette| few(it, &palette, target.effort, most.min(size_bytes))).or(best)
+}
+
+/// At most 256 colours for a picture that has more; none for gray with a profile, as that of gray is none
+/// of a palette, and none for pixel art, which stays exact.
+fn palette(it: Upright<'_>) -> Option<Palette> {
+    let gray = matches!(it.raster.layout, Layout::Gray | Layout::GrayAlpha);
+    let size = (it.raster.width, it.raster.height);
+    let is_pixel_art = pixel_art::size_within(it.raster, size).is_some();
+    if is_pixel_art || (gray && it.icc.is_some()) { None } else { Palette::of(it.raster) }
+}
+
+/// The smallest within `limit`: in close colours, if there are, in all colours, and as WebP if it was one.
+fn without_loss(
+    it: Upright<'_>,
+    format: Format,
+    close: Option<&Palette>,
+    effort: Effort,
+    mut limit: usize,
+) -> Option<Encoded> {
+    let Upright { raster, colors, icc } = it;
+    let mut best = close.and_then(|palette| few(it, palette, effort, limit));
+    limit = best.as_ref().map_or(limit, |best| best.bytes.len() - 1);
+    let settings = encode::png::Settings { colors, icc, effort };
+    if let Ok(bytes) = encode::png::encode(raster, settings, limit) {
+        limit = bytes.len() - 1;
+        best = Some(encoded(it, Format::Png, bytes));
+    }
+    if format == Format::WebP
+        && let Ok(bytes) = encode::webp::encode(raster, icc, limit)
+    {
+        best = Some(encoded(it, Format::WebP, bytes));
+    }
+    best
+}
+
+/// In the colours of a palette.
+fn few(it: Upright<'_>, palette: &Palette, effort: Effort, limit: usize) -> Option<Encoded> {
+    let Upright { raster, colors, icc } = it;
+    let settings = encode::png::Settings { colors, icc, effort };
+    let size = (raster.width, raster.height);
+    let bytes = encode::png::encode_indexed(palette.paint(raster), size, settings, limit);
+    bytes.ok().map(|bytes| encoded(it, Format::Png, bytes))
+}
+
+fn encoded(it: Upright<'_>, format: Format, bytes: Vec<u8>) -> Encoded {
+    let (width, height) = (length(it.raster.width), length(it.raster.height));
+    Encoded { format, bytes, width, height }
+}
+
+/// Of what a browser has decoded, the least quality with which fewer bytes than the source's are aimed for.
+const MIN_FOREIGN_QUALITY: u8 = 60;
+
 /// Pixels that somebody else has decoded: a JPEG when they are opaque, and without loss when they are
-/// not, or when that takes fewer bytes of what may be a drawing. Of the source's bytes they need not
-/// be fewer: nobody takes those.
+/// not, or when that takes fewer bytes of what may be a drawing.
+///
+/// Newer codecs need fewer bytes than those that we write. So a picture that would grow is encoded with
+/// more effort and less quality, down to 60; then at three quarters and at half its size. When all that
+/// does not help either, it stays as large and as good as the policy has it.
 pub(crate) fn pixels(
     raster: Raster,
     orientation: Orientation,
     is_drawn: bool,
+    source: usize,
     target: &Target,
 ) -> Optimised {
-    let most = target.target_bytes.and_then(|most| usize::try_from(most).ok());
-    let most = most.unwrap_or(usize::MAX);
     let raster = if raster.is_opaque() { raster.without_alpha() } else { raster };
-    let raster = resized(raster, target, Method::Smooth);
-    let raster = orient::raster(raster, orientation);
+    let raster = orient::raster(resized(raster, size(target)), orientation);
+    let placeholder = placeholder::of_raster(&raster, Orientation::UPRIGHT);
+    let whole = foreign(&raster, is_drawn, usize::MAX, target);
+    let has_grown = whole.as_ref().is_none_or(|whole| whole.bytes.len() > source);
+    let smaller = || {
+        let target = Target { effort: Effort::Small, ..*target };
+        foreign(&raster, is_drawn, source, &target).or_else(|| {
+            [3, 2].into_iter().find_map(|quarters| {
+                let part = |side: usize| (side * quarters / 4).max(1);
+                let size = (part(raster.width), part(raster.height));
+                let raster = resize::raster(&raster, size, Method::Smooth);
+                foreign(&raster, is_drawn, source, &target)
+            })
+        })
+    };
+    let smaller = if has_grown { smaller() } else { None };
+    Optimised { encoded: smaller.or(whole), placeholder }
+}
+
+/// Within the target's bytes; and within `limit`, for which quality is given up.
+fn foreign(raster: &Raster, is_drawn: bool, limit: usize, target: &Target) -> Option<Encoded> {
+    let most = memory(target.most_bytes).min(limit);
+    let target = Target { most_bytes: most as u64, target_bytes: Some(most as u64), ..*target };
+    let it = Upright { raster, colors: &Colors::default(), icc: None };
     if raster.layout.has_alpha() {
-        return drawing(&raster, None, most, target);
+        return smallest(it, Format::WebP, most, &target);
     }
-    let made = photo(&subsampled(&raster, target), None, most, target);
+    let planes = subsampled(raster, &target);
+    let settings =
+        encode::jpeg::Settings { quality: target.quality, effort: target.effort, icc: None };
+    let least = if limit == usize::MAX { encode::jpeg::MIN_QUALITY } else { MIN_FOREIGN_QUALITY };
+    let made = encode::jpeg::best(&planes, settings, least.min(target.quality), most);
+    let made = made.map(|bytes| jpeg(&planes, bytes));
     if !is_drawn {
         return made;
     }
-    let fewer = made.encoded.as_ref().map_or(most, |encoded| encoded.bytes.len());
-    let drawn = drawing(&raster, None, fewer, target);
-    if drawn.encoded.is_some() { drawn } else { made }
-}
-
-/// Encodes an upright raster without loss, as PNG or WebP, whichever is smaller.
-fn drawing(raster: &Raster, icc: Option<&[u8]>, limit: usize, target: &Target) -> Optimised {
-    let placeholder = placeholder::of_raster(raster, Orientation::UPRIGHT);
-    let webp = encode::webp::encode(raster, icc, limit).ok();
-    let limit = webp.as_ref().map_or(limit, Vec::len);
-    let colors = (&Colors::default(), icc);
-    let png = encode::png::encode(raster, colors, target.effort, limit).ok();
-    let bytes = match (png, webp) {
-        (Some(png), _) => Some((Format::Png, png)),
-        (None, webp) => webp.map(|webp| (Format::WebP, webp)),
-    };
-    let (width, height) = (length(raster.width), length(raster.height));
-    let encoded = bytes.map(|(format, bytes)| Encoded { format, bytes, width, height });
-    Optimised { encoded, placeholder }
+    let fewer = made.as_ref().map_or(most, |made| made.bytes.len());
+    let palette = palette(it).filter(|palette| palette.is_close);
+    without_loss(it, Format::WebP, palette.as_ref(), target.effort, fewer).or(made)
 }

@@ -5,7 +5,7 @@ use alloc::{collections::BTreeMap, vec, vec::Vec};
 use crate::raster::{Layout, Raster};
 
 /// What an index of one byte can name.
-const MAX_COLORS: usize = 256;
+pub(crate) const MAX_COLORS: usize = 256;
 
 /// A picture of at most 256 colours.
 pub(crate) struct Indexed {
@@ -56,7 +56,8 @@ impl Indexed {
     }
 }
 
-fn pixels(raster: &Raster) -> impl Iterator<Item = [u8; 4]> {
+/// The colours of a raster, pixel by pixel.
+pub(crate) fn pixels(raster: &Raster) -> impl Iterator<Item = [u8; 4]> {
     let layout = raster.layout;
     raster.data.chunks_exact(layout.channels()).map(move |pixel| match (layout, pixel) {
         (Layout::Gray, &[g]) => [g, g, g, u8::MAX],

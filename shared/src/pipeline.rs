@@ -137,11 +137,19 @@ impl<'a> Work<'a> {
         let icc = Rewrite::of(&bytes, report).map_or(0, |rewrite| rewrite.removed_bytes());
         let removed = Metadata { icc, ..report.metadata };
         let placeholder = optimised.placeholder.clone();
-        // Without fewer bytes the picture stays as it came, above the aimed size or not: a large
-        // picture hurts nobody, and one that grew by being made smaller is absurd.
         if let Some(made) = encoded(optimised) {
             return Ok(Step::Done(Processed { removed, ..made }));
         }
+        if target.is_oversize {
+            return Err(match report.frames {
+                1 => ImageError::TooManyBytes {
+                    size_bytes: report.size_bytes,
+                    limit_bytes: target.most_bytes,
+                },
+                _ => ImageError::AnimationTooLarge,
+            });
+        }
+        // A picture that was only to lose bytes, and does not, stays as it came.
         // It was decoded for its pixels, not for what lies between them.
         let (_, slack) = verify(&bytes, report)?;
         preserve(bytes, report, placeholder, &slack).map(Step::Done)

@@ -65,10 +65,18 @@ pub struct Target {
     pub quality: u8,
     /// How much time to spend on making the bytes fewer.
     pub effort: Effort,
-    /// Bytes that the result should not exceed.
+    /// Bytes that the result should not exceed: what is aimed for.
     pub target_bytes: Option<u64>,
     /// Whether the first frame of an animation is all that is wanted of it.
     pub first_frame: bool,
+    /// Bytes that the result may have at most.
+    pub most_bytes: u64,
+    /// Whether the source is larger than pictures may be. Then the smaller picture is taken also when it
+    /// has more bytes.
+    pub is_oversize: bool,
+    /// Whether an opaque picture that was coded without loss becomes a JPEG where that has at most half
+    /// the bytes.
+    pub is_preview: bool,
 }
 
 /// What is to be done with one picture. Only [`Plan::new`] makes one.
@@ -88,8 +96,22 @@ impl Plan {
     /// format where that is not done, and [`ImageError::AnimationTooLong`] for one that has too many pixels
     /// for it.
     pub fn new(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
+        Self::decide(report, policy, false)
+    }
+
+    /// Decides what is to be done with a stored picture to get a smaller one for lists and pages: as
+    /// [`Self::new`], but for a picture that was coded without loss. That one becomes a JPEG when it is
+    /// opaque, has to be made smaller, and has at most half the bytes as a JPEG.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn preview(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
+        Self::decide(report, policy, true)
+    }
+
+    fn decide(report: &Report, policy: &Policy, is_preview: bool) -> Result<Self, ImageError> {
         let animated = report.frames > 1;
-        let fits = report.width.max(report.height) <= policy.max_edge;
+        let fits = fits(report, policy);
         // An animation is not encoded anew for its bytes alone: it would only lose.
         let heavy = !animated && policy.target_bytes.is_some_and(|most| report.size_bytes > most);
         if fits && !heavy {
@@ -101,7 +123,7 @@ impl Plan {
         if report.format == Format::Jpeg {
             return Self::scaled(report, policy);
         }
-        let target = target(report, policy, Scale::Full);
+        let target = Target { is_preview, ..target(report, policy, Scale::Full) };
         let area = |width: u32, height: u32| u64::from(width) * u64::from(height);
         let (from, to) = (area(report.width, report.height), area(target.width, target.height));
         policy.limits.resize(report.frames, from, to)?;
@@ -129,8 +151,7 @@ impl Plan {
             scale.of(report.width) >= near(aim.0) && scale.of(report.height) >= near(aim.1)
         };
         // A picture that is only to lose bytes keeps its size.
-        let fits = report.width.max(report.height) <= policy.max_edge;
-        let fine = Scale::ALL.iter().position(enough).filter(|_| !fits);
+        let fine = Scale::ALL.iter().position(enough).filter(|_| !fits(report, policy));
         let fine = fine.unwrap_or(Scale::ALL.len() - 1);
         let try_scale = |index: usize| {
             let scale = Scale::ALL.get(index).copied().unwrap_or(Scale::Full);
@@ -151,8 +172,8 @@ impl Plan {
         Ok(Self { report: report.clone(), target, peak_bytes })
     }
 
-    /// What is done. An optimised picture that does not get fewer bytes is kept or scrubbed after
-    /// all, and a kept one that turns out to hide something is scrubbed, so what was done stands in [`crate::pipeline::Processed`].
+    /// What is done. A picture that was to lose only bytes and does not is kept or scrubbed after all, and
+    /// a kept one that turns out to hide something is scrubbed, so what was done stands in [`crate::pipeline::Processed`].
     #[must_use]
     pub const fn action(&self) -> Action {
         match self.target {
@@ -194,8 +215,21 @@ impl Target {
             effort: policy.effort,
             target_bytes: policy.target_bytes,
             first_frame: false,
+            most_bytes: policy.target_bytes.unwrap_or(policy.limits.max_bytes),
+            is_oversize: true,
+            is_preview: false,
         }
     }
+}
+
+/// Bytes by which a GIF or JPEG may grow while it is made smaller. The memory budget counts them, so there
+/// are few of them.
+const MAX_GROWTH: u64 = 1024 * 1024;
+
+/// Whether a picture is no larger than pictures may be.
+fn fits(report: &Report, policy: &Policy) -> bool {
+    let size = (report.width, report.height);
+    fitted(size, policy.max_edge) == size
 }
 
 fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
@@ -208,6 +242,15 @@ fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
     let source = report.jpeg_quality.filter(|_| report.color != Color::Cmyk);
     let needed = source
         .map(|source| needed_quality(source, report.width.max(report.height), width.max(height)));
+    let is_oversize = !fits(report, policy);
+    let most_bytes = match report.format {
+        _ if !is_oversize => report.size_bytes,
+        // Fewer pixels in the same palettes, or of the same quality, grow only in small files.
+        Format::Gif | Format::Jpeg => {
+            report.size_bytes.saturating_add(report.size_bytes.min(MAX_GROWTH))
+        }
+        _ => report.size_bytes.max(policy.limits.max_bytes),
+    };
     Target {
         width,
         height,
@@ -216,6 +259,9 @@ fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
         effort: policy.effort,
         target_bytes: policy.target_bytes,
         first_frame: false,
+        most_bytes,
+        is_oversize,
+        is_preview: false,
     }
 }
 
@@ -230,19 +276,35 @@ fn needed_quality(source: u8, from_edge: u32, to_edge: u32) -> u8 {
     u8::try_from(needed).unwrap_or(100).max(1)
 }
 
-/// The size that fits in a square of `edge`, in the same proportions; never larger.
+/// The size that a picture may have, in the same proportions; never larger.
+///
+/// Up to a ratio of 1:3 it fits in a square of `edge`. Of longer pictures that would leave strips that
+/// nobody can read, so their shorter side may have a third of `edge`, as far as they have no more pixels
+/// than the square and their longer side is within [`longest`]'s bounds. At 1:3 both rules say the same.
 fn fitted((width, height): (u32, u32), edge: u32) -> (u32, u32) {
-    let longer = width.max(height);
-    let edge = edge.max(1);
-    if longer <= edge {
+    let (longer, edge) = (u64::from(width.max(height)), u64::from(edge.max(1)));
+    let most = longest(longer, u64::from(width.min(height).max(1)), edge);
+    if longer <= most {
         return (width, height);
     }
+    // To the nearest pixel within the square. Beyond it down, so that what was made fits when it comes again.
+    let half = if most > edge { 0 } else { longer / 2 };
     let fit = |side: u32| {
-        let (side, edge, longer) = (u64::from(side), u64::from(edge), u64::from(longer));
-        // At most `edge`, which has 32 bits.
-        u32::try_from((side * edge + longer / 2) / longer).unwrap_or(u32::MAX).max(1)
+        let fitted = (u64::from(side) * most + half) / longer;
+        // At most `side`, which has 32 bits.
+        u32::try_from(fitted).unwrap_or(u32::MAX).max(1)
     };
     (fit(width), fit(height))
+}
+
+/// The longest side of any picture: what a WebP can have.
+const MAX_LONGER: u64 = 16_383;
+
+/// What the longer side may have of a picture with these proportions.
+fn longest(longer: u64, shorter: u64, edge: u64) -> u64 {
+    let by_shorter = longer.saturating_mul(edge) / shorter.saturating_mul(3);
+    let by_area = (edge.saturating_mul(edge).saturating_mul(longer) / shorter).isqrt();
+    by_shorter.min(by_area).min(8 * edge).min(MAX_LONGER).max(edge)
 }
 
 #[cfg(test)]

@@ -5,9 +5,11 @@
 mod fixture;
 mod picture;
 
+use std::collections::BTreeSet;
+
 use image_rules::{
     Action, Format, ImageError, Limits, Pixels, Plan, Policy, Processed, error::Corrupt, inspect,
-    pixels, probe::Color, process,
+    pixels, prepare, probe::Color, process,
 };
 
 const SMALL: Policy = Policy { max_edge: 16, ..Policy::EDGE };
@@ -46,19 +48,142 @@ fn the_best_quality_that_fits_is_found() {
 }
 
 #[test]
-fn nothing_becomes_larger() {
+fn what_is_within_the_size_never_gets_more_bytes() {
     for fixture in fixture::all() {
-        for max_edge in [2048, 39, 16] {
+        let size_bytes = fixture.bytes.len() as u64;
+        for target_bytes in [None, Some(size_bytes - 1), Some(size_bytes / 2)] {
+            let policy = Policy { target_bytes, ..Policy::EDGE };
+            let made = made(&fixture.bytes, &policy).expect("sound");
+            assert!(made.bytes().len() <= fixture.bytes.len(), "{}", fixture.name);
+        }
+    }
+}
+
+#[test]
+fn what_is_beyond_the_size_is_made_smaller_whatever_its_bytes_become() {
+    let mut grown = 0;
+    for fixture in fixture::all() {
+        for max_edge in [39, 16] {
             let policy = Policy { max_edge, ..Policy::EDGE };
             if let Ok(made) = made(&fixture.bytes, &policy) {
-                assert!(
-                    made.bytes().len() <= fixture.bytes.len(),
-                    "{} to {max_edge}",
-                    fixture.name
-                );
+                assert!(made.width().max(made.height()) <= max_edge, "{}", fixture.name);
+                grown += u32::from(made.bytes().len() > fixture.bytes.len());
             }
         }
     }
+    assert!(grown > 0, "no fixture shows the hard case");
+}
+
+/// Colours that are seen in a picture.
+fn colors(pixels: &Pixels) -> BTreeSet<[u8; 4]> {
+    pixels.rgba.as_chunks::<4>().0.iter().copied().collect()
+}
+
+#[test]
+fn a_screenshot_becomes_smaller_smoothly_although_that_takes_colours() {
+    let source = picture::screenshot(1170, 800).opaque_png();
+    for max_edge in [946, 400, 1169] {
+        let made = made(&source, &Policy { max_edge, ..Policy::EDGE }).expect("sound");
+        assert_eq!((made.format(), made.width()), (Format::Png, max_edge));
+        let (before, after) = (colors(&seen(&source)), colors(&seen(made.bytes())));
+        // The nearest pixel is always one of the source's.
+        assert!(after.len() > 2 * before.len(), "{} of {}", after.len(), before.len());
+        // What was flat has its exact colour: no noise in the background.
+        assert!(after.contains(&[255; 4]) && after.contains(&[243, 244, 246, 255]));
+        let all = seen(made.bytes()).rgba;
+        let white = all.as_chunks::<4>().0.iter().filter(|it| **it == [255; 4]).count();
+        assert!(white * 16 > all.len() / 3, "most of the background is white");
+    }
+}
+
+#[test]
+fn a_screenshot_of_a_whole_page_stays_legible() {
+    let source = picture::screenshot(1080, 12_000).opaque_png();
+    let made = made(&source, &Policy::EDGE).expect("within the limits of the edge");
+    assert_eq!((made.format(), made.width(), made.height()), (Format::Png, 614, 6826));
+    // Letters are dark on white, and have not become one gray: in many lines of text the darkest pixel
+    // differs from the brightest by more than half the range.
+    let seen = seen(made.bytes());
+    let rows = seen.rgba.chunks_exact(614 * 4).skip(60);
+    let greens = |row: &[u8]| row.iter().skip(1).step_by(4).copied().collect::<Vec<_>>();
+    let contrast = |row: &[u8]| {
+        let greens = greens(row);
+        greens.iter().max().copied().unwrap_or(0) - greens.iter().min().copied().unwrap_or(0)
+    };
+    let legible = rows.filter(|row| contrast(row) > 128).count();
+    assert!(legible > 6826 / 3, "{legible} rows show letters");
+}
+
+#[test]
+fn pixel_art_stays_exact() {
+    let art = picture::photo(60, 40);
+    let source = art.enlarged(50).opaque_png();
+    let made = made(&source, &Policy::EDGE).expect("sound");
+    // Blocks of 34 pixels: of 35 they would not fit.
+    assert_eq!((made.format(), made.width(), made.height()), (Format::Png, 2040, 1360));
+    assert!(seen(made.bytes()) == seen(&art.enlarged(34).opaque_png()), "each pixel as it was");
+
+    // A block of another size, and it is an ordinary picture.
+    let mut torn = art.enlarged(50);
+    torn.pixels.rotate_left(3 * 7);
+    let made = self::made(&torn.opaque_png(), &Policy::EDGE).expect("sound");
+    assert_eq!((made.width(), made.height()), (2048, 1365));
+}
+
+#[test]
+fn an_opaque_photo_in_png_that_does_not_fit_becomes_jpeg_before_sending() {
+    let photo = picture::photo(900, 600);
+    let limits = Limits { max_bytes: 100_000, ..Limits::EDGE };
+    let policy = Policy { limits, max_edge: 600, ..Policy::EDGE };
+    let prepared = |bytes: &[u8]| {
+        let (_, processed) = prepare(bytes, Format::Png, &policy)?;
+        assert!(processed.bytes().len() <= 100_000);
+        assert_eq!(processed.width(), 600);
+        Ok::<_, ImageError>(processed.format())
+    };
+    assert!(photo.opaque_png().len() > 500_000);
+    assert_eq!(prepared(&photo.opaque_png()), Ok(Format::Jpeg));
+    // What is transparent cannot become JPEG; and a screenshot need not.
+    let alpha = prepared(&photo.png());
+    assert_ne!(alpha, Ok(Format::Jpeg));
+    assert_eq!(prepared(&picture::screenshot(900, 600).opaque_png()), Ok(Format::Png));
+
+    // It fits in pixels, yet not in bytes.
+    let policy = Policy { max_edge: 900, ..policy };
+    let source = photo.opaque_png();
+    let (_, processed) = prepare(&source, Format::Png, &policy).expect("fits");
+    assert_eq!((processed.format(), processed.width()), (Format::Jpeg, 900));
+}
+
+#[test]
+fn a_photo_in_png_that_fits_keeps_all_its_colours() {
+    let made =
+        made(&picture::photo(900, 600).opaque_png(), &Policy { max_edge: 600, ..Policy::EDGE });
+    let made = made.expect("sound");
+    assert_eq!(made.format(), Format::Png);
+    assert!(colors(&seen(made.bytes())).len() > 256);
+}
+
+#[test]
+fn previews_of_photos_without_loss_are_jpegs_and_those_of_drawings_are_not() {
+    let policy = Policy { max_edge: 200, ..Policy::EDGE };
+    let preview = |bytes: &[u8]| {
+        let report = inspect(bytes, &policy).expect("sound");
+        let plan = Plan::preview(&report, &policy).expect("within the limits");
+        process(bytes.to_vec(), &plan, &policy.limits).expect("pixels that decode")
+    };
+    let photo = picture::photo(900, 600);
+    let stored = made(&photo.opaque_png(), &policy).expect("sound");
+    let small = preview(&photo.opaque_png());
+    assert_eq!((stored.format(), small.format()), (Format::Png, Format::Jpeg));
+    assert!(small.bytes().len() * 2 <= stored.bytes().len());
+    assert_eq!(preview(&photo.opaque_webp()).format(), Format::Jpeg);
+    for alpha in [photo.png(), photo.webp()] {
+        assert_ne!(preview(&alpha).format(), Format::Jpeg);
+    }
+    let mut flat = picture::screenshot(900, 600);
+    flat.pixels.fill(200);
+    assert_eq!(preview(&flat.opaque_png()).format(), Format::Png);
 }
 
 #[test]

@@ -2,10 +2,13 @@
 // of files, what is refused, and that the edge will keep what comes out.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { after, before, test } from "node:test";
+
+import sharp from "sharp";
 
 import { startBrowser } from "../e2e/browser.mjs";
 import { noise } from "../e2e/pictures.mjs";
@@ -93,17 +96,19 @@ test("what is refused is refused with the edge's code and a sentence in the call
   writeFileSync(join(folder, "notes.jpg"), "This is only text.\n");
   writeFileSync(join(folder, "photo.heic"), Buffer.from("\0\0\0\x1cftypheic\0\0\0\0mif1heic", "latin1"));
   writeFileSync(join(folder, "scan.tif"), Buffer.from("II*\0\x08\0\0\0", "latin1"));
-  writeFileSync(join(folder, "noise.png"), noise(1500, 1400));
+  // With alpha it cannot become a JPEG, and in few colours it is too large, too.
+  const holed = { raw: { width: 700, height: 700, channels: 4 } };
+  writeFileSync(join(folder, "holed.png"), await sharp(randomBytes(700 * 700 * 4), holed).png().toBuffer());
   writeFileSync(join(folder, "empty.gif"), "");
-  for (const [file, code, en, ko] of [
+  for (const [file, code, en, ko, policy] of [
     ["notes.jpg", "INVALID_FILE_SIGNATURE", /./, /[가-힣]/],
     ["photo.heic", "INVALID_FILE_TYPE", /browser cannot open HEIC.*Save it as JPEG.*Most Compatible/, /HEIC.*JPEG.*높은 호환성/],
     ["scan.tif", "INVALID_FILE_TYPE", /browser cannot open TIFF.*JPEG or PNG/, /TIFF.*JPEG/],
-    ["noise.png", "FILE_TOO_LARGE", /has 6\.1 MB; 5\.0 MB is the most/, /6\.1 MB.*5\.0 MB/],
+    ["holed.png", "FILE_TOO_LARGE", /has 1\.9 MB; 0\.2 MB is the most/, /1\.9 MB.*0\.2 MB/, { limits: { maxBytes: 2 ** 18 } }],
     ["empty.gif", "FILE_MISSING", /is empty \(0 bytes\)\. Choose another/, /빈 파일\(0바이트\).*골라 주세요/],
   ]) {
     for (const [language, sentence] of [["en", en], ["ko-KR", ko]]) {
-      const refusal = await prepare(page, `/files/${file}`, { options: { language } });
+      const refusal = await prepare(page, `/files/${file}`, { options: { language, ...(policy && { policy }) } });
       assert.equal(refusal.code, code, file);
       assert.equal(refusal.status, 0);
       assert.match(refusal.sentence, sentence, file);
@@ -130,6 +135,43 @@ test("a picture that breaks the edge's limits is taken when what is made of it d
   await page.close();
 });
 
+test("a noisy photo of 12 MP in PNG becomes a JPEG that the edge takes", async () => {
+  const { page, complaints } = await openPage(browser, site);
+  const photo = noise(4000, 3000);
+  assert.ok(photo.length > 32e6);
+  writeFileSync(join(folder, "noise.png"), photo);
+  const made = await prepare(page, "/files/noise.png");
+  assert.deepEqual([made.code, made.contentType, made.width, made.height], [undefined, "image/jpeg", 2048, 1536]);
+  assert.ok(made.bytes.length <= 5 * 2 ** 20, `${made.bytes.length} bytes`);
+  assert.equal(await prepareBytes(page, made), true, "the edge's rules keep it");
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("an AVIF gets fewer bytes than it had, where quality allows it", async () => {
+  const { page, complaints } = await openPage(browser, site);
+  const photo = drawn(1600, 1200, { grain: 12 });
+  const grown = [];
+  for (const quality of [50, 62, 75]) {
+    const source = await photo.clone().avif({ quality, effort: 2 }).toBuffer();
+    const file = `grain-${quality}.avif`;
+    writeFileSync(join(folder, file), source);
+    const made = await prepare(page, `/files/${file}`);
+    assert.equal(made.code, undefined, made.sentence);
+    // What sharp makes of the same pixels at the policy's quality is more.
+    const plain = await sharp(source).jpeg({ quality: 80, mozjpeg: true }).toBuffer();
+    if (plain.length <= source.length) continue;
+    grown.push(quality);
+    const isWhole = made.width === 1600;
+    assert.ok(made.bytes.length <= source.length || isWhole, `${made.bytes.length} of ${source.length}`);
+    assert.ok([1600, 1200, 800].includes(made.width), `${made.width}`);
+    if (made.bytes.length <= source.length) grown.fewer = true;
+  }
+  assert.ok(grown.fewer, `one of ${grown} could be made smaller`);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
 test("types that only the browser decodes are taken where it does", async () => {
   const { page, complaints } = await openPage(browser, site);
   const opaque = drawn(300, 200);
@@ -142,7 +184,7 @@ test("types that only the browser decodes are taken where it does", async () => 
     ["photo.avif", "image/jpeg", "avif"],
     ["deep.avif", "image/jpeg", "avif"],
     ["holed.avif", "image/png", "avif"],
-    ["drawing.bmp", "image/webp", "bmp"],
+    ["drawing.bmp", "image/png", "bmp"],
   ]) {
     const made = await prepare(page, `/files/${file}`, { options: { policy: { maxEdge: 150 } } });
     assert.equal(made.code, undefined, `${file}: ${made.sentence}`);

@@ -17,6 +17,18 @@ export function png(width, height) {
   return encode(width, height, rows);
 }
 
+/** A PNG of some flat areas, as in a drawing. */
+export function flat(width, height) {
+  const rows = Buffer.alloc((width * 3 + 1) * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const color = [0x2a6f97, 0xffffff, 0xf4f4f6, 0xd62828][((x >> 8) + (y >> 8)) % 4];
+      rows.writeUIntBE(color, (width * 3 + 1) * y + 1 + x * 3, 3);
+    }
+  }
+  return encode(width, height, rows);
+}
+
 function encode(width, height, rows) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);

@@ -92,7 +92,7 @@ pub async fn make<P: Ports>(
 ) -> Result<Made, Failure> {
     let policy = variant.policy(&app.config.policy);
     let report = inspect(&original, &policy)?;
-    let plan = match Plan::new(&report, &policy) {
+    let plan = match Plan::preview(&report, &policy) {
         Err(ImageError::AnimationTooLong) => Plan::still(&report, &policy),
         plan => plan,
     };

@@ -76,15 +76,20 @@ pub(crate) const MIN_QUALITY: u8 = 20;
 /// Encodings that [`best`] may take: 60 steps of quality need six to tell one from the next.
 const MAX_TRIES: u32 = 6;
 
-/// The best quality, from the settings' downwards, whose bytes stay within `limit`.
-pub(crate) fn best(planes: &Planes, settings: Settings<'_>, limit: usize) -> Option<Vec<u8>> {
+/// The best quality, from the settings' down to `least`, whose bytes stay within `limit`.
+pub(crate) fn best(
+    planes: &Planes,
+    settings: Settings<'_>,
+    least: u8,
+    limit: usize,
+) -> Option<Vec<u8>> {
     let attempt = |quality| encode(planes, Settings { quality, ..settings }, limit).ok();
     let mut best = attempt(settings.quality);
     if best.is_some() {
         return best;
     }
     // Between these lies the answer: `low` is not tried yet, `high` is too much.
-    let (mut low, mut high) = (MIN_QUALITY, settings.quality);
+    let (mut low, mut high) = (least, settings.quality);
     for _ in 1..MAX_TRIES {
         if low >= high {
             break;

@@ -104,7 +104,9 @@ impl Canvas {
         }
         self.raster.data.shrink_to_fit();
         let is_drawn = self.shown.is_drawn;
-        let optimised = optimise::pixels(self.raster, self.orientation, is_drawn, &self.target);
+        let source = usize::try_from(self.size_bytes).unwrap_or(usize::MAX);
+        let optimised =
+            optimise::pixels(self.raster, self.orientation, is_drawn, source, &self.target);
         let most = self.policy.limits.max_bytes;
         let too_large = ImageError::TooManyBytes { size_bytes: self.size_bytes, limit_bytes: most };
         let processed = pipeline::encoded(optimised).ok_or(too_large)?;
@@ -121,9 +123,13 @@ mod tests {
     const AVIF: &[u8] = b"\0\0\0\x1Cftypavif\0\0\0\0mif1avif";
     const BMP: &[u8] = b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0";
 
+    /// More than what is made of them.
+    const SIZE_BYTES: u64 = 100_000;
+
     fn canvas(bytes: &[u8], size: (u32, u32), policy: &Policy) -> Canvas {
         let shown = shown(bytes, "").expect("a type that browsers show");
-        Canvas::new(shown, size, Orientation::UPRIGHT, 1000, policy).expect("within the limits")
+        Canvas::new(shown, size, Orientation::UPRIGHT, SIZE_BYTES, policy)
+            .expect("within the limits")
     }
 
     #[test]
@@ -165,6 +171,39 @@ mod tests {
     }
 
     #[test]
+    fn fewer_bytes_than_the_source_had_are_aimed_for() {
+        let made = |size_bytes: u64, alpha: u8| {
+            let policy = Policy::EDGE;
+            let shown = shown(AVIF, "").expect("a type that browsers show");
+            let size = (320, 240);
+            let canvas = Canvas::new(shown, size, Orientation::UPRIGHT, size_bytes, &policy);
+            let mut canvas = canvas.expect("within the limits");
+            let mut state = 1u32;
+            for at in 0..320 * 240_u32 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let [noise, ..] = state.to_be_bytes();
+                let light = |value: u32| u8::try_from(value % 256).unwrap_or_default();
+                let pixel = [light(at / 900), light(at % 320 / 2) / 2 + noise / 8, noise / 4];
+                canvas.push(&[&pixel[..], &[alpha]].concat());
+            }
+            let made = canvas.prepare().expect("a picture");
+            (made.bytes().len() as u64, made.width(), made.height())
+        };
+        for alpha in [255, 9] {
+            let whole = made(u64::MAX, alpha);
+            assert_eq!((whole.1, whole.2), (320, 240));
+            for percent in [95, 70, 40] {
+                let source = whole.0 * percent / 100;
+                let fewer = made(source, alpha);
+                assert!(fewer.0 <= source, "{fewer:?} of {source}");
+                assert!([320, 240, 160].contains(&fewer.1), "{fewer:?}");
+                assert_eq!(fewer.1 * 3, fewer.2 * 4);
+            }
+            assert_eq!(made(1, alpha), whole, "out of reach");
+        }
+    }
+
+    #[test]
     fn what_is_missing_or_too_much_is_refused() {
         let mut part = canvas(AVIF, (10, 10), &Policy::EDGE);
         part.push(&[0; 399]);
@@ -183,7 +222,7 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             noise.push(&[state.to_be_bytes()[0], state.to_be_bytes()[1], 0, 255]);
         }
-        let refusal = ImageError::TooManyBytes { size_bytes: 1000, limit_bytes: 100 };
+        let refusal = ImageError::TooManyBytes { size_bytes: SIZE_BYTES, limit_bytes: 100 };
         assert_eq!(noise.prepare().err(), Some(refusal));
     }
 }

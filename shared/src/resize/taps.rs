@@ -84,7 +84,22 @@ fn lanczos(x: f64) -> f64 {
 }
 
 fn sinc(x: f64) -> f64 {
-    (PI * x).sin() / (PI * x)
+    sine(x) / (PI * x)
+}
+
+/// The sine of `x` half turns, by its series: exact to 1e-9 where weights have 14 bits. It is the same on
+/// every machine, and a tenth of the code that reduces arguments of any size.
+fn sine(x: f64) -> f64 {
+    let halves = x.round();
+    let angle = PI * (x - halves);
+    let square = angle * angle;
+    let mut term = angle;
+    let mut sum = angle;
+    for odd in [3.0, 5.0, 7.0, 9.0, 11.0, 13.0] {
+        term *= -square / (odd * (odd - 1.0));
+        sum += term;
+    }
+    if halves % 2.0 == 0.0 { sum } else { -sum }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "lengths have 32 bits at most")]

@@ -59,23 +59,75 @@ impl Picture {
 
     /// As PNG with alpha.
     pub fn png(&self) -> Vec<u8> {
+        self.written(png::ColorType::Rgba, &self.rgba())
+    }
+
+    /// As PNG without alpha.
+    pub fn opaque_png(&self) -> Vec<u8> {
+        self.written(png::ColorType::Rgb, &self.pixels)
+    }
+
+    fn written(&self, color: png::ColorType, data: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
-        encoder.set_color(png::ColorType::Rgba);
+        encoder.set_color(color);
+        encoder.set_compression(png::Compression::Balanced);
         let mut writer = encoder.write_header().expect("a writable header");
-        writer.write_image_data(&self.rgba()).expect("writable pixels");
+        writer.write_image_data(data).expect("writable pixels");
         drop(writer);
         bytes
     }
 
+    /// The same with each pixel as a block of this side.
+    pub fn enlarged(&self, side: u32) -> Self {
+        let (width, height) = (self.width * side, self.height * side);
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x / side, y / side)));
+        let pixels = places.flat_map(|(x, y)| {
+            let at = (y * self.width + x) as usize * 3;
+            self.pixels.get(at..at + 3).unwrap_or_default().iter().copied()
+        });
+        Self { width, height, pixels: pixels.collect() }
+    }
+
     /// As lossless WebP with alpha.
     pub fn webp(&self) -> Vec<u8> {
+        self.lossless(image_webp::ColorType::Rgba8, &self.rgba())
+    }
+
+    /// As lossless WebP without alpha.
+    pub fn opaque_webp(&self) -> Vec<u8> {
+        self.lossless(image_webp::ColorType::Rgb8, &self.pixels)
+    }
+
+    fn lossless(&self, color: image_webp::ColorType, data: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         image_webp::WebPEncoder::new(&mut bytes)
-            .encode(&self.rgba(), self.width, self.height, image_webp::ColorType::Rgba8)
+            .encode(data, self.width, self.height, color)
             .expect("an encoder that works");
         bytes
     }
+}
+
+/// A page with lines of something like text: strokes of two pixels and edges of one, in few colours.
+pub fn screenshot(width: u32, height: u32) -> Picture {
+    let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
+    for y in 0..height {
+        for x in 0..width {
+            let (line, row) = (y / 24, y % 24);
+            let stroke = (x + noise(x / 9, line, 1) % 3) % 7;
+            let is_text = (4..18).contains(&row) && noise(x / 60, line, 1) > 90;
+            let color = match stroke {
+                _ if y < 90 => [32, 33, 36],
+                0 | 1 if is_text => [17, 24, 39],
+                2 if is_text => [140, 146, 157],
+                3.. if is_text && (row == 10 || row == 4) => [17, 24, 39],
+                _ if x < width / 5 => [243, 244, 246],
+                _ => [255; 3],
+            };
+            pixels.extend(color);
+        }
+    }
+    Picture { width, height, pixels }
 }
 
 /// A GIF of a square that wanders over a photo of sixteen grays.
