@@ -20,5 +20,6 @@ export const EXPLAINED = {
   CONNEG_NO_VARY: { of: ["health"], why: "no-store: there is no cache that Vary could tell anything" },
   CONNEG_GZIP_BAD: { of: ["health"], why: "the platform compresses whatever is JSON; it is some forty bytes" },
   VARY_ETAG_DOESNT_CHANGE: { of: FILES, why: "Cloudflare makes the tag weak when it compresses; the local platform leaves it" },
+  HSTS_INVALID: { of: FILES, why: "files have it over http as well, as here, where browsers ignore it (RFC 6797, 8.1)" },
   HEADER_SHOULD_NOT_BE_IN_304: { of: FILES, why: "the platform answers for files and repeats their type" },
 };

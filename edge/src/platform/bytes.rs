@@ -4,7 +4,7 @@
 use std::future::ready;
 
 use futures_util::{Stream, StreamExt, TryStreamExt};
-use worker::{Response, ResponseBody};
+use worker::{FixedLengthStream, Response, ResponseBody, worker_sys};
 
 use super::{
     deadline::{TimedOut, within},
@@ -126,7 +126,9 @@ fn part(body: ResponseBody, span: Span) -> ResponseBody {
                 }))
             });
             let parts = parts.try_filter(|part| ready(!part.is_empty()));
-            Response::from_stream(parts).map_or(ResponseBody::Empty, |answer| answer.into_parts().1)
+            // The platform sends a `Content-Length` only for a stream whose length it knows.
+            let parts = FixedLengthStream::wrap(parts, span.length);
+            ResponseBody::Stream(worker_sys::FixedLengthStream::from(parts).readable())
         }
     }
 }
