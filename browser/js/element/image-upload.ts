@@ -202,7 +202,7 @@ export class ImageUpload extends Base {
     this.#intake.listen(this, signal);
     const submitted = ({ target }: Event) => target === this.form && this.markSent();
     this.getRootNode().addEventListener("submit", submitted, { capture: true, signal });
-    // Whoever comes near is about to choose: worker and wasm are there by then.
+    // A person who points at the field is about to choose a file: load worker and wasm now.
     const warm = () => void warmUp(this.assets).catch(() => {});
     for (const type of ["focusin", "pointerenter", "dragenter"]) this.addEventListener(type, warm, { once: true, signal });
     // The page's language may change under it.

@@ -11,7 +11,7 @@ export interface TokenRequest {
 /** Where tokens come from: your back end. */
 export type TokenSource = (request: TokenRequest) => string | Promise<string>;
 
-/** What fetch throws when the network is gone; other TypeErrors are mistakes of whoever wrote the source. */
+/** What fetch throws when the network is gone; other TypeErrors are mistakes in the page's token source. */
 const NETWORK = /^(Failed to fetch|Load failed|NetworkError|fetch failed|The network)/i;
 /** What may stand in a header `Authorization: Bearer` (RFC 6750, 2.1). */
 const TOKEN = /^[\w.~+/-]+=*$/;
