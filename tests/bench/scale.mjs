@@ -98,10 +98,10 @@ function run({ name, users, exponent, perAddress, gate = true, stolen = 0 }) {
   return {
     scenario: name,
     requests: sums.asked,
-    "turned away at the gate": sums.gate,
+    "rejected by the flood limit": sums.gate,
     "by the user's limit": sums.limit,
     ledgers: ledgers.size,
-    "busiest: questions/s": (busiest.asked / seconds).toFixed(0),
+    "busiest ledger: requests/s": (busiest.asked / seconds).toFixed(0),
     "its load": `${Math.round((busiest.busyMs / (seconds * 1000)) * 100)} %`,
     "wait at user 0, p99": `${percentile(waits.busiest, 0.99).toFixed(1)} ms`,
     "at all others, p99": `${percentile(waits.others, 0.99).toFixed(1)} ms`,
@@ -125,7 +125,7 @@ const SCENARIOS = [
   { name: "a million users, evenly", users: 1_000_000, exponent: 0, perAddress: 1 },
   { name: "a million users, Zipf 0.8", users: 1_000_000, exponent: 0.8, perAddress: 1 },
   { name: "a million users, Zipf 1.0", users: 1_000_000, exponent: 1, perAddress: 1 },
-  { name: "the same without the gate", users: 1_000_000, exponent: 1, perAddress: 1, gate: false },
+  { name: "the same without the flood limit", users: 1_000_000, exponent: 1, perAddress: 1, gate: false },
   { name: "ten thousand users, Zipf 1.0", users: 10_000, exponent: 1, perAddress: 1 },
   { name: "a stolen token: a fifth of all", users: 1_000_000, exponent: 0.8, perAddress: 1, stolen: 0.2 },
 ];
