@@ -28,8 +28,8 @@ const AREAS = {
     rules(["limits.rs"], ["limits::"]),
   ],
   ledger: [edge(["ledger/**"], ["ledger::", ...STORY])],
-  images: [rules(["sniff.rs", "sniff/**", "budget.rs", "plan.rs", "exif.rs", "probe/**"], [])],
-  cleaning: [rules(["orient.rs", "optimise.rs", "prepare.rs", "pipeline.rs", "scrub/**"], [], CODEC)],
+  images: [rules(["format/**", "plan/**", "container/**", "inspect/**"], [])],
+  cleaning: [rules(["raster/orient.rs", "pipeline/**", "sanitize/**"], [], CODEC)],
 };
 
 for (const parts of Object.values(AREAS)) parts.forEach((part, number) => (part.number = number));

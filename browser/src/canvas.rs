@@ -3,8 +3,8 @@
 use image_rules::{
     ImageError,
     error::Corrupt,
-    prepare::foreign::{self, shown},
-    probe::Orientation,
+    pipeline::foreign::{self, decodable_type},
+    report::Orientation,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -13,7 +13,7 @@ use crate::{Outcome, accepted, policy, refused};
 /// Takes rows from the top and makes of them what is to be sent.
 #[wasm_bindgen]
 pub struct Canvas {
-    inner: Result<foreign::Canvas, ImageError>,
+    inner: Result<foreign::PixelBuffer, ImageError>,
     language: String,
 }
 
@@ -36,15 +36,16 @@ impl Canvas {
     ) -> Self {
         let size_bytes = policy::whole(size_bytes).unwrap_or(u64::MAX);
         let orientation = Orientation::from_exif(orientation);
-        let inner = shown(head, declared_type).ok_or(ImageError::Unrecognised).and_then(|shown| {
-            foreign::Canvas::new(
-                shown,
-                (width, height),
-                orientation,
-                size_bytes,
-                &policy::read(policy),
-            )
-        });
+        let inner =
+            decodable_type(head, declared_type).ok_or(ImageError::Unrecognised).and_then(|shown| {
+                foreign::PixelBuffer::new(
+                    shown,
+                    (width, height),
+                    orientation,
+                    size_bytes,
+                    &policy::read(policy),
+                )
+            });
         Self { inner, language: language.to_owned() }
     }
 
@@ -65,7 +66,7 @@ impl Canvas {
     /// Shrinks and encodes what was pushed.
     #[must_use]
     pub fn prepare(self) -> Outcome {
-        match self.inner.and_then(foreign::Canvas::prepare) {
+        match self.inner.and_then(foreign::PixelBuffer::prepare) {
             Ok(processed) => accepted(None, processed),
             Err(error) => refused(&error, &self.language),
         }
@@ -77,9 +78,9 @@ impl Canvas {
 #[wasm_bindgen]
 #[must_use]
 pub fn undecoded(head: &[u8], declared_type: &str, is_known: bool, language: &str) -> Outcome {
-    let error = match shown(head, declared_type) {
+    let error = match decodable_type(head, declared_type) {
         _ if is_known => Corrupt::BadPixels.into(),
-        Some(shown) => ImageError::NotShown(shown.foreign),
+        Some(shown) => ImageError::NotDecodable(shown.foreign),
         None => ImageError::Unrecognised,
     };
     refused(&error, language)

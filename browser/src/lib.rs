@@ -4,9 +4,11 @@
 mod canvas;
 mod policy;
 
+use std::ops::ControlFlow;
+
 use image_rules::{
     Action, Format, ImageError, Language, Limits, Processed, Report,
-    prepare::{Preparation, Step, foreign},
+    pipeline::{foreign, prepare::Preparation},
 };
 use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -76,14 +78,14 @@ impl Job {
     pub fn new(bytes: Vec<u8>, declared_type: &str, policy: &[f64], language: &str) -> Self {
         let mut job = Self { preparation: None, outcome: None, language: language.to_owned() };
         let begun = match Format::from_media_type(declared_type) {
-            Ok(declared) => Preparation::begin(bytes, declared, &policy::read(policy)),
-            Err(refusal) => match foreign::shown(&bytes, declared_type) {
+            Some(declared) => Preparation::begin(bytes, declared, &policy::read(policy)),
+            None => match foreign::decodable_type(&bytes, declared_type) {
                 Some(shown) => {
                     let told = tell(&Told::Foreign { media_type: shown.media_type });
                     job.outcome = Some(Outcome { told, bytes: None });
                     return job;
                 }
-                None => Err(refusal),
+                None => Err(ImageError::DeclaredNotAccepted),
             },
         };
         match begun {
@@ -97,8 +99,8 @@ impl Job {
     pub fn step(&mut self) -> bool {
         let Some(preparation) = self.preparation.take() else { return false };
         match preparation.step() {
-            Ok(Step::Further(further)) => self.preparation = Some(*further),
-            Ok(Step::Done(report, processed)) => {
+            Ok(ControlFlow::Continue(further)) => self.preparation = Some(further),
+            Ok(ControlFlow::Break((report, processed))) => {
                 self.outcome = Some(accepted(Some(&report), processed));
             }
             Err(error) => self.outcome = Some(refused(&error, &self.language)),
@@ -142,7 +144,7 @@ fn accepted(report: Option<&Report>, processed: Processed<'_>) -> Outcome {
 }
 
 fn refused(error: &ImageError, language: &str) -> Outcome {
-    let sentence = error.sentence(Language::negotiate(language));
+    let sentence = error.message(Language::negotiate(language));
     let told = Told::Refused { code: error.code().name(), sentence: &sentence };
     Outcome { told: tell(&told), bytes: None }
 }

@@ -76,22 +76,22 @@ impl Refusal {
             });
         }
         match (&self.image, self.until_ms) {
-            (Some(error), _) => error.sentence(language),
+            (Some(error), _) => error.message(language),
             (None, Some(until_ms)) => {
-                let (sentence, until) = (self.code.sentence(language), timestamp(until_ms));
+                let (sentence, until) = (self.code.message(language), timestamp(until_ms));
                 Cow::Owned(match language {
                     Language::En => format!("{sentence} The block ends at {until}."),
                     Language::Ko => format!("{sentence} 차단은 {until}에 풀립니다."),
                 })
             }
             (None, None) => match &self.as_whom {
-                None => Cow::Borrowed(self.code.sentence(language)),
+                None => Cow::Borrowed(self.code.message(language)),
                 Some(user) => Cow::Owned(match language {
                     Language::En => {
-                        format!("{} Your user id is {user}.", self.code.sentence(language))
+                        format!("{} Your user id is {user}.", self.code.message(language))
                     }
                     Language::Ko => {
-                        format!("{} 사용자 ID는 {user}입니다.", self.code.sentence(language))
+                        format!("{} 사용자 ID는 {user}입니다.", self.code.message(language))
                     }
                 }),
             },

@@ -1,7 +1,7 @@
 //! Tickets: leave for one upload by one user, good for a minute, spent once.
 
 use http::StatusCode;
-use image_rules::{Code, Format};
+use image_rules::{Code, Format, ImageError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -63,7 +63,7 @@ fn scope(wanted: &Wanted) -> Result<TicketScope, Failure> {
         None => None,
     };
     let format = match &wanted.content_type {
-        Some(text) => Some(Format::from_media_type(text)?),
+        Some(text) => Some(Format::from_media_type(text).ok_or(ImageError::DeclaredNotAccepted)?),
         None => None,
     };
     if wanted.max_bytes.is_some_and(|bytes| !(1..=MOST_WHOLE).contains(&bytes)) {

@@ -71,8 +71,8 @@ fn write_codes(out: &mut String) -> fmt::Result {
             ("status", json!(code.status())),
             ("backendCode", json!(code.backend_code())),
             ("title", json!(code.title())),
-            ("en", json!(code.sentence(Language::En))),
-            ("ko", json!(code.sentence(Language::Ko))),
+            ("en", json!(code.message(Language::En))),
+            ("ko", json!(code.message(Language::Ko))),
         ] {
             writeln!(out, "    {field}: {value},")?;
         }

@@ -96,7 +96,7 @@ macro_rules! codes {
 
             /// A sentence that says what is wrong and what to do.
             #[must_use]
-            pub const fn sentence(self, language: Language) -> &'static str {
+            pub const fn message(self, language: Language) -> &'static str {
                 match (self, language) {
                     $((Self::$variant, Language::En) => $en, (Self::$variant, Language::Ko) => $ko,)*
                 }
@@ -212,8 +212,8 @@ mod tests {
     #[test]
     fn every_sentence_is_there_in_both_languages() {
         for code in Code::ALL {
-            assert!(code.sentence(Language::En).ends_with('.'), "{code:?}");
-            let korean = code.sentence(Language::Ko);
+            assert!(code.message(Language::En).ends_with('.'), "{code:?}");
+            let korean = code.message(Language::Ko);
             assert!(korean.chars().any(|c| ('가'..='힣').contains(&c)), "{code:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! Why a picture was refused, with typed causes. [`ImageError::code`] maps each to its public code.
 
-use crate::{Code, Format, sniff::Foreign};
+use crate::{Code, Format, format::ForeignType};
 
 /// A refusal by the image rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,9 +17,9 @@ pub enum ImageError {
     /// A declared media type that is not one of the four formats.
     DeclaredNotAccepted,
     /// A file type that we know by name and do not take.
-    Foreign(Foreign),
+    Foreign(ForeignType),
     /// A file type that this browser would have had to decode, and did not.
-    NotShown(Foreign),
+    NotDecodable(ForeignType),
     /// Bytes that are no file type we know.
     Unrecognised,
     /// The declared type is another than the bytes show.
@@ -34,7 +34,7 @@ pub enum ImageError {
         /// What the caller said.
         declared: Format,
         /// What the bytes are.
-        actual: Foreign,
+        actual: ForeignType,
     },
     /// The container or the pixel stream is broken.
     Corrupt(Corrupt),
@@ -103,7 +103,7 @@ impl ImageError {
         match self {
             Self::Empty => Code::FileMissing,
             Self::TooManyBytes { .. } => Code::FileTooLarge,
-            Self::DeclaredNotAccepted | Self::Foreign(_) | Self::NotShown(_) => {
+            Self::DeclaredNotAccepted | Self::Foreign(_) | Self::NotDecodable(_) => {
                 Code::InvalidFileType
             }
             Self::Unrecognised | Self::DeclaredMismatch { .. } | Self::Disguised { .. } => {

@@ -10,59 +10,39 @@ extern crate alloc;
 #[cfg(feature = "codec")]
 extern crate std;
 
-pub mod budget;
 pub mod code;
+mod container;
 pub mod cursor;
 pub mod error;
-pub mod exif;
+pub mod format;
+pub mod inspect;
 pub mod limits;
+mod messages;
 pub mod plan;
-pub mod probe;
-pub mod scrub;
-mod sentence;
-pub mod sniff;
+pub mod report;
+pub mod sanitize;
 
 #[cfg(feature = "codec")]
-mod decode;
+mod codec;
 #[cfg(feature = "codec")]
-mod encode;
-#[cfg(feature = "codec")]
-mod icc;
-#[cfg(feature = "codec")]
-mod optimise;
-#[cfg(feature = "codec")]
-mod orient;
-#[cfg(feature = "codec")]
-mod palette;
+mod hidden_data;
 #[cfg(feature = "codec")]
 pub mod pipeline;
 #[cfg(feature = "codec")]
-mod pixel_art;
-#[cfg(feature = "codec")]
-pub mod pixels;
-#[cfg(feature = "codec")]
-mod placeholder;
-#[cfg(feature = "codec")]
-pub mod prepare;
-#[cfg(feature = "codec")]
-mod quantise;
-#[cfg(feature = "codec")]
 mod raster;
-#[cfg(feature = "codec")]
-mod resize;
-#[cfg(feature = "codec")]
-mod slack;
 
 pub use code::{Code, Language};
-pub use error::ImageError;
-pub use limits::{Limits, Policy};
+pub use error::{Corrupt, ImageError};
+pub use format::Format;
+pub use inspect::{inspect, inspect_as};
+pub use limits::{Effort, Limits, Policy};
 #[cfg(feature = "codec")]
-pub use pipeline::{Processed, process};
-#[cfg(feature = "codec")]
-pub use pixels::{Pixels, pixels};
+pub use pipeline::{
+    Processed,
+    pixels::{Pixels, pixels},
+    prepare::prepare,
+    process,
+};
 pub use plan::{Action, Plan};
-#[cfg(feature = "codec")]
-pub use prepare::prepare;
-pub use probe::{Report, inspect, inspect_as};
-pub use scrub::scrub;
-pub use sniff::Format;
+pub use report::{Color, Metadata, Orientation, Report};
+pub use sanitize::scrub;

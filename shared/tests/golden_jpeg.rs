@@ -3,7 +3,7 @@
 
 use image_rules::{
     Format, Policy, Report, inspect,
-    probe::{Color, Metadata, Orientation},
+    report::{Color, Metadata, Orientation},
     scrub,
 };
 

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use image_rules::{
     Action, Format, ImageError, Limits, Pixels, Plan, Policy, Processed, error::Corrupt, inspect,
-    pixels, prepare, probe::Color, process,
+    pixels, prepare, process, report::Color,
 };
 
 const SMALL: Policy = Policy { max_edge: 16, ..Policy::EDGE };

@@ -1,5 +1,5 @@
 // The largest pictures of every kind that the edge takes: as many pixels as its limits of bytes, pixels and
-// memory let through, to some percent. How many that are follows from shared/src/budget.rs.
+// memory let through, to some percent. How many that are follows from shared/src/plan/budget/.
 import { animated, drawn, patches } from "../browser/pictures.mjs";
 
 /** As phones have them. */

@@ -45,7 +45,7 @@ impl TicketClaims {
             None => None,
         };
         let format = match &self.media_type {
-            Some(text) => Some(Format::from_media_type(text).ok()?),
+            Some(text) => Some(Format::from_media_type(text)?),
             None => None,
         };
         Some(TicketScope { form_id, format, max_bytes: self.max_bytes })

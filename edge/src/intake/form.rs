@@ -86,7 +86,7 @@ fn once<T: PartialEq>(field: &mut Option<T>, value: T) -> Option<()> {
 }
 
 fn draft(content_type: &str, content: Result<Vec<u8>, ImageError>) -> Result<Draft, ImageError> {
-    let declared = Format::from_media_type(content_type)?;
+    let declared = Format::from_media_type(content_type).ok_or(ImageError::DeclaredNotAccepted)?;
     let bytes = content?;
     if bytes.is_empty() { Err(ImageError::Empty) } else { Ok(Draft { bytes, declared }) }
 }

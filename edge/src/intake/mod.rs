@@ -138,7 +138,8 @@ pub async fn receive(
         let intake = form::read_form(announced.content_type, body, limits).await?;
         return if intake.files.is_empty() { Err(Code::FileMissing.into()) } else { Ok(intake) };
     }
-    let declared = Format::from_media_type(announced.content_type)?;
+    let declared =
+        Format::from_media_type(announced.content_type).ok_or(ImageError::DeclaredNotAccepted)?;
     let bytes = body::read_body(body, announced.length, limit_bytes).await?;
     let original_name = text_header(head, X_FILENAME).and_then(name_in_header);
     let draft = Ok(Draft { bytes, declared });

@@ -32,7 +32,7 @@ impl Copies for CachedCopies {
     async fn find(&self, address: &str) -> Option<Picture<PictureBytes>> {
         let copy = Cache::default().get(address, false).await.ok()??;
         let header = |name: &str| copy.headers().get(name).ok().flatten();
-        let format = Format::from_media_type(&header("content-type")?).ok()?;
+        let format = Format::from_media_type(&header("content-type")?)?;
         let facts = ObjectFacts { size_bytes: header(SIZE)?.parse().ok()?, etag: header("etag")? };
         Some(Picture { content: PictureBytes::new(copy.into_parts().1), facts, format })
     }

@@ -112,8 +112,8 @@ fn every_code_is_described_as_it_is() {
             "status": code.status(),
             "backendCode": code.backend_code(),
             "title": code.title(),
-            "en": code.sentence(Language::En),
-            "ko": code.sentence(Language::Ko),
+            "en": code.message(Language::En),
+            "ko": code.message(Language::Ko),
         });
         assert_eq!(schema["x-codes"][code.name()], expected);
     }

@@ -1,7 +1,7 @@
 //! What is decided, at the very sizes where the decision changes.
 
 use super::*;
-use crate::probe::{Metadata, Orientation};
+use crate::report::{Metadata, Orientation};
 
 /// A clean picture of this size, eight bits a channel, in 10,000 bytes.
 pub(crate) fn report(format: Format, width: u32, height: u32) -> Report {

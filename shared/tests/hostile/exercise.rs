@@ -1,7 +1,7 @@
 //! Runs one input through everything, and checks what holds for every input.
 
 #[cfg(feature = "codec")]
-use image_rules::{Action, Plan, budget::pixels_bytes, pixels, process};
+use image_rules::{Action, Plan, pixels, plan::budget::pixels_bytes, process};
 use image_rules::{ImageError, Policy, Report, inspect, scrub};
 use peak_alloc::PeakAlloc;
 

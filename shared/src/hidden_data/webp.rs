@@ -1,0 +1,83 @@
+//! What follows pixels and alpha in their chunks. How far the decoder has read says where lossless ones end,
+//! but for the eight bytes that it reads ahead; `vp8` says it of lossy ones. No encoder leaves more, so
+//! nothing is mended here: a file with more is refused.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::{source::ReadPosition, vp8};
+use crate::{
+    Limits,
+    container::webp::Chunk,
+    error::Corrupt,
+    inspect::webp::{self, Piece},
+};
+
+/// The streams of one picture, which has lossless or lossy pixels.
+#[derive(Default)]
+pub(crate) struct Streams {
+    alpha: Option<Range<usize>>,
+    lossless: Option<Range<usize>>,
+    lossy: Option<Range<usize>>,
+}
+
+/// The streams of a still picture, or of each frame.
+pub(crate) fn streams(bytes: &[u8]) -> Result<Vec<Streams>, Corrupt> {
+    let mut all = Vec::new();
+    let mut open = Streams::default();
+    let mut take = |chunk: Chunk<'_>| {
+        let place = place(bytes, chunk.data);
+        match &chunk.kind {
+            b"ALPH" => open.alpha = Some(place),
+            b"VP8L" => all.push(Streams { lossless: Some(place), ..core::mem::take(&mut open) }),
+            b"VP8 " => all.push(Streams { lossy: Some(place), ..core::mem::take(&mut open) }),
+            _ => {}
+        }
+    };
+    let walked = webp::walk(bytes, &Limits::NONE, |piece| match piece {
+        Piece::Chunk(chunk) | Piece::Part(chunk) => take(chunk),
+        Piece::Frame(_) => {}
+    });
+    walked.map_err(|_| Corrupt::BadStructure)?;
+    Ok(all)
+}
+
+impl Streams {
+    /// Of a still picture, which is read in one go with its alpha last.
+    ///
+    /// # Errors
+    /// [`Corrupt::BadPixels`] when something follows.
+    pub fn check_still(&self, bytes: &[u8], position: &ReadPosition) -> Result<(), Corrupt> {
+        check(bytes, self.alpha.as_ref(), position.at())?;
+        self.check_pixels(bytes, position)
+    }
+
+    /// Of a frame, whose alpha is read first.
+    ///
+    /// # Errors
+    /// [`Corrupt::BadPixels`] when something follows.
+    pub fn check_frame(&self, bytes: &[u8], position: &ReadPosition) -> Result<(), Corrupt> {
+        check(bytes, self.alpha.as_ref(), position.left())?;
+        self.check_pixels(bytes, position)
+    }
+
+    fn check_pixels(&self, bytes: &[u8], position: &ReadPosition) -> Result<(), Corrupt> {
+        if let Some(lossy) = &self.lossy {
+            vp8::check(bytes.get(lossy.clone()).unwrap_or_default())?;
+        }
+        check(bytes, self.lossless.as_ref(), position.at())
+    }
+}
+
+/// Zeros are padding.
+fn check(bytes: &[u8], stream: Option<&Range<usize>>, read_to: usize) -> Result<(), Corrupt> {
+    let Some(stream) = stream else { return Ok(()) };
+    let left = bytes.get(read_to.max(stream.start)..stream.end).unwrap_or_default();
+    if left.iter().all(|&byte| byte == 0) { Ok(()) } else { Err(Corrupt::BadPixels) }
+}
+
+/// Where a part of the file lies in it.
+fn place(bytes: &[u8], part: &[u8]) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
+    start..start + part.len()
+}

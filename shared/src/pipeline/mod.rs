@@ -1,0 +1,247 @@
+//! Carries out a plan. Whatever leaves here has been decoded to its last scan line once, and what decoding
+//! passed over without need is gone.
+
+use alloc::{borrow::Cow, vec::Vec};
+use core::{mem, ops::ControlFlow};
+
+use optimise::{Encoded, Optimised, Stage, advance};
+
+use crate::{
+    Format, ImageError, Limits, Report,
+    codec::{decode, placeholder},
+    error::Corrupt,
+    hidden_data::HiddenData,
+    plan::{Action, Plan, Scale},
+    report::Metadata,
+    sanitize::{profile::Rewrite, scrub},
+};
+
+pub mod foreign;
+pub(crate) mod optimise;
+pub mod pixels;
+pub mod prepare;
+
+/// A picture that may be stored. Only carrying out a plan makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Processed<'a> {
+    bytes: Cow<'a, [u8]>,
+    format: Format,
+    width: u32,
+    height: u32,
+    action: Action,
+    removed: Metadata,
+    placeholder: Vec<u8>,
+}
+
+impl<'a> Processed<'a> {
+    /// What to store.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What to store; a kept picture is the one that came, not a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Cow<'a, [u8]> {
+        self.bytes
+    }
+
+    /// Its format, which may be another than that which came.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Width as seen.
+    #[must_use]
+    pub const fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height as seen.
+    #[must_use]
+    pub const fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// What was done.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        self.action
+    }
+
+    /// Bytes of each kind of data that was taken out; of a colour profile, what is not colours.
+    #[must_use]
+    pub const fn removed(&self) -> &Metadata {
+        &self.removed
+    }
+
+    /// A thumbhash, some 25 bytes.
+    #[must_use]
+    pub fn placeholder(&self) -> &[u8] {
+        &self.placeholder
+    }
+}
+
+/// A plan that is being carried out a step at a time, for a page that must not stand still meanwhile.
+pub struct Work<'a> {
+    bytes: Cow<'a, [u8]>,
+    plan: Plan,
+    stage: Stage,
+}
+
+impl<'a> Work<'a> {
+    /// Begins with these bytes, which must be those that the plan was made for.
+    ///
+    /// # Errors
+    /// As [`process`].
+    pub fn begin(
+        bytes: impl Into<Cow<'a, [u8]>>,
+        plan: &Plan,
+        limits: &Limits,
+    ) -> Result<Self, ImageError> {
+        let bytes = bytes.into();
+        let report = plan.report();
+        let (peak_bytes, limit_bytes) = (plan.peak_bytes(), limits.max_peak_bytes);
+        if peak_bytes > limit_bytes {
+            return Err(ImageError::TooMuchMemory { peak_bytes, limit_bytes });
+        }
+        if bytes.len() as u64 != report.size_bytes {
+            return Err(Corrupt::BadLength.into());
+        }
+        let bytes = storable(bytes, report)?;
+        Ok(Self { bytes, plan: plan.clone(), stage: Stage::Begun })
+    }
+
+    /// Makes the next step; breaks with the result of the last. What is kept or scrubbed takes one; what is made smaller takes one to decode,
+    /// one to resize, and one to encode.
+    ///
+    /// # Errors
+    /// As [`process`].
+    pub fn step(self) -> Result<ControlFlow<Processed<'a>, Self>, ImageError> {
+        let Self { bytes, plan, stage } = self;
+        let report = plan.report();
+        let Some(target) = plan.target() else {
+            let (placeholder, slack) = verify(&bytes, report)?;
+            return preserve(bytes, report, placeholder, &slack).map(ControlFlow::Break);
+        };
+        let optimised = match advance(stage, &bytes, report, target)? {
+            ControlFlow::Continue(stage) => {
+                return Ok(ControlFlow::Continue(Self { bytes, plan, stage }));
+            }
+            ControlFlow::Break(optimised) => optimised,
+        };
+        let icc = Rewrite::of(&bytes, report).map_or(0, |rewrite| rewrite.removed_bytes());
+        let removed = Metadata { icc, ..report.metadata };
+        let placeholder = optimised.placeholder.clone();
+        if let Some(made) = encoded(optimised) {
+            return Ok(ControlFlow::Break(Processed { removed, ..made }));
+        }
+        if target.is_oversize {
+            return Err(match report.frames {
+                1 => ImageError::TooManyBytes {
+                    size_bytes: report.size_bytes,
+                    limit_bytes: target.most_bytes,
+                },
+                _ => ImageError::AnimationTooLarge,
+            });
+        }
+        // A picture that was only to lose bytes, and does not, stays as it came.
+        // It was decoded for its pixels, not for what lies between them.
+        let (_, slack) = verify(&bytes, report)?;
+        preserve(bytes, report, placeholder, &slack).map(ControlFlow::Break)
+    }
+}
+
+/// Carries out the plan for these bytes, which must be those that it was made for.
+///
+/// # Errors
+/// [`ImageError::TooMuchMemory`] above the limits, and [`ImageError::Corrupt`] when the pixels do
+/// not decode to their end.
+pub fn process<'a>(
+    bytes: impl Into<Cow<'a, [u8]>>,
+    plan: &Plan,
+    limits: &Limits,
+) -> Result<Processed<'a>, ImageError> {
+    let mut work = Work::begin(bytes, plan, limits)?;
+    loop {
+        match work.step()? {
+            ControlFlow::Continue(further) => work = further,
+            ControlFlow::Break(processed) => return Ok(processed),
+        }
+    }
+}
+
+/// What was made of pixels that somebody else has decoded; nothing when it had too many bytes.
+pub(crate) fn encoded(Optimised { encoded, placeholder }: Optimised) -> Option<Processed<'static>> {
+    let Encoded { format, bytes, width, height } = encoded?;
+    Some(Processed {
+        bytes: Cow::Owned(bytes),
+        format,
+        width,
+        height,
+        action: Action::Optimise,
+        removed: Metadata::default(),
+        placeholder,
+    })
+}
+
+/// What is decoded is what is stored, so decoders need not forgive what `inspect` forgives. A JPEG
+/// decodes past what scrubbing takes out, and is spared the copy.
+pub(crate) fn storable<'a>(
+    bytes: Cow<'a, [u8]>,
+    report: &Report,
+) -> Result<Cow<'a, [u8]>, ImageError> {
+    if report.is_clean() || report.format == Format::Jpeg {
+        return Ok(bytes);
+    }
+    Ok(Cow::Owned(scrub(&bytes, report)?))
+}
+
+/// Decodes every pixel once; answers the placeholder, and which bytes no pixel came from.
+fn verify(bytes: &[u8], report: &Report) -> Result<(Vec<u8>, HiddenData), Corrupt> {
+    let (size, orientation) = ((report.width, report.height), report.orientation);
+    match report.format {
+        Format::Jpeg => {
+            let mut decoded = decode::jpeg::decode(bytes, Scale::Eighth, size)?;
+            let slack = mem::take(&mut decoded.slack);
+            let planes = decode::jpeg::planes(decoded)?;
+            Ok((placeholder::of_planes(&planes, orientation), slack))
+        }
+        Format::Png => decode::png::verify(bytes, orientation),
+        Format::Gif => decode::gif::verify(bytes, size),
+        Format::WebP => {
+            Ok((decode::webp::verify(bytes, size, orientation)?, HiddenData::default()))
+        }
+    }
+}
+
+/// Keeps or scrubs a picture that has been decoded.
+fn preserve<'a>(
+    bytes: Cow<'a, [u8]>,
+    report: &Report,
+    placeholder: Vec<u8>,
+    slack: &HiddenData,
+) -> Result<Processed<'a>, ImageError> {
+    let (width, height) = report.upright_size();
+    let (format, mut removed) = (report.format, Metadata { icc: 0, ..report.metadata });
+    removed.trailing += slack.size_bytes();
+    let bytes = slack.cut(bytes, format)?;
+    // The other formats have been scrubbed already.
+    let bytes = if format == Format::Jpeg && !report.is_clean() {
+        Cow::Owned(scrub(&bytes, report)?)
+    } else {
+        bytes
+    };
+    let mut action =
+        if report.is_clean() && slack.is_empty() { Action::Keep } else { Action::Scrub };
+    let bytes = match Rewrite::of(&bytes, report) {
+        Some(rewrite) => {
+            removed.icc = rewrite.removed_bytes();
+            action = Action::Scrub;
+            Cow::Owned(rewrite.apply(&bytes, format))
+        }
+        None => bytes,
+    };
+    Ok(Processed { bytes, format, width, height, action, removed, placeholder })
+}

@@ -1,0 +1,313 @@
+//! What is to be done with a picture: keep it, scrub it, or make it smaller. Decided from the
+//! report alone, before a pixel is decoded; `pipeline` carries it out.
+
+pub mod budget;
+
+use crate::{Format, ImageError, Limits, Policy, Report, limits::Effort, report::Color};
+
+/// What is done with a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum Action {
+    /// Stored byte for byte.
+    Keep,
+    /// Stored without its private data, its pixels untouched.
+    Scrub,
+    /// Decoded, turned upright, resized and encoded anew.
+    Optimise,
+}
+
+/// How much smaller a JPEG is decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// As it is.
+    Full,
+    /// Half as wide and high.
+    Half,
+    /// A quarter.
+    Quarter,
+    /// An eighth: one sample a block.
+    Eighth,
+}
+
+impl Scale {
+    /// From coarse to fine.
+    pub const ALL: [Self; 4] = [Self::Eighth, Self::Quarter, Self::Half, Self::Full];
+
+    /// Samples across and down that a block of eight decodes to.
+    #[must_use]
+    pub const fn side(self) -> u32 {
+        match self {
+            Self::Full => 8,
+            Self::Half => 4,
+            Self::Quarter => 2,
+            Self::Eighth => 1,
+        }
+    }
+
+    /// What a width or height becomes.
+    #[must_use]
+    pub const fn of(self, length: u32) -> u32 {
+        // The product fits: JPEG lengths have 16 bits, and others are not scaled.
+        length.saturating_mul(self.side()).div_ceil(8)
+    }
+}
+
+/// What [`Action::Optimise`] aims for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Width as coded, before the orientation is applied.
+    pub width: u32,
+    /// Height as coded, before the orientation is applied.
+    pub height: u32,
+    /// How much smaller a JPEG is decoded; other formats are decoded as they are.
+    pub scale: Scale,
+    /// JPEG quality, 1 to 100: that of the policy, yet not above what the source needs.
+    pub quality: u8,
+    /// How much time to spend on making the bytes fewer.
+    pub effort: Effort,
+    /// Bytes that the result should not exceed: what is aimed for.
+    pub target_bytes: Option<u64>,
+    /// Whether the first frame of an animation is all that is wanted of it.
+    pub first_frame: bool,
+    /// Bytes that the result may have at most.
+    pub most_bytes: u64,
+    /// Whether the source is larger than pictures may be. Then the smaller picture is taken also when it
+    /// has more bytes.
+    pub is_oversize: bool,
+    /// Whether an opaque picture that was coded without loss becomes a JPEG where that has at most half
+    /// the bytes.
+    pub is_preview: bool,
+}
+
+/// What is to be done with one picture. Only [`Plan::new`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    report: Report,
+    target: Option<Target>,
+    peak_bytes: u64,
+}
+
+impl Plan {
+    /// Decides what is to be done with a picture.
+    ///
+    /// # Errors
+    /// [`ImageError::TooMuchMemory`] when it needs more than the policy's limits allow,
+    /// [`ImageError::AnimationTooLarge`] for an animation that would have to be made smaller in a
+    /// format where that is not done, and [`ImageError::AnimationTooLong`] for one that has too many pixels
+    /// for it.
+    pub fn new(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
+        Self::decide(report, policy, false)
+    }
+
+    /// Decides what is to be done with a stored picture to get a smaller one for lists and pages: as
+    /// [`Self::new`], but for a picture that was coded without loss. That one becomes a JPEG when it is
+    /// opaque, has to be made smaller, and has at most half the bytes as a JPEG.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn preview(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
+        Self::decide(report, policy, true)
+    }
+
+    fn decide(report: &Report, policy: &Policy, is_preview: bool) -> Result<Self, ImageError> {
+        let animated = report.frames > 1;
+        let fits = fits(report, policy);
+        // An animation is not encoded anew for its bytes alone: it would only lose.
+        let heavy = !animated && policy.target_bytes.is_some_and(|most| report.size_bytes > most);
+        if fits && !heavy {
+            return Self::admit(report, None, &policy.limits);
+        }
+        if animated && report.format != Format::Gif {
+            return Err(ImageError::AnimationTooLarge);
+        }
+        if report.format == Format::Jpeg {
+            return Self::scaled(report, policy);
+        }
+        let target = Target { is_preview, ..target(report, policy, Scale::Full) };
+        let area = |width: u32, height: u32| u64::from(width) * u64::from(height);
+        let (from, to) = (area(report.width, report.height), area(target.width, target.height));
+        policy.limits.resize(report.frames, from, to)?;
+        Self::admit(report, Some(target), &policy.limits)
+    }
+
+    /// Makes a still picture of the first frame of a GIF.
+    ///
+    /// # Errors
+    /// [`ImageError::TooMuchMemory`] when it needs more than the policy's limits allow.
+    pub fn still(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
+        let report = Report { frames: 1, ..report.clone() };
+        let target = Target { first_frame: true, ..target(&report, policy, Scale::Full) };
+        Self::admit(&report, Some(target), &policy.limits)
+    }
+
+    /// The coarsest scale that decodes to the target, or to at most a sixteenth less: the 4032 pixels
+    /// of a phone's photo then become 2016 and not 2048, in a third of the time and memory. When
+    /// that still needs too much memory, one step coarser: a picture smaller than asked for is
+    /// better than none.
+    fn scaled(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
+        let enough = |scale: &Scale| {
+            let aim = fitted((report.width, report.height), policy.max_edge);
+            let near = |length: u32| length - length / 16;
+            scale.of(report.width) >= near(aim.0) && scale.of(report.height) >= near(aim.1)
+        };
+        // A picture that is only to lose bytes keeps its size.
+        let fine = Scale::ALL.iter().position(enough).filter(|_| !fits(report, policy));
+        let fine = fine.unwrap_or(Scale::ALL.len() - 1);
+        let try_scale = |index: usize| {
+            let scale = Scale::ALL.get(index).copied().unwrap_or(Scale::Full);
+            Self::admit(report, Some(target(report, policy, scale)), &policy.limits)
+        };
+        match try_scale(fine) {
+            Err(refusal) if fine > 0 => try_scale(fine - 1).map_err(|_| refusal),
+            decided => decided,
+        }
+    }
+
+    fn admit(report: &Report, target: Option<Target>, limits: &Limits) -> Result<Self, ImageError> {
+        let peak_bytes = budget::peak_bytes(report, target.as_ref());
+        let limit_bytes = limits.max_peak_bytes;
+        if peak_bytes > limit_bytes {
+            return Err(ImageError::TooMuchMemory { peak_bytes, limit_bytes });
+        }
+        Ok(Self { report: report.clone(), target, peak_bytes })
+    }
+
+    /// What is done. A picture that was to lose only bytes and does not is kept or scrubbed after all, and
+    /// a kept one that turns out to hide something is scrubbed, so what was done stands in [`crate::pipeline::Processed`].
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        match self.target {
+            Some(_) => Action::Optimise,
+            None if self.report.is_clean() => Action::Keep,
+            None => Action::Scrub,
+        }
+    }
+
+    /// Bytes that carrying it out needs at its peak, beside the file itself.
+    #[must_use]
+    pub const fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
+    }
+
+    /// What the picture is.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// What optimising aims for.
+    #[must_use]
+    pub const fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+}
+
+impl Target {
+    /// For pixels that are there already.
+    #[cfg(feature = "codec")]
+    pub(crate) fn of_pixels(size: (u32, u32), policy: &Policy) -> Self {
+        let (width, height) = fitted(size, policy.max_edge);
+        Self {
+            width,
+            height,
+            scale: Scale::Full,
+            quality: policy.quality.clamp(1, 100),
+            effort: policy.effort,
+            target_bytes: policy.target_bytes,
+            first_frame: false,
+            most_bytes: policy.target_bytes.unwrap_or(policy.limits.max_bytes),
+            is_oversize: true,
+            is_preview: false,
+        }
+    }
+}
+
+/// Bytes by which a GIF or JPEG may grow while it is made smaller. The memory budget counts them, so there
+/// are few of them.
+const MAX_GROWTH: u64 = 1024 * 1024;
+
+/// Whether a picture is no larger than pictures may be.
+fn fits(report: &Report, policy: &Policy) -> bool {
+    let size = (report.width, report.height);
+    fitted(size, policy.max_edge) == size
+}
+
+fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
+    let decoded = (scale.of(report.width), scale.of(report.height));
+    let (width, height) = fitted((report.width, report.height), policy.max_edge);
+    // A scale coarser than the aim decides the size.
+    let (width, height) = (width.min(decoded.0), height.min(decoded.1));
+    // Higher than the source needs costs bytes and brings nothing back. CMYK tables are made for
+    // inks and say little.
+    let source = report.jpeg_quality.filter(|_| report.color != Color::Cmyk);
+    let needed = source
+        .map(|source| needed_quality(source, report.width.max(report.height), width.max(height)));
+    let is_oversize = !fits(report, policy);
+    let most_bytes = match report.format {
+        _ if !is_oversize => report.size_bytes,
+        // Fewer pixels in the same palettes, or of the same quality, grow only in small files.
+        Format::Gif | Format::Jpeg => {
+            report.size_bytes.saturating_add(report.size_bytes.min(MAX_GROWTH))
+        }
+        _ => report.size_bytes.max(policy.limits.max_bytes),
+    };
+    Target {
+        width,
+        height,
+        scale,
+        quality: needed.map_or(policy.quality, |needed| needed.min(policy.quality)).clamp(1, 100),
+        effort: policy.effort,
+        target_bytes: policy.target_bytes,
+        first_frame: false,
+        most_bytes,
+        is_oversize,
+        is_preview: false,
+    }
+}
+
+/// The quality whose steps are as fine as the source's errors still are at the new size: making a
+/// picture smaller averages its errors, so the steps shrink with its edge. The steps of a quality
+/// are libjpeg's (`jpeg_quality_scaling`), in percent of the tables of annex K.
+fn needed_quality(source: u8, from_edge: u32, to_edge: u32) -> u8 {
+    let source = u64::from(source.clamp(1, 100));
+    let percent = if source < 50 { 5000 / source } else { 200 - 2 * source };
+    let percent = percent * u64::from(to_edge) / u64::from(from_edge.max(1));
+    let needed = if percent > 100 { 5000 / percent } else { 100 - percent / 2 };
+    u8::try_from(needed).unwrap_or(100).max(1)
+}
+
+/// The size that a picture may have, in the same proportions; never larger.
+///
+/// Up to a ratio of 1:3 it fits in a square of `edge`. Of longer pictures that would leave strips that
+/// nobody can read, so their shorter side may have a third of `edge`, as far as they have no more pixels
+/// than the square and their longer side is within [`longest`]'s bounds. At 1:3 both rules say the same.
+fn fitted((width, height): (u32, u32), edge: u32) -> (u32, u32) {
+    let (longer, edge) = (u64::from(width.max(height)), u64::from(edge.max(1)));
+    let most = longest(longer, u64::from(width.min(height).max(1)), edge);
+    if longer <= most {
+        return (width, height);
+    }
+    // To the nearest pixel within the square. Beyond it down, so that what was made fits when it comes again.
+    let half = if most > edge { 0 } else { longer / 2 };
+    let fit = |side: u32| {
+        let fitted = (u64::from(side) * most + half) / longer;
+        // At most `side`, which has 32 bits.
+        u32::try_from(fitted).unwrap_or(u32::MAX).max(1)
+    };
+    (fit(width), fit(height))
+}
+
+/// The longest side of any picture: what a WebP can have.
+const MAX_LONGER: u64 = 16_383;
+
+/// What the longer side may have of a picture with these proportions.
+fn longest(longer: u64, shorter: u64, edge: u64) -> u64 {
+    let by_shorter = longer.saturating_mul(edge) / shorter.saturating_mul(3);
+    let by_area = (edge.saturating_mul(edge).saturating_mul(longer) / shorter).isqrt();
+    by_shorter.min(by_area).min(8 * edge).min(MAX_LONGER).max(edge)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
