@@ -294,7 +294,7 @@ reliability: | $(STAMPS)/node ## Write the table of docs/reliability.md from wha
 	@node .make/reliability.mjs
 
 .PHONY: check
-check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets ## Formatting, lints, types, generated files, no_std, dependencies
+check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets test-tidy ## Documents, formatting, lints, types, generated files, no_std, dependencies
 	$(call say,Formatting and lints)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings

@@ -1,11 +1,11 @@
-// The documents keep up with what they tell of: every code, every link, every file they name.
+// The documents match the code: every code, variable, link, anchor and file that they name.
 import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 
 const read = (path) => readFileSync(path, "utf8");
-const documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", ...globSync("docs/**/*.md")];
+const documents = [...globSync("*.md"), "browser/README.md", "www/examples/README.md", ...globSync("docs/**/*.md")];
 const codes = [...read("browser/js/codes.ts").matchAll(/^ {2}([A-Z_]+): \{$/gm)].map(([, code]) => code);
 const description = JSON.parse(read("www/openapi.json"));
 
@@ -63,15 +63,46 @@ test("what continues a list has one type, and a deployment that is not set up an
   }
 });
 
-test("links and the files that documents name are there", () => {
+/** The anchors of a document's headings, as GitHub makes them. */
+function anchors(path) {
+  const headings = read(path).replaceAll(/^```[\s\S]*?^```/gm, "").match(/^#+ .+$/gm) ?? [];
+  return headings.map((heading) => heading.replace(/^#+ /, "").toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-"));
+}
+
+test("links, anchors and the files that documents name exist", () => {
   const missing = documents.flatMap((path) => {
     // What is in a code block is an example.
     const text = read(path).replaceAll(/^```[\s\S]*?^```/gm, "");
-    const links = [...text.matchAll(/\]\(([^)#\s]+)(#[^)]*)?\)/g)].map(([, link]) => link).filter((link) => !/^https?:/.test(link));
-    const named = path === "docs/security.md" ? [...text.matchAll(/`((?:edge|shared|browser|tests)\/[\w./-]+)`/g)].map(([, file]) => join("../", file)) : [];
-    return [...links, ...named].filter((link) => !existsSync(join(dirname(path), link))).map((link) => `${path}: ${link}`);
+    const links = [...text.matchAll(/\]\(([^)#\s]*)(?:#([^)\s]*))?\)/g)].filter(([, link]) => !/^https?:/.test(link));
+    const dead = links.filter(([, link, anchor]) => {
+      const target = link ? join(dirname(path), link) : path;
+      return !existsSync(target) || (anchor !== undefined && !anchors(target).includes(decodeURIComponent(anchor)));
+    });
+    const named = path === "docs/security.md" ? [...text.matchAll(/`((?:edge|shared|browser|tests)\/[\w./-]+)`/g)].map(([, file]) => file) : [];
+    return [...dead.map(([link]) => `${path}: ${link}`), ...named.filter((file) => !existsSync(file)).map((file) => `${path}: ${file}`)];
   });
   assert.deepEqual(missing, []);
+});
+
+test("every variable of the configuration is documented, and no other", () => {
+  const sources = globSync("edge/**/config/**/*.rs").concat(globSync("edge/**/config.rs"));
+  const code = sources.map((path) => read(path).split("#[cfg(test)]")[0]).join("\n");
+  const used = new Set([...code.matchAll(/(?:\b(?:read|number|flag|flag_or|roles|required)\(|\bread\()\s*"([A-Z][A-Z0-9_]+)"/g)].map(([, name]) => name));
+  assert.ok(used.size > 35, `${used.size} variables found in ${sources}`);
+  const table = read("docs/configuration.md").split("## wrangler.toml")[0];
+  const documented = new Set([...table.matchAll(/^\|([^|]+)\|/gm)].flatMap(([, cell]) => [...cell.matchAll(/`([A-Z][A-Z0-9_]+)`/g)].map(([, name]) => name)));
+  assert.deepEqual([...documented, "FAULT_INJECTION"].sort(), [...used].sort());
+});
+
+test("the index of decision records lists each record, which has under 60 lines", () => {
+  const index = read("docs/adr/README.md");
+  for (const path of globSync("docs/adr/[0-9]*.md")) {
+    const text = read(path);
+    const title = /^# \d{4}: (.+)$/m.exec(text)?.[1];
+    assert.ok(title && index.includes(`(${path.split("/").at(-1)}) | ${title} |`), `${path} is not in docs/adr/README.md as "${title}"`);
+    assert.ok(text.split("\n").length <= 60, path);
+    for (const heading of ["Context", "Decision", "Consequences"]) assert.match(text, new RegExp(`^## ${heading}$`, "m"), path);
+  }
 });
 
 test("a page that is there in Korean says so, and the other way round", () => {

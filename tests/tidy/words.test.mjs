@@ -1,0 +1,83 @@
+// Plain technical English: phrases of the old private vocabulary fail in documents, old identifiers fail in code, and long
+// sentences are reported. The words to write instead are in ARCHITECTURE.md (Glossary).
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const read = (path) => readFileSync(path, "utf8");
+const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" }).split("\n").filter(Boolean);
+const documents = tracked.filter((path) => path.endsWith(".md"));
+
+const LATER = ["ARCHITECTURE.md", "CONTRIBUTING.md"];
+
+/** Phrases that name no subject or give things a will. */
+const PHRASES = [
+  /\b(is|are|was|were|be|been) told\b/i,
+  /\btold (by|as|apart|with|how|to)\b/i,
+  /\b(comes?|came) to nothing\b/i,
+  /\bof its own accord\b/i,
+  /\bwho(so)?ever\b/i,
+  /\bits own (business|affair)\b/i,
+  /\bthat (is|are) there\b/i,
+  /\bthere (is|are|was|were) (not|none|to be)\b/i,
+  /\b(is|are) no more\b/i,
+  /\btakes? nothing along\b/i,
+  /\bshut(s|ting)? out\b/i,
+  /\blets? (\w+ )?in again\b/i,
+  /\bgoes away\b|\bgo away\b/i,
+  /\b(is|are) good (for|once)\b/i,
+  /\bhangs? up\b/i,
+  /\bas if (it|they) were\b/i,
+  /\bfor ever\b/i,
+  /\bin (its|their) turn\b/i,
+  /\bthe rooms?\b/i,
+];
+
+/** What `text` says in the old vocabulary, outside of code. */
+export function oldPhrases(text) {
+  const prose = text.replaceAll(/^```[\s\S]*?^```/gm, (block) => block.replaceAll(/[^\n]/g, "")).replaceAll(/`[^`\n]*`/g, "");
+  return prose.split("\n").flatMap((line, index) => PHRASES.filter((phrase) => phrase.test(line)).map((phrase) => `${index + 1}: "${line.match(phrase)[0]}"`));
+}
+
+/** Sentences of `text` with more than `most` words. A table cell and a list entry end a sentence. */
+export function longSentences(text, most = 40) {
+  const prose = text.replaceAll(/^```[\s\S]*?^```/gm, "").replaceAll(/^(#.*|<!--.*|<img.*)$/gm, "").replaceAll(/^\s*([-*]|\d+\.) /gm, "\n");
+  const cells = prose.split(/\n\s*\n|\|/).flatMap((part) => part.replaceAll(/\s+/g, " ").split(/(?<=[.!?])\s+(?=[A-Z`*[(0-9])/));
+  return cells.map((sentence) => sentence.trim()).filter((sentence) => sentence.split(" ").length > most);
+}
+
+/** Identifiers of the old vocabulary, by the field term that replaced them. */
+const IDENTIFIERS = {};
+
+/** Lines of code that use one of `names` as an identifier. */
+export function oldIdentifiers(code, names = Object.keys(IDENTIFIERS)) {
+  if (names.length === 0) return [];
+  const pattern = new RegExp(`\\b(${names.join("|")})\\b`);
+  const bare = (line) => line.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""').replace(/\/\/.*$/, "").replace(/^\s*(\*|\/\*).*$/, "");
+  return code.split("\n").flatMap((line, index) => (pattern.test(bare(line)) ? [`${index + 1}: ${bare(line).match(pattern)[1]}`] : []));
+}
+
+test("the checks find what they are for", () => {
+  assert.equal(oldPhrases("Whoever is too many is told BUSY.").length, 2);
+  assert.deepEqual(oldPhrases("```\nwhoever\n```\nthe code `whoever`"), []);
+  assert.equal(longSentences(`${"word ".repeat(41)}.`).length, 1);
+  assert.deepEqual(longSentences(`${"word ".repeat(39)}.`), []);
+  assert.deepEqual(oldIdentifiers('let desk = Desk::new(); // Desk\nlet text = "Desk";', ["Desk"]), ["1: Desk"]);
+});
+
+test("documents use no phrase of the old vocabulary", () => {
+  const texts = [...documents.filter((path) => !LATER.includes(path)), "www/openapi.json", ...globSync("docs/monitoring/*.yml")];
+  assert.deepEqual(texts.flatMap((path) => oldPhrases(read(path)).map((found) => `${path}:${found}`)), []);
+});
+
+test("code uses no identifier of the old vocabulary", () => {
+  const code = tracked.filter((path) => /^(shared|edge|browser|www)\/.*\.(rs|ts|js|sql)$/.test(path));
+  assert.deepEqual(code.flatMap((path) => oldIdentifiers(read(path)).map((found) => `${path}:${found}`)), []);
+});
+
+test("long sentences are reported", (t) => {
+  for (const path of documents.filter((path) => !path.includes("/ko/"))) {
+    for (const sentence of longSentences(read(path))) t.diagnostic(`warning: ${path}: ${sentence.split(" ").length} words: ${sentence.slice(0, 90)}…`);
+  }
+});
