@@ -1,4 +1,4 @@
-// The administrators' page in a real Chromium: an upload is seen, a user banned and let in, looked up and a
+// The administrators' page in a real Chromium: an upload is seen, a user banned and unbanned, looked up and a
 // picture of theirs deleted, by keyboard, in English and Korean; and it fits a small phone.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -71,7 +71,7 @@ test("an administrator sees an upload happen without losing the focus", async ()
   await close();
 });
 
-test("by keyboard: a user is banned and let in again", async () => {
+test("by keyboard: a user is banned and unbanned", async () => {
   const { page, complaints, close } = await open("en-US");
   await page.locator("#ban-details summary").press("Enter");
   await page.locator('#ban [name="account"]').focus();
@@ -80,7 +80,7 @@ test("by keyboard: a user is banned and let in again", async () => {
   await page.keyboard.press("Tab");
   await page.keyboard.type("spam");
   await page.keyboard.press("Enter");
-  const lift = page.getByRole("button", { name: "Lift the ban of user:bob" });
+  const lift = page.getByRole("button", { name: "Unban user:bob" });
   await lift.waitFor();
   assert.match(await page.locator("#announcer").innerText(), /user:bob is banned/);
   assert.equal((await upload("bob", gif(2), "image/gif")).code, "USER_BANNED");

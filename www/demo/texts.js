@@ -1,11 +1,11 @@
-// Every sentence of the demo page, in both languages. Sentences of refusals come from the rules and from the edge.
+// The texts of the demo page, in both languages. Error sentences come from the image rules and the service.
 const pictures = (count) => (count === 1 ? "1 picture" : `${count} pictures`);
 
 export const TEXTS = {
   en: {
     documentTitle: "Demo · The-Form Images",
     title: "Pictures, checked before they are sent",
-    lead: "A survey as your users would see it. Every picture is checked and made smaller here in your browser by the same Rust rules that check it again at the edge.",
+    lead: "A survey as your users would see it. Every picture is checked and shrunk in your browser, by the same Rust rules that check it again at the edge.",
     logIn: "Log in",
     logOut: "Log out",
     signUp: "Sign up",
@@ -13,20 +13,20 @@ export const TEXTS = {
     stars: (count) => (count === 1 ? "1 star" : `${count} stars`),
     ratingMissing: "Choose how many stars your stay deserves.",
     room: "Show us your room",
-    limits: (megabytes) => `JPEG, PNG, GIF or WebP. Larger than ${megabytes} MB is fine: it is made smaller here first.`,
+    limits: (megabytes) => `JPEG, PNG, GIF or WebP. Larger than ${megabytes} MB is fine: it is shrunk here first.`,
     note: "Anything else?",
     submit: "Send the answers",
     saved: (before, after, percent) => `${before} became ${after} before sending: ${percent} % less to wait for.`,
     receiptTitle: "This is what your back end receives",
-    guestUntil: (time) => `You are a guest here: these pictures go away at ${time} unless you keep them.`,
+    guestUntil: (time) => `You are a guest: these pictures are deleted at ${time} unless you keep them.`,
     keepThem: "Sign up and keep them",
     triesTitle: "Try to break it",
     tryPhoto: "A photo of 12 megapixels",
-    tryPlace: "A photo that tells where it was taken",
+    tryPlace: "A photo with its location",
     tryText: "A text file named .jpg",
     tryBomb: "A picture of 900 megapixels",
     flight: "Flight mode",
-    flightHint: "Pictures wait on this device, even when the page is closed, and go out when you are back.",
+    flightHint: "Pictures wait on this device, even if you close the page, and are sent when you are back.",
     flying: "Flight mode is on. Pictures wait on this device.",
     landed: "Flight mode is off. Pictures that waited are sent.",
     albumTitle: "Your pictures",
@@ -42,7 +42,7 @@ export const TEXTS = {
     deleteText: (name) => `${name} is deleted from your pictures and from the answers above. Browsers that hold a copy can show it for a while. This cannot be undone.`,
     email: "E-mail address",
     password: "Password, 8 characters or more",
-    nickname: "What shall we call you?",
+    nickname: "Nickname",
     cancel: "Cancel",
     haveAccount: "I have an account",
     noAccount: "I have no account",
@@ -51,14 +51,14 @@ export const TEXTS = {
     passwordWrong: "The password needs 8 to 128 characters.",
     welcome: (name, kept, wanted) =>
       kept < wanted
-        ? `Welcome, ${name}. ${pictures(wanted - kept)} came too long ago to be kept; send them again.`
+        ? `Welcome, ${name}. ${pictures(wanted - kept)} expired before you signed up. Send them again.`
         : `Welcome, ${name}.${kept > 0 ? ` ${kept === 1 ? "1 picture is" : `${kept} pictures are`} yours now.` : ""}`,
     loggedOut: "You are logged out.",
     offline: "The server cannot be reached. Check your network and try again.",
     api: "API reference",
     admin: "Administration",
     policy: "Upload policy",
-    health: "State of the service",
+    health: "Service status",
   },
   ko: {
     documentTitle: "데모 · The-Form Images",
@@ -76,7 +76,7 @@ export const TEXTS = {
     submit: "답변 보내기",
     saved: (before, after, percent) => `보내기 전에 ${before}에서 ${after}로, ${percent}% 줄였습니다.`,
     receiptTitle: "백엔드가 받는 내용입니다",
-    guestUntil: (time) => `지금은 손님입니다. 보관하지 않으면 사진은 ${time}에 사라집니다.`,
+    guestUntil: (time) => `지금은 게스트입니다. 보관하지 않으면 사진은 ${time}에 삭제됩니다.`,
     keepThem: "가입하고 사진 보관하기",
     triesTitle: "망가뜨려 보세요",
     tryPhoto: "1,200만 화소 사진",
@@ -100,11 +100,11 @@ export const TEXTS = {
     deleteText: (name) => `${name} 사진을 내 사진과 위 답변에서 삭제합니다. 사본을 가진 브라우저에서는 한동안 보일 수 있습니다. 되돌릴 수 없습니다.`,
     email: "이메일",
     password: "비밀번호 (8자 이상)",
-    nickname: "어떻게 불러 드릴까요?",
+    nickname: "닉네임",
     cancel: "취소",
     haveAccount: "이미 계정이 있어요",
     noAccount: "계정이 없어요",
-    entryKeeps: (count) => `손님으로 보낸 사진 ${count}장이 내 사진이 됩니다.`,
+    entryKeeps: (count) => `게스트로 보낸 사진 ${count}장이 내 사진이 됩니다.`,
     emailWrong: "name@example.com 같은 이메일 주소를 적어 주세요.",
     passwordWrong: "비밀번호는 8자 이상 128자 이하여야 합니다.",
     welcome: (name, kept, wanted) =>
