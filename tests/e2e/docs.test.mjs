@@ -1,5 +1,5 @@
-// Every example in the documents does what it says: the shell blocks run against a server, their answers have the
-// shape that is shown, the page works in a browser; what needs an account is checked as far as it goes without.
+// Executes the examples of the documents: shell blocks run against a server and their responses have the shape that is shown,
+// the page works in a browser, and commands that need a Cloudflare account are checked for existing subcommands and options.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -14,14 +14,14 @@ const LOCAL = "http://127.0.0.1:8787";
 const PACKAGE = "target/browser/";
 let server;
 before(async () => {
-  // The secrets of `make dev`, so that the examples run as they are written.
+  // The secrets of `make dev`, so that the examples run as written.
   const keys = readFileSync(".dev.vars", "utf8");
   const [secret, METRICS_TOKEN] = ["AUTH_HS256_SECRET", "METRICS_TOKEN"].map((name) => new RegExp(`^${name}=(.+)$`, "m").exec(keys)[1]);
   server = await startServer({ secret, secrets: { METRICS_TOKEN }, vars: { IP_PER_MINUTE: 10_000 } });
 });
 after(() => server?.stop());
 
-/** Runs a script in bash; each request of curl comes from another address, and a refusal ends it. */
+/** Runs a script in bash. Each curl request comes from another client IP, and an HTTP error ends the script. */
 async function bash(script) {
   const curl = `at=0; curl() { at=$((at + 1)); command curl -sS --fail-with-body -H "CF-Connecting-IP: 198.18.${"$"}{RANDOM: -2}.$((at % 250))" "$@"; }`;
   const child = spawn("bash", ["-c", `set -eo pipefail\n${curl}\n${script}`], { stdio: ["ignore", "pipe", "pipe"] });
@@ -31,19 +31,19 @@ async function bash(script) {
   return { ...output, code };
 }
 
-/** The last answer that a block printed. Several may stand on one line, as answers end without one. */
+/** The last response that a block printed. Several may be on one line, because responses end without a line break. */
 function lastAnswer(text) {
   const at = Math.max(text.lastIndexOf('{"message"'), text.lastIndexOf('{"type"'), text.startsWith("{") ? 0 : -1);
   return JSON.parse(text.slice(at));
 }
 
 for (const path of documents) {
-  test(`${path}: what is shown is what happens`, async () => {
+  test(`${path}: the examples run and return what is shown`, async () => {
     const shells = blocks(path).filter(({ language, marker }) => language === "sh" && !marker);
     const mark = (at) => `\n@@@ ${at}\n`;
     const parts = shells.map(({ text, answer }, at) => {
       const here = text.replaceAll(LOCAL, server.url);
-      // A refusal that is meant: curl says so, and the script goes on.
+      // An expected error: curl exits with 22, and the script continues.
       return `printf '\\n@@@ ${at}\\n'\n${answer?.code ? `{ ${here}\n} && exit 9 || [ $? -eq 22 ]` : here}`;
     });
     const { stdout, stderr, code } = await bash(parts.join("\n"));
@@ -59,7 +59,7 @@ for (const path of documents) {
   });
 }
 
-test("the examples of the API's description all succeed", async () => {
+test("the examples of the API description succeed", async () => {
   const { paths } = JSON.parse(readFileSync("www/openapi.json", "utf8"));
   const ask = async (path, token, options = {}) => {
     const answer = await fetch(server.url + path, { ...options, headers: { ...options.headers, ...(token && { Authorization: `Bearer ${token}` }) } });
@@ -85,14 +85,14 @@ test("the examples of the API's description all succeed", async () => {
   };
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}='${value}'`);
   const samples = Object.values(paths).flatMap((methods) => Object.values(methods).flatMap((operation) => operation["x-codeSamples"]));
-  // What deletes the picture comes after those who read it.
+  // Examples that delete the picture run after those that read it.
   samples.sort((one, other) => one.source.includes("DELETE \"$EDGE/images") - other.source.includes("DELETE \"$EDGE/images"));
   const script = samples.map(({ source }) => `echo ${JSON.stringify(`## ${source.split("\n")[0].replaceAll(/["$\\]/g, "")}`)}\n${source.replace("-o picture.jpeg", "-o target/picture.jpeg")}\necho`);
   const { code, stdout, stderr } = await bash([...exports, ...script].join("\n"));
   assert.equal(code, 0, stdout.slice(-1200) + stderr);
 });
 
-test("commands that deploy name subcommands and options that there are, and rules of the Makefile", () => {
+test("deploy commands use existing subcommands, options and make targets", () => {
   const marked = documents.flatMap(blocks).filter(({ marker, language }) => marker && language === "sh");
   const checked = marked.flatMap(({ path, line, marker, text }) => {
     assert.match(marker, /^deploy$|^not run: .{20,}/, `${path}:${line}`);
@@ -100,16 +100,16 @@ test("commands that deploy name subcommands and options that there are, and rule
       if (command.startsWith("npx wrangler ")) checkWrangler(command, `${path}:${line}`);
       else if (command.startsWith("make ")) execFileSync("bash", ["-c", command.replace(/^make /, "make --dry-run --silent ")], { stdio: "pipe" });
       else if (command.startsWith("cargo run ")) assert.ok(readFileSync(`shared/examples/${/--example (\w+)/.exec(command)[1]}.rs`));
-      // Not installed here; what matters is that nothing is deleted or overwritten on the way.
+      // rclone is not installed here. The copy must not delete or overwrite anything.
       else if (command.startsWith("rclone ")) assert.match(command, /^rclone copy \S+:\S+ \S+:\S+ --immutable --metadata$/, `${path}:${line}`);
-      else assert.fail(`${path}:${line}: nobody knows how to check "${command}"`);
+      else assert.fail(`${path}:${line}: no check for "${command}"`);
       return command;
     });
   });
   assert.ok(checked.length > 15, "the guides show how to deploy");
 });
 
-/** What wrangler says of a subcommand; it takes seconds to start, so each is asked once. */
+/** The help of a wrangler subcommand. wrangler takes seconds to start, so each help is read once. */
 const helps = new Map();
 function help(names) {
   if (!helps.has(names)) helps.set(names, execFileSync("node_modules/.bin/wrangler", [...names.split(" "), "--help"], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }));
@@ -120,19 +120,19 @@ function checkWrangler(command, at) {
   const words = command.split(/\s+/).slice(2);
   const end = words.findIndex((word) => word.startsWith("-") || /^[A-Z0-9_]{3,}/.test(word) || word.includes("the-form"));
   const names = (end < 0 ? words : words.slice(0, end)).join(" ");
-  assert.ok(help(names).startsWith(`wrangler ${names}`), `${at}: there is no ${names}`);
+  assert.ok(help(names).startsWith(`wrangler ${names}`), `${at}: no subcommand ${names}`);
   for (const [option] of command.matchAll(/(?<=\s)--[a-z-]+/g)) assert.match(help(names), new RegExp(`${option}\\b`), `${at}: ${names} has no ${option}`);
 }
 
-test("the simulation says what the table shows", () => {
+test("the table in docs/scale.md is the output of the simulation", () => {
   const table = execFileSync(process.execPath, ["tests/bench/scale.mjs"], { encoding: "utf8" });
   assert.ok(readFileSync("docs/scale.md", "utf8").includes(table), table);
 });
 
-test("the page of the integration guide works in a browser as it is written", async (t) => {
+test("the page of the integration guide works in a browser as written", async (t) => {
   const [block] = blocks("docs/integrate.md").filter(({ language }) => language === "html");
   const saved = [];
-  // The product's own site: the page, the browser package, and the two addresses of its back end.
+  // The site of a product: the page, the browser package, and two endpoints of its back end.
   const site = createServer(async (request, answer) => {
     const csp = `default-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ${server.url}`;
     if (request.url === "/") return answer.writeHead(200, { "Content-Type": "text/html", "Content-Security-Policy": csp }).end(`<!doctype html><meta charset="utf-8">${block.text.replaceAll("https://image.the-form", server.url)}`);
@@ -165,7 +165,7 @@ test("the page of the integration guide works in a browser as it is written", as
   await page.locator("button", { hasText: "Send" }).click();
   await page.locator("output", { hasText: "Saved." }).waitFor();
   assert.equal(saved.length, 1);
-  assert.ok(server.objects().has(saved[0].keys[0]), "what was saved is the key of what was stored");
+  assert.ok(server.objects().has(saved[0].keys[0]), "the saved key is that of the stored object");
   await chooseByKeyboard(page, field, { name: "x.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
   await page.locator("image-upload", { hasText: "not what its type says" }).waitFor();
   assert.deepEqual(complaints, []);

@@ -1,12 +1,12 @@
-// The examples of the documents: which there are, what they need, and what they were said to answer.
+// Reads the examples of the documents: code blocks, their markers, and the responses shown after them.
 import { readFileSync } from "node:fs";
 import { globSync } from "node:fs";
 
 export const documents = ["README.md", ...globSync("docs/**/*.md")].sort();
 
 /**
- * The fenced blocks of a document in their order: language, text, the line they begin at, the marker in the
- * comment before them (`deploy`, `not run: why`), and for a `sh` block the answer shown after it.
+ * The fenced blocks of a document in order: language, text, first line, the marker in the comment before it
+ * (`deploy`, `not run: why`), and for a `sh` block the response shown after it.
  */
 export function blocks(path) {
   const found = [];
@@ -41,8 +41,8 @@ export function commands(text) {
 }
 
 /**
- * The shape of a JSON value: names and kinds, no values. Of a list the shape of its first entry; `null` fits
- * whatever it stands for, since an example cannot show both.
+ * Differences in the shape of two JSON values: names and kinds, not values. Of a list only the first entry counts.
+ * `null` fits every kind, because an example cannot show both.
  */
 export function differs(shown, real, at = "") {
   const kind = (value) => (value === null ? "null" : Array.isArray(value) ? "list" : typeof value);

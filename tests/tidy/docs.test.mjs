@@ -9,17 +9,17 @@ const documents = [...globSync("*.md"), "browser/README.md", "www/examples/READM
 const codes = [...read("browser/js/codes.ts").matchAll(/^ {2}([A-Z_]+): \{$/gm)].map(([, code]) => code);
 const description = JSON.parse(read("www/openapi.json"));
 
-test("every code has an entry in both languages, and nothing else has", () => {
+test("troubleshoot has an entry for every code and no other, in both languages", () => {
   assert.ok(codes.length > 20);
   for (const path of ["docs/troubleshoot.md", "docs/ko/troubleshoot.md"]) {
     const entries = read(path).split(/^### /m).slice(1);
     assert.deepEqual(entries.map((entry) => entry.split("\n")[0]).sort(), [...codes].sort(), path);
-    // What happened and what to do.
+    // Two paragraphs: what happened, what to do.
     for (const entry of entries) assert.equal(entry.match(/^\*\*[^*]+\*\* \S.{9,}/gm)?.length, 2, `${path}: ${entry.split("\n")[0]}`);
   }
 });
 
-test("the description of the API has every code, and its page every word in both languages", async () => {
+test("the API description has every code, and texts in both languages", async () => {
   assert.deepEqual(description.components.schemas.Code.enum, codes);
   const words = (texts) => Object.keys(texts).sort();
   const { TEXTS } = await import("../../www/api/texts.js");
@@ -34,7 +34,7 @@ test("the description of the API has every code, and its page every word in both
   }
 });
 
-test("every operation has a name of its own, and every reference leads somewhere", () => {
+test("operation ids are unique and references resolve", () => {
   const names = Object.values(description.paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId));
   assert.equal(new Set(names).size, names.length);
   for (const [, path] of read("www/openapi.json").matchAll(/"\$ref": "#\/([^"]+)"/g)) {
@@ -42,7 +42,7 @@ test("every operation has a name of its own, and every reference leads somewhere
   }
 });
 
-test("what continues a list has one type, and a deployment that is not set up answers with a named one", () => {
+test("cursors have one type, and every operation documents the 503 of an invalid configuration", () => {
   const resolve = (value) => (value?.$ref ? value.$ref.slice(2).split("/").reduce((at, name) => at[name], description) : value);
   const cursor = { $ref: "#/components/schemas/Cursor" };
   const found = [];
@@ -107,7 +107,7 @@ test("the index of decision records lists each record, which has under 60 lines"
   }
 });
 
-test("a page that is there in Korean says so, and the other way round", () => {
+test("English and Korean versions of a page link to each other", () => {
   for (const path of globSync("docs/ko/*.md")) {
     const name = path.split("/").at(-1);
     assert.ok(read(path).includes(`[English](../${name})`), path);
@@ -115,24 +115,24 @@ test("a page that is there in Korean says so, and the other way round", () => {
   }
 });
 
-test("what is copied into other people's consoles is well-formed", () => {
+test("policies in docs/deploy are well-formed", () => {
   for (const path of globSync("docs/deploy/*.json")) {
     const { Version, Statement, rules } = JSON.parse(read(path));
     assert.ok(rules?.length > 0 || (Version === "2012-10-17" && Statement.length > 0), path);
     for (const { Effect, Action, Resource, Principal, NotPrincipal } of Statement ?? []) {
-      // AWS advises against it: with Deny it also shuts out the account of the one that it excepts.
+      // AWS advises against NotPrincipal: with Deny it also blocks the account of the excepted user.
       assert.equal(NotPrincipal, undefined, path);
       assert.match(Effect, /^(Allow|Deny)$/, path);
       for (const action of [Action].flat()) assert.match(action, /^s3:(\*|[A-Z]\w+)$/, path);
       for (const resource of [Resource].flat()) assert.match(resource, /^arn:aws:s3:::the-form-images(\/|$)/, path);
-      // A policy of a bucket names whom it is about, one of a user does not.
+      // A bucket policy names a principal; a user policy does not.
       assert.equal(Boolean(Principal), path.includes("bucket-policy"), path);
       if (Effect === "Allow" && Principal === "*") assert.deepEqual([Action, Resource], ["s3:GetObject", "arn:aws:s3:::the-form-images/users/*/images/*"]);
     }
   }
 });
 
-/** What a policy says of a request, by IAM's rules for what is used here: a Deny wins over an Allow; a negated condition holds for whoever has no name. */
+/** Evaluates a policy for a request by IAM's rules: Deny wins over Allow; a negated condition holds for an anonymous caller. */
 function verdict({ Statement }, { action, resource, arn, isSecure = true }) {
   const fits = (patterns, text) => [patterns].flat().some((pattern) => new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(text));
   const holds = (condition = {}) =>
@@ -140,21 +140,21 @@ function verdict({ Statement }, { action, resource, arn, isSecure = true }) {
       Object.entries(keys).every(([key, values]) => {
         if (operator === "Bool" && key === "aws:SecureTransport") return values === String(isSecure);
         if (operator === "ArnNotEquals" && key === "aws:PrincipalArn") return ![values].flat().includes(arn);
-        throw new Error(`nobody knows ${operator} of ${key}`);
+        throw new Error(`unknown condition: ${operator} of ${key}`);
       }),
     );
   const said = Statement.filter(({ Action, Resource, Condition }) => fits(Action, action) && fits(Resource, resource) && holds(Condition)).map(({ Effect }) => Effect);
   return said.includes("Deny") ? "Deny" : (said[0] ?? "nothing");
 }
 
-test("the bucket policies let the Worker and the copy write, lock nobody out of managing the bucket, and want TLS", () => {
+test("bucket policies allow writes of the Worker and the copy only, keep administrators in control, and require TLS", () => {
   const account = "arn:aws:iam::111122223333";
   const [bucket, picture] = ["arn:aws:s3:::the-form-images", "arn:aws:s3:::the-form-images/users/1/images/1-a.jpeg"];
   for (const [path, publicRead] of [["docs/deploy/bucket-policy.json", "nothing"], ["docs/deploy/bucket-policy-public.json", "Allow"]]) {
     const policy = JSON.parse(read(path));
     const of = (arn, action, resource = picture, isSecure = true) => verdict(policy, { arn: arn && `${account}:${arn}`, action, resource, isSecure });
     for (const action of ["s3:PutObject", "s3:DeleteObject"]) {
-      // What a policy does not forbid, the rights of the user in the same account allow.
+      // What the policy does not deny, the user policy in the same account allows.
       for (const arn of ["user/the-form-images-worker", "user/the-form-images-copy"]) assert.equal(of(arn, action), "nothing", `${path} ${arn}`);
       for (const arn of ["user/somebody", "root", undefined]) assert.equal(of(arn, action), "Deny", `${path} ${arn}`);
       assert.equal(of("user/the-form-images-worker", action, picture, false), "Deny", path);
@@ -168,13 +168,13 @@ test("the bucket policies let the Worker and the copy write, lock nobody out of 
   }
 });
 
-test("the figures of docs/cost.md add up", () => {
+test("the sums in docs/cost.md are right", () => {
   const text = read("docs/cost.md");
   const tables = text.split(/\n\n/).filter((block) => block.startsWith("|"));
   const rows = (table) => table.split("\n").slice(2).map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
   const number = (cell) => Number(/[\d,.]*\d/.exec(cell)[0].replaceAll(",", ""));
   const near = (one, other, at) => assert.ok(Math.abs(one - other) < 0.0051, `${at}: ${one.toFixed(4)}, not ${other}`);
-  // Both lists of costs: bold lines are sums of all that stands above them.
+  // Both cost tables: a bold line is the sum of the lines above it.
   for (const table of [tables[0], tables.at(-1)]) {
     let sum = 0;
     for (const [what, , , cost] of rows(table)) {
@@ -186,7 +186,7 @@ test("the figures of docs/cost.md add up", () => {
   const list = number(rows(tables[0]).at(-1)[3]);
   const parts = rows(tables[1]).map(([what, count, included, price, usedUp]) => ({ what, count: number(count), included: number(included), price: number(price), usedUp: number(usedUp) }));
   for (const { what, count, included, usedUp } of parts) near(included / count / (what.endsWith("in GB") ? 1e6 : 1), usedUp, what);
-  // Of each upload in millions; storage is counted in GB.
+  // Counts are per upload, in millions; storage is in GB.
   const beyond = (millions, { what, count, included, price }) => Math.max(0, millions * count * (what.endsWith("in GB") ? 1e6 : 1) - included) * price;
   for (const [millions, withAllowances, byList] of rows(tables[2]).map((row) => row.map(number))) {
     near(parts.reduce((sum, part) => sum + beyond(millions, part), 5), withAllowances, `${millions} million`);
@@ -194,7 +194,7 @@ test("the figures of docs/cost.md add up", () => {
   }
 });
 
-test("the description quotes the sentences of the codes as they are", () => {
+test("the API description quotes the current error sentences", () => {
   const sentences = {};
   const collect = (node) => {
     if (typeof node !== "object" || node === null) return;
