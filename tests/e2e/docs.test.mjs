@@ -52,9 +52,9 @@ for (const path of documents) {
       if (!answer) return;
       const begin = stdout.indexOf(mark(at)) + mark(at).length;
       const end = stdout.indexOf("\n@@@ ", begin);
-      const told = lastAnswer(stdout.slice(begin, end < 0 ? undefined : end).trim());
-      assert.deepEqual(differs(answer, told), [], `${path}:${line}`);
-      if (answer.code) assert.equal(told.code, answer.code, `${path}:${line}`);
+      const actual = lastAnswer(stdout.slice(begin, end < 0 ? undefined : end).trim());
+      assert.deepEqual(differs(answer, actual), [], `${path}:${line}`);
+      if (answer.code) assert.equal(actual.code, answer.code, `${path}:${line}`);
     });
   });
 }
