@@ -1,17 +1,11 @@
-// The package's face: check a file, send one or many, and the sentences for whatever is refused.
+// The package's main entry: check a file, upload one or many, and the codes and sentences of refusals.
 export { BROWSER_POLICY, CODES, EDGE_POLICY, type Code, type CodeMeaning, type Effort, type Policy } from "./codes.js";
-export { SetupError } from "./fault.js";
-export type { AssetUrls } from "./messages.js";
-export { preflight, type Prepared, type PreflightOptions, warmUp } from "./preflight.js";
-export { Refusal } from "./refusal.js";
-export type { MetadataKind, Report } from "./report.js";
+export { ConnectionBroken, Refusal, SetupError } from "./errors.js";
+export type { AssetUrls, MetadataKind, Report } from "./preflight/messages.js";
+export { preflight, type Prepared, type PreflightOptions, warmUp } from "./preflight/preflight.js";
+export { upload, type Uploaded, type UploadOptions } from "./client/api-client.js";
+export { guestToken, type TokenRequest, type TokenSource } from "./client/credentials.js";
+export type { RetryOptions } from "./client/retry.js";
 export type { OutboxOptions } from "./offline/outbox.js";
-export type { Uploaded } from "./sending/answer.js";
-export { ConnectionBroken } from "./sending/broken.js";
-export type { TokenRequest, TokenSource } from "./sending/credentials.js";
-export { guestToken } from "./sending/guest.js";
-export type { RetryOptions } from "./sending/retry.js";
-export { upload, type UploadOptions } from "./upload.js";
-export type { UploaderEvents } from "./uploader/events.js";
-export type { ItemState, UploadItem } from "./uploader/item.js";
-export { Uploader, type UploaderOptions } from "./uploader/uploader.js";
+export type { ItemState, UploadItem } from "./uploader/task.js";
+export { Uploader, type UploaderEvents, type UploaderOptions } from "./uploader/uploader.js";

@@ -1,21 +1,20 @@
-// The Web Worker: answers one question after the other with the engine.
-import { answer, load, memoryBytes } from "./engine.js";
-import type { Question, Reply, Start } from "./messages.js";
+// The Web Worker: prepares one file after the other with the image rules.
+import { load, memoryBytes, prepare } from "./preflight/engine.js";
+import type { PreflightJob, StartMessage, WorkerMessage } from "./preflight/messages.js";
 
-self.addEventListener("message", async ({ data }: MessageEvent<Start | Question>) => {
+self.addEventListener("message", async ({ data }: MessageEvent<StartMessage | PreflightJob>) => {
   try {
     if ("wasm" in data) {
       await load(data.wasm);
-      return post({ ready: true });
+      return post({ isReady: true });
     }
-    const answered = await answer(data);
-    const moved = answered.bytes ? [answered.bytes.buffer] : [];
-    post({ answer: answered, memoryBytes: await memoryBytes() }, moved);
-  } catch (failure) {
-    post({ failure });
+    const result = await prepare(data);
+    post({ result, memoryBytes: await memoryBytes() }, result.bytes ? [result.bytes.buffer] : []);
+  } catch (error) {
+    post({ error });
   }
 });
 
-function post(reply: Reply, transfer: Transferable[] = []): void {
-  self.postMessage(reply, { transfer });
+function post(message: WorkerMessage, transfer: Transferable[] = []): void {
+  self.postMessage(message, { transfer });
 }

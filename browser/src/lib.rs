@@ -1,155 +1,84 @@
-//! The image rules for the browser. This crate only marshals: bytes in, what is to be sent and what
-//! there is to say of it out; every rule is the shared crate's.
+//! The image rules for the browser: takes and returns JavaScript values; every rule is the shared
+//! crate's. The TypeScript side of this boundary is `browser/js/preflight/wasm.d.ts`.
 
-mod canvas;
+mod foreign;
 mod policy;
+mod result;
 
 use std::ops::ControlFlow;
 
 use image_rules::{
-    Action, Format, ImageError, Language, Limits, Processed, Report,
-    pipeline::{foreign, prepare::Preparation},
+    Format, ImageError, Limits,
+    pipeline::{foreign::decodable_type, prepare},
 };
-use serde::Serialize;
-use wasm_bindgen::prelude::wasm_bindgen;
+use js_sys::Object;
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+use web_sys::Blob;
 
-/// What became of a file.
+pub use foreign::{PixelBuffer, undecoded};
+use result::{accepted, foreign_type, refused};
+
+/// Prepares a file in steps, so that a page without workers can handle events between them.
 #[wasm_bindgen]
-pub struct Outcome {
-    told: String,
-    bytes: Option<Vec<u8>>,
-}
-
-#[wasm_bindgen]
-impl Outcome {
-    /// What there is to say, as JSON: `Told`.
-    #[must_use]
-    #[wasm_bindgen(getter)]
-    pub fn told(&self) -> String {
-        self.told.clone()
-    }
-
-    /// What is to be sent; nothing when that is the file as it was chosen, or none at all.
-    #[must_use]
-    pub fn bytes(self) -> Option<Vec<u8>> {
-        self.bytes
-    }
-}
-
-/// In the shape that the TypeScript face reads (`browser/js/messages.ts`).
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Told<'a> {
-    #[serde(rename_all = "camelCase")]
-    Prepared {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        report: Option<&'a Report>,
-        width: u32,
-        height: u32,
-        content_type: &'static str,
-        removed: Vec<&'static str>,
-        placeholder: &'a [u8],
-    },
-    Refused {
-        code: &'static str,
-        sentence: &'a str,
-    },
-    /// The browser is to decode it, and a [`canvas::Canvas`] takes the pixels.
-    #[serde(rename_all = "camelCase")]
-    Foreign {
-        media_type: &'static str,
-    },
-}
-
-/// A file that is being prepared, a step at a time, so that a page without workers lives meanwhile.
-#[wasm_bindgen]
-pub struct Job {
-    preparation: Option<Preparation<'static>>,
-    outcome: Option<Outcome>,
+pub struct Preparation {
+    next: Option<prepare::Preparation<'static>>,
+    result: Option<Object>,
     language: String,
 }
 
 #[wasm_bindgen]
-impl Job {
-    /// Looks into a file. `policy` is that of the edge as [`policy::read`] takes it, `language` that of
+impl Preparation {
+    /// Inspects a file with these bytes. `policy` is that of the edge, `language` the language of
     /// sentences: a tag or a whole `Accept-Language`.
     #[must_use]
     #[wasm_bindgen(constructor)]
-    pub fn new(bytes: Vec<u8>, declared_type: &str, policy: &[f64], language: &str) -> Self {
-        let mut job = Self { preparation: None, outcome: None, language: language.to_owned() };
-        let begun = match Format::from_media_type(declared_type) {
-            Some(declared) => Preparation::begin(bytes, declared, &policy::read(policy)),
-            None => match foreign::decodable_type(&bytes, declared_type) {
-                Some(shown) => {
-                    let told = tell(&Told::Foreign { media_type: shown.media_type });
-                    job.outcome = Some(Outcome { told, bytes: None });
-                    return job;
-                }
-                None => Err(ImageError::DeclaredNotAccepted),
-            },
+    pub fn new(file: &Blob, bytes: Vec<u8>, policy: &JsValue, language: &str) -> Self {
+        let declared_type = file.type_();
+        let first = match Format::from_media_type(&declared_type) {
+            Some(declared) => prepare::Preparation::begin(bytes, declared, &policy::read(policy))
+                .map_err(|error| refused(&error, language)),
+            None => Err(match decodable_type(&bytes, &declared_type) {
+                Some(decodable) => foreign_type(decodable.media_type),
+                None => refused(&ImageError::DeclaredNotAccepted, language),
+            }),
         };
-        match begun {
-            Ok(preparation) => job.preparation = Some(preparation),
-            Err(error) => job.outcome = Some(refused(&error, language)),
+        let language = language.to_owned();
+        match first {
+            Ok(next) => Self { next: Some(next), result: None, language },
+            Err(result) => Self { next: None, result: Some(result), language },
         }
-        job
     }
 
-    /// Makes the next step, if there is one; answers whether there is another.
+    /// Makes the next step, if there is one; returns whether there is another.
     pub fn step(&mut self) -> bool {
-        let Some(preparation) = self.preparation.take() else { return false };
+        let Some(preparation) = self.next.take() else { return false };
         match preparation.step() {
-            Ok(ControlFlow::Continue(further)) => self.preparation = Some(further),
+            Ok(ControlFlow::Continue(next)) => self.next = Some(next),
             Ok(ControlFlow::Break((report, processed))) => {
-                self.outcome = Some(accepted(Some(&report), processed));
+                self.result = Some(accepted(Some(&report), &processed));
             }
-            Err(error) => self.outcome = Some(refused(&error, &self.language)),
+            Err(error) => self.result = Some(refused(&error, &self.language)),
         }
-        self.preparation.is_some()
+        self.next.is_some()
     }
 
-    /// What became of the file; nothing as long as a step is left.
+    /// The result of the last step; nothing before it.
     #[must_use]
-    pub fn outcome(self) -> Option<Outcome> {
-        self.outcome
+    pub fn result(self) -> Option<Object> {
+        self.result
     }
 }
 
-/// Whether a file has so many bytes that it need not be read: then the refusal, as [`Job`] tells it.
-#[wasm_bindgen]
+/// The refusal of a file that has too many bytes to be read.
 #[must_use]
-pub fn too_large(size_bytes: f64, policy: &[f64], language: &str) -> Option<String> {
+#[wasm_bindgen(js_name = checkSize)]
+pub fn check_size(file: &Blob, policy: &JsValue, language: &str) -> Option<Object> {
     let Limits { max_bytes: limit_bytes, .. } = policy::read(policy).before_sending().limits;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "sizes of files are whole and below 2^53"
-    )]
-    let size_bytes = size_bytes as u64;
+    let size_bytes = size_of(file);
     let error = ImageError::TooManyBytes { size_bytes, limit_bytes };
-    (size_bytes > limit_bytes).then(|| refused(&error, language).told)
+    (size_bytes > limit_bytes).then(|| refused(&error, language))
 }
 
-fn accepted(report: Option<&Report>, processed: Processed<'_>) -> Outcome {
-    let told = tell(&Told::Prepared {
-        report,
-        width: processed.width(),
-        height: processed.height(),
-        content_type: processed.format().media_type(),
-        removed: processed.removed().kinds().collect(),
-        placeholder: processed.placeholder(),
-    });
-    let is_kept = processed.action() == Action::Keep;
-    Outcome { told, bytes: (!is_kept).then(|| processed.into_bytes().into_owned()) }
-}
-
-fn refused(error: &ImageError, language: &str) -> Outcome {
-    let sentence = error.message(Language::negotiate(language));
-    let told = Told::Refused { code: error.code().name(), sentence: &sentence };
-    Outcome { told: tell(&told), bytes: None }
-}
-
-/// Our own type: strings and numbers always serialise.
-fn tell(told: &Told<'_>) -> String {
-    serde_json::to_string(told).unwrap_or_default()
+fn size_of(file: &Blob) -> u64 {
+    policy::whole(file.size()).unwrap_or(u64::MAX)
 }

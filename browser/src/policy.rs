@@ -1,60 +1,96 @@
-//! A policy as it crosses the boundary: as numbers, because reading JSON in wasm would cost the page
-//! twenty kilobytes.
+//! Reads the policy of the edge from a JavaScript object, because a JSON parser in wasm would cost
+//! every page twenty kilobytes.
 
-use image_rules::{Limits, Policy, limits::Effort};
+use image_rules::{Effort, Limits, Policy};
+use js_sys::Reflect;
+use wasm_bindgen::JsValue;
 
-/// The policy whose numbers these are, in the order of `numbers` in `browser/js/policy.ts`. What is
-/// not said (NaN), or makes no sense, is as the default has it: the edge has the last word anyway, and
-/// nobody should be kept from sending because one answer was lost.
-pub fn read(numbers: &[f64]) -> Policy {
-    let said = |index: usize| numbers.get(index).copied().and_then(whole);
-    let small = |index: usize| said(index).and_then(|number| u32::try_from(number).ok());
+/// The policy that an object describes. What it leaves out, or has of another type, is as in the
+/// default policy: the edge checks every upload itself, and the loss of one response should keep
+/// nobody from uploading.
+pub fn read(policy: &JsValue) -> Policy {
+    let limits = &property(policy, "limits");
     let default = Policy::EDGE;
     Policy {
         limits: Limits {
-            max_bytes: said(0).unwrap_or(default.limits.max_bytes),
-            max_pixels: said(1).unwrap_or(default.limits.max_pixels),
-            max_frames: small(2).unwrap_or(default.limits.max_frames),
-            max_animation_pixels: said(3).unwrap_or(default.limits.max_animation_pixels),
-            max_resize_pixels: said(4).unwrap_or(default.limits.max_resize_pixels),
-            max_peak_bytes: said(5).unwrap_or(default.limits.max_peak_bytes),
+            max_bytes: integer(limits, "maxBytes").unwrap_or(default.limits.max_bytes),
+            max_pixels: integer(limits, "maxPixels").unwrap_or(default.limits.max_pixels),
+            max_frames: small(limits, "maxFrames").unwrap_or(default.limits.max_frames),
+            max_animation_pixels: integer(limits, "maxAnimationPixels")
+                .unwrap_or(default.limits.max_animation_pixels),
+            max_resize_pixels: integer(limits, "maxResizePixels")
+                .unwrap_or(default.limits.max_resize_pixels),
+            max_peak_bytes: integer(limits, "maxPeakBytes")
+                .unwrap_or(default.limits.max_peak_bytes),
         },
-        max_edge: small(6).unwrap_or(default.max_edge),
-        quality: small(7).and_then(|number| number.try_into().ok()).unwrap_or(default.quality),
-        effort: match said(8) {
-            Some(0) => Effort::Fast,
-            Some(1) => Effort::Balanced,
-            Some(2) => Effort::Small,
+        max_edge: small(policy, "maxEdge").unwrap_or(default.max_edge),
+        quality: small(policy, "quality")
+            .and_then(|number| number.try_into().ok())
+            .unwrap_or(default.quality),
+        effort: match property(policy, "effort").as_string().as_deref() {
+            Some("fast") => Effort::Fast,
+            Some("balanced") => Effort::Balanced,
+            Some("small") => Effort::Small,
             _ => default.effort,
         },
-        target_bytes: said(9).or(default.target_bytes),
+        target_bytes: integer(policy, "targetBytes").or(default.target_bytes),
     }
 }
 
 /// A whole number; JavaScript's are exact below 2^53.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
 pub fn whole(number: f64) -> Option<u64> {
-    const TOO_MUCH: f64 = 9_007_199_254_740_992.0;
-    (0.0..TOO_MUCH).contains(&number).then_some(number as u64)
+    const TOO_LARGE: f64 = 9_007_199_254_740_992.0;
+    (0.0..TOO_LARGE).contains(&number).then_some(number as u64)
 }
 
-#[cfg(test)]
+fn property(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap_or_default()
+}
+
+fn integer(object: &JsValue, name: &str) -> Option<u64> {
+    property(object, name).as_f64().and_then(whole)
+}
+
+fn small(object: &JsValue, name: &str) -> Option<u32> {
+    integer(object, name).and_then(|number| number.try_into().ok())
+}
+
+#[cfg(all(test, target_arch = "wasm32"))]
 mod tests {
+    use js_sys::JSON;
+    use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
     use super::*;
 
-    #[test]
-    fn what_is_not_said_is_as_the_default_has_it() {
-        for nonsense in [f64::NAN, -1.0, f64::INFINITY, 9_007_199_254_740_992.0] {
-            assert_eq!(read(&[nonsense; 10]), Policy::EDGE);
-        }
-        assert_eq!(read(&[]), Policy::EDGE);
-        let limits = Limits { max_bytes: 10, ..Limits::EDGE };
-        assert_eq!(read(&[10.0]), Policy { limits, ..Policy::EDGE });
+    wasm_bindgen_test_configure!(run_in_browser);
+
+    fn policy(json: &str) -> Policy {
+        read(&JSON::parse(json).expect("JSON"))
     }
 
-    #[test]
-    fn every_number_has_its_place() {
-        let policy = read(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 2.0, 10.0]);
+    #[wasm_bindgen_test]
+    fn values_that_are_missing_or_invalid_are_those_of_the_default_policy() {
+        assert_eq!(read(&JsValue::UNDEFINED), Policy::EDGE);
+        for value in ["null", "-1", "1e999", "9007199254740992", "\"3\"", "{}"] {
+            let limits =
+                format!(r#"{{"maxBytes":{value},"maxPixels":{value},"maxFrames":{value}}}"#);
+            let json = format!(
+                r#"{{"limits":{limits},"maxEdge":{value},"quality":{value},"effort":{value},"targetBytes":{value}}}"#
+            );
+            assert_eq!(policy(&json), Policy::EDGE, "{value}");
+            assert_eq!(policy(value), Policy::EDGE, "{value}");
+        }
+        let limits = Limits { max_bytes: 10, ..Limits::EDGE };
+        assert_eq!(policy(r#"{"limits":{"maxBytes":10}}"#), Policy { limits, ..Policy::EDGE });
+    }
+
+    #[wasm_bindgen_test]
+    fn every_property_is_read() {
+        let read = policy(
+            r#"{"limits":{"maxBytes":1,"maxPixels":2,"maxFrames":3,"maxAnimationPixels":4,"maxResizePixels":5,
+                "maxPeakBytes":6},"maxEdge":7,"quality":8,"effort":"small","targetBytes":10}"#,
+        );
         let limits = Limits {
             max_bytes: 1,
             max_pixels: 2,
@@ -64,6 +100,6 @@ mod tests {
             max_peak_bytes: 6,
         };
         let (effort, target_bytes) = (Effort::Small, Some(10));
-        assert_eq!(policy, Policy { limits, max_edge: 7, quality: 8, effort, target_bytes });
+        assert_eq!(read, Policy { limits, max_edge: 7, quality: 8, effort, target_bytes });
     }
 }

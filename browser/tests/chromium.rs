@@ -1,8 +1,11 @@
-//! The verdicts as JavaScript gets them, in a real browser.
+//! The results as JavaScript gets them, in a real browser.
 #![cfg(target_arch = "wasm32")]
 
-use preflight::{Job, Outcome, too_large};
+use js_sys::{Array, JSON, Object, Reflect, Uint8Array};
+use preflight::{Preparation, check_size};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use web_sys::{Blob, BlobPropertyBag};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -10,29 +13,48 @@ wasm_bindgen_test_configure!(run_in_browser);
 const PIXEL: &[u8] =
     b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
 
-fn prepare(bytes: &[u8], declared: &str, policy: &[f64], language: &str) -> Outcome {
-    let mut job = Job::new(bytes.to_vec(), declared, policy, language);
-    while job.step() {}
-    job.outcome().expect("no step is left")
+fn blob(bytes: &[u8], declared: &str) -> Blob {
+    let options = BlobPropertyBag::new();
+    options.set_type(declared);
+    let parts = Array::of1(&Uint8Array::from(bytes));
+    Blob::new_with_u8_array_sequence_and_options(&parts, &options).expect("a blob")
 }
 
-fn check(bytes: &[u8], declared: &str, policy: &[f64]) -> serde_json::Value {
-    let told = prepare(bytes, declared, policy, "ko").told();
-    serde_json::from_str(&told).expect("what is told is JSON")
+fn policy(json: &str) -> JsValue {
+    JSON::parse(json).expect("JSON")
+}
+
+fn prepare(bytes: &[u8], declared: &str, policy: &JsValue, language: &str) -> Object {
+    let mut preparation =
+        Preparation::new(&blob(bytes, declared), bytes.to_vec(), policy, language);
+    while preparation.step() {}
+    preparation.result().expect("no step is left")
+}
+
+fn property(object: &JsValue, path: &str) -> JsValue {
+    path.split('.').fold(object.clone(), |at, name| {
+        Reflect::get(&at, &name.into()).expect("an object with properties")
+    })
+}
+
+fn text(object: &JsValue, path: &str) -> String {
+    property(object, path).as_string().unwrap_or_default()
 }
 
 #[wasm_bindgen_test]
-fn a_picture_is_accepted_with_its_size() {
-    let verdict = check(PIXEL, "image/gif", &[]);
-    assert_eq!(verdict["report"]["format"], "gif", "{verdict}");
-    assert_eq!(
-        (verdict["report"]["width"].as_u64(), verdict["report"]["height"].as_u64()),
-        (Some(1), Some(1))
-    );
+fn an_accepted_picture_has_a_report_with_numbers() {
+    let result = prepare(PIXEL, "image/gif", &JsValue::UNDEFINED, "ko");
+    assert_eq!(text(&result, "report.format"), "gif");
+    assert_eq!(text(&result, "report.color"), "palette");
+    let sizes = ["report.width", "report.height", "report.frames", "report.orientation"];
+    assert_eq!(sizes.map(|path| property(&result, path).as_f64()), [Some(1.0); 4]);
+    assert_eq!(property(&result, "report.sizeBytes").as_f64(), Some(35.0));
+    assert_eq!(property(&result, "report.metadata.trailing").as_f64(), Some(0.0));
+    assert_eq!(property(&result, "report.hasAlpha").as_bool(), Some(false));
 }
 
 #[wasm_bindgen_test]
-fn refusals_carry_the_public_code() {
+fn refusals_have_the_public_code_and_a_message_in_the_language() {
     for (bytes, declared, code) in [
         (PIXEL, "image/jpeg", "INVALID_FILE_SIGNATURE"),
         (b"just text".as_slice(), "image/jpeg", "INVALID_FILE_SIGNATURE"),
@@ -40,33 +62,38 @@ fn refusals_carry_the_public_code() {
         (b"".as_slice(), "image/gif", "FILE_MISSING"),
         (PIXEL.split_at(20).0, "image/gif", "IMAGE_CORRUPT"),
     ] {
-        let verdict = check(bytes, declared, &[]);
-        assert_eq!(verdict["code"], code, "{declared}");
-        let sentence = verdict["sentence"].as_str().expect("refusals say why");
-        assert!(sentence.chars().any(|c| ('가'..='힣').contains(&c)), "{sentence}");
+        let result = prepare(bytes, declared, &JsValue::UNDEFINED, "ko");
+        assert_eq!(text(&result, "code"), code, "{declared}");
+        let message = text(&result, "message");
+        assert!(message.chars().any(|c| ('가'..='힣').contains(&c)), "{message}");
     }
 }
 
 #[wasm_bindgen_test]
-fn the_policy_of_the_edge_is_obeyed() {
-    assert_eq!(check(PIXEL, "image/gif", &[10.0])["code"], "FILE_TOO_LARGE");
-    assert!(check(PIXEL, "image/gif", &[f64::NAN; 9])["report"].is_object());
+fn the_policy_of_the_edge_is_applied() {
+    let strict = prepare(PIXEL, "image/gif", &policy(r#"{"limits":{"maxBytes":10}}"#), "");
+    assert_eq!(text(&strict, "code"), "FILE_TOO_LARGE");
+    let invalid = prepare(PIXEL, "image/gif", &policy(r#"{"limits":null,"quality":"high"}"#), "");
+    assert!(property(&invalid, "report").is_object());
 }
 
 #[wasm_bindgen_test]
-fn a_kept_picture_has_no_bytes_of_its_own_and_another_has() {
-    assert_eq!(prepare(PIXEL, "image/gif", &[], "").bytes(), None);
+fn an_unchanged_picture_has_no_bytes_and_a_changed_one_has() {
+    let kept = prepare(PIXEL, "image/gif", &JsValue::UNDEFINED, "");
+    assert!(property(&kept, "bytes").is_undefined());
     let mut private = PIXEL.to_vec();
     private.extend_from_slice(b"PK\x03\x04");
-    let outcome = prepare(&private, "image/gif", &[], "");
-    assert!(outcome.told().contains(r#""removed":["trailing"]"#), "{}", outcome.told());
-    assert_eq!(outcome.bytes().as_deref(), Some(PIXEL));
+    let changed = prepare(&private, "image/gif", &JsValue::UNDEFINED, "");
+    assert_eq!(text(&changed, "removed.0"), "trailing");
+    assert_eq!(Uint8Array::new(&property(&changed, "bytes")).to_vec(), PIXEL);
 }
 
 #[wasm_bindgen_test]
-fn a_file_that_no_one_shrinks_need_not_be_read() {
-    let most = 50.0 * 1024.0 * 1024.0;
-    assert_eq!(too_large(most, &[], "en"), None);
-    let told = too_large(most + 1.0, &[], "en").expect("above the limit");
-    assert!(told.contains("FILE_TOO_LARGE") && told.contains("50.0 MB is the most"), "{told}");
+fn a_file_that_is_too_large_is_refused_without_its_bytes() {
+    assert!(check_size(&blob(PIXEL, "image/gif"), &JsValue::UNDEFINED, "en").is_none());
+    let large = blob(&vec![0; 50 * 1024 * 1024 + 1], "image/gif");
+    let result = check_size(&large, &JsValue::UNDEFINED, "en").expect("above the limit");
+    assert_eq!(text(&result, "code"), "FILE_TOO_LARGE");
+    let message = text(&result, "message");
+    assert!(message.contains("50.0 MB is the most"), "{message}");
 }

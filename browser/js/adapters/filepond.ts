@@ -1,10 +1,12 @@
-// FilePond's `server`: checks, shrinks and sends as the Uploader does, and shows the reason of a refusal. The id that FilePond keeps
-// (and puts into the form) is the picture's key.
-import { preflight, type PreflightOptions } from "../preflight.js";
-import { Edge, type EdgeOptions } from "../sending/edge.js";
-import { patiently, type PatientOptions } from "../sending/patiently.js";
+// FilePond's `server` option: checks, resizes and uploads as the Uploader does, and shows the reason of a refusal. The id that FilePond keeps, and
+// puts into the form, is the picture's key.
+import { ApiClient, type ClientOptions } from "../client/api-client.js";
+import { retry, type RetriedOptions } from "../client/retry.js";
+import { sentenceOf, textsFor } from "../element/texts.js";
+import { logForDevelopers } from "../errors.js";
+import { preflight, type PreflightOptions } from "../preflight/preflight.js";
 
-export type FilePondOptions = EdgeOptions & Pick<PatientOptions, "retry"> & Pick<PreflightOptions, "policy" | "effort" | "assets">;
+export type FilePondOptions = ClientOptions & Pick<RetriedOptions, "retry"> & Pick<PreflightOptions, "policy" | "effort" | "assets">;
 
 type Process = (
   fieldName: string,
@@ -18,20 +20,24 @@ type Process = (
 
 /** `FilePond.create(input, { server: filePondServer({ endpoint, token }), labelFileProcessingError: (error) => error.body })` */
 export function filePondServer(options: FilePondOptions): { process: Process; revert: null } {
-  const edge = new Edge(options);
+  const client = new ApiClient(options);
+  const { language = globalThis.navigator?.language ?? "" } = options;
   const process: Process = (_fieldName, file, _metadata, load, error, progress, abort) => {
     const stop = new AbortController();
     const { signal } = stop;
-    const send = async () => {
-      const { policy, language, effort, assets } = options;
-      const check = { ...(policy !== undefined && { policy }), ...(language !== undefined && { language }), ...(effort && { effort }) };
-      const { blob, fileName } = await preflight(file, { ...check, assets, signal });
-      const onProgress = (sent: number, total: number) => progress(true, sent, total);
-      return patiently(() => edge.send({ blob, fileName }, { signal, onProgress }), { retry: options.retry, signal }).catch(edge.explain);
+    const upload = async () => {
+      const { policy, effort, assets } = options;
+      const { blob, fileName } = await preflight(file, { ...(policy !== undefined && { policy }), ...(effort && { effort }), language, assets, signal });
+      const onProgress = (sentBytes: number, totalBytes: number) => progress(true, sentBytes, totalBytes);
+      return retry(() => client.upload({ blob, fileName }, { signal, onProgress }), { retry: options.retry, signal }).catch(client.explain);
     };
-    send().then(
+    upload().then(
       ({ key }) => load(key),
-      (reason: unknown) => signal.aborted || error(reason instanceof Error ? reason.message : String(reason)),
+      (reason: unknown) => {
+        if (signal.aborted) return;
+        logForDevelopers(reason);
+        error(sentenceOf(reason, textsFor(language)));
+      },
     );
     return {
       abort() {
@@ -40,6 +46,6 @@ export function filePondServer(options: FilePondOptions): { process: Process; re
       },
     };
   };
-  // Taking a picture out of the form is not deleting it: that is your back end's to decide, by its key.
+  // Removing a picture from the form does not delete it: your back end decides that, by its key.
   return { process, revert: null };
 }

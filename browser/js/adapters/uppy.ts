@@ -1,27 +1,29 @@
-// An Uppy plugin: each file is checked and shrunk before any uploader of Uppy's has it. What is refused is told with its
-// reason and not sent. Uppy's own base class is handed in, so that this package depends on no version of Uppy.
-import { preflight, type PreflightOptions } from "../preflight.js";
+// An Uppy plugin: checks and resizes each file before any of Uppy's uploaders sends it. A refused file is not sent, and Uppy shows the reason. The
+// page passes Uppy's own base class, so that this package depends on no version of Uppy.
+import { sentenceOf, textsFor } from "../element/texts.js";
+import { logForDevelopers, Refusal } from "../errors.js";
+import { preflight, type PreflightOptions } from "../preflight/preflight.js";
 
-/** What this needs of Uppy. */
+/** The methods of Uppy that the plugin calls. */
 interface Uppy {
   getFile(id: string): { name?: string; data?: unknown };
   setFileState(id: string, state: object): void;
   setFileMeta(id: string, meta: object): void;
-  addPreProcessor(act: (ids: string[]) => Promise<unknown>): void;
-  removePreProcessor(act: (ids: string[]) => Promise<unknown>): void;
+  addPreProcessor(run: (ids: string[]) => Promise<unknown>): void;
+  removePreProcessor(run: (ids: string[]) => Promise<unknown>): void;
   emit(event: string, ...details: unknown[]): void;
 }
 
-type Plugin = new (...facts: any[]) => any;
-/** The class that was handed in, with our options. */
+type Plugin = new (...args: any[]) => any;
+/** The given class with the options of this plugin. */
 type PreflightPlugin<Base extends Plugin> = Base & (new (uppy: ConstructorParameters<Base>[0], options?: PreflightOptions) => InstanceType<Base>);
 
 /** `uppy.use(preflightPlugin(BasePlugin), { policy, language })` with the `BasePlugin` of `@uppy/core`. */
 export function preflightPlugin<Base extends Plugin>(BasePlugin: Base): PreflightPlugin<Base> {
   return class extends BasePlugin {
-    // This form of constructor is what lets a class extend one that it does not know.
-    constructor(...facts: any[]) {
-      super(...facts);
+    // TypeScript requires this signature of a class that extends a type parameter.
+    constructor(...args: any[]) {
+      super(...args);
       this.id = "Preflight";
       this.type = "modifier";
     }
@@ -40,7 +42,7 @@ export function preflightPlugin<Base extends Plugin>(BasePlugin: Base): Prefligh
 
 async function prepare(uppy: Uppy, id: string, options: PreflightOptions): Promise<void> {
   const file = uppy.getFile(id);
-  // A file that lies elsewhere is not here to be looked at.
+  // A remote file has no data here.
   if (!(file.data instanceof Blob)) return;
   uppy.emit("preprocess-progress", file, { mode: "indeterminate" });
   try {
@@ -50,7 +52,9 @@ async function prepare(uppy: Uppy, id: string, options: PreflightOptions): Promi
     uppy.setFileMeta(id, { name, type: contentType });
     uppy.emit("preprocess-complete", uppy.getFile(id));
   } catch (error) {
-    // This is how Uppy learns that a file is not to be uploaded.
-    uppy.emit("upload-error", uppy.getFile(id), error);
+    logForDevelopers(error);
+    const sentence = sentenceOf(error, textsFor(options.language ?? globalThis.navigator?.language ?? ""));
+    // Uppy does not upload a file after this event, and shows the message.
+    uppy.emit("upload-error", uppy.getFile(id), error instanceof Refusal ? error : new Error(sentence, { cause: error }));
   }
 }

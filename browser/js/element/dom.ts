@@ -1,19 +1,16 @@
-// Makes elements. Text is only ever set as text, and styles only by classes, so no page's
-// Content-Security-Policy is in the way.
+// Creates elements. Text is only set as text, and styles only as classes, so the strictest Content-Security-Policy of a page allows it.
 
-type Content = Node | string;
-
-/** Desktop browsers have no property for `capture`. */
+/** Set as attributes; desktop browsers have no property for `capture`. */
 const ATTRIBUTES = ["part", "role", "capture"];
 
-/** An element with properties, attributes (the above, and those with a dash) and content. */
-export function make<Name extends keyof HTMLElementTagNameMap>(
+/** An element with properties, attributes (those above, and names with a dash) and content. */
+export function create<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
-  facts: Record<string, unknown> = {},
-  ...content: Content[]
+  properties: Record<string, unknown> = {},
+  ...content: (Node | string)[]
 ): HTMLElementTagNameMap[Name] {
   const element = document.createElement(name);
-  for (const [key, value] of Object.entries(facts)) {
+  for (const [key, value] of Object.entries(properties)) {
     if (key.includes("-") || ATTRIBUTES.includes(key)) element.setAttribute(key, String(value));
     else Object.assign(element, { [key]: value });
   }
@@ -26,15 +23,15 @@ export function hasFocus(element: Element): boolean {
   return (element.getRootNode() as ShadowRoot).activeElement === element;
 }
 
-/** Puts the focus on an element that is no control, so that the person reads on from there. */
-export function readFrom(element: HTMLElement): void {
+/** Moves the focus to an element that is no control, so that keyboard and screen reader continue there. */
+export function focusOn(element: HTMLElement): void {
   element.tabIndex = -1;
   element.focus();
 }
 
 const SVG = "http://www.w3.org/2000/svg";
 
-const SHAPES = {
+const PATHS = {
   upload: "M12 16V5m0 0L7.5 9.5M12 5l4.5 4.5M4.5 15.5v2.25A1.75 1.75 0 0 0 6.25 19.5h11.5a1.75 1.75 0 0 0 1.75-1.75V15.5",
   camera: "M8.5 6.5 9.75 4.5h4.5l1.25 2H18A1.5 1.5 0 0 1 19.5 8v9.5A1.5 1.5 0 0 1 18 19H6a1.5 1.5 0 0 1-1.5-1.5V8A1.5 1.5 0 0 1 6 6.5ZM15.25 12.5a3.25 3.25 0 1 1-6.5 0 3.25 3.25 0 0 1 6.5 0Z",
   picture: "M5.5 4.5h13a1 1 0 0 1 1 1v13a1 1 0 0 1-1 1h-13a1 1 0 0 1-1-1v-13a1 1 0 0 1 1-1ZM4.5 16l4-4 3 3 3.5-3.5 4.5 4.5M10 9a1 1 0 1 1-2 0 1 1 0 0 1 2 0Z",
@@ -43,13 +40,13 @@ const SHAPES = {
   done: "m6.5 12.5 3.75 3.75L17.5 8.5",
 } as const;
 
-/** A drawn sign; what it means stands beside it in words. */
-export function icon(shape: keyof typeof SHAPES): SVGElement {
-  const drawn = document.createElementNS(SVG, "svg");
-  drawn.setAttribute("viewBox", "0 0 24 24");
-  drawn.setAttribute("aria-hidden", "true");
+/** An icon. Screen readers skip it: a text or a label beside it has the meaning. */
+export function icon(name: keyof typeof PATHS): SVGElement {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", SHAPES[shape]);
-  drawn.append(path);
-  return drawn;
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
 }

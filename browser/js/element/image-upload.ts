@@ -1,19 +1,30 @@
-// <image-upload>: a field of a form whose value is the keys of the pictures that were uploaded with it. The
-// sending is the Uploader's; what stands here joins it to the form, the list and the ways in which pictures come.
-import { SetupError } from "../fault.js";
-import type { AssetUrls } from "../messages.js";
-import { warmUp } from "../preflight.js";
-import type { TokenRequest, TokenSource } from "../sending/credentials.js";
-import type { UploadItem } from "../uploader/item.js";
+// <image-upload>: a form field whose value is the keys of the pictures that were uploaded with it. The Uploader uploads; this connects it to the
+// form, the list and the picker.
+import type { Uploaded } from "../client/api-client.js";
+import type { TokenRequest, TokenSource } from "../client/credentials.js";
+import { type Refusal, SetupError } from "../errors.js";
+import type { AssetUrls } from "../preflight/messages.js";
+import { warmUp } from "../preflight/preflight.js";
+import { isReady } from "../preflight/queue.js";
+import type { UploadItem } from "../uploader/task.js";
 import { Uploader, type UploaderOptions } from "../uploader/uploader.js";
-import { isReady } from "../workshop.js";
-import { sentenceOf } from "./card.js";
-import { make } from "./dom.js";
-import type { ImageUploadEventMap } from "./events.js";
-import { Intake } from "./intake.js";
+import { create } from "./dom.js";
 import { List, type Removed } from "./list.js";
-import { styles } from "./sheet.js";
-import { textsFor, type Texts } from "./texts.js";
+import { Picker } from "./picker.js";
+import { styleSheet } from "./styles.js";
+import { sentenceOf, textsFor, type Texts } from "./texts.js";
+
+/** `change` fires, as for other fields, whenever the value has changed. */
+export interface ImageUploadEventMap extends HTMLElementEventMap {
+  uploaded: CustomEvent<{ item: UploadItem; image: Uploaded }>;
+  refused: CustomEvent<{ item: UploadItem; error: Refusal }>;
+  failed: CustomEvent<{ item: UploadItem; error: Error }>;
+  /**
+   * A picture was removed from the list, by the person or by the page. It has a `key` when it was stored, an `item` when it was added to this
+   * element.
+   */
+  removed: CustomEvent<{ key: string | undefined; item: UploadItem | undefined; isByPerson: boolean }>;
+}
 
 export interface ImageUpload {
   addEventListener<Name extends keyof ImageUploadEventMap>(
@@ -24,57 +35,56 @@ export interface ImageUpload {
   addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void;
 }
 
-/** How long pictures wait for a token source before they say that none is there: longer than a page takes to start. */
-const TOKEN_MS = 5_000;
+/** How long pictures wait for a token source before they fail: longer than a page takes to start. */
+const TOKEN_TIMEOUT_MS = 5_000;
 const NO_TOKEN = new SetupError("<image-upload> has no `token`. Set the property.", "warn");
 const NO_ITEMS: readonly UploadItem[] = [];
-/** What may be set before this class is there. */
+/** Pages may set these before the element is defined. */
 const PROPERTIES = ["assets", "token", "endpoint", "name", "formId", "offline", "maxFiles", "required", "disabled", "value"] as const;
-/** Servers import this, too, and have no elements. */
+/** Servers can import this module, and have no elements. */
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
 /**
  * Attributes: `endpoint`, `form-id`, `name`, `max-files`, `required`, `disabled`, `lang`; `offline`, whose value is the id of the user whose
- * pictures are kept on this device until the form is sent; `on-remove`: with `delete`, removing a picture that was uploaded here also deletes it at
- * the edge while the form has not been sent (default `keep`). `token` says where tokens come from; pictures wait some seconds for it
- * and are sent whenever it is set.
+ * pictures are kept on this device until the form is sent; `on-remove`: with `delete`, removing a picture that was uploaded here also deletes it
+ * at the edge while the form has not been sent (default `keep`). `token` is the source of tokens; pictures wait some seconds for it, and are
+ * sent whenever it is set.
  */
 export class ImageUpload extends Base {
   static readonly formAssociated = true;
   static readonly observedAttributes = ["max-files", "required", "disabled", "lang", "offline"];
 
-
-  /** Documents without a browser, such as those of jsdom and happy-dom, have none of it or half. */
+  /** Implemented in part or not at all by jsdom and happy-dom. */
   readonly #internals: Partial<ElementInternals> = this.attachInternals?.() ?? {};
-  readonly #said = make("p", { className: "said", role: "status", "aria-live": "polite" });
-  readonly #intake = new Intake((files) => this.#take(files));
-  readonly #list = new List({
-    retry: (item) => this.#uploader?.retry(item),
-    removed: (removed) => this.#removed(removed),
-  });
+  readonly #status = create("p", { className: "status", role: "status", "aria-live": "polite" });
+  readonly #picker = new Picker((files) => this.add(files));
+  readonly #list = new List(
+    (item) => this.#uploader?.retry(item),
+    (removed) => this.#removed(removed),
+  );
   #uploader: Uploader | undefined;
-  /** What was stored when the form was sent. */
-  readonly #sent = new WeakSet<UploadItem>();
+  /** The items that were stored when the form was sent. */
+  readonly #sentItems = new WeakSet<UploadItem>();
   #connection: AbortController | undefined;
   #isFieldsetDisabled = false;
   #assets: AssetUrls | undefined;
   #token: TokenSource | undefined;
-  /** Whether something was given up since there was none. */
-  #isTokenLate = false;
-  #tokenIsSet!: () => void;
-  readonly #tokenSet = new Promise<void>((resolve) => (this.#tokenIsSet = resolve));
+  /** Whether an upload has failed because there was no token source. */
+  #hasLackedToken = false;
+  #resolveToken!: () => void;
+  readonly #tokenSet = new Promise<void>((resolve) => (this.#resolveToken = resolve));
 
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open", delegatesFocus: true });
-    root.adoptedStyleSheets = [styles()];
-    // Unlike `change`, the file input's own `input` would leave the shadow root.
+    root.adoptedStyleSheets = [styleSheet()];
+    // The `input` event of the file input would leave the shadow root, unlike its `change`.
     root.addEventListener("input", (event) => event.stopPropagation());
-    root.append(this.#intake.element, this.#list.element, this.#said);
+    root.append(this.#picker.element, this.#list.element, this.#status);
     this.#internals.role = "group";
   }
 
-  /** Where worker and wasm are, where the bundler does not follow `new URL("…", import.meta.url)`. */
+  /** Where worker and wasm are, for bundlers that do not follow `new URL("…", import.meta.url)`. */
   get assets(): AssetUrls | undefined {
     return this.#assets;
   }
@@ -82,7 +92,7 @@ export class ImageUpload extends Base {
     this.#assets = assets;
   }
 
-  /** Where tokens come from; asked again with `refresh` when one was refused (expired or invalid), and after it was set anew. */
+  /** The source of tokens; asked again with `refresh` when a token was refused (expired or invalid), and after it was set again. */
   get token(): TokenSource | undefined {
     return this.#token;
   }
@@ -90,42 +100,46 @@ export class ImageUpload extends Base {
     this.#token = source;
     this.#uploader?.forgetToken();
     if (!source) return;
-    this.#tokenIsSet();
-    if (!this.#isTokenLate) return;
-    this.#isTokenLate = false;
+    this.#resolveToken();
+    if (!this.#hasLackedToken) return;
+    this.#hasLackedToken = false;
     for (const item of this.items) if (item.error === NO_TOKEN) this.#uploader?.retry(item);
-    this.#findNames();
+    this.#loadNames();
   }
 
-  /** The keys of the stored pictures. Setting them leaves alone what is being sent or has failed; setting the current ones does nothing. */
+  /** The keys of the stored pictures. Setting them does not change uploads that are under way or have failed; setting the current keys does nothing. */
   get value(): string[] {
     return this.#list.keys;
   }
   set value(keys: readonly string[] | null | undefined) {
     keys ??= [];
     if (JSON.stringify(keys) === JSON.stringify(this.value)) return;
-    this.#list.set(keys, this.endpoint, this.#texts);
-    this.#settle();
-    this.#findNames();
+    this.#list.setKeys(keys, this.endpoint, this.#texts);
+    this.#update();
+    this.#loadNames();
   }
 
-  /** The pictures that came through this element, for more than their keys. */
+  /** The pictures that were added to this element, for more than their keys. */
   get items(): readonly UploadItem[] {
     return this.#uploader?.items ?? NO_ITEMS;
   }
 
   /**
-   * Says that the form was sent, for pages that send it without its `submit` event: what is stored does not come back after a reload,
-   * and removing it deletes nothing.
+   * The form was sent, for pages that send it without its `submit` event: stored pictures do not come back after a reload, and removing them
+   * deletes nothing.
    */
   markSent(): void {
-    for (const item of this.items) if (item.image) this.#sent.add(item);
+    for (const item of this.items) if (item.image) this.#sentItems.add(item);
     this.#uploader?.markSent();
   }
 
-  /** Takes files that the page got elsewhere, as if they had been chosen. */
+  /** Adds files, as if they had been chosen. */
   add(files: Iterable<File>): void {
-    this.#take([...files]);
+    const all = [...files];
+    const free = this.maxFiles - this.#list.size;
+    const uploader = this.#startedUploader();
+    this.#picker.problem = all.length > free ? this.#texts.tooMany(this.maxFiles) : "";
+    for (const file of all.slice(0, Math.max(0, free))) uploader.add(file);
   }
 
   get endpoint(): string {
@@ -144,14 +158,14 @@ export class ImageUpload extends Base {
     return this.getAttribute("form-id") ?? undefined;
   }
   set formId(id: string | null | undefined) {
-    this.#attribute("form-id", id);
+    this.#setAttribute("form-id", id);
   }
-  /** The id of the user whose pictures wait on this device; nothing when none do. */
+  /** The id of the user whose pictures are kept on this device; null to keep none. */
   get offline(): string | null {
     return this.getAttribute("offline");
   }
   set offline(owner: string | null | undefined) {
-    this.#attribute("offline", owner);
+    this.#setAttribute("offline", owner);
   }
   get required(): boolean {
     return this.hasAttribute("required");
@@ -166,11 +180,11 @@ export class ImageUpload extends Base {
     this.toggleAttribute("disabled", isDisabled);
   }
   get maxFiles(): number {
-    const most = Number(this.getAttribute("max-files"));
-    return Number.isInteger(most) && most > 0 ? most : Infinity;
+    const max = Number(this.getAttribute("max-files"));
+    return Number.isInteger(max) && max > 0 ? max : Infinity;
   }
-  set maxFiles(most: number) {
-    this.setAttribute("max-files", String(most));
+  set maxFiles(max: number) {
+    this.setAttribute("max-files", String(max));
   }
 
   get form(): HTMLFormElement | null {
@@ -196,28 +210,28 @@ export class ImageUpload extends Base {
   }
 
   connectedCallback(): void {
-    for (const name of PROPERTIES) this.#takeEarly(name);
+    for (const name of PROPERTIES) this.#upgradeProperty(name);
     this.#connection = new AbortController();
     const { signal } = this.#connection;
-    this.#intake.listen(this, signal);
-    const submitted = ({ target }: Event) => target === this.form && this.markSent();
-    this.getRootNode().addEventListener("submit", submitted, { capture: true, signal });
+    this.#picker.listen(this, signal);
+    const onSubmit = ({ target }: Event) => target === this.form && this.markSent();
+    this.getRootNode().addEventListener("submit", onSubmit, { capture: true, signal });
     // A person who points at the field is about to choose a file: load worker and wasm now.
     const warm = () => void warmUp(this.assets).catch(() => {});
     for (const type of ["focusin", "pointerenter", "dragenter"]) this.addEventListener(type, warm, { once: true, signal });
-    // The page's language may change under it.
-    const watcher = new MutationObserver(() => this.#speak());
-    watcher.observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
-    signal.addEventListener("abort", () => watcher.disconnect());
-    this.#retireFallback();
-    this.#speak();
-    if (this.hasAttribute("offline")) this.#start();
-    this.#findNames();
+    const observer = new MutationObserver(() => this.#render());
+    observer.observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
+    signal.addEventListener("abort", () => observer.disconnect());
+    // The inputs for browsers without scripts would send an empty file beside the keys.
+    for (const input of this.querySelectorAll("input")) input.disabled = true;
+    this.#render();
+    if (this.hasAttribute("offline")) this.#startedUploader();
+    this.#loadNames();
   }
 
   disconnectedCallback(): void {
     this.#connection?.abort();
-    // Moved within the page, it is there again by then.
+    // An element that was moved within the page is connected again by then.
     queueMicrotask(() => {
       if (!this.isConnected) this.#end();
     });
@@ -226,24 +240,24 @@ export class ImageUpload extends Base {
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (!this.isConnected) return;
     if (this.#connection && name === "offline" && before !== now) {
-      // The pictures of one owner are neither shown to the next one nor sent in their name.
+      // The next owner neither sees nor sends the pictures of this one.
       if (before) this.#end();
       if (now !== null && this.items.length === 0) {
         this.#close();
-        this.#start();
+        this.#startedUploader();
       }
     }
-    this.#speak();
+    this.#render();
   }
 
   formResetCallback(): void {
     this.#list.removeAll();
-    this.#settle();
+    this.#update();
   }
 
   formDisabledCallback(isDisabled: boolean): void {
     this.#isFieldsetDisabled = isDisabled;
-    this.#settle();
+    this.#update();
   }
 
   formStateRestoreCallback(state: FormData | string | File | null): void {
@@ -251,19 +265,18 @@ export class ImageUpload extends Base {
   }
 
   get #language(): string {
-    const said = this.closest("[lang]")?.getAttribute("lang");
-    return said || navigator.language;
+    return this.closest("[lang]")?.getAttribute("lang") || navigator.language;
   }
 
   get #texts(): Texts {
     return textsFor(this.#language);
   }
 
-  /** The Uploader reads these each time, so attributes may change and the token may come late. */
-  #start(): Uploader {
+  #startedUploader(): Uploader {
     if (this.#uploader) return this.#uploader;
     const element = this;
     const owner = this.getAttribute("offline");
+    // Getters, because attributes may change and properties may be set later.
     const options: UploaderOptions = {
       get endpoint() {
         return element.endpoint;
@@ -277,22 +290,25 @@ export class ImageUpload extends Base {
       get language() {
         return element.#language;
       },
-      token: (request) => this.#askToken(request),
+      token: (request) => this.#requestToken(request),
       offline: owner === null ? false : { owner, field: this.name, untilSent: true },
     };
     const uploader = new Uploader(options);
     this.#uploader = uploader;
     uploader.on("added", ({ item }) => {
       this.#list.add(item, this.#texts);
-      this.#settle();
-      // Stored before a reload.
-      if (item.image) this.dispatchEvent(new Event("change", { bubbles: true }));
+      this.#update();
+      // It was stored before a reload.
+      if (item.image) this.#dispatchChange();
     });
     uploader.on("changed", ({ item }) => this.#changed(item));
-    uploader.on("progress", ({ item }) => this.#list.show(item, this.#texts));
-    uploader.on("uploaded", (detail) => this.#tell("uploaded", detail));
-    uploader.on("refused", (detail) => this.#tell("refused", detail));
-    uploader.on("failed", (detail) => this.#tell("failed", detail));
+    uploader.on("progress", ({ item }) => this.#list.render(item, this.#texts));
+    uploader.on("uploaded", (detail) => {
+      this.#dispatch("uploaded", detail);
+      this.#dispatchChange();
+    });
+    uploader.on("refused", (detail) => this.#dispatch("refused", detail));
+    uploader.on("failed", (detail) => this.#dispatch("failed", detail));
     return uploader;
   }
 
@@ -306,74 +322,70 @@ export class ImageUpload extends Base {
     this.#uploader = undefined;
   }
 
-  /** Asks for the file names of pictures that were given by their keys. */
-  #findNames(): void {
-    if (!this.isConnected || !this.#connection || !this.#list.isNameless) return;
-    const found = this.#start().names();
-    // Without an answer the names that are shown stay.
-    found.then((names) => this.#list.setNames(names, this.#texts)).catch(() => {});
+  /** Requests the file names of pictures that were set by their keys. */
+  #loadNames(): void {
+    if (!this.isConnected || !this.#connection || !this.#list.lacksNames) return;
+    const names = this.#startedUploader().names();
+    // If the request fails, the names that are shown stay.
+    names.then((names) => this.#list.setNames(names, this.#texts)).catch(() => {});
   }
 
-  async #askToken(request: TokenRequest): Promise<string> {
-    if (!this.#token) await Promise.race([this.#tokenSet, new Promise((resolve) => setTimeout(resolve, TOKEN_MS))]);
-    this.#isTokenLate = !this.#token;
+  async #requestToken(request: TokenRequest): Promise<string> {
+    if (!this.#token) await Promise.race([this.#tokenSet, new Promise((resolve) => setTimeout(resolve, TOKEN_TIMEOUT_MS))]);
+    this.#hasLackedToken = !this.#token;
     if (!this.#token) throw NO_TOKEN;
     return this.#token(request);
   }
 
-  #take(files: File[]): void {
-    const room = this.maxFiles - this.#list.size;
-    const uploader = this.#start();
-    this.#intake.problem = files.length > room ? this.#texts.tooMany(this.maxFiles) : "";
-    for (const file of files.slice(0, Math.max(0, room))) uploader.add(file);
-  }
-
   #changed(item: UploadItem): void {
     const texts = this.#texts;
-    this.#list.show(item, texts);
-    // The card says that code is loading, and then that the picture is looked at.
-    if (item.state === "preparing" && !isReady()) void warmUp(this.assets).then(() => this.#list.showAll(this.#texts), () => {});
-    const name = item.name ?? texts.nameless;
-    if (item.state === "uploaded") this.#say(texts.saidStored(name));
-    if (item.state === "refused" || item.state === "failed") this.#say(texts.saidRefused(name, sentenceOf(item, texts)));
-    if (item.state === "waiting" && item.isKept) this.#say(texts.saidWaiting(name));
-    this.#settle();
+    this.#list.render(item, texts);
+    // The item says that code is loading; once it is loaded, that the picture is checked.
+    if (item.state === "preparing" && !isReady()) void warmUp(this.assets).then(() => this.#list.renderAll(this.#texts), () => {});
+    const name = item.name ?? texts.unnamed;
+    if (item.state === "uploaded") this.#announce(texts.announceStored(name));
+    if (item.state === "refused" || item.state === "failed") this.#announce(texts.announceRefused(name, sentenceOf(item.error, texts)));
+    if (item.state === "waiting" && item.isKept) this.#announce(texts.announceWaiting(name));
+    this.#update();
   }
 
   #removed({ key, name, item, isByPerson }: Removed): void {
     if (item) this.#discard(item, isByPerson && this.getAttribute("on-remove") === "delete");
-    this.#intake.problem = "";
+    this.#picker.problem = "";
     if (isByPerson) {
-      this.#settle();
-      if (this.#list.size === 0) this.#intake.chooseButton.focus();
-      this.#say(this.#texts.saidRemoved(name ?? this.#texts.nameless));
+      this.#update();
+      if (this.#list.size === 0) this.#picker.chooseButton.focus();
+      this.#announce(this.#texts.announceRemoved(name ?? this.#texts.unnamed));
     }
-    this.dispatchEvent(new CustomEvent("removed", { detail: { key, item, isByPerson }, bubbles: true, composed: true }));
-    if (isByPerson) this.dispatchEvent(new Event("change", { bubbles: true }));
+    this.#dispatch("removed", { key, item, isByPerson });
+    if (isByPerson) this.#dispatchChange();
   }
 
-  /** Lets go of an item, and deletes its picture unless an answer may need it: the form was sent, or a field of it has the same picture. */
+  /** Removes an item; deletes its picture unless the form was sent or a field of the form has the same picture. */
   #discard(item: UploadItem, mayDelete: boolean): void {
     const fields = [this, ...(this.form?.elements ?? [])];
     const isUsed = fields.some((field) => field instanceof ImageUpload && field.value.includes(item.image?.key ?? ""));
-    if (!mayDelete || isUsed || this.#sent.has(item)) return this.#uploader?.remove(item);
+    if (!mayDelete || isUsed || this.#sentItems.has(item)) return this.#uploader?.remove(item);
     this.#uploader?.delete(item).catch((error) => console.warn("@the-form/preflight: a removed picture could not be deleted.", error));
   }
 
-  #tell<Detail extends { item: UploadItem }>(type: string, detail: Detail): void {
+  #dispatch(type: string, detail: object): void {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
-    if (type === "uploaded") this.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
-  /** All that hangs on language and attributes. */
-  #speak(): void {
-    this.#intake.show(this.#texts, this.maxFiles === 1);
-    this.#list.showAll(this.#texts);
-    this.#settle();
+  #dispatchChange(): void {
+    this.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
-  /** The form's side of it: the value, whether it is valid, whether anything can be done. */
-  #settle(): void {
+  /** Shows everything that depends on the language and on attributes. */
+  #render(): void {
+    this.#picker.render(this.#texts, this.maxFiles === 1);
+    this.#list.renderAll(this.#texts);
+    this.#update();
+  }
+
+  /** Updates the value and validity of the form field, and which controls are enabled. */
+  #update(): void {
     const texts = this.#texts;
     const { keys, isBusy, size } = this.#list;
     const data = new FormData();
@@ -381,37 +393,32 @@ export class ImageUpload extends Base {
     this.#internals.setFormValue?.(data);
     const valueMissing = this.required && keys.length === 0;
     const message = isBusy ? texts.busy : valueMissing ? texts.missing : "";
-    this.#internals.setValidity?.({ customError: isBusy, valueMissing: valueMissing && !isBusy }, message, this.#intake.chooseButton);
+    this.#internals.setValidity?.({ customError: isBusy, valueMissing: valueMissing && !isBusy }, message, this.#picker.chooseButton);
     const isDisabled = this.disabled || this.#isFieldsetDisabled;
     const isFull = size >= this.maxFiles;
-    const hadFocus = this.#intake.hasFocus;
-    this.#intake.off = { isDisabled: isDisabled || isFull, isFull };
-    if (isFull) this.#intake.problem = texts.tooMany(this.maxFiles);
-    // The buttons go away when there is no room, and would drop the focus to the page's body.
-    if (isFull && hadFocus) this.#intake.readProblem();
+    const hadFocus = this.#picker.hasFocus;
+    this.#picker.setDisabled(isDisabled || isFull, isFull);
+    if (isFull) this.#picker.problem = texts.tooMany(this.maxFiles);
+    // The buttons are hidden when the field is full, and would drop the focus to the page's body.
+    if (isFull && hadFocus) this.#picker.focusProblem();
     this.#list.isDisabled = isDisabled;
     this.#internals.ariaDisabled = String(isDisabled);
   }
 
-  #attribute(name: string, value: string | null | undefined): void {
+  #setAttribute(name: string, value: string | null | undefined): void {
     if (value == null) this.removeAttribute(name);
     else this.setAttribute(name, value);
   }
 
-  #say(sentence: string): void {
-    this.#said.textContent = sentence;
+  #announce(sentence: string): void {
+    this.#status.textContent = sentence;
   }
 
-  /** What is there for browsers without scripts must not send an empty file beside our keys. */
-  #retireFallback(): void {
-    for (const input of this.querySelectorAll("input")) input.disabled = true;
-  }
-
-  /** A property that was set before this class was there hides the accessor. */
-  #takeEarly(name: (typeof PROPERTIES)[number]): void {
+  /** A property that was set before the element was defined hides the accessor: removes it and sets it again. */
+  #upgradeProperty(name: (typeof PROPERTIES)[number]): void {
     if (!Object.hasOwn(this, name)) return;
-    const early = this[name];
+    const value = this[name];
     delete (this as Record<string, unknown>)[name];
-    Object.assign(this, { [name]: early });
+    Object.assign(this, { [name]: value });
   }
 }

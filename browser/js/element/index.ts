@@ -1,8 +1,33 @@
-// Defines <image-upload>: importing this is all it takes. On a server there is nothing to define, and the import does nothing.
-import { ImageUpload } from "./image-upload.js";
+// Defines <image-upload> when it is imported; on a server, which has no elements, the import does nothing. And its types for templates.
+import type { TokenSource } from "../client/credentials.js";
+import type { AssetUrls } from "../preflight/messages.js";
+import { ImageUpload, type ImageUploadEventMap } from "./image-upload.js";
 
-export type { ImageUploadEventMap, ImageUploadListeners, ImageUploadProps } from "./events.js";
-export { ImageUpload } from "./image-upload.js";
+export { ImageUpload, type ImageUploadEventMap } from "./image-upload.js";
+
+/** The properties, attributes and listeners of `<image-upload>` in a template, beside those of every element. */
+export interface ImageUploadProps extends ImageUploadListeners {
+  endpoint?: string;
+  token?: TokenSource | undefined;
+  name?: string;
+  formId?: string | undefined;
+  "form-id"?: string;
+  maxFiles?: number;
+  "max-files"?: number | string;
+  offline?: string | null | undefined;
+  "on-remove"?: "keep" | "delete";
+  required?: boolean;
+  disabled?: boolean;
+  value?: readonly string[];
+  assets?: AssetUrls | undefined;
+}
+
+type Events = Pick<ImageUploadEventMap, "change" | "uploaded" | "refused" | "failed" | "removed">;
+
+/** `onuploaded` and the like. */
+export type ImageUploadListeners = {
+  [Name in keyof Events as `on${Name}`]?: (event: Events[Name] & { readonly target: ImageUpload; readonly currentTarget: ImageUpload }) => void;
+};
 
 declare global {
   interface HTMLElementTagNameMap {

@@ -1,21 +1,108 @@
-// The list of one element: pictures that are being sent, those that were stored, and those whose keys were given to it.
-import { addressOf } from "../sending/edge.js";
-import type { UploadItem } from "../uploader/item.js";
-import { Card } from "./card.js";
-import { make } from "./dom.js";
-import type { Texts } from "./texts.js";
+// The list of one element: pictures that are being uploaded, those that were stored, and those whose keys were set.
+import { urlOf } from "../client/http.js";
+import { isAboutPicture } from "../client/retry.js";
+import { isReady } from "../preflight/queue.js";
+import type { UploadItem } from "../uploader/task.js";
+import { create, focusOn, hasFocus, icon } from "./dom.js";
+import { sentenceOf, type Texts } from "./texts.js";
 
-interface Row {
-  card: Card;
-  /** Of a picture that came through this element. */
-  item?: UploadItem;
-  /** Of a picture that was given by its key. */
-  key?: string;
-  /** Its file name, once the edge has told it. */
-  name?: string | null;
+/** The states in which an item reaches its end by itself. */
+const BUSY: readonly string[] = ["queued", "preparing", "sending", "waiting", "paused"] satisfies UploadItem["state"][];
+
+/** The preview is shown at 64 pixels; twice that is sharp on any screen. */
+const PREVIEW_PIXELS = 128;
+
+/** The list item of one picture: its preview, its state, and its buttons. */
+class Row {
+  readonly element: HTMLLIElement;
+  readonly removeButton: HTMLButtonElement;
+  /** The upload, for a picture that was added to this element. */
+  readonly item: UploadItem | undefined;
+  /** The key, for a picture that was set by its key. */
+  readonly givenKey: string | undefined;
+  /** The file name of a given key, once the edge has sent it; null when it has none. */
+  fileName: string | null | undefined;
+  readonly #preview = create("div", { className: "preview", part: "preview" }, icon("picture"));
+  readonly #name = create("div", { className: "name", part: "name", dir: "auto" });
+  readonly #meta = create("p", { className: "meta", part: "meta" });
+  readonly #removed = create("p", { className: "removed", part: "removed", hidden: true });
+  readonly #state = create("p", { className: "state", part: "state" });
+  readonly #progress = create("progress", { max: 1, value: 0, part: "progress" });
+  readonly #retryButton: HTMLButtonElement;
+
+  constructor(source: UploadItem | string, onRetry: (item: UploadItem) => void, onRemove: (row: Row) => void) {
+    if (typeof source === "string") this.givenKey = source;
+    else this.item = source;
+    const button = (name: "retry" | "remove", onclick: () => void) =>
+      create("button", { type: "button", className: `action ${name}`, part: name, onclick }, icon(name));
+    this.#retryButton = button("retry", () => this.item && onRetry(this.item));
+    this.removeButton = button("remove", () => onRemove(this));
+    const facts = create("div", {}, this.#name, this.#meta, this.#removed, this.#state, this.#progress);
+    const buttons = create("div", { className: "actions" }, this.#retryButton, this.removeButton);
+    this.element = create("li", {}, this.#preview, facts, buttons);
+  }
+
+  /** The key, once the picture is stored. */
+  get key(): string | undefined {
+    return this.givenKey ?? this.item?.image?.key;
+  }
+
+  get name(): string | null {
+    return this.item ? this.item.name : (this.fileName ?? lastPart(this.givenKey!));
+  }
+
+  set isDisabled(isDisabled: boolean) {
+    this.#retryButton.disabled = this.removeButton.disabled = isDisabled;
+  }
+
+  render(texts: Texts): void {
+    const { item } = this;
+    const state = item?.state ?? "uploaded";
+    const name = this.name ?? texts.unnamed;
+    this.element.className = `item ${state}`;
+    this.element.setAttribute("part", `item ${state}`);
+    this.#name.textContent = this.#name.title = this.#progress.ariaLabel = name;
+    this.#retryButton.ariaLabel = texts.retry(name);
+    this.removeButton.ariaLabel = texts.remove(name);
+    this.#state.replaceChildren(...(state === "uploaded" ? [icon("done")] : []), item ? stateOf(item, texts) : texts.stored);
+    this.#progress.hidden = !BUSY.includes(state) || !item;
+    if (!item) return void (this.#retryButton.hidden = true);
+
+    const { prepared, image } = item;
+    this.#meta.textContent = metaOf(item);
+    const kinds = (image?.removed.length ? image : prepared)?.removed ?? [];
+    this.#removed.hidden = kinds.length === 0;
+    this.#removed.textContent = texts.removedKinds(kinds.map((kind) => texts.kinds[kind]).join(", "));
+    this.#progress.value = item.totalBytes > 0 ? item.sentBytes / item.totalBytes : 0;
+    const hadFocus = hasFocus(this.#retryButton);
+    this.#retryButton.hidden = !(state === "failed" || (state === "refused" && !isAboutPicture(item.error)));
+    // A button that is hidden while it has the focus would drop it to the page's body.
+    if (hadFocus && this.#retryButton.hidden) focusOn(this.element);
+  }
+
+  /** Shows the picture at this URL; if the page may not load it, the icon stays. */
+  previewUrl(url: string): void {
+    const image = create("img", { src: url, alt: "", loading: "lazy", onerror: () => image.remove() });
+    this.#preview.append(image);
+  }
+
+  /** Draws a small copy of the file; if the browser cannot decode it, the icon stays. */
+  async previewFile(file: Blob): Promise<void> {
+    // A canvas, because pages would have to allow an image with a blob: URL.
+    const bitmap = await globalThis.createImageBitmap?.(file).catch(() => undefined);
+    if (!bitmap) return;
+    const side = Math.min(bitmap.width, bitmap.height);
+    const canvas = create("canvas", { width: PREVIEW_PIXELS, height: PREVIEW_PIXELS });
+    const [left, top] = [(bitmap.width - side) / 2, (bitmap.height - side) / 2];
+    const context = canvas.getContext("2d");
+    if (context) context.imageSmoothingQuality = "high";
+    context?.drawImage(bitmap, left, top, side, side, 0, 0, PREVIEW_PIXELS, PREVIEW_PIXELS);
+    bitmap.close();
+    this.#preview.replaceChildren(canvas);
+  }
 }
 
-/** A picture that was taken off the list. */
+/** A picture that was removed from the list. */
 export interface Removed {
   key: string | undefined;
   name: string | null;
@@ -24,138 +111,149 @@ export interface Removed {
   isByPerson: boolean;
 }
 
-export interface ListActs {
-  retry(item: UploadItem): void;
-  removed(removed: Removed): void;
-}
-
 export class List {
-  readonly element = make("ul", { className: "list", part: "list", role: "list" });
+  readonly element = create("ul", { className: "list", part: "list", role: "list" });
+  readonly #onRetry: (item: UploadItem) => void;
+  readonly #onRemoved: (removed: Removed) => void;
   #rows: Row[] = [];
-  readonly #acts: ListActs;
 
-  constructor(acts: ListActs) {
-    this.#acts = acts;
+  constructor(onRetry: (item: UploadItem) => void, onRemoved: (removed: Removed) => void) {
+    this.#onRetry = onRetry;
+    this.#onRemoved = onRemoved;
   }
 
-  /** The keys of what is stored, in the order in which the pictures stand; each once. */
+  /** The keys of the stored pictures in the order of the list; each once. */
   get keys(): string[] {
-    return [...new Set(this.#rows.map(keyOf).filter((key) => key !== undefined))];
+    return [...new Set(this.#rows.map(({ key }) => key).filter((key) => key !== undefined))];
   }
 
-  /** How many are there, whatever became of them. */
+  /** The number of pictures in any state. */
   get size(): number {
     return this.#rows.length;
   }
 
-  /** Whether something is still to come to its end by itself. */
+  /** Whether an upload is under way. */
   get isBusy(): boolean {
-    return this.#rows.some(({ item }) => item && ["queued", "preparing", "sending", "waiting", "paused"].includes(item.state));
+    return this.#rows.some(({ item }) => item && BUSY.includes(item.state));
   }
 
   add(item: UploadItem, texts: Texts): void {
-    // Back after a reload, it takes the place of its key, which the browser may have restored.
-    const restored = this.#rows.find(({ key }) => key !== undefined && key === item.image?.key);
+    // After a reload the browser may have restored its key already.
+    const restored = this.#rows.find(({ givenKey }) => givenKey !== undefined && givenKey === item.image?.key);
     if (restored) this.#drop(restored);
-    const card = this.#push({ item });
-    card.show(item, texts);
-    void card.preview(item.file);
+    void this.#push(item, texts).previewFile(item.file);
   }
 
-  /** Makes these keys the stored pictures, in this order. Pictures that are not stored stay as they are, after them. */
-  set(keys: readonly string[], endpoint: string, texts: Texts): void {
-    for (const row of [...this.#rows]) {
-      const key = keyOf(row);
-      if (key !== undefined && !keys.includes(key)) this.#take(row, false);
-    }
+  /** Makes these keys the stored pictures, in this order. Pictures that are not stored follow them, unchanged. */
+  setKeys(keys: readonly string[], endpoint: string, texts: Texts): void {
+    for (const row of [...this.#rows]) if (row.key !== undefined && !keys.includes(row.key)) this.#remove(row, false);
     const known = this.keys;
     for (const key of new Set(keys)) {
       if (known.includes(key)) continue;
-      const card = this.#push({ key });
-      card.showStored(fileOf(key), texts);
-      card.showFrom(`${addressOf(endpoint, key.split("/").map(encodeURIComponent).join("/"))}?v=thumb`);
+      this.#push(key, texts).previewUrl(`${urlOf(endpoint, key.split("/").map(encodeURIComponent).join("/"))}?v=thumb`);
     }
-    const place = (row: Row) => (keyOf(row) === undefined ? keys.length : keys.indexOf(keyOf(row)!));
-    this.#rows.sort((one, other) => place(one) - place(other));
-    this.#rows.forEach(({ card: { element } }, at) => {
-      // Only what is in the wrong place moves: an element that is moved loses the focus.
-      const there = this.element.children[at] ?? null;
-      if (there !== element) this.element.insertBefore(element, there);
+    const position = ({ key }: Row) => (key === undefined ? keys.length : keys.indexOf(key));
+    this.#rows.sort((one, other) => position(one) - position(other));
+    this.#rows.forEach(({ element }, index) => {
+      // Only elements in the wrong place move, because an element that moves loses the focus.
+      const current = this.element.children[index] ?? null;
+      if (current !== element) this.element.insertBefore(element, current);
     });
   }
 
-  /** Whether the file name of some picture is still to be asked for. */
-  get isNameless(): boolean {
-    return this.#rows.some(({ key, name }) => key !== undefined && name === undefined);
+  /** Whether the file name of a given key is not known yet. */
+  get lacksNames(): boolean {
+    return this.#rows.some(({ givenKey, fileName }) => givenKey !== undefined && fileName === undefined);
   }
 
-  /** Shows the file names that are known of keys; the others keep the last part of their key. */
+  /** Shows the file names of given keys; those without one keep the last part of their key. */
   setNames(names: ReadonlyMap<string, string | null>, texts: Texts): void {
-    for (const row of this.#rows) if (row.key !== undefined) row.name ??= names.get(row.key) ?? null;
-    this.showAll(texts);
+    for (const row of this.#rows) if (row.givenKey !== undefined) row.fileName ??= names.get(row.givenKey) ?? null;
+    this.renderAll(texts);
   }
 
-  /** The item has changed. */
-  show(item: UploadItem, texts: Texts): void {
-    this.#rows.find((row) => row.item === item)?.card.show(item, texts);
+  render(item: UploadItem, texts: Texts): void {
+    this.#rows.find((row) => row.item === item)?.render(texts);
   }
 
-  showAll(texts: Texts): void {
-    for (const { card, item, key, name } of this.#rows) {
-      if (item) card.show(item, texts);
-      else card.showStored(name ?? fileOf(key!), texts);
-    }
+  renderAll(texts: Texts): void {
+    for (const row of this.#rows) row.render(texts);
   }
 
-  /** Removes all, also what is being sent. */
+  /** Removes all pictures, also those that are being sent. */
   removeAll(): void {
-    for (const row of [...this.#rows]) this.#take(row, false);
+    for (const row of [...this.#rows]) this.#remove(row, false);
   }
 
-  /** Forgets all: the element has ended, or is somebody else's now. */
+  /** Empties the list without events: the element has ended, or has another owner. */
   clear(): void {
     for (const row of [...this.#rows]) this.#drop(row);
   }
 
   set isDisabled(isDisabled: boolean) {
-    for (const { card } of this.#rows) card.isDisabled = isDisabled;
+    for (const row of this.#rows) row.isDisabled = isDisabled;
   }
 
-  #push(row: Omit<Row, "card">): Card {
-    const retry = () => row.item && this.#acts.retry(row.item);
-    const card = new Card({ retry, remove: () => this.#remove(card) });
-    this.#rows.push({ card, ...row });
-    this.element.append(card.element);
-    return card;
+  #push(source: UploadItem | string, texts: Texts): Row {
+    const row = new Row(source, this.#onRetry, (row) => this.#removeByPerson(row));
+    this.#rows.push(row);
+    this.element.append(row.element);
+    row.render(texts);
+    return row;
   }
 
-  #remove(card: Card): void {
-    const at = this.#rows.findIndex((row) => row.card === card);
-    const row = this.#rows[at];
-    if (!row) return;
-    // The focus must not fall off the page with the button that had it.
-    (this.#rows[at + 1] ?? this.#rows[at - 1])?.card.removeButton.focus();
-    this.#take(row, true);
+  #removeByPerson(row: Row): void {
+    const index = this.#rows.indexOf(row);
+    // The button has the focus and goes away with its row.
+    (this.#rows[index + 1] ?? this.#rows[index - 1])?.removeButton.focus();
+    this.#remove(row, true);
   }
 
   #drop(row: Row): void {
     this.#rows = this.#rows.filter((other) => other !== row);
-    row.card.element.remove();
+    row.element.remove();
   }
 
-  #take(row: Row, isByPerson: boolean): void {
+  #remove(row: Row, isByPerson: boolean): void {
     this.#drop(row);
-    const { item } = row;
-    const key = keyOf(row);
-    this.#acts.removed({ key, item, name: item ? item.name : (row.name ?? fileOf(key!)), isByPerson });
+    const { key, name, item } = row;
+    this.#onRemoved({ key, name, item, isByPerson });
   }
 }
 
-function keyOf({ item, key }: Row): string | undefined {
-  return key ?? item?.image?.key;
+function stateOf(item: UploadItem, texts: Texts): string {
+  switch (item.state) {
+    case "queued":
+    case "paused":
+    case "canceled":
+      return texts.queued;
+    case "preparing":
+      return isReady() ? texts.checking : texts.loading;
+    case "sending":
+      if (item.sentBytes === item.totalBytes) return texts.storing;
+      return texts.sending(Math.round((100 * item.sentBytes) / Math.max(1, item.totalBytes)));
+    case "waiting":
+      return item.isKept ? texts.kept : texts.waiting;
+    case "uploaded":
+      return texts.stored;
+    case "refused":
+    case "failed":
+      return sentenceOf(item.error, texts);
+  }
 }
 
-/** The last part of a key. */
-function fileOf(key: string): string {
+function metaOf({ file, prepared, image }: UploadItem): string {
+  const known = image ?? prepared;
+  if (!known) return sizeOf(file.size);
+  const [before, after] = [file.size, image?.fileSize ?? prepared?.blob.size ?? file.size].map(sizeOf);
+  const size = `${known.width}\u00a0×\u00a0${known.height}`;
+  return `${size} · ${before === after ? after : `${before}\u00a0→\u00a0${after}`}`;
+}
+
+function sizeOf(bytes: number): string {
+  return bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)}\u00a0KB` : `${(bytes / 2 ** 20).toFixed(1)}\u00a0MB`;
+}
+
+function lastPart(key: string): string {
   return key.slice(key.lastIndexOf("/") + 1);
 }

@@ -1,23 +1,23 @@
-// The outbox: pictures in IndexedDB that survive a reload and a killed tab. Bounded in number, bytes and age; no token
-// is ever in it. Where there is no IndexedDB (some private modes), nothing is kept and nothing fails.
-import type { Uploaded } from "../sending/answer.js";
+// The outbox: pictures in IndexedDB that survive a reload and a killed tab, limited in number, bytes and age. It never contains a token.
+// Without IndexedDB (some private modes) nothing is kept, and uploads work from memory.
+import type { Uploaded } from "../client/api-client.js";
 
 export interface OutboxOptions {
-  /** Whose pictures: others that use this browser neither see nor send them. Give the user's id; without one nothing is kept. */
+  /** The id of your user: other users of this browser neither see nor send these pictures. Without it nothing is kept. */
   owner: string;
-  /** The field of the form, where a form has several: each has an outbox of its own. */
+  /** The name of the field, for forms with several: each field has its own pictures. */
   field: string;
-  /** Whether stored pictures come back after a reload, too, until `markSent()`. */
+  /** Whether stored pictures, too, come back after a reload, until `markSent()`. */
   untilSent: boolean;
-  /** How many wait at most. */
+  /** The maximum number of pictures. */
   maxItems: number;
-  /** How many bytes wait at most. */
+  /** The maximum of bytes of all pictures. */
   maxBytes: number;
-  /** How long one waits at most. */
+  /** The maximum age of a picture. */
   maxAgeMs: number;
 }
 
-/** Fifty shrunk photos are some 15 MB; a week is longer than any trip out of reach. */
+/** Fifty prepared photos are some 15 MB; few people are offline for longer than a week. */
 export const OUTBOX: OutboxOptions = {
   owner: "",
   field: "",
@@ -27,126 +27,127 @@ export const OUTBOX: OutboxOptions = {
   maxAgeMs: 7 * 86_400_000,
 };
 
-/** A picture in the outbox. The bytes are kept as such: some browsers lose blobs in IndexedDB. */
-export interface Entry {
+/** A picture in the outbox. */
+export interface OutboxEntry {
   id: string;
-  /** Owner, edge, form and field, as JSON. */
-  place: string;
+  /** Owner, endpoint, form and field, as JSON. */
+  scope: string;
+  /** Not a Blob: some browsers lose blobs in IndexedDB. */
   bytes: ArrayBuffer;
   contentType: string;
   fileName: string | null;
   sizeBytes: number;
-  /** When it was chosen; no two of one page have the same. */
+  /** When it was added; different for each picture of a page. */
   addedMs: number;
-  /** What the edge answered, once it is stored. */
+  /** The response of the edge, once it is stored. */
   image?: Uploaded;
 }
 
 const DATABASE = "the-form-images";
+/** Version 3 has `scope`. */
+const VERSION = 3;
 const STORE = "outbox";
 
 export class Outbox {
-  readonly #place: string;
+  readonly #scope: string;
   readonly #options: OutboxOptions;
-  #opened: Promise<IDBDatabase> | undefined;
+  #database: Promise<IDBDatabase> | undefined;
 
-  constructor(place: string, options: OutboxOptions) {
-    this.#place = place;
+  constructor(scope: string, options: OutboxOptions) {
+    this.#scope = scope;
     this.#options = options;
   }
 
-  /** Keeps a picture; false when there is no room or no way to. */
-  async keep(id: string, addedMs: number, blob: Blob, fileName: string | null): Promise<boolean> {
+  /** Writes a picture; false when a limit is reached or IndexedDB fails. */
+  async put(id: string, addedMs: number, blob: Blob, fileName: string | null): Promise<boolean> {
     const bytes = await blob.arrayBuffer();
     const sizeBytes = bytes.byteLength;
     const { maxItems, maxBytes } = this.#options;
-    const kept = await this.#run("readwrite", async (store) => {
-      const known = await sizes(store);
-      const together = known.reduce((sum, size) => sum + size, sizeBytes);
-      if (known.length >= maxItems || together > maxBytes) return false;
-      const entry: Entry = { id, place: this.#place, bytes, contentType: blob.type, fileName, sizeBytes, addedMs };
+    const isWritten = await this.#transaction("readwrite", async (store) => {
+      const sizes = await sizesIn(store);
+      const totalBytes = sizes.reduce((sum, size) => sum + size, sizeBytes);
+      if (sizes.length >= maxItems || totalBytes > maxBytes) return false;
+      const entry: OutboxEntry = { id, scope: this.#scope, bytes, contentType: blob.type, fileName, sizeBytes, addedMs };
       await result(store.put(entry));
       return true;
     });
-    return kept ?? false;
+    return isWritten ?? false;
   }
 
-  /** Those of this place that wait, the first chosen first; what is too old goes, whosever it is. */
-  async list(): Promise<Entry[]> {
-    const oldest = Date.now() - this.#options.maxAgeMs;
-    const entries = await this.#run("readwrite", async (store) => {
-      const old = await result(store.index("addedMs").getAllKeys(IDBKeyRange.upperBound(oldest)));
-      for (const id of old) store.delete(id);
-      return (await result(store.index("place").getAll(this.#place))) as Entry[];
+  /** The entries of this scope, the oldest first. Expired entries of all scopes are deleted. */
+  async list(): Promise<OutboxEntry[]> {
+    const oldestMs = Date.now() - this.#options.maxAgeMs;
+    const entries = await this.#transaction("readwrite", async (store) => {
+      const expired = await result(store.index("addedMs").getAllKeys(IDBKeyRange.upperBound(oldestMs)));
+      for (const id of expired) store.delete(id);
+      return (await result(store.index("scope").getAll(this.#scope))) as OutboxEntry[];
     });
     return (entries ?? []).sort((one, other) => one.addedMs - other.addedMs);
   }
 
-  /** The entry as it is now; nothing when another tab has sent it. */
-  get(id: string): Promise<Entry | undefined> {
-    return this.#run("readonly", (store) => result<Entry | undefined>(store.get(id)));
+  /** The entry as it is now; nothing when another tab has deleted it. */
+  get(id: string): Promise<OutboxEntry | undefined> {
+    return this.#transaction("readonly", (store) => result<OutboxEntry | undefined>(store.get(id)));
   }
 
-  /** Notes that it is stored. */
-  async stored(id: string, image: Uploaded): Promise<void> {
-    await this.#run("readwrite", async (store) => {
-      const entry = await result<Entry | undefined>(store.get(id));
+  async markStored(id: string, image: Uploaded): Promise<void> {
+    await this.#transaction("readwrite", async (store) => {
+      const entry = await result<OutboxEntry | undefined>(store.get(id));
       if (entry) await result(store.put({ ...entry, image }));
     });
   }
 
-  async drop(id: string): Promise<void> {
-    await this.#run("readwrite", (store) => {
+  async delete(id: string): Promise<void> {
+    await this.#transaction("readwrite", (store) => {
       const deleted = result(store.delete(id));
-      // The page may be leaving, as when its form is sent: without this the deletion would be undone.
+      // The page may be unloading because its form was sent; without an explicit commit the deletion would be rolled back.
       store.transaction.commit();
       return deleted;
     });
   }
 
-  async #run<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) => Promise<T>): Promise<T | undefined> {
+  /** Resolves with the result of `run` once the transaction is complete, or with undefined when it failed. */
+  async #transaction<T>(mode: IDBTransactionMode, run: (store: IDBObjectStore) => Promise<T>): Promise<T | undefined> {
     try {
-      const database = await (this.#opened ??= open());
+      const database = await (this.#database ??= open());
       const transaction = database.transaction(STORE, mode);
-      const ended = new Promise<void>((resolve, reject) => {
+      const completed = new Promise<void>((resolve, reject) => {
         transaction.oncomplete = () => resolve();
         transaction.onabort = () => reject(transaction.error);
       });
-      const [value] = await Promise.all([act(transaction.objectStore(STORE)), ended]);
-      // Only what the disk has taken is kept.
+      const [value] = await Promise.all([run(transaction.objectStore(STORE)), completed]);
       return value;
     } catch {
-      // No IndexedDB, a full disk, a database that is being deleted: pictures are sent from memory, and the
-      // next one tries anew.
-      this.#opened = undefined;
+      // No IndexedDB, a full disk, or a database that is being deleted: the picture is sent from memory, and the next one tries again.
+      this.#database = undefined;
       return undefined;
     }
   }
 }
 
 async function open(): Promise<IDBDatabase> {
-  const request = indexedDB.open(DATABASE, 2);
+  const request = indexedDB.open(DATABASE, VERSION);
   request.onupgradeneeded = ({ oldVersion }) => {
-    // Entries of version 1 do not say which field they belong to, and may belong to anybody: they are dropped.
+    // Older entries do not name their scope, so it is unknown whom they belong to.
     if (oldVersion > 0) request.result.deleteObjectStore(STORE);
     const store = request.result.createObjectStore(STORE, { keyPath: "id" });
-    for (const name of ["place", "addedMs", "sizeBytes"]) store.createIndex(name, name);
+    for (const name of ["scope", "addedMs", "sizeBytes"]) store.createIndex(name, name);
   };
   const database = await result(request);
-  // Another tab with a newer version of this wants to open it.
+  // Another tab opens a newer version, and an open connection would block its upgrade.
   database.onversionchange = () => database.close();
   return database;
 }
 
-/** How large each is, read from the index alone. */
-function sizes(store: IDBObjectStore): Promise<number[]> {
+/** The size of each entry, read from the index without the bytes. */
+function sizesIn(store: IDBObjectStore): Promise<number[]> {
   return new Promise((resolve, reject) => {
-    const found: number[] = [];
+    const sizes: number[] = [];
     const request = store.index("sizeBytes").openKeyCursor();
     request.onerror = () => reject(request.error);
     request.onsuccess = () => {
-      if (!request.result) return resolve(found);
-      found.push(request.result.key as number);
+      if (!request.result) return resolve(sizes);
+      sizes.push(request.result.key as number);
       request.result.continue();
     };
   });

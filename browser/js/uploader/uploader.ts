@@ -1,35 +1,50 @@
-// Uploads many pictures: each is checked and shrunk, sent with progress, tried again where that helps, and, if
-// wanted, kept until it is sent. The way of one picture is journey.ts; here is what can be done with them.
-import { unless } from "../abort.js";
-import type { Effort } from "../codes.js";
-import { SetupError } from "../fault.js";
-import { Keeper, type Found, type OutboxOptions } from "../offline/keeper.js";
-import { Link } from "../offline/link.js";
-import { warmUp, type PreflightOptions } from "../preflight.js";
-import { Refusal } from "../refusal.js";
-import type { Uploaded } from "../sending/answer.js";
-import { ConnectionBroken } from "../sending/broken.js";
-import { Edge, type EdgeOptions } from "../sending/edge.js";
-import { patiently } from "../sending/patiently.js";
-import { isOfThePicture, RETRY, type RetryOptions } from "../sending/retry.js";
-import { TypedEventTarget, type UploaderEvents } from "./events.js";
-import { Task, type ItemState, type UploadItem } from "./item.js";
-import { Journey } from "./journey.js";
-import { Turns } from "./turns.js";
-import { Twins } from "./twins.js";
+// Uploads many pictures: each is checked and resized, sent with progress, retried where that helps, and kept on the device if wanted. One upload
+// is task.ts; this is what can be done with them.
+import { abortable } from "../abort.js";
+import { ApiClient, type ClientOptions, type Uploaded } from "../client/api-client.js";
+import { isAboutPicture, retry } from "../client/retry.js";
+import { logForDevelopers, Refusal } from "../errors.js";
+import { Connectivity } from "../offline/connectivity.js";
+import type { OutboxOptions } from "../offline/outbox.js";
+import { ResumeQueue, type Resumed } from "../offline/resume-queue.js";
+import { warmUp } from "../preflight/preflight.js";
+import { findDuplicate, hex } from "./duplicates.js";
+import { Slots } from "./slots.js";
+import { type TaskContext, type TaskOptions, type UploadItem, UploadTask } from "./task.js";
 
-export interface UploaderOptions extends EdgeOptions {
-  /** What the check goes by; by default what the edge says at `/policy`. */
-  policy?: PreflightOptions["policy"];
-  /** How much time shrinking may take. */
-  effort?: Effort | undefined;
-  /** Where worker and wasm are, where the bundler does not follow `new URL("…", import.meta.url)`. */
-  assets?: PreflightOptions["assets"];
-  /** How many are under way at once; 3 by default. */
+export interface UploaderOptions extends ClientOptions, TaskOptions {
+  /** How many uploads run at once; 3 by default. */
   concurrency?: number | undefined;
-  retry?: Partial<RetryOptions> | undefined;
-  /** Keeps pictures on this device until they are sent. `owner`, your user's id, is needed: it keeps users of one browser apart. */
+  /** Keeps pictures on this device until they are sent. `owner`, your user's id, is required: it keeps the users of one browser apart. */
   offline?: false | (Partial<OutboxOptions> & Pick<OutboxOptions, "owner">) | undefined;
+}
+
+/** The events of an Uploader: `on("uploaded", ({ item, image }) => …)`. */
+export interface UploaderEvents {
+  /** A picture was added, or found in the outbox. */
+  added: { item: UploadItem };
+  /** The item has another `state`. */
+  changed: { item: UploadItem };
+  /** More of it was sent. A later attempt starts at zero again. */
+  progress: { item: UploadItem; sentBytes: number; totalBytes: number };
+  uploaded: { item: UploadItem; image: Uploaded };
+  /** The browser or the edge refused it: the same file will be refused again. */
+  refused: { item: UploadItem; error: Refusal };
+  /** It could not be sent; it may work later. */
+  failed: { item: UploadItem; error: Error };
+  removed: { item: UploadItem };
+  /** All items are at their end or paused. */
+  idle: Record<string, never>;
+}
+
+/** An `EventTarget` that knows its events. */
+interface UploaderEventTarget extends EventTarget {
+  addEventListener<Name extends keyof UploaderEvents>(
+    type: Name,
+    listener: ((event: CustomEvent<UploaderEvents[Name]>) => void) | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
 }
 
 /** More than three share the same uplink and only finish later. */
@@ -38,109 +53,109 @@ const PAUSED = Symbol("paused");
 const NO_OWNER =
   '@the-form/preflight: `offline` needs an owner; without one no picture is kept on this device. Give your user\'s id: offline: { owner: userId }, or offline="user id" on <image-upload>.';
 
-export class Uploader extends TypedEventTarget<UploaderEvents> {
-  readonly #tasks = new Map<string, Task>();
-  readonly #twins = new Twins();
-  readonly #edge: Edge;
-  readonly #turns: Turns;
-  readonly #journey: Journey;
-  readonly #keeper: Keeper | undefined;
+export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
+  readonly #tasks = new Map<string, UploadTask>();
+  readonly #client: ApiClient;
+  readonly #slots: Slots;
+  readonly #context: TaskContext;
+  readonly #resumeQueue: ResumeQueue | undefined;
   readonly #closing = new AbortController();
-  #lastMs = 0;
+  #lastAddedMs = 0;
   #items: readonly UploadItem[] | undefined;
 
-  /** `options` are read when they are needed: what is changed in them holds from then on. */
+  /** `options` are read when they are needed: changes to the object take effect. */
   constructor(options: UploaderOptions) {
     super();
-    const edge = new Edge(options);
-    this.#edge = edge;
-    this.#turns = new Turns(options.concurrency ?? CONCURRENCY);
+    const client = new ApiClient(options);
+    this.#client = client;
+    this.#slots = new Slots(options.concurrency ?? CONCURRENCY);
     const { endpoint, formId = "", offline } = options;
-    if (offline && offline.owner) this.#keeper = new Keeper(endpoint, formId, offline, (found) => this.#takeUp(found));
+    if (offline && offline.owner) this.#resumeQueue = new ResumeQueue(endpoint, formId, offline, (resumed) => this.#resumed(resumed));
     else if (offline) console.error(NO_OWNER);
-    this.#journey = new Journey({
-      edge,
-      turns: this.#turns,
-      retry: { ...RETRY, ...options.retry },
-      check: options,
-      keeper: this.#keeper,
-      link: this.#keeper ? new Link(() => edge.answers(), this.#closing.signal) : undefined,
-      enter: (task, state) => this.#enter(task, state),
-      sent: (task) => this.#emit("progress", { item: task, sentBytes: task.sentBytes, totalBytes: task.totalBytes }),
-    });
-    if (this.#keeper) this.#collect(options.assets);
+    this.#context = {
+      client,
+      slots: this.#slots,
+      options,
+      resumeQueue: this.#resumeQueue,
+      connectivity: this.#resumeQueue && new Connectivity(() => client.isReachable(), this.#closing.signal),
+      notBeforeMs: 0,
+      onState: (item) => this.#emit("changed", { item }),
+      onProgress: (item) => this.#emit("progress", { item, sentBytes: item.sentBytes, totalBytes: item.totalBytes }),
+    };
+    if (this.#resumeQueue) this.#startResuming(options.assets);
   }
 
-  /** Somebody logged in or out: what is sent from now on asks for a token anew. */
+  /** The user has changed: uploads from now on ask for a new token. */
   forgetToken(): void {
-    this.#edge.forgetToken();
+    this.#client.forgetToken();
   }
 
-  /** The pictures in the order in which they were chosen: the same list until an event tells of a change. */
+  /** The pictures in the order in which they were added: the same array until an event reports a change. */
   get items(): readonly UploadItem[] {
     return (this.#items ??= [...this.#tasks.values()].sort((one, other) => one.addedMs - other.addedMs));
   }
 
-  /** Listens; the answer ends it. */
+  /** Adds a listener; the function that it returns removes it. */
   on<Name extends keyof UploaderEvents>(type: Name, listener: (detail: UploaderEvents[Name]) => void): () => void {
-    const heard = (event: CustomEvent<UploaderEvents[Name]>) => listener(event.detail);
-    this.addEventListener(type, heard);
-    return () => this.removeEventListener(type, heard as EventListener);
+    const listen = (event: CustomEvent<UploaderEvents[Name]>) => listener(event.detail);
+    this.addEventListener(type, listen);
+    return () => this.removeEventListener(type, listen as EventListener);
   }
 
-  /** Adds a picture; `name` is what to call it when the file has no name. */
+  /** Adds a picture; `name` is for blobs, which have no name. */
   add(file: Blob, name = file instanceof File ? file.name : null): UploadItem {
-    this.#lastMs = Math.max(this.#lastMs + 1, Date.now());
-    const task = new Task({ id: randomId(), addedMs: this.#lastMs, file, name });
-    this.#begin(task);
+    this.#lastAddedMs = Math.max(this.#lastAddedMs + 1, Date.now());
+    const id = hex(crypto.getRandomValues(new Uint8Array(16))); // `randomUUID` exists in secure contexts only.
+    const task = new UploadTask({ id, addedMs: this.#lastAddedMs, file, name }, this.#context);
+    this.#start(task);
     return task;
   }
 
-  /** Stops an item, or everything; what was sent of it is sent again later. */
+  /** Pauses an item, or all. What was sent of it is sent again later. */
   pause(item?: UploadItem): void {
-    if (!item) this.#turns.hold(true);
-    for (const task of this.#chosen(item)) {
+    if (!item) this.#slots.isPaused = true;
+    for (const task of this.#tasksOf(item)) {
       if (task.isSettled || task.state === "paused") continue;
       task.stop.abort(PAUSED);
-      this.#enter(task, "paused");
+      task.setState("paused");
     }
-    this.#perhapsIdle();
+    this.#emitIfIdle();
   }
 
-  /** Goes on with an item, or with everything. */
+  /** Resumes an item, or all. */
   resume(item?: UploadItem): void {
-    if (!item) this.#turns.hold(false);
-    for (const task of this.#chosen(item)) if (task.state === "paused") void this.#again(task);
+    if (!item) this.#slots.isPaused = false;
+    for (const task of this.#tasksOf(item)) if (task.state === "paused") void this.#restart(task);
   }
 
-  /** Tries an item again that failed or was refused; with a fresh token when it was the token that was refused. */
+  /** Tries a failed or refused item again; with a new token when its token was refused. */
   retry(item: UploadItem): void {
-    for (const task of this.#chosen(item)) {
+    for (const task of this.#tasksOf(item)) {
       if (task.state !== "failed" && task.state !== "refused") continue;
-      if (task.error instanceof Refusal && [401, 403].includes(task.error.status)) this.#edge.forgetToken(true);
-      task.promise();
+      if (task.error instanceof Refusal && [401, 403].includes(task.error.status)) this.#client.forgetToken(true);
+      task.renewPromise();
       task.error = undefined;
       task.attempts = 0;
-      void this.#again(task);
+      void this.#restart(task);
     }
   }
 
-  /** Gives up an item, or all that are not at their end. */
+  /** Cancels an item, or all that are not at their end. */
   cancel(item?: UploadItem): void {
-    for (const task of this.#chosen(item)) {
+    for (const task of this.#tasksOf(item)) {
       if (task.isSettled) continue;
       const reason = new DOMException("The upload was canceled.", "AbortError");
-      this.#enter(task, "canceled");
+      task.setState("canceled");
       task.stop.abort(reason);
       task.reject(reason);
       void this.#forget(task);
     }
-    this.#perhapsIdle();
+    this.#emitIfIdle();
   }
 
-  /** Takes an item off the list; one that is not at its end is canceled. */
+  /** Removes an item from the list; one that is not at its end is canceled. */
   remove(item: UploadItem): void {
-    for (const task of this.#chosen(item)) {
+    for (const task of this.#tasksOf(item)) {
       this.cancel(task);
       this.#tasks.delete(task.id);
       void this.#forget(task);
@@ -149,169 +164,159 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
   }
 
   /**
-   * Takes an uploaded item off the list and deletes its picture at the edge, if this item stored it (`image.isNew`): a picture that
-   * was there before may belong to another answer. A guest's picture is not deleted; it expires by itself.
+   * Removes an item from the list and deletes its picture at the edge, if this item stored it (`image.isNew`): a picture that was there before
+   * may belong to another answer. A guest's picture is not deleted; it expires.
    */
   async delete(item: UploadItem): Promise<void> {
     this.remove(item);
     const imageId = item.image?.isNew ? item.image.imageId : null;
     if (imageId === null) return;
-    await patiently(() => this.#edge.delete(imageId)).catch((error) => {
-      // The answer to an earlier attempt was lost, or somebody else deleted it.
+    await retry(() => this.#client.delete(imageId)).catch((error) => {
+      // Deleted by an earlier attempt whose response was lost, or by somebody else.
       if (!(error instanceof Refusal && error.code === "IMAGE_NOT_FOUND")) throw error;
     });
   }
 
-  /** The form was sent: with `offline.untilSent`, what is stored does not come back after a reload. */
+  /** The form was sent: with `offline.untilSent`, stored pictures do not come back after a reload. */
   markSent(): void {
     for (const task of this.#tasks.values()) if (task.state === "uploaded") void this.#forget(task);
   }
 
   /** The file names of the caller's newest pictures of this form, by key. */
   names(): Promise<Map<string, string | null>> {
-    return this.#edge.names();
+    return this.#client.names();
   }
 
-  /** Ends it all as the end of the page would: what is kept stays kept for the next Uploader, every `done` settles. */
+  /** Ends all uploads, as the end of the page would: every `done` settles, and what is kept stays kept for the next Uploader. */
   close(): void {
     const reason = new DOMException("The Uploader was closed.", "AbortError");
     this.#closing.abort(reason);
     for (const task of this.#tasks.values()) {
       task.stop.abort(reason);
       task.reject(reason);
-      task.release();
+      task.unlock();
     }
     this.#tasks.clear();
     this.#items = undefined;
   }
 
-  #chosen(item: UploadItem | undefined): Task[] {
+  #tasksOf(item: UploadItem | undefined): UploadTask[] {
     const tasks = [...this.#tasks.values()];
     return item ? tasks.filter((task) => task === item) : tasks;
   }
 
-  #begin(task: Task): void {
+  #start(task: UploadTask): void {
     this.#tasks.set(task.id, task);
     this.#emit("added", { item: task });
-    task.run = this.#run(task);
+    task.ended = this.#run(task);
   }
 
-  async #again(task: Task): Promise<void> {
+  async #restart(task: UploadTask): Promise<void> {
     const { stop } = task;
-    this.#enter(task, "queued");
-    // Stopped as it may be, it is not over yet.
-    await task.run;
+    task.setState("queued");
+    // A stopped run may not have ended yet.
+    await task.ended;
     if (task.state !== "queued" || task.stop !== stop || this.#closing.signal.aborted) return;
     task.stop = new AbortController();
-    task.run = this.#run(task);
+    task.ended = this.#run(task);
   }
 
-  async #run(task: Task): Promise<void> {
+  async #run(task: UploadTask): Promise<void> {
     const { signal } = task.stop;
     try {
-      const image = (await this.#ofTwin(task)) ?? (await this.#journey.travel(task));
-      if (!(task.isKept && (await this.#keeper?.stored(task.id, image)))) await this.#forget(task);
-      if (!task.isSettled) this.#stored(task, image);
+      const image = (await this.#imageOfDuplicate(task)) ?? (await task.upload());
+      if (!(task.isKept && (await this.#resumeQueue?.markStored(task.id, image)))) await this.#forget(task);
+      if (!task.isSettled) this.#uploaded(task, image);
     } catch (error) {
-      // Whoever stopped it has said what it is now.
+      // The caller that stopped it has set its state.
       if (signal.aborted) return;
-      await this.#broken(task, error instanceof Error ? error : new Error(String(error)));
+      await this.#failed(task, error instanceof Error ? error : new Error(String(error)));
     } finally {
-      // Canceled while it was being kept.
+      // Canceled while it was written to the outbox.
       if (task.state === "canceled") void this.#forget(task);
-      // Closed while it was being kept: the next Uploader takes its lock.
-      if (this.#closing.signal.aborted) task.release();
+      // Closed while it was written to the outbox: the next Uploader takes the lock.
+      if (this.#closing.signal.aborted) task.unlock();
     }
-    this.#perhapsIdle();
+    this.#emitIfIdle();
   }
 
-  /** The same bytes, chosen before: this one ends as that one does, unless that one is given up. */
-  async #ofTwin(task: Task): Promise<Uploaded | undefined> {
+  /** The image of an earlier task with the same bytes, once it is stored; nothing when there is none, or when that task does not get it stored. */
+  async #imageOfDuplicate(task: UploadTask): Promise<Uploaded | undefined> {
     if (task.payload) return undefined;
-    const before = this.items.filter((item) => (item as Task).addedMs < task.addedMs) as Task[];
-    const living = before.filter(({ state }) => state !== "canceled" && state !== "failed" && state !== "refused");
-    const twin = await this.#twins.find(task, living);
-    task.stop.signal.throwIfAborted();
-    if (!twin) return undefined;
-    if (!twin.isSettled) this.#enter(task, "waiting");
+    const { signal } = task.stop;
+    const earlier = (this.items as UploadTask[]).filter(({ addedMs, state }) => addedMs < task.addedMs && !["canceled", "failed", "refused"].includes(state));
+    const duplicate = await findDuplicate(task, earlier);
+    signal.throwIfAborted();
+    if (!duplicate) return undefined;
+    if (!duplicate.isSettled) task.setState("waiting");
     try {
-      return await unless(task.stop.signal, twin.done);
+      return await abortable(duplicate.done, signal);
     } catch (error) {
-      task.stop.signal.throwIfAborted();
+      signal.throwIfAborted();
       if (error instanceof Refusal) throw error;
       return undefined;
     }
   }
 
-  #stored(task: Task, image: Uploaded): void {
+  #uploaded(task: UploadTask, image: Uploaded): void {
     task.image = image;
     task.sentBytes = task.totalBytes;
-    this.#enter(task, "uploaded");
+    task.setState("uploaded");
     this.#emit("uploaded", { item: task, image });
     task.resolve(image);
   }
 
-  async #broken(task: Task, error: Error): Promise<void> {
+  async #failed(task: UploadTask, error: Error): Promise<void> {
     task.error = error;
-    // Whatever else is refused (a quota used up, a session that has ended) may be taken another day.
-    if (isOfThePicture(error)) await this.#forget(task);
+    // Other refusals (a used-up quota, an expired session) may not last, so the picture stays in the outbox.
+    if (isAboutPicture(error)) await this.#forget(task);
     if (error instanceof Refusal) {
-      this.#enter(task, "refused");
+      task.setState("refused");
       this.#emit("refused", { item: task, error });
     } else {
-      // People read that something is wrong here; what it is stands where those look who can mend it.
-      const level = error instanceof SetupError ? error.level : "error";
-      if (!(error instanceof ConnectionBroken)) console[level]("@the-form/preflight:", error);
-      this.#enter(task, "failed");
+      logForDevelopers(error);
+      task.setState("failed");
       this.#emit("failed", { item: task, error });
     }
     task.reject(error);
   }
 
-  #enter(task: Task, state: ItemState): void {
-    if (task.state === state) return;
-    task.state = state;
-    this.#emit("changed", { item: task });
-  }
-
-  /** It need not be kept any longer. */
-  async #forget(task: Task): Promise<void> {
+  /** Deletes it from the outbox. */
+  async #forget(task: UploadTask): Promise<void> {
     if (!task.isKept) return;
     task.isKept = false;
-    await this.#keeper?.drop(task.id);
-    task.release();
+    await this.#resumeQueue?.delete(task.id);
+    task.unlock();
   }
 
-  /** What waits from before is sent now, and again whenever the network or the user comes back. */
-  #collect(assets: UploaderOptions["assets"]): void {
+  /** Sends what waits in the outbox, now and whenever the network or the user comes back. */
+  #startResuming(assets: UploaderOptions["assets"]): void {
     const { signal } = this.#closing;
-    // Without a network the check itself could not be loaded any more.
+    // Offline, the code of the check could not be loaded any more.
     void warmUp(assets).catch(() => {});
-    const collect = () => {
-      if (document.visibilityState === "visible") void this.#keeper?.collect();
+    const resume = () => {
+      if (document.visibilityState === "visible") void this.#resumeQueue?.resume();
     };
-    void this.#keeper?.collect();
-    addEventListener("online", collect, { signal });
-    document.addEventListener("visibilitychange", collect, { signal });
+    void this.#resumeQueue?.resume();
+    addEventListener("online", resume, { signal });
+    document.addEventListener("visibilitychange", resume, { signal });
   }
 
-  #takeUp({ entry, release }: Found): void {
-    if (this.#closing.signal.aborted) return release();
+  #resumed({ entry, unlock }: Resumed): void {
+    if (this.#closing.signal.aborted) return unlock();
+    const { id, addedMs, fileName, image } = entry;
     const blob = new Blob([entry.bytes], { type: entry.contentType });
-    const task = new Task({ id: entry.id, addedMs: entry.addedMs, file: blob, name: entry.fileName });
-    Object.assign(task, { payload: { blob, fileName: entry.fileName }, isKept: true, release, state: "waiting" });
-    // A guest's picture expires, and after a reload somebody else is the guest: it is sent again.
-    if (entry.image?.expiresAt === null) return this.#restore(task, entry.image);
-    this.#turns.lineUp(task);
-    this.#begin(task);
-  }
-
-  /** An item that was stored before the reload. */
-  #restore(task: Task, image: Uploaded): void {
-    Object.assign(task, { image, state: "uploaded", sentBytes: task.totalBytes });
-    task.resolve(image);
-    this.#tasks.set(task.id, task);
-    this.#emit("added", { item: task });
+    const task = new UploadTask({ id, addedMs, file: blob, name: fileName }, this.#context);
+    Object.assign(task, { payload: { blob, fileName }, isKept: true, unlock, state: "waiting" });
+    // A guest's picture expires, and a reload starts a new guest session: it is sent again.
+    if (image?.expiresAt === null) {
+      Object.assign(task, { image, state: "uploaded", sentBytes: task.totalBytes });
+      task.resolve(image);
+      this.#tasks.set(id, task);
+      return this.#emit("added", { item: task });
+    }
+    this.#slots.keepOrder(task);
+    this.#start(task);
   }
 
   #emit<Name extends keyof UploaderEvents>(type: Name, detail: UploaderEvents[Name]): void {
@@ -319,13 +324,8 @@ export class Uploader extends TypedEventTarget<UploaderEvents> {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
-  #perhapsIdle(): void {
-    const isDone = [...this.#tasks.values()].every((task) => task.isSettled || task.state === "paused");
-    if (isDone) this.#emit("idle", {});
+  #emitIfIdle(): void {
+    const isIdle = [...this.#tasks.values()].every((task) => task.isSettled || task.state === "paused");
+    if (isIdle) this.#emit("idle", {});
   }
-}
-
-/** `randomUUID` is there only for pages from a secure origin. */
-function randomId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

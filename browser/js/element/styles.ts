@@ -1,5 +1,5 @@
-// The element's looks. Light and dark follow the page's `color-scheme`; colours, corners and type can be set with
-// the variables `--image-upload-*`, and everything else reached by `::part()`.
+// The styles of the element. Light and dark follow the page's `color-scheme`. Pages set colours, corners and font with the custom properties
+// `--image-upload-*`, and everything else with `::part()`.
 
 const CSS = `
 :host {
@@ -52,7 +52,7 @@ svg { display: block; width: 22px; height: 22px; fill: none; stroke: currentcolo
   text-align: center;
   transition: border-color 0.15s, background 0.15s;
 }
-.sign {
+.symbol {
   display: grid;
   place-items: center;
   width: 46px;
@@ -62,8 +62,8 @@ svg { display: block; width: 22px; height: 22px; fill: none; stroke: currentcolo
   background: var(--soft);
   color: var(--accent);
 }
-.ways { display: flex; flex-wrap: wrap; justify-content: center; gap: 8px; }
-.way {
+.buttons { display: flex; flex-wrap: wrap; justify-content: center; gap: 8px; }
+.button {
   display: inline-flex;
   align-items: center;
   gap: 8px;
@@ -75,25 +75,25 @@ svg { display: block; width: 22px; height: 22px; fill: none; stroke: currentcolo
   color: var(--card);
   font-weight: 600;
 }
-.way:hover { filter: brightness(1.06); }
-.way.second { background: none; color: var(--accent); }
-.way svg { width: 20px; height: 20px; }
+.button:hover { filter: brightness(1.06); }
+.button.secondary { background: none; color: var(--accent); }
+.button svg { width: 20px; height: 20px; }
 .camera { display: none; }
 .hint { margin-top: 6px; }
 .types { color: var(--faint); font-size: 0.87em; }
-.drop.over { border-color: var(--accent); background: var(--soft); }
-.drop.over .sign { background: var(--card); }
-@media (hover: hover) { .drop:not(.off):hover { border-color: var(--accent); } }
+.drop.dragover { border-color: var(--accent); background: var(--soft); }
+.drop.dragover .symbol { background: var(--card); }
+@media (hover: hover) { .drop:not(.disabled):hover { border-color: var(--accent); } }
 @media (pointer: coarse) {
   .camera { display: inline-flex; }
   .hint { display: none; }
   .types { margin-top: 8px; }
-  .way { min-height: 48px; }
+  .button { min-height: 48px; }
 }
-.drop.off:not(.full) { opacity: 0.55; }
-.drop.off button { cursor: not-allowed; }
+.drop.disabled:not(.full) { opacity: 0.55; }
+.drop.disabled button { cursor: not-allowed; }
 .drop.full { padding-block: 14px; }
-.drop.full :is(.sign, .ways, .hint, .types) { display: none; }
+.drop.full :is(.symbol, .buttons, .hint, .types) { display: none; }
 
 .problem { margin-top: 8px; color: var(--bad); font-size: 0.93em; }
 .drop .problem { margin-top: 6px; }
@@ -124,7 +124,7 @@ svg { display: block; width: 22px; height: 22px; fill: none; stroke: currentcolo
 }
 .preview :is(canvas, img) { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: cover; }
 .name { font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.meta, .state, .private { color: var(--faint); font-size: 0.87em; line-height: 1.45; font-variant-numeric: tabular-nums; }
+.meta, .state, .removed { color: var(--faint); font-size: 0.87em; line-height: 1.45; font-variant-numeric: tabular-nums; }
 .state { display: flex; align-items: center; gap: 5px; }
 .state svg { flex: none; width: 17px; height: 17px; margin-inline-start: -2px; stroke-width: 2.25; }
 .uploaded .state { color: var(--good); }
@@ -145,8 +145,8 @@ progress::-webkit-progress-bar { background: var(--line); }
 progress::-webkit-progress-value { border-radius: 3px; background: var(--accent); transition: inline-size 0.2s; }
 progress::-moz-progress-bar { border-radius: 3px; background: var(--accent); }
 .waiting progress { opacity: 0.5; }
-.acts { display: flex; gap: 2px; }
-.act {
+.actions { display: flex; gap: 2px; }
+.action {
   display: grid;
   place-items: center;
   width: 40px;
@@ -157,25 +157,25 @@ progress::-moz-progress-bar { border-radius: 3px; background: var(--accent); }
   background: none;
   color: var(--faint);
 }
-.act:hover { background: var(--soft); color: var(--ink); }
+.action:hover { background: var(--soft); color: var(--ink); }
 .retry { color: var(--bad); }
-.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-@media (pointer: coarse) { .act { width: 44px; height: 44px; } }
+.status { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+@media (pointer: coarse) { .action { width: 44px; height: 44px; } }
 @media (max-width: 420px) {
   .item { gap: 11px; padding: 8px; align-items: start; }
-  .acts { flex-direction: column-reverse; margin: -4px -6px 0 -6px; }
+  .actions { flex-direction: column-reverse; margin: -4px -6px 0 -6px; }
 }
 @media (prefers-reduced-motion: reduce) { *, ::before { transition: none !important; } }
 @media (forced-colors: active) {
-  .way { border-color: ButtonText; color: ButtonText; }
+  .button { border-color: ButtonText; color: ButtonText; }
   progress { forced-color-adjust: none; }
 }
 `;
 
 let sheet: CSSStyleSheet | undefined;
 
-/** One sheet for all elements of the page; constructed, so that no `style-src` has to allow it. */
-export function styles(): CSSStyleSheet {
+/** One style sheet for all elements of the page; constructed, so that no `style-src` has to allow it. */
+export function styleSheet(): CSSStyleSheet {
   if (!sheet) {
     sheet = new CSSStyleSheet();
     sheet.replaceSync(CSS);

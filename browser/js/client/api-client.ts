@@ -1,0 +1,213 @@
+// The API client of one edge: its policy, and one attempt at each request, with a ticket where the edge requires one and a renewed token
+// where it refused the last one. Retries are in retry.ts.
+import { abortable } from "../abort.js";
+import type { Policy } from "../codes.js";
+import { ConnectionBroken, connectionError, Refusal } from "../errors.js";
+import type { MetadataKind } from "../preflight/messages.js";
+import { Credentials, type TokenSource } from "./credentials.js";
+import { dataOf, send, urlOf } from "./http.js";
+import { retry, type RetriedOptions } from "./retry.js";
+
+export interface ClientOptions {
+  /** Where the edge is, such as `https://image.the-form`; this page's own origin when empty. */
+  endpoint: string;
+  /** A token, or where to get one: asked again with `refresh` when the service refused it (expired or invalid). */
+  token: TokenSource | string;
+  /** The form that the pictures belong to. */
+  formId?: string | undefined;
+  /** The language of sentences: a tag such as `ko`. */
+  language?: string | undefined;
+  /** Whether to request a ticket first; by default when the edge's policy says so, or once it has required one. */
+  tickets?: boolean | undefined;
+}
+
+/** What is sent. */
+export interface Payload {
+  blob: Blob;
+  fileName: string | null;
+}
+
+export interface AttemptOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((sentBytes: number, totalBytes: number) => void) | undefined;
+}
+
+export interface UploadOptions extends ClientOptions, AttemptOptions, RetriedOptions {
+  fileName?: string | null;
+}
+
+/** A stored picture, as the response of `POST /images` describes it. */
+export interface Uploaded {
+  imageUrl: string;
+  /** Save this and not the URL: the domain may change. */
+  key: string;
+  /** Null until a guest's picture is claimed. */
+  imageId: number | null;
+  formId: string | null;
+  fileSize: number;
+  originalFilename: string | null;
+  contentType: string;
+  width: number;
+  height: number;
+  sha256: string;
+  /** A thumbhash, base64: a blurred picture of about 25 bytes to show while the real one loads. */
+  placeholder: string;
+  /** The size in bytes of the file as it was sent. */
+  originalSize: number;
+  /** Which kinds of private data were removed. */
+  removed: MetadataKind[];
+  uploadedAt: string;
+  /** When a guest's picture expires unless a user claims it. */
+  expiresAt: string | null;
+  /** Whether this request stored it (201); false when the service already had this picture of this user (200). */
+  isNew: boolean;
+}
+
+type PublicPolicy = Policy & { requireTicket?: boolean };
+
+/**
+ * Sends one picture that is ready to be sent; for many, use the `Uploader`. Rejects with `Refusal`, `SetupError`, or `ConnectionBroken` when the
+ * edge was never reached.
+ */
+export function upload(blob: Blob, options: UploadOptions): Promise<Uploaded> {
+  const client = new ApiClient(options);
+  return retry(() => client.upload({ blob, fileName: options.fileName ?? null }, options), options).catch(client.explain);
+}
+
+export class ApiClient {
+  readonly #options: ClientOptions;
+  readonly #credentials: Credentials;
+  #policy: Promise<PublicPolicy | undefined> | undefined;
+  /** Whether the edge has required a ticket. */
+  #requiresTicket = false;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#credentials = new Credentials(options.token);
+  }
+
+  /** The edge's policy; undefined when it cannot be reached. The next call tries again then. */
+  policy(): Promise<PublicPolicy | undefined> {
+    return (this.#policy ??= this.#fetchPolicy());
+  }
+
+  /** Whether the edge responds. */
+  async isReachable(): Promise<boolean> {
+    const response = await fetch(this.#url("healthz"), { cache: "no-store" }).catch(() => undefined);
+    return response?.ok ?? false;
+  }
+
+  /** Rejects with `error` of the last attempt, or with the mistake in the set-up that caused it. */
+  readonly explain = async (error: unknown): Promise<never> => {
+    if (!(error instanceof ConnectionBroken && error.status === 0)) throw error;
+    throw await connectionError(this.#url("healthz"), "Check `endpoint`, `connect-src` and `ALLOWED_ORIGINS`.");
+  };
+
+  /** Uploads a picture, once. Rejects with `Refusal`, `ConnectionBroken`, `SetupError`, or the reason of the signal. */
+  upload(payload: Payload, options: AttemptOptions = {}): Promise<Uploaded> {
+    return this.#authorized((token) => this.#uploadWith(token, payload, options), options.signal);
+  }
+
+  /** Deletes the picture with this id, once. */
+  async delete(imageId: number): Promise<void> {
+    await this.#request("DELETE", `images/${imageId}`);
+  }
+
+  /** The file names of the caller's newest pictures of this form, by key. */
+  async names(): Promise<Map<string, string | null>> {
+    const { formId } = this.#options;
+    const query = `limit=100${formId === undefined ? "" : `&formId=${encodeURIComponent(formId)}`}`;
+    const { images } = (await this.#request("GET", `images?${query}`)) as { images: { key: string; originalFilename: string | null }[] };
+    return new Map(images.map(({ key, originalFilename }) => [key, originalFilename]));
+  }
+
+  /** The next request asks the token source again; with `refresh` for a token that is not a cached one. */
+  forgetToken(refresh = false): void {
+    this.#credentials.forget(refresh);
+  }
+
+  #request(method: "GET" | "DELETE", path: string): Promise<unknown> {
+    return this.#authorized(async (token) => dataOf(await send({ method, url: this.#url(path), headers: this.#headers(token) })));
+  }
+
+  /** Runs a request with a token, and once more with a renewed one when the token was refused. */
+  async #authorized<T>(run: (token: string) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const token = await abortable(this.#credentials.token(), signal);
+    try {
+      return await run(token);
+    } catch (error) {
+      if (!(error instanceof Refusal && /^TOKEN_(EXPIRED|INVALID)$/.test(error.code))) throw error;
+      const renewed = await abortable(this.#credentials.renewed(token), signal);
+      // The same token would be refused again.
+      if (renewed === token) throw error;
+      return run(renewed);
+    }
+  }
+
+  async #uploadWith(token: string, payload: Payload, options: AttemptOptions): Promise<Uploaded> {
+    const postWithTicket = async () => this.#post(await this.#ticket(token, payload, options.signal), payload, options);
+    const useTicket = this.#requiresTicket || (this.#options.tickets ?? (await this.policy())?.requireTicket ?? false);
+    try {
+      return await (useTicket ? postWithTicket() : this.#post(token, payload, options));
+    } catch (error) {
+      const code = error instanceof Refusal ? error.code : undefined;
+      // A browser that repeats a request by itself, after it lost the response, repeats its ticket.
+      if (code !== (useTicket ? "TICKET_SPENT" : "TICKET_REQUIRED")) throw error;
+      this.#requiresTicket = true;
+      return postWithTicket();
+    }
+  }
+
+  /** A new ticket for each attempt: one that broke off may have spent its ticket. */
+  async #ticket(token: string, { blob }: Payload, signal: AbortSignal | undefined): Promise<string> {
+    const body = JSON.stringify({ formId: this.#options.formId, contentType: blob.type, maxBytes: blob.size });
+    const headers = { ...this.#headers(token), "Content-Type": "application/json" };
+    return (dataOf(await send({ url: this.#url("uploads/tickets"), headers, body, signal })) as { ticket: string }).ticket;
+  }
+
+  async #post(token: string, payload: Payload, { signal, onProgress }: AttemptOptions): Promise<Uploaded> {
+    const { formId } = this.#options;
+    const { size } = payload.blob;
+    const { headers, body } = formId === undefined ? plainBody(payload) : formBody(payload, formId);
+    const response = await send({
+      url: this.#url("images"),
+      headers: { ...this.#headers(token), ...headers },
+      body,
+      signal,
+      // The bytes of the form around the picture do not count as progress of the picture.
+      onProgress: onProgress && ((sentBytes, totalBytes) => onProgress(Math.round((size * sentBytes) / totalBytes), size)),
+    });
+    return { ...(dataOf(response) as Uploaded), isNew: response.status === 201 };
+  }
+
+  #headers(token: string): Record<string, string> {
+    const { language } = this.#options;
+    return { Authorization: `Bearer ${token}`, ...(language ? { "Accept-Language": language } : {}) };
+  }
+
+  #url(path: string): string {
+    return urlOf(this.#options.endpoint, path);
+  }
+
+  async #fetchPolicy(): Promise<PublicPolicy | undefined> {
+    const response = await fetch(this.#url("policy")).catch(() => undefined);
+    const policy = response?.ok ? await response.json().catch(() => undefined) : undefined;
+    if (policy === undefined) this.#policy = undefined;
+    return policy;
+  }
+}
+
+function plainBody({ blob, fileName }: Payload) {
+  const headers: Record<string, string> = { "Content-Type": blob.type };
+  // Some systems allow unpaired surrogates in a name, and encodeURIComponent throws on them.
+  if (fileName) headers["X-Filename"] = encodeURIComponent(fileName.replace(/\p{Cs}/gu, "\ufffd"));
+  return { headers, body: blob };
+}
+
+/** Only a form has a field for the id of the form. */
+function formBody({ blob, fileName }: Payload, formId: string) {
+  const body = new FormData();
+  body.append("formId", formId);
+  body.append("image", blob, fileName ?? "image");
+  return { headers: {}, body };
+}

@@ -1,0 +1,80 @@
+// The token of requests: fetched when it is needed, cached in memory only, and renewed once when several uploads have it refused at the same time.
+import { ConnectionBroken, SetupError } from "../errors.js";
+import { dataOf, send, urlOf } from "./http.js";
+
+export interface TokenRequest {
+  /** Whether the service refused the last token (expired or invalid), so that a cached one will not do. */
+  refresh: boolean;
+}
+
+/** Where tokens come from: your back end. */
+export type TokenSource = (request: TokenRequest) => string | Promise<string>;
+
+/** The messages of `fetch` when the network is gone; other TypeErrors are bugs of the page's token source. */
+const NETWORK_ERROR = /^(Failed to fetch|Load failed|NetworkError|fetch failed|The network)/i;
+/** The syntax of `Authorization: Bearer` (RFC 6750, 2.1). */
+const TOKEN = /^[\w.~+/-]+=*$/;
+
+export class Credentials {
+  readonly #source: TokenSource;
+  #current: Promise<string> | undefined;
+  /** Whether the next token must not be a cached one. */
+  #refresh = false;
+
+  constructor(source: TokenSource | string) {
+    this.#source = typeof source === "string" ? () => source : source;
+  }
+
+  /** The cached token, or a new one. */
+  token(): Promise<string> {
+    return (this.#current ??= this.#fetch());
+  }
+
+  /** The next request asks the source again; with `refresh` for a token that is not a cached one. */
+  forget(refresh = false): void {
+    this.#current = undefined;
+    this.#refresh = refresh;
+  }
+
+  /** A token in place of `refused`. Uploads whose token was refused at the same time share one renewal. */
+  async renewed(refused: string): Promise<string> {
+    const current = this.#current;
+    if (current !== undefined && (await current) !== refused) return this.token();
+    // Another upload may have started to renew it while this one waited.
+    if (this.#current === current) this.forget(true);
+    return this.token();
+  }
+
+  async #fetch(): Promise<string> {
+    const refresh = this.#refresh;
+    this.#refresh = false;
+    const requested = Promise.resolve().then(() => this.#source({ refresh }));
+    try {
+      const token: unknown = await requested;
+      if (typeof token === "string" && TOKEN.test(token)) return token;
+      throw new SetupError(`\`token\` gave ${JSON.stringify(String(token).slice(0, 60))}, which is no token. Check \`response.ok\`.`);
+    } catch (error) {
+      // The next upload asks again.
+      this.forget(refresh);
+      throw error instanceof TypeError && NETWORK_ERROR.test(error.message) ? new ConnectionBroken() : error;
+    }
+  }
+}
+
+/**
+ * A source of guest tokens, for people who have not signed up. The service issues them for five minutes each. What is uploaded with one expires
+ * after an hour unless a user claims it.
+ */
+export function guestToken(endpoint: string, language = ""): TokenSource {
+  const headers = language ? { "Accept-Language": language } : {};
+  const fetchToken = async () => {
+    const response = await send({ method: "GET", url: urlOf(endpoint, "auth/guest-token"), headers });
+    return (dataOf(response) as { token: string }).token;
+  };
+  let credentials = new Credentials(fetchToken);
+  return ({ refresh }) => {
+    // All pictures of a page have one guest, so that they can be claimed together.
+    if (refresh) credentials = new Credentials(fetchToken);
+    return credentials.token();
+  };
+}

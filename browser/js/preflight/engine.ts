@@ -1,0 +1,57 @@
+// Runs the image rules' wasm in whichever thread loads this: the Web Worker, or the page where there can be none.
+import init, { checkSize, Preparation } from "preflight-wasm";
+import { ConnectionBroken, connectionError, SetupError } from "../errors.js";
+import { prepareForeign } from "./foreign.js";
+import type { PreflightJob, PreflightResult } from "./messages.js";
+
+let loading: ReturnType<typeof init> | undefined;
+
+/** Compiles the wasm, once. Rejects with `ConnectionBroken` or `SetupError`, and the next call tries again. */
+export async function load(wasm: string | URL = new URL("./preflight.wasm", import.meta.url)): Promise<void> {
+  loading ??= compile(wasm);
+  try {
+    await loading;
+  } catch (error) {
+    loading = undefined;
+    throw error;
+  }
+}
+
+async function compile(wasm: string | URL): ReturnType<typeof init> {
+  const remedy = "Check `assets` and the Content-Security-Policy.";
+  const response = await fetch(wasm).catch(async () => {
+    throw await connectionError(wasm, remedy);
+  });
+  if (!response.ok) throw new SetupError(`${response.url} answered ${response.status}. ${remedy}`);
+  try {
+    return await init({ module_or_path: response });
+  } catch (error) {
+    // A body that breaks off throws a TypeError.
+    throw error instanceof TypeError ? new ConnectionBroken() : new SetupError(`${response.url}: ${error}. ${remedy}`);
+  }
+}
+
+/**
+ * Prepares one file, with a pause before each step, which takes some ten or hundred milliseconds. Throws when the wasm panics; the engine
+ * cannot be used any more then.
+ */
+export async function prepare(job: PreflightJob, pause?: () => Promise<void>): Promise<PreflightResult> {
+  const { file, policy, language } = job;
+  const tooLarge = checkSize(file, policy, language);
+  if (tooLarge) return tooLarge;
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const preparation = new Preparation(file, bytes, policy, language);
+  for (let hasNext = true; hasNext; hasNext = preparation.step()) {
+    await pause?.().catch((reason: unknown) => {
+      preparation.free();
+      throw reason;
+    });
+  }
+  const result = preparation.result();
+  return "mediaType" in result ? prepareForeign(job, bytes, result) : result;
+}
+
+/** The size of the wasm's memory, which never shrinks. */
+export async function memoryBytes(): Promise<number> {
+  return loading ? (await loading).memory.buffer.byteLength : 0;
+}

@@ -1,0 +1,82 @@
+// Runs jobs in a Web Worker or, where a page may have none, in the page itself.
+import { ConnectionBroken, responds, SetupError } from "../errors.js";
+import type { AssetUrls, PreflightJob, PreflightResult, StartMessage, WorkerMessage } from "./messages.js";
+
+export interface Runner {
+  /** Runs one job at a time. Rejects when the runner failed; it cannot be used any more then. */
+  run(job: PreflightJob): Promise<PreflightResult>;
+  /** Stops at once, also in the middle of a job, whose promise then never settles. */
+  stop(): void;
+  /** The size of the wasm's memory. */
+  memoryBytes(): number;
+}
+
+/** A runner that is ready for its first job. */
+export async function startRunner({ worker, wasm }: AssetUrls): Promise<Runner> {
+  // Resolved here, because the worker would resolve it against its own address.
+  const message: StartMessage = { wasm: wasm && new Request(wasm).url };
+  try {
+    return await startWorker(worker, message);
+  } catch {
+    // No workers here, or a policy that forbids this one. Any other cause makes the page's own runner fail, too.
+    return startInPage(message);
+  }
+}
+
+function startWorker(script: string | URL | undefined, message: StartMessage): Promise<Runner> {
+  // Bundlers only follow the second form.
+  const worker = script
+    ? new Worker(script, { type: "module" })
+    : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  worker.postMessage(message);
+  let memoryBytes = 0;
+  let pending: { resolve(result: PreflightResult): void; reject(reason: unknown): void } | undefined;
+  let failure: { reason: unknown } | undefined;
+  const runner: Runner = {
+    run: (job) =>
+      new Promise((resolve, reject) => {
+        if (failure) return reject(failure.reason);
+        pending = { resolve, reject };
+        worker.postMessage(job);
+      }),
+    stop: () => worker.terminate(),
+    memoryBytes: () => memoryBytes,
+  };
+  return new Promise((resolve, reject) => {
+    const fail = (reason: unknown) => {
+      failure = { reason };
+      worker.terminate();
+      reject(reason);
+      pending?.reject(reason);
+    };
+    worker.addEventListener("error", (event) => fail(new Error(event.message || "The worker did not start.")));
+    worker.addEventListener("message", ({ data }: MessageEvent<WorkerMessage>) => {
+      if ("error" in data) return fail(data.error);
+      if ("isReady" in data) return resolve(runner);
+      memoryBytes = data.memoryBytes;
+      pending?.resolve(data.result);
+    });
+  });
+}
+
+async function startInPage({ wasm }: StartMessage): Promise<Runner> {
+  const { load, prepare } = await import("./engine.js").catch(async (error: unknown) => {
+    if (!(await responds(location.href))) throw new ConnectionBroken();
+    throw new SetupError(`${error}. Are the files of this build still there?`);
+  });
+  await load(wasm);
+  let isStopped = false;
+  // A timer, so that the page can handle events between the steps.
+  const pause = async () => {
+    await new Promise((resolve) => setTimeout(resolve));
+    if (isStopped) throw new DOMException("The job was stopped.", "AbortError");
+  };
+  return {
+    run: (job) => prepare(job, pause),
+    stop: () => {
+      isStopped = true;
+    },
+    // The memory belongs to the page until it is left, so its size makes no difference.
+    memoryBytes: () => 0,
+  };
+}

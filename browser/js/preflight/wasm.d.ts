@@ -1,0 +1,34 @@
+// What the Rust crate exports, as the engine uses it (browser/src).
+declare module "preflight-wasm" {
+  type Policy = import("./messages.js").PreflightJob["policy"];
+  type Result = import("./messages.js").PreflightResult;
+  type Refused = import("./messages.js").Refused;
+  type ForeignType = import("./messages.js").ForeignType;
+
+  /** Compiles the wasm. */
+  export default function init(options: { module_or_path: Response }): Promise<{ memory: WebAssembly.Memory }>;
+  /** The refusal of a file that has too many bytes to be read. */
+  export function checkSize(file: Blob, policy: Policy, language: string): Refused | undefined;
+  /** The refusal of a file that the browser could not decode. */
+  export function undecoded(file: Blob, head: Uint8Array, isSupported: boolean, language: string): Refused;
+
+  /** Prepares a file in steps. */
+  export class Preparation {
+    constructor(file: Blob, bytes: Uint8Array, policy: Policy, language: string);
+    /** Makes the next step; returns whether there is another. */
+    step(): boolean;
+    /** Takes the result after the last step. The object cannot be used any more. */
+    result(): Result | ForeignType;
+    free(): void;
+  }
+
+  /** Collects the rows that the browser decoded. */
+  export class PixelBuffer {
+    constructor(file: Blob, head: Uint8Array, width: number, height: number, orientation: number, policy: Policy, language: string);
+    /** Whether it takes pixels; otherwise `prepare` refuses. */
+    readonly isOpen: boolean;
+    push(rows: Uint8Array): void;
+    /** Resizes and encodes the pixels. The object cannot be used any more. */
+    prepare(): Result;
+  }
+}
