@@ -1,11 +1,11 @@
-// Makes the npm package of the browser module: every entry that `exports` in browser/package.json names and
-// whose script is there, the script of the Web Worker, types, and the wasm beside them,
-// whose name carries a hash, so that it can be cached for ever; then weighs it, and packs what `npm install` takes.
+// Makes the npm package of the browser module: the entries that `exports` in browser/package.json names, the script of the Web Worker, types, and
+// the wasm; weighs it, and packs what `npm install` takes. The names of the wasm, the worker and the shared scripts have a hash of their content, so
+// that caches can keep them.
 //
 // `node .make/package.mjs FROM TO TARBALL`: the folder of the wasm with its bindings, that of the package, and the packed package.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { brotliCompressSync } from "node:zlib";
 
@@ -17,39 +17,41 @@ const SCRIPTS = "browser/js";
 
 const [module, out, tarball] = process.argv.slice(2);
 const manifest = JSON.parse(readFileSync("browser/package.json", "utf8"));
-const script = (path) => join(SCRIPTS, path.replace(/\.js$/, ".ts"));
-const WASM = "./preflight.wasm";
+const hashOf = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 8);
 const bytes = readFileSync(join(module, "preflight_bg.wasm"));
-const wasm = `./preflight-${createHash("sha256").update(bytes).digest("hex").slice(0, 8)}.wasm`;
-const isThere = (path) => !path.endsWith(".js") || existsSync(script(path));
-manifest.exports = Object.fromEntries(Object.entries(manifest.exports).filter(([, entry]) => isThere(entry.default ?? entry)));
-manifest.exports[WASM] = wasm;
+/** Files by their name in the sources, with their name in the package. */
+const renamed = { "./preflight.wasm": `./preflight-${hashOf(bytes)}.wasm` };
+const renamedIn = (text) => Object.entries(renamed).reduce((text, [source, name]) => text.replaceAll(`"${source}"`, `"${name}"`), text);
 const scripts = Object.values(manifest.exports).map((entry) => entry.default ?? entry).filter((path) => path.endsWith(".js"));
-/** The scripts know the wasm by the name that it gets here. */
-const named = {
-  name: "wasm",
-  setup: ({ onLoad }) => onLoad({ filter: /engine\.ts$/ }, ({ path }) => ({ contents: readFileSync(path, "utf8").replace(WASM, wasm), loader: "ts" })),
-};
+
+const bundle = (options) =>
+  build({
+    entryPoints: Object.fromEntries(scripts.map((path) => [(renamed[path] ?? path).slice("./".length, -".js".length), join(SCRIPTS, path.replace(/\.js$/, ".ts"))])),
+    outdir: out,
+    alias: { "preflight-wasm": `./${module}/preflight.js` },
+    bundle: true,
+    // Entries share their modules, so that a page has one job queue and one worker.
+    splitting: true,
+    chunkNames: "chunk-[hash]",
+    format: "esm",
+    target: "es2022",
+    minify: true,
+    sourcemap: true,
+    logLevel: "warning",
+    plugins: [{ name: "rename", setup: ({ onLoad }) => onLoad({ filter: /(engine|runner)\.ts$/ }, ({ path }) => ({ contents: renamedIn(readFileSync(path, "utf8")), loader: "ts" })) }],
+    ...options,
+  });
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
-await build({
-  entryPoints: [...new Set(scripts)].map(script),
-  outbase: SCRIPTS,
-  outdir: out,
-  alias: { "preflight-wasm": `./${module}/preflight.js` },
-  bundle: true,
-  // What entries share lies in the package once, so that there is one line and one worker.
-  splitting: true,
-  chunkNames: "chunk-[hash]",
-  format: "esm",
-  target: "es2022",
-  minify: true,
-  sourcemap: true,
-  logLevel: "warning",
-  plugins: [named],
-});
-writeFileSync(join(out, wasm), bytes);
+// Bundled twice: the script that starts the worker contains its name, and so the hash of its content.
+const { outputFiles } = await bundle({ write: false });
+renamed["./worker.js"] = `./worker-${hashOf(outputFiles.find(({ path }) => path.endsWith("/worker.js")).contents)}.js`;
+await bundle();
+manifest.exports["./worker"] = renamed["./worker.js"];
+manifest.exports["./preflight.wasm"] = renamed["./preflight.wasm"];
+manifest.sideEffects = manifest.sideEffects.map((path) => renamed[path] ?? path);
+writeFileSync(join(out, renamed["./preflight.wasm"]), bytes);
 execFileSync("tsc", ["-p", "browser", "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", out], { stdio: "inherit" });
 for (const types of readdirSync("browser/types")) copyFileSync(join("browser/types", types), join(out, types));
 writeFileSync(join(out, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
