@@ -29,7 +29,7 @@ after(async () => {
   rmSync(project, { recursive: true, force: true });
 });
 
-test("every entry that the package names is there, with its types", () => {
+test("every entry of `exports` exists, with its types", () => {
   const root = join(project, "node_modules/@the-form/preflight");
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   assert.ok(exports["."]);
@@ -41,7 +41,7 @@ test("every entry that the package names is there, with its types", () => {
   assert.equal(told, "@the-form/preflight\n");
 });
 
-test("the types hold in a strict project, and tell what is wrong", () => {
+test("the types compile in a strict project, and reject a wrong call", () => {
   const source = `import { type Code, type Prepared, preflight, Refusal, warmUp } from "@the-form/preflight";
 export async function send(file: File): Promise<Prepared | Code> {
   await warmUp();
@@ -65,7 +65,7 @@ export async function send(file: File): Promise<Prepared | Code> {
   assert.throws(() => check("src/wrong.ts"), ({ stdout }) => /not assignable to parameter of type 'Blob'/.test(stdout));
 });
 
-test("Vite bundles it without configuration, and what it makes works under a strict policy", async (t) => {
+test("Vite bundles it without configuration, and the bundle works under a strict Content-Security-Policy", async (t) => {
   writeFileSync(
     join(project, "index.html"),
     `<!doctype html><title>Theirs</title><input type="file"><pre></pre><script type="module" src="/src/main.js"></script>`,

@@ -40,7 +40,7 @@ function inspect(files) {
   return lines.trim().split("\n").map((line) => JSON.parse(line));
 }
 
-test("the edge keeps byte for byte what is made of every fixture", async () => {
+test("the edge keeps the result of every fixture byte for byte", async () => {
   const { page, complaints } = await openPage(browser, site);
   mkdirSync(join(folder, "made"));
   const made = [];
@@ -60,7 +60,7 @@ test("the edge keeps byte for byte what is made of every fixture", async () => {
   await page.close();
 });
 
-test("what was made smaller is kept by the same policy", async () => {
+test("a resized result is kept by the same policy", async () => {
   const { page } = await openPage(browser, site);
   const outcomes = await page.evaluate(
     async ({ fixtures, types }) => {
@@ -91,7 +91,7 @@ test("what was made smaller is kept by the same policy", async () => {
   await page.close();
 });
 
-test("what is refused is refused with the edge's code and a sentence in the caller's language", async () => {
+test("refusals have the edge's code and a sentence in the caller's language", async () => {
   const { page } = await openPage(browser, site);
   writeFileSync(join(folder, "notes.jpg"), "This is only text.\n");
   writeFileSync(join(folder, "photo.heic"), Buffer.from("\0\0\0\x1cftypheic\0\0\0\0mif1heic", "latin1"));
@@ -120,7 +120,7 @@ test("what is refused is refused with the edge's code and a sentence in the call
   await page.close();
 });
 
-test("a picture that breaks the edge's limits is taken when what is made of it does not", async () => {
+test("a picture above the edge's limits is accepted when its result is within them", async () => {
   const { page, complaints } = await openPage(browser, site);
   const photo = await drawn(8000, 6000, { grain: 40 }).jpeg({ quality: 90, chromaSubsampling: "4:4:4" }).toBuffer();
   assert.ok(photo.length > 18e6 && photo.length < 50e6, `${photo.length} bytes are like those of a large photo`);
@@ -135,7 +135,7 @@ test("a picture that breaks the edge's limits is taken when what is made of it d
   await page.close();
 });
 
-test("a noisy photo of 12 MP in PNG becomes a JPEG that the edge takes", async () => {
+test("a noisy photo of 12 MP in PNG becomes a JPEG that the edge accepts", async () => {
   const { page, complaints } = await openPage(browser, site);
   const photo = noise(4000, 3000);
   assert.ok(photo.length > 32e6);
@@ -148,7 +148,7 @@ test("a noisy photo of 12 MP in PNG becomes a JPEG that the edge takes", async (
   await page.close();
 });
 
-test("an AVIF gets fewer bytes than it had, where quality allows it", async () => {
+test("the result of an AVIF has fewer bytes than the file, where quality allows it", async () => {
   const { page, complaints } = await openPage(browser, site);
   const photo = drawn(1600, 1200, { grain: 12 });
   const grown = [];
@@ -172,7 +172,7 @@ test("an AVIF gets fewer bytes than it had, where quality allows it", async () =
   await page.close();
 });
 
-test("types that only the browser decodes are taken where it does", async () => {
+test("types that only the browser decodes are accepted where it does", async () => {
   const { page, complaints } = await openPage(browser, site);
   const opaque = drawn(300, 200);
   const holed = drawn(300, 200, { channels: 4 });
@@ -243,7 +243,7 @@ function bitmap(width, height) {
   return bytes;
 }
 
-test("nothing but the package's own files is asked for, and no canvas is needed for our own formats", async () => {
+test("only the package's own files are requested, and its own formats need no canvas", async () => {
   const { page, complaints } = await openPage(browser, site);
   site.requests.length = 0;
   // In the page itself, where the test can take things away.

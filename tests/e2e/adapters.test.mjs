@@ -1,49 +1,29 @@
-// Other people's uploaders: Uppy and FilePond as npm has them send straight to the edge, and the same with our adapters in
-// front of them.
+// Uppy and FilePond from npm upload to the edge, without and with the adapters of the package.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { after, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import { build } from "esbuild";
 
-import { startBrowser } from "./browser.mjs";
+import { openPage } from "./browser.mjs";
 import { gif, noise, png } from "./pictures.mjs";
-import { startServer } from "./server.mjs";
-import { startStage } from "./stage.mjs";
+import { setUp } from "./stage.mjs";
 
 const PACKAGES = resolve("tests/browser");
 
-let server;
-let stage;
-let browser;
-let sub = 0;
-before(async () => {
-  server = await startServer();
-  stage = await startStage(server.url);
-  browser = await startBrowser();
-  stage.files.set("uppy.js", await bundle(`export { default as Uppy, BasePlugin } from "@uppy/core"; export { default as XHRUpload } from "@uppy/xhr-upload";`));
-  stage.files.set("filepond.js", await bundle(`export * from "filepond";`));
-  stage.pages.set("/page", {
-    html: `<!doctype html><html lang="en"><meta charset="utf-8"><title>Others</title><form id="form"><input type="file" id="pond" name="photo"></form>
-      <script type="module">
-        import { BasePlugin, Uppy, XHRUpload } from "/files/uppy.js";
-        import * as FilePond from "/files/filepond.js";
-        import { preflightPlugin } from "/preflight/adapters/uppy.js";
-        import { filePondServer } from "/preflight/adapters/filepond.js";
-        window.fileOf = async (name, type) => new File([await (await fetch("/files/" + name)).blob()], name, { type });
-        Object.assign(window, { Uppy, XHRUpload, FilePond, Preflight: preflightPlugin(BasePlugin), filePondServer });
-        window.isReady = true;
-      </script>`,
-  });
-});
-after(async () => {
-  await browser?.close();
-  await stage?.stop();
-  await server?.stop();
-});
-beforeEach(() => {
-  stage.fresh();
-  sub++;
+const { server, stage, browser, user, serve: put } = await setUp();
+stage.files.set("uppy.js", await bundle(`export { default as Uppy, BasePlugin } from "@uppy/core"; export { default as XHRUpload } from "@uppy/xhr-upload";`));
+stage.files.set("filepond.js", await bundle(`export * from "filepond";`));
+stage.pages.set("/page", {
+  html: `<!doctype html><html lang="en"><meta charset="utf-8"><title>Others</title><form id="form"><input type="file" id="pond" name="photo"></form>
+    <script type="module">
+      import { BasePlugin, Uppy, XHRUpload } from "/files/uppy.js";
+      import * as FilePond from "/files/filepond.js";
+      import { preflightPlugin } from "/preflight/adapters/uppy.js";
+      import { filePondServer } from "/preflight/adapters/filepond.js";
+      window.fileOf = async (name, type) => new File([await (await fetch("/files/" + name)).blob()], name, { type });
+      Object.assign(window, { Uppy, XHRUpload, FilePond, Preflight: preflightPlugin(BasePlugin), filePondServer });
+      window.isReady = true;
+    </script>`,
 });
 
 /** A package as a page can load it, untouched but for being in one file. */
@@ -54,16 +34,12 @@ async function bundle(contents) {
 }
 
 async function open(t) {
-  const context = await browser.newContext();
-  t.after(() => context.close());
-  const page = await context.newPage();
-  await page.exposeFunction("tokenFor", () => server.token({ sub: `u${sub}` }));
+  const { page, complaints } = await openPage(t, browser);
+  await page.exposeFunction("tokenFor", () => server.token({ sub: user() }));
   await page.goto(`${stage.url}/page`);
   await page.waitForFunction(() => window.isReady);
-  return page;
+  return { page, complaints };
 }
-
-const put = (name, bytes) => (stage.files.set(name, bytes), name);
 
 /** Uploads files with Uppy's XHRUpload; `extra` runs on the Uppy first. */
 const withUppy = (page, names, { bundle = false, preflight } = {}) =>
@@ -86,8 +62,8 @@ const withUppy = (page, names, { bundle = false, preflight } = {}) =>
     { names, bundle, preflight },
   );
 
-test("Uppy's XHRUpload, as it is, uploads to the edge, one by one and as a bundle", async (t) => {
-  const page = await open(t);
+test("Uppy's XHRUpload uploads to the edge, one by one and as a bundle", async (t) => {
+  const { page } = await open(t);
   const { successful, failed } = await withUppy(page, [put("하나.gif", gif(1)), put("two.gif", gif(2))]);
   assert.deepEqual(failed, []);
   for (const { name, uploadURL, body } of successful) {
@@ -104,8 +80,8 @@ test("Uppy's XHRUpload, as it is, uploads to the edge, one by one and as a bundl
   assert.deepEqual(data.map(({ originalFilename }) => originalFilename), ["3.gif", "4.gif"]);
 });
 
-test("with our plugin Uppy sends what the check made, and tells the reason of a refusal", async (t) => {
-  const page = await open(t);
+test("with the plugin Uppy sends the prepared picture, and shows the reason of a refusal", async (t) => {
+  const { page } = await open(t);
   const large = png(2600, 1400);
   const names = [put("large.png", large), put("notes.png", Buffer.from("only text\n"))];
   const { successful, failed } = await withUppy(page, names, { preflight: { language: "ko" } });
@@ -117,9 +93,9 @@ test("with our plugin Uppy sends what the check made, and tells the reason of a 
 });
 
 /** Processes files with a FilePond on the page's input; answers with ids, errors, and what the form would send. */
-const withFilePond = (page, names, { ours = false } = {}) =>
+const withFilePond = (page, names, { ours = false, endpoint = "" } = {}) =>
   page.evaluate(
-    async ({ names, ours }) => {
+    async ({ names, ours, endpoint }) => {
       const token = await window.tokenFor();
       const headers = { Authorization: `Bearer ${token}` };
       const theirs = {
@@ -130,7 +106,7 @@ const withFilePond = (page, names, { ours = false } = {}) =>
         allowMultiple: true,
         instantUpload: false,
         itemInsertLocation: "after",
-        server: ours ? window.filePondServer({ endpoint: "", token, language: "ko" }) : theirs,
+        server: ours ? window.filePondServer({ endpoint, token, language: "ko" }) : theirs,
         labelFileProcessingError: ({ body }) => body,
       };
       const pond = window.FilePond.create(document.querySelector("#pond"), options);
@@ -145,11 +121,11 @@ const withFilePond = (page, names, { ours = false } = {}) =>
       const sent = new FormData(document.querySelector("#form")).getAll("photo").filter(Boolean);
       return { ends, sent };
     },
-    { names, ours },
+    { names, ours, endpoint },
   );
 
-test("FilePond, as it is, uploads to the edge; its id is the key", async (t) => {
-  const page = await open(t);
+test("FilePond uploads to the edge, and its id is the key", async (t) => {
+  const { page } = await open(t);
   const { ends, sent } = await withFilePond(page, [put("pond.gif", gif(11)), put("huge.png", noise(1500, 1400))]);
   assert.ok(server.objects().has(ends[0].id), JSON.stringify(ends));
   assert.deepEqual(sent, [ends[0].id]);
@@ -159,8 +135,8 @@ test("FilePond, as it is, uploads to the edge; its id is the key", async (t) => 
   assert.match(upload.headers["content-type"], /^multipart\/form-data/);
 });
 
-test("with our server option FilePond checks, shrinks and tells reasons", async (t) => {
-  const page = await open(t);
+test("with the server option FilePond prepares pictures, and shows the reason of a refusal", async (t) => {
+  const { page } = await open(t);
   const { ends, sent } = await withFilePond(page, [put("large.png", png(2600, 1400)), put("notes.png", Buffer.from("only text\n"))], { ours: true });
   assert.ok(server.objects().has(ends[0].id), JSON.stringify(ends));
   assert.deepEqual(sent, [ends[0].id]);
@@ -170,4 +146,21 @@ test("with our server option FilePond checks, shrinks and tells reasons", async 
   assert.equal(stage.uploads().length, 1);
   const [row] = server.rows().filter(({ key }) => key === ends[0].id);
   assert.equal(row.width, 2048);
+});
+
+const GENERAL = /^네트워크가 아니라 저희 쪽 문제로 사진을 보내지 못했습니다/;
+
+test("FilePond shows a general sentence for a mistake in the set-up; the console has the cause", async (t) => {
+  const { page, complaints } = await open(t);
+  const { ends } = await withFilePond(page, [put("a.gif", gif(12))], { ours: true, endpoint: "/nowhere" });
+  assert.match(ends[0].error, GENERAL);
+  assert.match(complaints.join("\n"), /@the-form\/preflight: SetupError: .*Check `endpoint`/);
+});
+
+test("Uppy shows the general sentence, too", async (t) => {
+  const { page, complaints } = await open(t);
+  stage.fault = ({ path }) => (path.endsWith(".wasm") ? { status: 404, body: "" } : undefined);
+  const { failed } = await withUppy(page, [put("b.gif", gif(13))], { preflight: { language: "ko" } });
+  assert.match(failed[0].error, GENERAL);
+  assert.match(complaints.join("\n"), /@the-form\/preflight: SetupError: .*Check `assets`/);
 });

@@ -30,6 +30,17 @@ function patient(context) {
   return context;
 }
 
+/** A page in a context of its own, which closes after the test. `complaints` collects its uncaught errors and what it writes to the console at these levels. */
+export async function openPage(t, browser, { levels = ["error"], ...options } = {}) {
+  const context = await browser.newContext(options);
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => levels.includes(message.type()) && complaints.push(message.text()));
+  return { context, page, complaints };
+}
+
 let visitors = 0;
 /** A visitor's context: each comes from an address of its own, since each may send 120 requests a minute without a good token. */
 export function newVisitor(browser, options = {}) {

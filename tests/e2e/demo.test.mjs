@@ -47,7 +47,7 @@ test("a newcomer: guest, account that keeps the picture, out and in, upload, del
   assert.match(key, /^users\/guest-/);
   assert.ok(server.objects().has(key), "R2 holds it");
   assert.ok(!server.objects().get(key).includes("Exif"), "without the place");
-  assert.match(await items(page, "uploaded").innerText(), /Removed: camera data, place/);
+  assert.match(await items(page, "uploaded").innerText(), /Removed: camera data, location/);
   assert.deepEqual(owners(), [], "it waits to be claimed");
 
   await page.locator("#survey .primary").click();

@@ -1,34 +1,17 @@
 // The examples run as they stand: the plain page from the edge, the others bundled by Vite with the package that they name.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readFileSync, readdirSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { startBrowser } from "./browser.mjs";
+import { openPage } from "./browser.mjs";
 import { gif } from "./pictures.mjs";
-import { startServer } from "./server.mjs";
-import { startStage } from "./stage.mjs";
+import { setUp } from "./stage.mjs";
 
 const PACKAGES = resolve("tests/browser/node_modules");
 
-let server;
-let stage;
-let browser;
-let folder;
-before(async () => {
-  folder = mkdtempSync(join(tmpdir(), "the-form-examples-"));
-  server = await startServer();
-  stage = await startStage(server.url);
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await stage?.stop();
-  await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+const { server, stage, browser, folder, fileOf } = await setUp();
 
 /** Builds an example in a folder of its own and puts it on the stage. */
 function build(name) {
@@ -55,20 +38,15 @@ function build(name) {
 
 /** Chooses a picture on a page and waits until the page tells its key. */
 async function upload(t, address, number, press = async () => {}) {
-  const page = await browser.newPage();
-  t.after(() => page.close());
-  const complaints = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  const { page, complaints } = await openPage(t, browser);
   await page.goto(stage.url + address);
-  const picture = join(folder, `${number}.gif`);
-  writeFileSync(picture, gif(number));
   // A field that was not yet upgraded would not take it.
   await page.waitForFunction(() => document.querySelector("image-upload")?.shadowRoot || document.querySelector("#app input"));
-  await page.locator("image-upload input[multiple], #app > input").first().setInputFiles(picture);
+  await page.locator("image-upload input[multiple], #app > input").first().setInputFiles(fileOf(`${number}.gif`, gif(number)));
   await press(page);
   const output = page.locator("output", { hasText: /^users\/guest-/ });
   await output.waitFor();
+  assert.equal(await page.locator("main").count(), 1, "a landmark for screen readers");
   assert.ok(server.objects().has((await output.innerText()).trim()));
   assert.deepEqual(complaints, []);
 }

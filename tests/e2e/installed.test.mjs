@@ -2,41 +2,24 @@
 // bundled by esbuild; a picture is checked and sent in Chromium each time. And how the Worker serves its files.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
 import { serve } from "../browser/site.mjs";
-import { startBrowser } from "./browser.mjs";
+import { openPage } from "./browser.mjs";
 import { blocks } from "./examples.mjs";
 import { gif } from "./pictures.mjs";
-import { startServer } from "./server.mjs";
-import { startStage, until } from "./stage.mjs";
+import { setUp, until } from "./stage.mjs";
 
 const PACKAGES = resolve("tests/browser/node_modules");
 const TARBALL = resolve("target/the-form-preflight.tgz");
 
-let server;
-let stage;
-let browser;
-let folder;
+const { server, stage, browser, folder, fileOf } = await setUp();
 let pictures = 0;
-before(async () => {
-  folder = mkdtempSync(join(tmpdir(), "the-form-installed-"));
-  server = await startServer();
-  stage = await startStage(server.url);
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await stage?.stop();
-  await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
 
 /** A project of its own with the package from the tarball, as npm installs it. */
 function install(name, files, others = []) {
@@ -51,15 +34,9 @@ function install(name, files, others = []) {
 
 /** Chooses a picture on the page at `url`; it is checked in a worker, and the edge has what the page tells as its key. */
 async function upload(t, url) {
-  const context = await browser.newContext();
-  t.after(() => context.close());
-  const page = await context.newPage();
-  const complaints = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => /error|warning/.test(message.type()) && complaints.push(message.text()));
+  const { page, complaints } = await openPage(t, browser, { levels: ["error", "warning"] });
   await page.goto(url);
-  const picture = join(folder, `${++pictures}.gif`);
-  writeFileSync(picture, gif(pictures));
+  const picture = fileOf(`${++pictures}.gif`, gif(pictures));
   const input = page.locator("image-upload input[multiple], body > input").first();
   await input.waitFor({ state: "attached" });
   await page.waitForFunction(() => document.querySelector("image-upload")?.token ?? document.querySelector("body > input")?.onchange);
@@ -125,7 +102,7 @@ test("React renders it on a server, and hydrates it in the browser, as the guide
   assert.match(html, /<image-upload endpoint="http[^>]*max-files="3"/, "the server rendered it");
 });
 
-test("esbuild bundles it with the addresses of worker and wasm named, as the guide shows", async (t) => {
+test("esbuild bundles it with `assets`, as the guide shows", async (t) => {
   const shown = blocks("docs/integrate.md").filter(({ language, text }) => language === "js" && /esbuild|assets/.test(text));
   assert.equal(shown.length, 2);
   const project = install("esbuild", {}, []);
@@ -157,13 +134,14 @@ document.querySelector("input").onchange = async ({ target }) => {
   assert.ok(site.requests.includes("/assets/preflight-worker.js"));
 });
 
-test("a bundle without modules works, too, and the element takes the addresses as a property", async (t) => {
+test("a bundle without modules works with `assets` as a property of the element", async (t) => {
   const project = install("classic", {});
-  const [wasm] = readdirSync(join(project, "node_modules/@the-form/preflight")).filter((name) => name.endsWith(".wasm"));
+  const { exports } = JSON.parse(readFileSync(join(project, "node_modules/@the-form/preflight/package.json"), "utf8"));
+  const assets = { worker: `files/${exports["./worker"]}`, wasm: `files/${exports["./preflight.wasm"]}` };
   const contents = `import "@the-form/preflight/element";
 import { guestToken } from "@the-form/preflight";
 const field = document.querySelector("image-upload");
-field.assets = { worker: "files/worker.js", wasm: "files/${wasm}" };
+field.assets = ${JSON.stringify(assets)};
 field.token = guestToken("${stage.url}");
 field.onchange = () => (document.querySelector("output").textContent = field.value.join());
 `;
@@ -179,14 +157,14 @@ field.onchange = () => (document.querySelector("output").textContent = field.val
   await upload(t, site.url);
 });
 
-test("what carries a hash in its name is served for ever, and all else is asked for anew", async () => {
+test("files with a hash in their name are immutable, and all others are revalidated", async () => {
   const names = readdirSync("target/browser").filter((name) => /\.(js|wasm)$/.test(name));
-  const hashed = names.filter((name) => /^(chunk|preflight)-\w{8}\.(js|wasm)$/.test(name));
-  assert.deepEqual(names.filter((name) => !hashed.includes(name)).sort(), ["index.js", "worker.js"]);
-  assert.equal(hashed.filter((name) => name.endsWith(".wasm")).length, 1);
+  const hashed = names.filter((name) => /^(chunk|preflight|worker)-\w{8}\.(js|wasm)$/.test(name));
+  assert.deepEqual(names.filter((name) => !hashed.includes(name)).sort(), ["index.js"]);
+  for (const kind of [/\.wasm$/, /^worker-/]) assert.equal(hashed.filter((name) => kind.test(name)).length, 1, `${kind}`);
   const cached = async (path) => (await fetch(`${server.url}/preflight/${path}`)).headers.get("cache-control");
   for (const name of hashed) assert.equal(await cached(name), "public, max-age=31536000, immutable", name);
-  for (const name of ["index.js", "worker.js", "element/index.js"]) assert.match(await cached(name), /max-age=0, must-revalidate/, name);
+  for (const name of ["index.js", "element/index.js"]) assert.match(await cached(name), /max-age=0, must-revalidate/, name);
   const missing = await fetch(`${server.url}/preflight/chunk-AAAAAAAA.js`);
   assert.equal(missing.status, 404);
   assert.doesNotMatch(missing.headers.get("cache-control") ?? "", /immutable/, "what is not there is not missing for ever");

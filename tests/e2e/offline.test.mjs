@@ -1,44 +1,31 @@
-// What waits on the device: it survives a reload, a killed tab and the end of the browser, goes out once and in order,
-// and from one tab only, however many are open.
+// The resume queue: pictures in the outbox survive a reload, a killed tab and the end of the browser, and are sent once, in order, by one tab.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 
-import { startBrowser, startProfile } from "./browser.mjs";
+import { startProfile } from "./browser.mjs";
 import { gif, noise } from "./pictures.mjs";
-import { startServer } from "./server.mjs";
-import { startStage, until } from "./stage.mjs";
+import { setUp, until } from "./stage.mjs";
 
-let server;
-let stage;
-let browser;
-let sub = 0;
-before(async () => {
-  server = await startServer();
-  stage = await startStage(server.url);
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await stage?.stop();
-  await server?.stop();
-});
-beforeEach(() => {
-  stage.fresh();
-  sub++;
-});
+const { server, stage, browser, user } = await setUp();
+
+async function newContext(t) {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  return context;
+}
 
 /** A page of `context` with an Uploader that keeps; it picks up what waits. */
-async function open(context, owner = `u${sub}`) {
+async function open(context, owner = user()) {
   const page = await context.newPage();
   await page.exposeFunction("tokenFor", () => server.token({ sub: owner }));
   await prepare(page, owner);
   return page;
 }
 
-async function prepare(page, owner = `u${sub}`) {
+async function prepare(page, owner = user()) {
   await page.goto(`${stage.url}/blank`);
   await page.waitForFunction(() => window.kit);
   await page.evaluate(async (owner) => {
@@ -79,9 +66,8 @@ function gifs(first, names) {
 
 const NAMES = ["1.gif", "2.gif", "3.gif", "4.gif"];
 
-test("chosen offline, the page reloaded, back online: each is sent once and in order", async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+test("pictures added offline are sent once and in order, after a reload and back online", async (t) => {
+  const context = await newContext(t);
   const page = await open(context);
   await hold(page, gifs(100, NAMES));
   await context.setOffline(true);
@@ -118,9 +104,8 @@ const waiting = (page) =>
       }),
   );
 
-test("a connection that goes while many are sent comes back, and every picture arrives once", async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+test("after an outage during several uploads every picture arrives once", async (t) => {
+  const context = await newContext(t);
   const page = await open(context);
   gifs(200, NAMES);
   stage.fault = (request) => down(request) && (request.method === "GET" ? { reset: true } : { resetAfter: 1 });
@@ -131,10 +116,10 @@ test("a connection that goes while many are sent comes back, and every picture a
   stage.fault = () => undefined;
   await idle(page);
   assert.deepEqual(taken(), NAMES);
-  assert.equal(server.rows().filter(({ owner }) => owner === `u${sub}`).length, 4);
+  assert.equal(server.rows().filter(({ owner }) => owner === user()).length, 4);
 });
 
-test("a tab that is killed while it sends, and a browser that ends, lose nothing", async (t) => {
+test("a tab that is killed while it sends loses nothing", async (t) => {
   const profile = mkdtempSync(join(tmpdir(), "the-form-profile-"));
   t.after(() => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
   let context = await startProfile(profile);
@@ -156,14 +141,13 @@ test("a tab that is killed while it sends, and a browser that ends, lose nothing
   assert.deepEqual(await states(next), ["uploaded"]);
   const size = stage.uploads().at(-1).bytes;
   assert.deepEqual(taken(), ["noise.png"]);
-  const [row] = server.rows().filter(({ owner }) => owner === `u${sub}`);
+  const [row] = server.rows().filter(({ owner }) => owner === user());
   assert.equal(row.original_name, "noise.png");
   assert.ok(size > 100_000 && server.objects().get(row.key).length > 100_000);
 });
 
-test("two tabs that find the same pictures send each once", async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+test("two tabs that open at once send each picture once", async (t) => {
+  const context = await newContext(t);
   const first = await open(context);
   gifs(300, NAMES);
   stage.fault = down;
@@ -182,9 +166,8 @@ test("two tabs that find the same pictures send each once", async (t) => {
   assert.equal(stage.uploads().filter(({ status }) => status !== undefined).length, 4);
 });
 
-test("what a living tab sends is left to it, and taken over when it dies", async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+test("another tab sends a picture only after its tab has ended", async (t) => {
+  const context = await newContext(t);
   const sender = await open(context);
   gifs(400, NAMES);
   stage.fault = down;
@@ -200,18 +183,17 @@ test("what a living tab sends is left to it, and taken over when it dies", async
   assert.deepEqual(taken(), NAMES.slice(0, 2));
 });
 
-test("it is bounded, it expires, users are kept apart, and no token is in it", async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+test("the outbox is limited, entries expire, users are kept apart, and it contains no token", async (t) => {
+  const context = await newContext(t);
   const page = await open(context);
   gifs(500, NAMES);
   stage.fault = down;
-  await page.evaluate((owner) => (window.uploader.close(), window.start({ owner, maxItems: 2 })), `u${sub}`);
+  await page.evaluate((owner) => (window.uploader.close(), window.start({ owner, maxItems: 2 })), user());
   await add(page, NAMES.slice(0, 3));
   await page.waitForFunction(() => window.uploader.items.every(({ state }) => state === "waiting"));
   assert.equal(await page.evaluate(() => window.uploader.items.filter(({ isKept }) => isKept).length), 2);
   const rows = await waiting(page);
-  assert.deepEqual(Object.keys(rows[0]).sort(), ["addedMs", "bytes", "contentType", "fileName", "id", "place", "sizeBytes"]);
+  assert.deepEqual(Object.keys(rows[0]).sort(), ["addedMs", "bytes", "contentType", "fileName", "id", "scope", "sizeBytes"]);
   assert.doesNotMatch(JSON.stringify(rows), /eyJ|Bearer/);
   await page.close();
 
@@ -219,7 +201,7 @@ test("it is bounded, it expires, users are kept apart, and no token is in it", a
   assert.equal((await waiting(stranger)).length, 2);
   await stranger.evaluate(() => window.uploader.pause());
   assert.equal(await stranger.evaluate(() => window.uploader.items.length), 0);
-  await stranger.evaluate((owner) => (window.uploader.close(), window.start({ owner, maxAgeMs: 1 })), `u${sub}`);
+  await stranger.evaluate((owner) => (window.uploader.close(), window.start({ owner, maxAgeMs: 1 })), user());
   await stranger.waitForFunction(
     () =>
       new Promise((resolve) => {
@@ -233,14 +215,13 @@ test("it is bounded, it expires, users are kept apart, and no token is in it", a
   assert.equal(taken().length, 0);
 });
 
-test("two fields of one form keep apart what waits, and what is stored comes back only where it is wanted", async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+test("fields are kept apart, and stored pictures come back only with untilSent", async (t) => {
+  const context = await newContext(t);
   const page = await open(context);
   gifs(700, NAMES);
   stage.fault = down;
   const start = (field, untilSent) =>
-    page.evaluate(({ owner, field, untilSent }) => (window.uploader.close(), window.start({ owner, field, untilSent })), { owner: `u${sub}`, field, untilSent });
+    page.evaluate(({ owner, field, untilSent }) => (window.uploader.close(), window.start({ owner, field, untilSent })), { owner: user(), field, untilSent });
   await start("one", true);
   await add(page, NAMES.slice(0, 1));
   await kept(page, 1);
@@ -262,15 +243,14 @@ test("two fields of one form keep apart what waits, and what is stored comes bac
     const [{ name, state, done, isKept }] = window.uploader.items;
     return { name, state, isKept, key: (await done).key };
   });
-  assert.deepEqual(back, { name: "1.gif", state: "uploaded", isKept: true, key: server.rows().filter(({ owner }) => owner === `u${sub}`).at(-1).key });
+  assert.deepEqual(back, { name: "1.gif", state: "uploaded", isKept: true, key: server.rows().filter(({ owner }) => owner === user()).at(-1).key });
   assert.equal(taken().length, 2, "it was not sent again");
   await page.evaluate(() => window.uploader.markSent());
   await until(async () => (await waiting(page)).length === 0);
 });
 
-test("a guest's stored picture is sent again after a reload, as the guest of that page", async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+test("a guest's stored picture is sent again after a reload, by the new guest", async (t) => {
+  const context = await newContext(t);
   const page = await context.newPage();
   stage.files.set("guest.gif", gif(710));
   const keys = [];
@@ -291,9 +271,8 @@ test("a guest's stored picture is sent again after a reload, as the guest of tha
   assert.notEqual(before, after);
 });
 
-test("without an owner nothing is kept, and the console says what to do", async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+test("without an owner nothing is kept, and the console logs what to do", async (t) => {
+  const context = await newContext(t);
   const page = await open(context);
   const errors = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
@@ -309,9 +288,8 @@ test("without an owner nothing is kept, and the console says what to do", async 
   }
 });
 
-test("closed while it is sent, a picture goes to the next Uploader of the same page", async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+test("close() during an upload hands its picture to the next Uploader of the page", async (t) => {
+  const context = await newContext(t);
   const page = await open(context);
   gifs(730, NAMES);
   stage.fault = down;
@@ -322,7 +300,7 @@ test("closed while it is sent, a picture goes to the next Uploader of the same p
     window.uploader.close();
     window.start({ owner });
     return done.catch(({ name, message }) => ({ name, message }));
-  }, `u${sub}`);
+  }, user());
   assert.deepEqual([name, message], ["AbortError", "The Uploader was closed."]);
   stage.fault = () => undefined;
   await page.waitForFunction(() => window.uploader.items.length === 1);
@@ -330,9 +308,8 @@ test("closed while it is sent, a picture goes to the next Uploader of the same p
   assert.deepEqual(taken(), NAMES.slice(0, 1));
 });
 
-test("entries of the first version of the outbox, which name no field, are dropped", async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+test("entries of an older version of the outbox are deleted", async (t) => {
+  const context = await newContext(t);
   const page = await context.newPage();
   await page.goto(`${stage.url}/blank`);
   await page.waitForFunction(() => window.kit);
@@ -347,7 +324,7 @@ test("entries of the first version of the outbox, which name no field, are dropp
         };
         request.onsuccess = () => resolve(request.result.close());
       }),
-    `u${sub}`,
+    user(),
   );
   await page.close();
   const next = await open(context);
@@ -357,9 +334,8 @@ test("entries of the first version of the outbox, which name no field, are dropp
   assert.deepEqual(await waiting(next), []);
 });
 
-test("what a quota refuses is not tried again now, and still waits after a reload", async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+test("a picture that a quota refuses is not retried, and is sent after a reload", async (t) => {
+  const context = await newContext(t);
   const page = await open(context);
   stage.files.set("late.gif", gif(550));
   const body = JSON.stringify({ code: "QUOTA_EXCEEDED", detail: "Tomorrow.", status: 429 });
@@ -373,9 +349,8 @@ test("what a quota refuses is not tried again now, and still waits after a reloa
   assert.deepEqual(taken(), ["late.gif"]);
 });
 
-test("canceled or removed, it no longer waits; without IndexedDB it is sent all the same", async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+test("a canceled or removed picture leaves the outbox; without IndexedDB pictures are sent from memory", async (t) => {
+  const context = await newContext(t);
   const page = await open(context);
   gifs(600, NAMES);
   stage.fault = down;
@@ -391,7 +366,7 @@ test("canceled or removed, it no longer waits; without IndexedDB it is sent all 
   stage.fault = () => undefined;
   const bare = await context.newPage();
   await bare.addInitScript(() => Object.defineProperty(globalThis, "indexedDB", { value: undefined }));
-  await bare.exposeFunction("tokenFor", () => server.token({ sub: `u${sub}` }));
+  await bare.exposeFunction("tokenFor", () => server.token({ sub: user() }));
   await prepare(bare);
   await add(bare, NAMES.slice(2, 3));
   await idle(bare);

@@ -1,35 +1,16 @@
-// Faults of the set-up are no faults of a network: the console names cause and remedy, and the person reads that it is not their
-// network, in English and Korean. And what the card says while code is loading.
+// Mistakes in the set-up: the console names cause and remedy, and the person reads that it is not their network, in English and Korean. And what the
+// list says while code is loading.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 
-import { startBrowser } from "./browser.mjs";
 import { gif } from "./pictures.mjs";
-import { startServer } from "./server.mjs";
-import { startStage } from "./stage.mjs";
+import { setUp } from "./stage.mjs";
 
 const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
 const NOWHERE = "http://127.0.0.1:1";
 const NOT_THE_NETWORK = { en: /fault on our side, not your network/, ko: /네트워크가 아니라 저희 쪽 문제/ };
 
-let server;
-let stage;
-let browser;
-let sub = 0;
-before(async () => {
-  server = await startServer();
-  stage = await startStage(server.url);
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await stage?.stop();
-  await server?.stop();
-});
-beforeEach(() => {
-  stage.fresh();
-  sub++;
-});
+const { server, stage, browser, user } = await setUp();
 
 /** A page with the element; `setup` runs after the element is defined. Answers with the page and what the console said. */
 async function open(t, { attributes = "", policy = POLICY, setup = "field.token = () => window.tokenFor();", lang = "en" } = {}) {
@@ -42,7 +23,7 @@ async function open(t, { attributes = "", policy = POLICY, setup = "field.token 
   const html = `<!doctype html><html lang="${lang}"><meta charset="utf-8"><title>Page</title><image-upload name="photo" ${attributes}></image-upload>
     <script type="module" src="/preflight/element/index.js"></script><script type="module" src="/files/setup.js"></script>`;
   stage.pages.set("/page", { html, headers: policy && { "Content-Security-Policy": policy } });
-  await page.exposeFunction("tokenFor", () => server.token({ sub: `u${sub}` }));
+  await page.exposeFunction("tokenFor", () => server.token({ sub: user() }));
   await page.goto(`${stage.url}/page`);
   await page.waitForFunction(() => document.querySelector("image-upload").shadowRoot);
   return { page, said, context };
@@ -59,7 +40,7 @@ const state = (page, name) => page.locator(`image-upload li.${name} [part=state]
 /** What the card says in the end, and what the package wrote to the console. */
 async function outcome(t, options) {
   const { page, said } = await open(t, options);
-  await add(page, sub);
+  await add(page, 1);
   const failed = state(page, "failed");
   await failed.waitFor();
   return { text: await failed.innerText(), console: said.filter(({ text }) => text.includes("@the-form/preflight")) };
@@ -88,7 +69,7 @@ for (const [name, { fault, cause, remedy, ...options }] of Object.entries({
   "the token source gives a page": { setup: 'field.token = async () => "<!doctype html><title>Log in</title>";', cause: /`token` gave .*doctype/, remedy: /`response\.ok`/ },
   "the token source gives nothing": { setup: "field.token = () => {};", cause: /`token` gave .*undefined/, remedy: /`response\.ok`/ },
 })) {
-  test(`${name}: the console says why, and no network is blamed`, async (t) => {
+  test(`${name}: the console names the cause, and the person does not read of their network`, async (t) => {
     if (fault) stage.fault = fault;
     const { text, console } = await outcome(t, options);
     assert.match(text, NOT_THE_NETWORK.en);
@@ -99,12 +80,12 @@ for (const [name, { fault, cause, remedy, ...options }] of Object.entries({
   });
 }
 
-test("in Korean", async (t) => {
+test("the general sentence in Korean", async (t) => {
   stage.fault = answer(/^\/images$/, { status: 404, ...html });
   assert.match((await outcome(t, { lang: "ko" })).text, NOT_THE_NETWORK.ko);
 });
 
-test("a network that is gone is told as such, and the console says nothing of a set-up", async (t) => {
+test("a broken network is reported as such, and the console names no mistake", async (t) => {
   const { page, said, context } = await open(t);
   await add(page, 1);
   await state(page, "uploaded").waitFor();
@@ -116,7 +97,7 @@ test("a network that is gone is told as such, and the console says nothing of a 
   assert.deepEqual(said.filter(({ text }) => text.includes("@the-form/preflight")), []);
 });
 
-test("without a token source the picture says so after some seconds, and goes out when one comes", async (t) => {
+test("without a token source a picture fails after some seconds, and is sent when one is set", async (t) => {
   const { page, said } = await open(t, { setup: "" });
   await add(page, 3);
   await state(page, "failed").waitFor();
@@ -127,7 +108,7 @@ test("without a token source the picture says so after some seconds, and goes ou
   await state(page, "uploaded").waitFor();
 });
 
-test("properties that were set before the element is defined are taken over", async (t) => {
+test("properties that were set before the element is defined are kept", async (t) => {
   const { page } = await open(t, { attributes: 'endpoint="/wrong"' });
   const told = await page.evaluate(async () => {
     // Elements of a document without a window are upgraded when they come into the page.
@@ -143,7 +124,7 @@ test("properties that were set before the element is defined are taken over", as
 });
 
 for (const [lang, loading] of [["en", "Getting ready…"], ["ko", "준비 중…"]]) {
-  test(`while code is loading the card says so (${lang})`, async (t) => {
+  test(`while code is loading the item says so (${lang})`, async (t) => {
     let go;
     const held = new Promise((resolve) => (go = resolve));
     stage.fault = answer(/\.wasm$/, { hold: held });
@@ -156,9 +137,9 @@ for (const [lang, loading] of [["en", "Getting ready…"], ["ko", "준비 중…
 }
 
 for (const [name, approach] of [["the pointer", (page) => page.hover("image-upload")], ["the focus", (page) => page.focus("image-upload")]]) {
-  test(`worker and wasm are loaded once ${name} comes to the element, and not before`, async (t) => {
+  test(`worker and wasm are loaded when ${name} comes to the element, and not before`, async (t) => {
     const { page } = await open(t);
-    const loaded = () => stage.seen.map(({ path }) => path).filter((path) => /worker\.js$|\.wasm$/.test(path));
+    const loaded = () => stage.seen.map(({ path }) => path).filter((path) => /worker-\w+\.js$|\.wasm$/.test(path));
     assert.deepEqual(loaded(), []);
     await approach(page);
     await page.waitForEvent("worker").catch(() => {});

@@ -1,6 +1,13 @@
 // A server between browser and edge, as networks are: it can lose, delay, slow down and answer in the edge's
 // place, and it remembers what passed. It also serves the pages and files of a test.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as ask } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, beforeEach } from "node:test";
+
+import { startBrowser } from "./browser.mjs";
+import { startServer } from "./server.mjs";
 
 /** The page that tests drive: the package as `kit`, and files of the stage as `fileOf(name)`. */
 const BLANK = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Stage</title><body><script type="module">
@@ -20,6 +27,32 @@ export async function until(holds) {
     if (Date.now() > deadline) throw new Error(`did not come about: ${holds}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/**
+ * What the tests of a file share: a Worker with these options, a stage in front of it, Chromium, and a folder. Before each test the stage forgets what
+ * passed, and `user()` is another user. `fileOf` writes a file into the folder, `serve` puts one on the stage.
+ */
+export async function setUp(options) {
+  const folder = mkdtempSync(join(tmpdir(), "the-form-test-"));
+  let [server, stage, browser] = [];
+  after(async () => {
+    await browser?.close();
+    await stage?.stop();
+    await server?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  server = await startServer(options);
+  stage = await startStage(server.url);
+  browser = await startBrowser();
+  let users = 0;
+  beforeEach(() => {
+    stage.fresh();
+    users++;
+  });
+  const fileOf = (name, bytes) => (writeFileSync(join(folder, name), bytes), join(folder, name));
+  const serve = (name, bytes) => (stage.files.set(name, bytes), name);
+  return { server, stage, browser, folder, user: () => `u${users}`, fileOf, serve };
 }
 
 /**

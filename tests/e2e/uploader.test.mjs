@@ -1,44 +1,24 @@
-// The Uploader in a real Chromium against the real Worker, over a network that breaks, stalls and lies: progress,
-// pausing, waiting as told, tokens, tickets, twins.
+// The Uploader in Chromium against the built Worker, over a network that breaks and stalls: progress, pausing, Retry-After, tokens, tickets,
+// duplicates.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 
-import { startBrowser } from "./browser.mjs";
+import { openPage } from "./browser.mjs";
 import { gif, noise } from "./pictures.mjs";
 import { startServer } from "./server.mjs";
-import { startStage, until } from "./stage.mjs";
+import { setUp, startStage, until } from "./stage.mjs";
 
 const RATE_PER_MINUTE = 20;
 
-let server;
-let stage;
-let browser;
-let sub = 0;
-before(async () => {
-  server = await startServer({ vars: { RATE_PER_MINUTE } });
-  stage = await startStage(server.url);
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await stage?.stop();
-  await server?.stop();
-});
-// Nobody's limits reach into another test.
-beforeEach(() => {
-  stage.fresh();
-  sub++;
-});
+const { server, stage, browser, user, serve: put } = await setUp({ vars: { RATE_PER_MINUTE } });
 
 /** A page with the package and a token source; the first tokens are `tokens`, or have these `lifetimes`, later ones live long. */
 async function open(t, { lifetimes = [], tokens = [], through = stage, issuer = server } = {}) {
-  const context = await browser.newContext();
-  t.after(() => context.close());
-  const page = await context.newPage();
+  const { page } = await openPage(t, browser);
   const asked = [];
   await page.exposeFunction("tokenFor", (request) => {
     asked.push(request.refresh);
-    return tokens[asked.length - 1] ?? issuer.token({ sub: `u${sub}` }, lifetimes[asked.length - 1] ?? 300);
+    return tokens[asked.length - 1] ?? issuer.token({ sub: user() }, lifetimes[asked.length - 1] ?? 300);
   });
   await page.goto(`${through.url}/blank`);
   await page.waitForFunction(() => window.kit);
@@ -73,9 +53,8 @@ const sendAll = (page, names, options = {}) =>
     { names, options },
   );
 
-const put = (name, bytes) => (stage.files.set(name, bytes), name);
 
-test("progress is monotone, and what it says has arrived", async (t) => {
+test("progress never decreases and never exceeds what has arrived", async (t) => {
   const { page } = await open(t);
   put("noise.png", noise(700, 500));
   const network = await page.context().newCDPSession(page);
@@ -103,7 +82,7 @@ test("progress is monotone, and what it says has arrived", async (t) => {
   assert.ok(soon && soon.bytes >= middle.sentBytes, `${soon?.bytes} of ${middle.sentBytes}`);
 });
 
-test("a form's pictures carry its id, and their names survive", async (t) => {
+test("formId and file names reach the edge", async (t) => {
   const { page } = await open(t);
   put("사진 1.gif", gif(7));
   const [image] = await sendAll(page, ["사진 1.gif"], { formId: "설문-7" });
@@ -114,7 +93,7 @@ test("a form's pictures carry its id, and their names survive", async (t) => {
   assert.equal(plain.originalFilename, "사진 2.gif");
 });
 
-test("paused, resumed and canceled in the middle of sending", async (t) => {
+test("uploads can be paused, resumed and canceled while they are sent", async (t) => {
   const { page } = await open(t);
   let go;
   const held = new Promise((resolve) => (go = resolve));
@@ -145,7 +124,7 @@ test("paused, resumed and canceled in the middle of sending", async (t) => {
   assert.equal((await states()).length, 2);
 });
 
-test("a connection that breaks is tried again, with waits that grow, and one picture is stored", async (t) => {
+test("a broken connection is retried with growing delays, and one picture is stored", async (t) => {
   const { page } = await open(t);
   put("noise.png", noise(300, 300));
   stage.fault = ({ method, nth }) => (method === "POST" && nth <= 3 ? [{ reset: true }, { resetAfter: 40_000 }, { status: 502, body: "<html>" }][nth - 1] : undefined);
@@ -156,10 +135,10 @@ test("a connection that breaks is tried again, with waits that grow, and one pic
   const waits = times.slice(1).map((ms, at) => ms - times[at]);
   // Half of 200, 400, 800 at the least.
   for (const [at, least] of [100, 200, 400].entries()) assert.ok(waits[at] >= least, `${waits}`);
-  assert.equal(server.rows().filter(({ owner }) => owner === `u${sub}`).length, 1);
+  assert.equal(server.rows().filter(({ owner }) => owner === user()).length, 1);
 });
 
-test("a connection that stays broken is told as such in the end", async (t) => {
+test("a connection that stays broken ends with ConnectionBroken", async (t) => {
   const { page } = await open(t);
   stage.fault = ({ method }) => (method === "POST" ? { reset: true } : undefined);
   const [end] = await sendAll(page, [put("a.gif", gif(21))], { retry: { attempts: 3, baseMs: 20 } });
@@ -174,13 +153,13 @@ test("a connection that stays broken is told as such in the end", async (t) => {
   assert.ok(server.objects().has(key));
 });
 
-test("the edge's own 429 is waited out as long as it says", async (t) => {
+test("a 429 is retried after its Retry-After", async (t) => {
   const { page } = await open(t);
   // The allowance of a minute, at once.
   const burst = Array.from({ length: RATE_PER_MINUTE }, (_, at) =>
     fetch(`${server.url}/images`, {
       method: "POST",
-      headers: { "Content-Type": "image/gif", Authorization: `Bearer ${server.token({ sub: `u${sub}` })}`, "CF-Connecting-IP": stage.address },
+      headers: { "Content-Type": "image/gif", Authorization: `Bearer ${server.token({ sub: user() })}`, "CF-Connecting-IP": stage.address },
       body: gif(1000 + at),
     }),
   );
@@ -196,7 +175,7 @@ test("the edge's own 429 is waited out as long as it says", async (t) => {
   }
 });
 
-test("503 is waited out for all, and a wait that is too long is told instead", async (t) => {
+test("all uploads wait for the Retry-After of a 503; one that is too long fails at once", async (t) => {
   const { page } = await open(t);
   const busy = (seconds) => ({
     status: 503,
@@ -216,7 +195,7 @@ test("503 is waited out for all, and a wait that is too long is told instead", a
   assert.equal(stage.uploads().length, 1);
 });
 
-test("a refusal is never tried again, and its reason arrives in the user's language", async (t) => {
+test("a refusal is never retried and has a sentence in the user's language", async (t) => {
   const { page } = await open(t);
   // A policy that lets pass what the edge will not, so that it is the edge that refuses.
   const lax = { limits: { maxBytes: 50_000_000 }, targetBytes: null };
@@ -236,7 +215,7 @@ test("a refusal is never tried again, and its reason arrives in the user's langu
   assert.equal(stage.uploads().length, 0);
 });
 
-test("an expired token is renewed once for all uploads, silently", async (t) => {
+test("an expired token is renewed once for all uploads, without an event", async (t) => {
   const { page, asked } = await open(t, { lifetimes: [-120] });
   const names = [51, 52, 53].map((number) => put(`${number}.gif`, gif(number)));
   const ends = await sendAll(page, names);
@@ -245,7 +224,7 @@ test("an expired token is renewed once for all uploads, silently", async (t) => 
   assert.ok(!(await page.evaluate(() => window.log)).some(({ type }) => type === "refused" || type === "failed"));
 });
 
-test("a token that stays expired is renewed exactly once and then told", async (t) => {
+test("a token that stays expired is renewed once and then refused", async (t) => {
   const { page, asked } = await open(t, { lifetimes: [-120, -130, -140] });
   const [end] = await sendAll(page, [put("a.gif", gif(61))]);
   assert.equal(end.code, "TOKEN_EXPIRED");
@@ -253,7 +232,7 @@ test("a token that stays expired is renewed exactly once and then told", async (
   assert.equal(stage.uploads().length, 2);
 });
 
-test("an invalid token is renewed once, and again when the person tries again", async (t) => {
+test("an invalid token is renewed once, and again on each retry()", async (t) => {
   const { page, asked } = await open(t, { tokens: ["bad", "worse"] });
   const [end] = await sendAll(page, [put("a.gif", gif(62))]);
   assert.equal(end.code, "TOKEN_INVALID");
@@ -279,7 +258,7 @@ test("an invalid token is renewed once, and again when the person tries again", 
   assert.deepEqual(asked.slice(1), [false, true]);
 });
 
-test("a source that has only one token is not asked to send it twice", async (t) => {
+test("a renewed token that is the same is not sent again", async (t) => {
   const { page, asked } = await open(t, { tokens: ["bad", "bad"] });
   const [end] = await sendAll(page, [put("a.gif", gif(65))]);
   assert.equal(end.code, "TOKEN_INVALID");
@@ -287,7 +266,7 @@ test("a source that has only one token is not asked to send it twice", async (t)
   assert.equal(stage.uploads().length, 1);
 });
 
-test("close() settles every promise, whatever its picture waits for", async (t) => {
+test("close() settles every promise in every state", async (t) => {
   const { page } = await open(t);
   stage.fault = ({ method }) => (method === "POST" ? { hold: new Promise(() => {}) } : undefined);
   for (const number of [66, 67, 68]) put(`${number}.gif`, gif(number));
@@ -310,7 +289,7 @@ test("close() settles every promise, whatever its picture waits for", async (t) 
   assert.deepEqual(names, Array(5).fill("AbortError"));
 });
 
-test("delete() deletes what this upload stored, and nothing that was there before", async (t) => {
+test("delete() deletes only a picture that this upload stored", async (t) => {
   const { page } = await open(t);
   const drop = (name) =>
     page.evaluate(async (name) => {
@@ -339,7 +318,7 @@ test("delete() deletes what this upload stored, and nothing that was there befor
   assert.ok(server.objects().has(kept.key));
 });
 
-test("the same bytes chosen twice are sent once, and both are told", async (t) => {
+test("duplicates are sent once, and both items end", async (t) => {
   const { page } = await open(t);
   put("one.gif", gif(71));
   put("again.gif", gif(71));
@@ -367,7 +346,7 @@ test("the same bytes chosen twice are sent once, and both are told", async (t) =
   assert.ok(server.objects().has(ends[1]));
 });
 
-test("one file with upload() and a guest's token, to another origin", async (t) => {
+test("upload() sends one file with a guest's token to another origin", async (t) => {
   const { page } = await open(t);
   put("guest.gif", gif(81));
   const image = await page.evaluate(async (edge) => {
@@ -387,7 +366,7 @@ test("one file with upload() and a guest's token, to another origin", async (t) 
   assert.match(told.message, /[가-힣]/);
 });
 
-test("tickets are asked for as the policy says, and as soon as the edge insists", async (t) => {
+test("tickets are requested when the policy says so, or once the edge has required one", async (t) => {
   const strict = await startServer({ vars: { REQUIRE_TICKET: "true" } });
   t.after(() => strict.stop());
   const way = await startStage(strict.url);

@@ -1,58 +1,35 @@
 // The recipes of docs/uploaders.md, in both languages, as they are written: the code blocks are saved under the names they give
 // themselves, bundled with Uppy and FilePond from npm, and run in Chromium against the Worker.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { after, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import { build } from "esbuild";
 
-import { startBrowser } from "./browser.mjs";
+import { openPage } from "./browser.mjs";
 import { blocks } from "./examples.mjs";
 import { gif } from "./pictures.mjs";
-import { startServer } from "./server.mjs";
-import { startStage } from "./stage.mjs";
+import { setUp, until } from "./stage.mjs";
 
 const NODE_MODULES = resolve("tests/browser/node_modules");
 const GUIDES = { en: "docs/uploaders.md", ko: "docs/ko/uploaders.md" };
 
-let server;
-let stage;
-let browser;
-let folder;
-let sub = 0;
-before(async () => {
-  server = await startServer();
-  stage = await startStage(server.url);
-  browser = await startBrowser();
-  folder = mkdtempSync(join(tmpdir(), "the-form-recipes-"));
-  for (const [language, path] of Object.entries(GUIDES)) {
-    const names = blocks(path).map(({ text }) => {
-      const [, name] = /^\/\/ ([\w-]+\.js)\n/.exec(text);
-      writeFileSync(join(folder, name), text.replace("https://image.the-form", stage.url));
-      return name;
-    });
-    assert.deepEqual(names, ["the-form.js", "uppy.js", "filepond.js"], path);
-    for (const name of names.slice(1)) {
-      const built = await build({ entryPoints: [join(folder, name)], nodePaths: [NODE_MODULES], bundle: true, format: "esm", write: false, mainFields: ["module", "main"], logLevel: "error" });
-      stage.files.set(`${language}-${name}`, Buffer.from(built.outputFiles[0].contents));
-    }
-    const page = (name) =>
-      `<!doctype html><html lang="${language}"><meta charset="utf-8"><title>Recipe</title><form><input type="file" name="photo" multiple></form>
-       <script type="module">import * as recipe from "/files/${language}-${name}.js"; window.recipe = recipe;</script>`;
-    for (const name of ["uppy", "filepond"]) stage.pages.set(`/${language}/${name}`, { html: page(name) });
+const { server, stage, browser, folder, user, fileOf } = await setUp();
+for (const [language, path] of Object.entries(GUIDES)) {
+  const names = blocks(path).map(({ text }) => {
+    const [, name] = /^\/\/ ([\w-]+\.js)\n/.exec(text);
+    fileOf(name, text.replace("https://image.the-form", stage.url));
+    return name;
+  });
+  assert.deepEqual(names, ["the-form.js", "uppy.js", "filepond.js"], path);
+  for (const name of names.slice(1)) {
+    const built = await build({ entryPoints: [join(folder, name)], nodePaths: [NODE_MODULES], bundle: true, format: "esm", write: false, mainFields: ["module", "main"], logLevel: "error" });
+    stage.files.set(`${language}-${name}`, Buffer.from(built.outputFiles[0].contents));
   }
-});
-after(async () => {
-  await browser?.close();
-  await stage?.stop();
-  await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
-beforeEach(() => {
-  stage.fresh();
-  sub++;
-});
+  const page = (name) =>
+    `<!doctype html><html lang="${language}"><meta charset="utf-8"><title>Recipe</title><form><input type="file" name="photo" multiple></form>
+     <script type="module">import * as recipe from "/files/${language}-${name}.js"; window.recipe = recipe;</script>`;
+  for (const name of ["uppy", "filepond"]) stage.pages.set(`/${language}/${name}`, { html: page(name) });
+}
 
 test("both guides have the same code", () => {
   const code = (path) => blocks(path).map(({ text }) => text.split("\n").filter((line) => !/^\s*(\/\/|\/\*\*)/.test(line)).join("\n").replaceAll(/"[^"]*\.\s*"|`[^`]*\(\$/g, '"…"'));
@@ -61,11 +38,9 @@ test("both guides have the same code", () => {
 
 /** A page with the recipe, whose back end gives these tokens first and good ones afterwards. */
 async function open(t, path, tokens = []) {
-  const context = await browser.newContext();
-  t.after(() => context.close());
-  const page = await context.newPage();
+  const { page } = await openPage(t, browser);
   const asked = { count: 0 };
-  await page.route("**/api/image-token", (route) => route.fulfill({ body: tokens[asked.count++] ?? server.token({ sub: `u${sub}` }) }));
+  await page.route("**/api/image-token", (route) => route.fulfill({ body: tokens[asked.count++] ?? server.token({ sub: user() }) }));
   await page.goto(stage.url + path);
   await page.waitForFunction(() => window.recipe);
   await page.evaluate(() => {
@@ -74,7 +49,7 @@ async function open(t, path, tokens = []) {
   return { page, asked };
 }
 
-const expired = () => server.token({ sub: `u${sub}` }, -120);
+const expired = () => server.token({ sub: user() }, -120);
 const TEXT = [...Buffer.from("only text\n")];
 const busy = { status: 503, headers: { "Content-Type": "application/problem+json", "Retry-After": "1" }, body: JSON.stringify({ code: "BUSY", detail: "Busy.", status: 503 }) };
 const SENTENCE = { en: /^The contents of the file are not what its type says/, ko: /[가-힣]{2}/ };
@@ -98,7 +73,7 @@ for (const language of ["en", "ko"]) {
       { files, bundle },
     );
 
-  test(`Uppy by the guide (${language}): sentences, renewed tokens, waits, and no refused file twice`, async (t) => {
+  test(`Uppy by the guide (${language}): sentences, renewed tokens, Retry-After, and no refused file twice`, async (t) => {
     const { page, asked } = await open(t, `/${language}/uppy`, [expired()]);
     const first = await uppy(page, [["하나.gif", [...gif(seed + 1)]], ["text.gif", TEXT], ["three.gif", [...gif(seed + 3)]]]);
     assert.deepEqual(first.successful.map(([name]) => name).sort(), ["three.gif", "하나.gif"]);
@@ -127,7 +102,7 @@ for (const language of ["en", "ko"]) {
     assert.equal(stage.uploads().length, 8);
   });
 
-  test(`Uppy by the guide (${language}): of a bundle each file has its own result`, async (t) => {
+  test(`Uppy by the guide (${language}): each file of a bundle has its own result`, async (t) => {
     const { page } = await open(t, `/${language}/uppy`);
     const { successful, failed } = await uppy(page, [["one.gif", [...gif(seed + 11)]], ["text.gif", TEXT], ["two.gif", [...gif(seed + 12)]]], true);
     assert.deepEqual(stage.uploads().map(({ status }) => status), [207]);
@@ -139,7 +114,7 @@ for (const language of ["en", "ko"]) {
     assert.equal(stage.uploads().length, 1);
   });
 
-  test(`Uppy by the guide (${language}): a back end without a token is an error, and the next try asks again`, async (t) => {
+  test(`Uppy by the guide (${language}): a back end without a token is an error, and the next attempt asks again`, async (t) => {
     const { page } = await open(t, `/${language}/uppy`);
     await page.route("**/api/image-token", (route) => route.fulfill({ status: 500, body: "<html>" }), { times: 1 });
     const file = ["one.gif", [...gif(seed + 13)]];
@@ -154,7 +129,7 @@ for (const language of ["en", "ko"]) {
     assert.ok(server.objects().has(key));
   });
 
-  test(`FilePond by the guide (${language}): sentences, renewed tokens, waits, and no refused file twice`, async (t) => {
+  test(`FilePond by the guide (${language}): sentences, renewed tokens, Retry-After, and no refused file twice`, async (t) => {
     const { page, asked } = await open(t, `/${language}/filepond`, [expired()]);
     stage.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" && nth === 2 ? busy : undefined);
     const { ends, again, sent } = await page.evaluate(
@@ -187,7 +162,7 @@ for (const language of ["en", "ko"]) {
     await page.locator(".filepond--file-status-main", { hasText: ends[1].error }).first().waitFor();
   });
 
-  test(`FilePond by the guide (${language}): stopped in the middle, nothing is sent again`, async (t) => {
+  test(`FilePond by the guide (${language}): an aborted upload is not sent again`, async (t) => {
     const { page } = await open(t, `/${language}/filepond`);
     stage.fault = ({ method, path }) => (method === "POST" && path === "/images" ? { hold: new Promise(() => {}) } : undefined);
     await page.evaluate(async (bytes) => {
@@ -196,7 +171,7 @@ for (const language of ["en", "ko"]) {
       window.added = await pond.addFile(window.fileOf("slow.gif", bytes));
       pond.processFile(window.added.id).catch(() => {});
     }, [...gif(seed + 31)]);
-    while (stage.uploads().length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => stage.uploads().length > 0);
     await page.evaluate(() => window.added.abortProcessing());
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     assert.equal(stage.uploads().length, 1);

@@ -1,4 +1,4 @@
-// The worker's life: aborted in the middle, retired when it has grown, and done without where a page may have none.
+// The job queue and its runner: aborting, stopping an idle worker whose memory has grown, and running in the page where workers are forbidden.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ let browser;
 let site;
 let folder;
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), "the-form-workshop-"));
+  folder = mkdtempSync(join(tmpdir(), "the-form-queue-"));
   writeFileSync(join(folder, "large.jpg"), await drawn(4000, 3000).jpeg({ quality: 90 }).toBuffer());
   writeFileSync(join(folder, "huge.png"), await flat(8000, 6000).png().toBuffer());
   const folders = { "/preflight/": "target/browser", "/fixtures/": "tests/fixtures", "/files/": folder };
@@ -29,7 +29,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("whoever aborts in the middle hears so at once, and those who wait are served by a new worker", async () => {
+test("aborting the running job rejects at once, and a new worker runs the waiting jobs", async () => {
   const { page, complaints } = await openPage(browser, site);
   const outcome = await page.evaluate(
     async ({ small, large }) => {
@@ -82,7 +82,7 @@ test("whoever aborts in the middle hears so at once, and those who wait are serv
   await page.close();
 });
 
-test("a worker whose memory has grown large is retired once it rests, and not before; others stay", async () => {
+test("a worker whose memory has grown large is stopped when it is idle; others stay", async () => {
   const { page, complaints } = await openPage(browser, site);
   await prepare(page, SMALL);
   const [kept] = page.workers();
@@ -100,7 +100,7 @@ test("a worker whose memory has grown large is retired once it rests, and not be
   await page.close();
 });
 
-test("where a page may have no worker it does the work itself, with the same result", async (t) => {
+test("without workers the page runs the jobs, with the same result", async (t) => {
   const strict = await serve(site.folders, { csp: STRICT.replace("worker-src 'self'", "worker-src 'none'") });
   t.after(() => strict.stop());
   const { page } = await openPage(browser, site);
@@ -119,7 +119,7 @@ test("where a page may have no worker it does the work itself, with the same res
   for (const other of [page, forbidden, without]) await other.close();
 });
 
-test("without a worker the page lives between the steps, and whoever aborts is heard there", async () => {
+test("in the page, events and aborts are handled between the steps", async () => {
   const { page, complaints } = await openPage(browser, site);
   const outcome = await page.evaluate(async (url) => {
     delete globalThis.Worker;
@@ -147,7 +147,7 @@ test("without a worker the page lives between the steps, and whoever aborts is h
   await page.close();
 });
 
-test("a worker that breaks takes down the file it works on, and no other", async () => {
+test("a worker that fails rejects its current job and no other", async () => {
   const { page } = await openPage(browser, site);
   const outcome = await page.evaluate(async (url) => {
     const { preflight } = await import("/preflight/index.js");

@@ -1,4 +1,4 @@
-// The types of the sending half hold in a strict project beside those of Uppy and FilePond, and tell what is wrong.
+// The types of the Uploader, the element and the adapters in a strict project, beside those of Uppy and FilePond.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -28,7 +28,7 @@ function check(source) {
   }
 }
 
-test("the Uploader, the element and the adapters", () => {
+test("the documented calls compile", () => {
   const told = check(`
 import { guestToken, type Refusal, upload, type Uploaded, Uploader } from "@the-form/preflight";
 import "@the-form/preflight/element";
@@ -51,7 +51,7 @@ create(document.createElement("input"), { server: filePondServer({ endpoint: "",
   assert.equal(told, "");
 });
 
-test("what is wrong with them is told", () => {
+test("wrong calls do not compile", () => {
   assert.match(check(`import { Uploader } from "@the-form/preflight";\nnew Uploader({ endpoint: "" });\n`), /'token' is missing/);
   const event = `import { Uploader } from "@the-form/preflight";\nnew Uploader({ endpoint: "", token: "t" }).on("stored", () => {});\n`;
   assert.match(check(event), /"stored"' is not assignable/);
