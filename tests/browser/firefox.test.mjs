@@ -22,7 +22,7 @@ before(async () => {
   writeFileSync(join(folder, "photo.jpg"), await drawn(3000, 2000, { grain: 20 }).jpeg({ quality: 90 }).toBuffer());
   writeFileSync(join(folder, "notes.png"), "This is only text.\n");
   // With grain and at this quality, half of its size as a JPEG has fewer bytes: it need not be made smaller still.
-  writeFileSync(join(folder, "photo.avif"), await drawn(300, 200, { grain: 20 }).avif({ quality: 90 }).toBuffer());
+  writeFileSync(join(folder, "photo.avif"), await drawn(300, 200).avif().toBuffer());
   site = await serve({ "/preflight/": "target/browser", "/fixtures/": "tests/fixtures", "/files/": folder });
   firefox = await startFirefox();
   chromium = await startBrowser();

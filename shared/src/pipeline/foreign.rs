@@ -171,36 +171,49 @@ mod tests {
         }
     }
 
+    /// Bytes, width and height of what is made of a grainy AVIF of this size and so many bytes.
+    fn made(size: (u32, u32), size_bytes: u64, alpha: u8) -> (u64, u32, u32) {
+        let policy = Policy::EDGE;
+        let avif = decodable_type(AVIF, "").expect("a type that browsers show");
+        let mut buffer = PixelBuffer::new(avif, size, Orientation::UPRIGHT, size_bytes, &policy)
+            .expect("within the limits");
+        let mut state = 1u32;
+        for at in 0..size.0 * size.1 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let [noise, ..] = state.to_be_bytes();
+            let light = |value: u32| u8::try_from(value % 256).unwrap_or_default();
+            let pixel = [light(at / 900), light(at % 320 / 2) / 2 + noise / 8, noise / 4];
+            buffer.push(&[&pixel[..], &[alpha]].concat());
+        }
+        let made = buffer.prepare().expect("a picture");
+        (made.bytes().len() as u64, made.width(), made.height())
+    }
+
     #[test]
-    fn fewer_bytes_than_the_source_had_are_aimed_for() {
-        let made = |size_bytes: u64, alpha: u8| {
-            let policy = Policy::EDGE;
-            let shown = decodable_type(AVIF, "").expect("a type that browsers show");
-            let size = (320, 240);
-            let canvas = PixelBuffer::new(shown, size, Orientation::UPRIGHT, size_bytes, &policy);
-            let mut canvas = canvas.expect("within the limits");
-            let mut state = 1u32;
-            for at in 0..320 * 240_u32 {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                let [noise, ..] = state.to_be_bytes();
-                let light = |value: u32| u8::try_from(value % 256).unwrap_or_default();
-                let pixel = [light(at / 900), light(at % 320 / 2) / 2 + noise / 8, noise / 4];
-                canvas.push(&[&pixel[..], &[alpha]].concat());
-            }
-            let made = canvas.prepare().expect("a picture");
-            (made.bytes().len() as u64, made.width(), made.height())
-        };
-        for alpha in [255, 9] {
-            let whole = made(u64::MAX, alpha);
-            assert_eq!((whole.1, whole.2), (320, 240));
+    fn a_picture_that_would_grow_gets_fewer_bytes_than_its_source() {
+        for (alpha, size) in [(255, (1024, 768)), (9, (480, 360))] {
+            let whole = made(size, u64::MAX, alpha);
+            assert_eq!((whole.1, whole.2), size);
             for percent in [95, 70, 40] {
                 let source = whole.0 * percent / 100;
-                let fewer = made(source, alpha);
+                assert!(source > 64 * 1024, "{whole:?}");
+                let fewer = made(size, source, alpha);
                 assert!(fewer.0 <= source, "{fewer:?} of {source}");
-                assert!([320, 240, 160].contains(&fewer.1), "{fewer:?}");
+                assert!([4, 3, 2].contains(&(fewer.1 * 4 / size.0)), "{fewer:?}");
                 assert_eq!(fewer.1 * 3, fewer.2 * 4);
             }
-            assert_eq!(made(1, alpha), whole, "out of reach");
+            assert_eq!(made(size, 1, alpha), whole, "out of reach");
+        }
+    }
+
+    #[test]
+    fn a_small_source_is_not_resized_below_the_size_that_was_asked_for() {
+        for alpha in [255, 9] {
+            let whole = made((300, 200), u64::MAX, alpha);
+            for percent in [95, 70, 40, 10] {
+                let fewer = made((300, 200), whole.0 * percent / 100, alpha);
+                assert_eq!((fewer.1, fewer.2), (300, 200), "{percent} % of {whole:?}");
+            }
         }
     }
 

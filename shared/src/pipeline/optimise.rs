@@ -326,15 +326,19 @@ fn encoded(it: Upright<'_>, format: Format, bytes: Vec<u8>) -> Encoded {
     Encoded { format, bytes, width, height }
 }
 
-/// Of what a browser has decoded, the least quality with which fewer bytes than the source's are aimed for.
+/// The lowest quality that is tried to get fewer bytes than the source of pixels that a browser decoded.
 const MIN_FOREIGN_QUALITY: u8 = 60;
 
-/// Pixels that somebody else has decoded: a JPEG when they are opaque, and without loss when they are
-/// not, or when that takes fewer bytes of what may be a drawing.
+/// Sources with fewer bytes are not resized below the target: there is little to save, and the page asked for
+/// that size.
+const MIN_RESIZED_SOURCE: usize = 64 * 1024;
+
+/// Encodes pixels that a browser decoded: as JPEG when they are opaque; without loss when they are not, or when
+/// a drawing (`is_drawn`) has fewer bytes that way.
 ///
-/// Newer codecs need fewer bytes than those that we write. So a picture that would grow is encoded with
-/// more effort and less quality, down to 60; then at three quarters and at half its size. When all that
-/// does not help either, it stays as large and as good as the policy has it.
+/// Newer codecs need fewer bytes than JPEG and PNG. A picture that would grow is therefore encoded with more
+/// effort and lower quality, down to 60; then, from [`MIN_RESIZED_SOURCE`] on, at three quarters and at half its
+/// size. If every attempt has more bytes than the source, the size and quality of the policy stay.
 pub(crate) fn pixels(
     raster: Raster,
     orientation: Orientation,
@@ -350,7 +354,8 @@ pub(crate) fn pixels(
     let smaller = || {
         let target = Target { effort: Effort::Small, ..*target };
         foreign(&raster, is_drawn, source, &target).or_else(|| {
-            [3, 2].into_iter().find_map(|quarters| {
+            let steps: &[usize] = if source < MIN_RESIZED_SOURCE { &[] } else { &[3, 2] };
+            steps.iter().find_map(|quarters| {
                 let part = |side: usize| (side * quarters / 4).max(1);
                 let size = (part(raster.width), part(raster.height));
                 let raster = resize::raster(&raster, size, Method::Smooth);
