@@ -1,7 +1,9 @@
-//! File types that are known by name and not taken, so that the sentence can say what came.
+//! Names of file types that are not accepted, so that the refusal can say what the file is.
 //!
-//! A wrong guess here costs only a word: whatever is not one of the four formats is refused anyway.
-//! Ordered from the specific to the general; names are what people call the files.
+//! A wrong name does no harm, because every type but the four formats is refused. Types that browsers decode
+//! (HEIC, AVIF, BMP, TIFF) and markup are told here, from the first bytes of a file; `infer` names the rest.
+
+use infer::{Matcher, app, archive, audio, doc, font, image, text, video};
 
 use super::ForeignType;
 
@@ -10,63 +12,54 @@ use super::ForeignType;
 pub fn foreign(bytes: &[u8]) -> Option<ForeignType> {
     let name = signature(bytes)
         .or_else(|| iso_media(bytes))
-        .or_else(|| riff(bytes))
         .or_else(|| bitmap(bytes))
-        .or_else(|| text(bytes));
+        .or_else(|| markup(bytes))
+        .or_else(|| OTHERS.iter().find(|(matches, _)| matches(bytes)).map(|(_, name)| *name));
     name.map(|name| ForeignType { name })
 }
 
-/// Where a signature stands, what it is, and whose it is.
+/// Offset, magic bytes and name of types that `infer` does not know, or only from more bytes.
 #[rustfmt::skip]
 const SIGNATURES: &[(usize, &[u8], &str)] = &[
-    // Pictures.
-    (0, b"\0\0\0\x0CjP  \r\n\x87\n", "JPEG 2000"), (0, b"\xFF\x4F\xFF\x51", "JPEG 2000"),
-    (0, b"\0\0\0\x0CJXL \r\n\x87\n", "JPEG XL"), (0, b"\xFF\x0A", "JPEG XL"),
-    (0, b"II\xBC\x01", "JPEG XR"), (8, b"CR\x02\0", "camera raw"), (0, b"IIU\0", "camera raw"),
-    (0, b"IIRO", "camera raw"), (0, b"FUJIFILMCCD-RAW", "camera raw"),
-    (0, b"II*\0", "TIFF"), (0, b"MM\0*", "TIFF"), (0, b"II+\0", "TIFF"), (0, b"MM\0+", "TIFF"),
-    (0, b"\0\0\x01\0", "ICO"), (0, b"\0\0\x02\0", "CUR"), (0, b"icns", "ICNS"),
-    (0, b"8BPS", "PSD"), (0, b"qoif", "QOI"), (0, b"BPG\xFB", "BPG"), (0, b"FLIF", "FLIF"),
-    (0, b"\xCF\x84", "Lepton"), (0, b"v/1\x01", "OpenEXR"), (0, b"#?RADIANCE", "HDR"),
-    (0, b"DDS ", "DDS"), (0, b"\xABKTX", "KTX"), (0, b"AT&TFORM", "DjVu"), (128, b"DICM", "DICOM"),
-    (0, b"\x8AMNG\r\n\x1A\n", "MNG"), (0, b"\x8BJNG\r\n\x1A\n", "JNG"),
-    // Documents and text.
-    (0, b"%PDF-", "PDF"), (0, b"%!PS", "PostScript"), (0, b"\xC5\xD0\xD3\xC6", "PostScript"),
-    (0, b"{\\rtf", "RTF"), (0, b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", "Office document"),
-    (0, b"SQLite format 3\0", "SQLite"), (0, b"-----BEGIN ", "PEM"), (0, b"#!", "script"),
-    // Programs.
-    (0, b"MZ", "executable"), (0, b"\x7FELF", "executable"), (0, b"\0asm", "WebAssembly"),
-    (0, b"\xCA\xFE\xBA\xBE", "Java class"), (0, b"dex\n", "executable"),
-    (0, b"\xFE\xED\xFA\xCE", "executable"), (0, b"\xFE\xED\xFA\xCF", "executable"),
-    (0, b"\xCE\xFA\xED\xFE", "executable"), (0, b"\xCF\xFA\xED\xFE", "executable"),
-    (0, b"FWS", "Flash"), (0, b"CWS", "Flash"), (0, b"ZWS", "Flash"),
-    // Archives.
-    (0, b"PK\x03\x04", "ZIP"), (0, b"PK\x05\x06", "ZIP"), (0, b"PK\x07\x08", "ZIP"),
-    (0, b"7z\xBC\xAF\x27\x1C", "7-Zip"), (0, b"Rar!\x1A\x07", "RAR"), (0, b"RE~^", "RAR"),
-    (0, b"\x1F\x8B", "gzip"), (0, b"BZh", "bzip2"), (0, b"\xFD7zXZ\0", "xz"),
-    (0, b"\x28\xB5\x2F\xFD", "Zstandard"), (0, b"MSCF", "CAB"), (0, b"!<arch>\n", "ar"),
-    (0, b"\x60\xEA", "ARJ"), (0, b"0707", "cpio"), (0, b"\xC7\x71", "cpio"),
-    (257, b"ustar", "TAR"), (0, b"IWAD", "WAD"), (0, b"PWAD", "WAD"),
-    // Sound and film.
-    (0, b"\x1A\x45\xDF\xA3", "Matroska"), (0, b"FLV\x01", "FLV"), (0, b"YUV4MPEG2", "Y4M"),
-    (0, b"\0\0\x01\xBA", "MPEG"), (0, b"\0\0\x01\xB3", "MPEG"), (0, b"\x30\x26\xB2\x75", "WMV"),
-    (0, b"OggS", "Ogg"), (0, b"fLaC", "FLAC"), (0, b"ID3", "MP3"), (0, b"\xFF\xFB", "MP3"),
-    (0, b"\xFF\xF3", "MP3"), (0, b"\xFF\xF2", "MP3"), (0, b"\xFF\xF1", "AAC"), (0, b"\xFF\xF9", "AAC"),
-    (0, b"MThd", "MIDI"), (8, b"AIFF", "AIFF"),
-    // Fonts and captures.
-    (0, b"wOFF", "font"), (0, b"wOF2", "font"), (0, b"OTTO", "font"), (0, b"\0\x01\0\0\0", "font"),
+    (8, b"CR\x02\0", "camera raw"), (0, b"IIU\0", "camera raw"), (0, b"IIRO", "camera raw"),
+    (0, b"FUJIFILMCCD-RAW", "camera raw"), (0, b"II*\0", "TIFF"), (0, b"MM\0*", "TIFF"), (0, b"II+\0", "TIFF"),
+    (0, b"MM\0+", "TIFF"), (0, b"\xFF\x4F\xFF\x51", "JPEG 2000"), (0, b"\0\0\x02\0", "CUR"), (8, b"ACON", "ANI"),
+    (0, b"icns", "ICNS"), (0, b"qoif", "QOI"), (0, b"BPG\xFB", "BPG"), (0, b"FLIF", "FLIF"), (0, b"\xCF\x84", "Lepton"),
+    (0, b"v/1\x01", "OpenEXR"), (0, b"#?RADIANCE", "HDR"), (0, b"DDS ", "DDS"), (0, b"\xABKTX", "KTX"),
+    (0, b"\x8AMNG\r\n\x1A\n", "MNG"), (0, b"\x8BJNG\r\n\x1A\n", "JNG"), (0, b"\xC5\xD0\xD3\xC6", "PostScript"),
+    (0, b"\xCA\xFE\xBA\xBE", "Java class"), (0, b"ZWS", "Flash"), (0, b"RE~^", "RAR"), (0, b"\x60\xEA", "ARJ"),
+    (0, b"0707", "cpio"), (0, b"IWAD", "WAD"), (0, b"PWAD", "WAD"), (0, b"YUV4MPEG2", "Y4M"),
     (0, b"\xD4\xC3\xB2\xA1", "pcap"), (0, b"\xA1\xB2\xC3\xD4", "pcap"), (0, b"\n\r\r\n", "pcap"),
 ];
 
+/// What `infer` recognises. Left out are the matchers of two or three bytes that other data begins with, too, and
+/// those of ISO media, BMP and markup, which find less than the ones below.
+#[rustfmt::skip]
+const OTHERS: &[(Matcher, &str)] = &[
+    (image::is_jpeg2000, "JPEG 2000"), (image::is_jxl, "JPEG XL"), (image::is_jxr, "JPEG XR"), (image::is_psd, "PSD"),
+    (image::is_ico, "ICO"), (image::is_djvu, "DjVu"), (archive::is_dcm, "DICOM"), (archive::is_pdf, "PDF"),
+    (archive::is_ps, "PostScript"), (archive::is_rtf, "RTF"), (doc::is_doc, "Office document"),
+    (archive::is_sqlite, "SQLite"), (app::is_pem, "PEM"), (text::is_shellscript, "script"),
+    (app::is_exe, "executable"), (app::is_elf, "executable"), (app::is_mach, "executable"), (app::is_dex, "executable"),
+    (app::is_wasm, "WebAssembly"), (archive::is_swf, "Flash"), (archive::is_zip, "ZIP"), (archive::is_7z, "7-Zip"),
+    (archive::is_rar, "RAR"), (archive::is_gz, "gzip"), (archive::is_bz2, "bzip2"), (archive::is_xz, "xz"),
+    (archive::is_zst, "Zstandard"), (archive::is_cab, "CAB"), (archive::is_ar, "ar"), (archive::is_cpio, "cpio"),
+    (archive::is_tar, "TAR"), (video::is_mkv, "Matroska"), (video::is_webm, "Matroska"), (video::is_flv, "FLV"),
+    (video::is_mpeg, "MPEG"), (video::is_wmv, "WMV"), (video::is_avi, "AVI"), (video::is_mov, "QuickTime"),
+    (audio::is_wav, "WAV"), (audio::is_ogg, "Ogg"), (audio::is_flac, "FLAC"), (audio::is_mp3, "MP3"),
+    (audio::is_aac, "AAC"), (audio::is_midi, "MIDI"), (audio::is_aiff, "AIFF"), (font::is_woff, "font"),
+    (font::is_woff2, "font"), (font::is_otf, "font"), (font::is_ttf, "font"),
+];
+
 fn signature(bytes: &[u8]) -> Option<&'static str> {
-    let stands = |(at, magic, _): &&(usize, &[u8], _)| {
+    let matches = |(at, magic, _): &&(usize, &[u8], _)| {
         bytes.get(*at..).is_some_and(|tail| tail.starts_with(magic))
     };
-    SIGNATURES.iter().find(stands).map(|(.., name)| *name)
+    SIGNATURES.iter().find(matches).map(|(.., name)| *name)
 }
 
 /// ISO/IEC 14496-12 section 4.3: the major brand, a version, and the brands it is compatible with.
-/// HEIC and AVIF share the container and often the major brand `mif1`, so all brands are asked.
+/// HEIC and AVIF share the container and often the major brand `mif1`, so all brands are compared.
 fn iso_media(bytes: &[u8]) -> Option<&'static str> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let brands = rest.strip_prefix(b"ftyp")?;
@@ -87,27 +80,17 @@ fn iso_media(bytes: &[u8]) -> Option<&'static str> {
     Some(name)
 }
 
-fn riff(bytes: &[u8]) -> Option<&'static str> {
-    let kind = bytes.strip_prefix(b"RIFF")?.get(4..8)?;
-    match kind {
-        b"WAVE" => Some("WAV"),
-        b"AVI " => Some("AVI"),
-        b"ACON" => Some("ANI"),
-        _ => None,
-    }
-}
-
-/// `BM` alone begins many a text; the length of the second header makes it a bitmap.
+/// Many texts begin with `BM`, so the length of the second header is checked as well.
 fn bitmap(bytes: &[u8]) -> Option<&'static str> {
     let header = bytes.strip_prefix(b"BM")?.get(12..16)?;
     matches!(header, [12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0]).then_some("BMP")
 }
 
-/// How far a text is searched for the element that names it.
+/// Bytes of a text that are searched for elements.
 const TEXT_BYTES: usize = 4096;
 
-/// Markup: by its first element, or by an `svg` or `html` element soon after comments and the like.
-fn text(bytes: &[u8]) -> Option<&'static str> {
+/// Told by the first element, or by an `svg`, `script` or `html` element after comments and the like.
+fn markup(bytes: &[u8]) -> Option<&'static str> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
     let bytes = bytes.get(..TEXT_BYTES).unwrap_or(bytes);
     let has = |element: &[u8]| {

@@ -1,0 +1,146 @@
+//! Compares sniffing and everything that is encoded here with crates of others: `infer` must find the same type, and
+//! `image` must read what is stored, at the size that is announced and with the same pixels.
+//!
+//! It looks at all fixtures, and at every file below `CORPORA` when that variable names a folder.
+#![cfg(feature = "codec")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod fixture;
+
+use std::{env, fs, io::Cursor, path::PathBuf};
+
+use fixture::Fixture;
+use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageReader, codecs::gif::GifDecoder};
+use image_rules::{
+    Action, Effort, Format, ImageError, Plan, Policy, Processed, Report,
+    format::{FileType, sniff},
+    inspect, pixels, process,
+};
+
+/// What is not accepted anyway, so that a run over large collections ends.
+const MAX_BYTES: u64 = Policy::EDGE.limits.max_bytes;
+
+fn all() -> Vec<Fixture> {
+    let mut files = fixture::all();
+    let mut folders: Vec<PathBuf> = env::var_os("CORPORA").map(PathBuf::from).into_iter().collect();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("a readable folder").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.metadata().is_ok_and(|file| file.len() <= MAX_BYTES) {
+                let name = path.display().to_string();
+                files.push(Fixture { name, bytes: fs::read(&path).expect("a readable file") });
+            }
+        }
+    }
+    files
+}
+
+/// The picture as `image` decodes it, as coded and upright; nothing when it does not.
+fn decoded(bytes: &[u8]) -> Option<(DynamicImage, DynamicImage)> {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
+    let mut decoder = reader.into_decoder().ok()?;
+    let orientation = decoder.orientation().ok()?;
+    let coded = DynamicImage::from_decoder(decoder).ok()?;
+    let mut upright = coded.clone();
+    upright.apply_orientation(orientation);
+    Some((coded, upright))
+}
+
+/// The mean difference of two pictures of one size, and the largest, of all channels that are visible.
+fn difference(ours: &[u8], theirs: &[u8]) -> (f64, u8) {
+    assert_eq!(ours.len(), theirs.len());
+    let (ours, theirs) = (ours.as_chunks::<4>().0, theirs.as_chunks::<4>().0);
+    let visible = ours.iter().zip(theirs).filter(|(a, b)| a[3] > 0 || b[3] > 0);
+    let (mut sum, mut most) = (0, 0);
+    for (a, b) in visible.flat_map(|(a, b)| a.iter().zip(b)) {
+        sum += u64::from(a.abs_diff(*b));
+        most = most.max(a.abs_diff(*b));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a mean")]
+    let mean = sum as f64 / (ours.len() * 4).max(1) as f64;
+    (mean, most)
+}
+
+/// How `image` differs from our pixels by more than it may: JPEG decoders round and upsample chroma each in their way.
+fn disagreement(bytes: &[u8], theirs: &DynamicImage, format: Format) -> Option<String> {
+    let ours = pixels(bytes, &Policy::BROWSER).ok()?;
+    let (size, other) = ((ours.width, ours.height), (theirs.width(), theirs.height()));
+    if size != other {
+        return Some(format!("{size:?} and {other:?}"));
+    }
+    let (mean, most) = difference(&ours.rgba, &theirs.to_rgba8().into_raw());
+    let (mean_limit, limit) = if format == Format::Jpeg { (3.0, 128) } else { (0.6, 1) };
+    let is_close = mean <= mean_limit && most <= limit;
+    (!is_close).then(|| format!("mean {mean:.2}, at most {most}"))
+}
+
+fn made(bytes: &[u8], report: &Report, policy: &Policy) -> Result<Processed<'static>, ImageError> {
+    process(bytes.to_vec(), &Plan::new(report, policy)?, &policy.limits)
+}
+
+#[test]
+fn infer_finds_the_type_that_we_find() {
+    for Fixture { name, bytes } in all() {
+        let theirs = infer::get(&bytes).map(|kind| kind.mime_type());
+        match sniff(&bytes) {
+            FileType::Accepted(format) => assert_eq!(theirs, Some(format.media_type()), "{name}"),
+            // It knows PNG, GIF and WebP by three or four bytes.
+            _ => assert!(
+                theirs.is_none_or(|kind| Format::from_media_type(kind).is_none())
+                    || inspect(&bytes, &Policy::EDGE).is_err(),
+                "{name}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn image_reads_what_every_action_and_effort_stores() {
+    let (mut actions, mut compared) = ([0_u32; 3], 0);
+    for Fixture { name, bytes } in all() {
+        let Ok(report) = inspect(&bytes, &Policy::EDGE) else { continue };
+        let source = decoded(&bytes);
+        let smaller = report.width.max(report.height).div_ceil(2);
+        for effort in [Effort::Fast, Effort::Balanced, Effort::Small] {
+            for (max_edge, target_bytes) in [
+                (Policy::EDGE.max_edge, None),
+                (smaller, None),
+                (smaller, Some(report.size_bytes / 4)),
+            ] {
+                let policy = Policy { max_edge, target_bytes, effort, ..Policy::EDGE };
+                let at = format!("{name}, {effort:?}, {max_edge}, {target_bytes:?}");
+                let Ok(made) = made(&bytes, &report, &policy) else { continue };
+                let stored = decoded(made.bytes());
+                // Variants that it does not read are no reason against storing them as they came.
+                if stored.is_none() && made.action() != Action::Optimise && source.is_none() {
+                    continue;
+                }
+                let (coded, stored) = stored.expect(&at);
+                actions[made.action() as usize] += 1;
+                let size = (stored.width(), stored.height());
+                assert_eq!(size, (made.width(), made.height()), "{at}");
+                let kept = source.as_ref().filter(|_| made.action() != Action::Optimise);
+                // What it takes for other pixels from the start (inks, broken scans) proves nothing.
+                if kept.is_some_and(|(_, seen)| disagreement(&bytes, seen, report.format).is_some())
+                {
+                    continue;
+                }
+                if let Some((source, _)) = kept {
+                    assert!(coded.to_rgba8() == source.to_rgba8(), "{at}: pixels were touched");
+                }
+                let disagreement = disagreement(made.bytes(), &stored, made.format());
+                assert_eq!(disagreement, None, "{at}");
+                compared += 1;
+                if made.format() == Format::Gif {
+                    let frames =
+                        GifDecoder::new(Cursor::new(made.bytes())).expect(&at).into_frames();
+                    assert_eq!(frames.flatten().count(), report.frames as usize, "{at}");
+                }
+            }
+        }
+    }
+    assert!(actions.iter().all(|count| *count > 20), "{actions:?}");
+    assert!(compared * 10 > actions.iter().sum::<u32>() * 9, "{compared} of {actions:?}");
+}
