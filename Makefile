@@ -299,7 +299,7 @@ check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets test-tidy ## Documen
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	cargo clippy -p image-edge -p preflight --target wasm32-unknown-unknown -- -D warnings
-	$(call say,The rules without std)
+	$(call say,The rules and resizing and orientation without std)
 	cargo build --quiet -p image-rules --target wasm32v1-none
 	$(call say,Generated codes and types)
 	cargo run --quiet -p image-rules --example codes_ts | diff -u browser/js/codes.ts - \

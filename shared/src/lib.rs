@@ -19,6 +19,7 @@ pub mod inspect;
 pub mod limits;
 mod messages;
 pub mod plan;
+pub mod raster;
 pub mod report;
 pub mod sanitize;
 
@@ -28,8 +29,6 @@ mod codec;
 mod hidden_data;
 #[cfg(feature = "codec")]
 pub mod pipeline;
-#[cfg(feature = "codec")]
-mod raster;
 
 pub use code::{Code, Language};
 pub use error::{Corrupt, ImageError};

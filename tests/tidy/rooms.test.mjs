@@ -54,6 +54,11 @@ test("shared knows no HTTP, no clock, no randomness and no JavaScript", () => {
   assert.deepEqual(hits(paths, /\bstd::(time|net|fs|thread|env|process)\b/), []);
 });
 
+test("resizing and orientation need no feature, so the build without std in make check compiles them", () => {
+  assert.match(read("shared/src/lib.rs"), /^pub mod plan;\npub mod raster;$/m);
+  assert.deepEqual(hits(rust.filter((path) => path.startsWith("shared/src/raster/")), /cfg\(feature|\bstd::/), []);
+});
+
 test("the domain rooms of the edge do not reach into each other's insides", () => {
   const rooms = ["accounts", "auth", "intake", "registry", "storage", "ledger"];
   for (const room of rooms) {

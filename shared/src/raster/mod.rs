@@ -1,14 +1,15 @@
-//! Pixels in memory: one plane of bytes, and interleaved rasters. Sizes and layouts only; whoever
-//! decodes, turns or resizes them lives elsewhere.
+//! Pixels in memory: planes of bytes and interleaved rasters, and what only moves them: [`resize`] and [`orient`].
+//!
+//! It needs no std and no feature.
 
 use alloc::{vec, vec::Vec};
 
-pub(crate) mod orient;
-pub(crate) mod resize;
+pub mod orient;
+pub mod resize;
 
 /// One plane of samples; rows may be wider than the picture, because codecs pad to whole blocks.
 #[derive(Clone, Debug)]
-pub(crate) struct Plane {
+pub struct Plane {
     /// Samples of a row that belong to the picture.
     pub width: usize,
     /// Rows that belong to the picture.
@@ -20,17 +21,21 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
+    /// Zeros, without padding.
+    #[must_use]
     pub fn new(width: usize, height: usize) -> Self {
         Self { width, height, stride: width, data: vec![0; width.saturating_mul(height)] }
     }
 
     /// One row without padding; empty below the picture.
+    #[must_use]
     pub fn row(&self, y: usize) -> &[u8] {
         let start = y.saturating_mul(self.stride);
         self.data.get(start..start.saturating_add(self.width)).unwrap_or_default()
     }
 
     /// The same plane without padding, in the same memory.
+    #[must_use]
     pub fn packed(mut self) -> Self {
         if self.stride != self.width {
             for y in 1..self.height {
@@ -46,7 +51,7 @@ impl Plane {
 
 /// What a JPEG is made of: a plane of luma and, unless gray, two of chroma that may be coarser.
 #[derive(Clone, Debug)]
-pub(crate) struct Planes {
+pub struct Planes {
     /// Brightness; its size is the picture's.
     pub luma: Plane,
     /// Blue and red difference.
@@ -55,14 +60,20 @@ pub(crate) struct Planes {
 
 /// Which channels an interleaved raster has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
+pub enum Layout {
+    /// Gray.
     Gray,
+    /// Gray, alpha.
     GrayAlpha,
+    /// Red, green, blue.
     Rgb,
+    /// Red, green, blue, alpha.
     Rgba,
 }
 
 impl Layout {
+    /// How many there are.
+    #[must_use]
     pub const fn channels(self) -> usize {
         match self {
             Self::Gray => 1,
@@ -72,6 +83,8 @@ impl Layout {
         }
     }
 
+    /// Whether one of them is alpha.
+    #[must_use]
     pub const fn has_alpha(self) -> bool {
         matches!(self, Self::GrayAlpha | Self::Rgba)
     }
@@ -79,14 +92,20 @@ impl Layout {
 
 /// Interleaved pixels, eight bits a channel, without padding.
 #[derive(Clone, Debug)]
-pub(crate) struct Raster {
+pub struct Raster {
+    /// Pixels of a row.
     pub width: usize,
+    /// Rows.
     pub height: usize,
+    /// Channels of a pixel.
     pub layout: Layout,
+    /// Channel by channel, pixel by pixel, row by row.
     pub data: Vec<u8>,
 }
 
 impl Raster {
+    /// Zeros.
+    #[must_use]
     pub fn new(width: usize, height: usize, layout: Layout) -> Self {
         let bytes = width.saturating_mul(height).saturating_mul(layout.channels());
         Self { width, height, layout, data: vec![0; bytes] }
@@ -98,6 +117,7 @@ impl Raster {
     }
 
     /// Whether every pixel is opaque; without an alpha channel always.
+    #[must_use]
     pub fn is_opaque(&self) -> bool {
         let channels = self.layout.channels();
         !self.layout.has_alpha()
@@ -105,6 +125,7 @@ impl Raster {
     }
 
     /// The same pixels without their alpha channel.
+    #[must_use]
     pub fn without_alpha(mut self) -> Self {
         let (from, to, layout) = match self.layout {
             Layout::GrayAlpha => (2, 1, Layout::Gray),

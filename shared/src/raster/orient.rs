@@ -1,5 +1,4 @@
-//! Turns pixels upright by the eight values of the EXIF orientation (tag 0x0112). Whether a turn
-//! is needed, and what the container says of it, is for others.
+//! Turns pixels upright by the eight values of the EXIF orientation (tag 0x0112).
 
 use alloc::{vec, vec::Vec};
 
@@ -8,8 +7,9 @@ use crate::{
     report::Orientation,
 };
 
-/// Turns every plane.
-pub(crate) fn planes(planes: Planes, orientation: Orientation) -> Planes {
+/// Turns every plane upright.
+#[must_use]
+pub fn planes(planes: Planes, orientation: Orientation) -> Planes {
     if orientation == Orientation::UPRIGHT {
         return planes;
     }
@@ -22,8 +22,18 @@ pub(crate) fn planes(planes: Planes, orientation: Orientation) -> Planes {
     Planes { luma: turn(planes.luma), chroma: planes.chroma.map(|chroma| chroma.map(turn)) }
 }
 
-/// Turns a raster.
-pub(crate) fn raster(raster: Raster, orientation: Orientation) -> Raster {
+/// Turns a raster upright.
+///
+/// ```
+/// use image_rules::{Orientation, raster::{Layout, Raster, orient}};
+///
+/// // Two pixels beside each other, stored for a quarter turn to the right.
+/// let coded = Raster { width: 2, height: 1, layout: Layout::Gray, data: vec![10, 20] };
+/// let upright = orient::raster(coded, Orientation::from_exif(6));
+/// assert_eq!((upright.width, upright.height, upright.data), (1, 2, vec![10, 20]));
+/// ```
+#[must_use]
+pub fn raster(raster: Raster, orientation: Orientation) -> Raster {
     if orientation == Orientation::UPRIGHT {
         return raster;
     }

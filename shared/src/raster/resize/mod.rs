@@ -1,19 +1,18 @@
-//! Fewer pixels: Lanczos with three lobes, as the servers use that people compare with. Alpha is
-//! premultiplied, so that invisible colours do not bleed into visible ones. How small is `plan`'s
-//! business.
+//! Makes pictures smaller with Lanczos of three lobes, as the servers do that people compare with. Alpha is
+//! premultiplied, so that invisible colours do not bleed into visible ones.
 //!
-//! Rows are summed and narrowed a few at a time, so that no second picture is in memory, and in
-//! integers, so that every machine gets the same pixels.
-//! (`fast_image_resize` holds a copy of the source's width and the target's height, has a path for
-//! each instruction set, and took minutes to compile where this takes seconds.)
+//! Rows are summed and narrowed a few at a time, so that no second picture is in memory, and in integers, so that
+//! every machine computes the same pixels. (`fast_image_resize` holds a copy of the source's width and the
+//! target's height, has a path for each instruction set, and took minutes to compile where this takes seconds.)
 
 use alloc::{vec, vec::Vec};
 use core::{f64::consts::PI, ops::Range};
 
 use super::{Layout, Plane, Planes, Raster};
 
-/// The planes at another size; chroma gets the size that the encoder wants of it.
-pub(crate) fn planes(planes: Planes, luma: (usize, usize), chroma: (usize, usize)) -> Planes {
+/// Resizes luma and chroma, each to its own size.
+#[must_use]
+pub fn planes(planes: Planes, luma: (usize, usize), chroma: (usize, usize)) -> Planes {
     let Planes { luma: y, chroma: colors } = planes;
     let y = plane(y, luma);
     let chroma = colors.map(|[blue, red]| [plane(blue, chroma), plane(red, chroma)]);
@@ -30,17 +29,28 @@ fn plane(from: Plane, (width, height): (usize, usize)) -> Plane {
     to
 }
 
-/// How the pixels between pixels are found.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Method {
-    /// By weighing neighbours.
+/// How target pixels are computed from source pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Weighted sums of neighbours.
     Smooth,
-    /// By taking the nearest one, which adds no colours.
+    /// The nearest pixel, which adds no colours.
     Nearest,
 }
 
-/// The raster at another size.
-pub(crate) fn raster(from: &Raster, size: (usize, usize), method: Method) -> Raster {
+/// Resizes a raster.
+///
+/// ```
+/// use image_rules::raster::{Layout, Raster, resize::{self, Method}};
+///
+/// let mut gray = Raster::new(100, 60, Layout::Gray);
+/// gray.data.fill(77);
+/// let small = resize::raster(&gray, (50, 30), Method::Smooth);
+/// assert_eq!((small.width, small.height), (50, 30));
+/// assert!(small.data.iter().all(|sample| *sample == 77));
+/// ```
+#[must_use]
+pub fn raster(from: &Raster, size: (usize, usize), method: Method) -> Raster {
     let mut to = Raster::new(size.0, size.1, from.layout);
     let stride = from.width * from.layout.channels();
     let rows = |y: usize| from.data.get(y * stride..(y + 1) * stride).unwrap_or_default();
@@ -257,16 +267,16 @@ fn divide<const C: usize>(row: &mut [u8]) {
 
 /// Fractional bits of a weight: as many as leave room for a sum of Lanczos weights, whose largest
 /// is a little above one, in sixteen bits.
-pub(super) const SHIFT: u32 = 14;
+const SHIFT: u32 = 14;
 
 /// One, as a weight.
-pub(super) const ONE: i32 = 1 << SHIFT;
+const ONE: i32 = 1 << SHIFT;
 
 /// Lobes of the filter to each side.
 const LOBES: f64 = 3.0;
 
 /// The weights of all target samples along one axis.
-pub(super) struct Taps {
+struct Taps {
     /// The first source sample, and where the weights end.
     spans: Vec<(usize, usize)>,
     weights: Vec<i16>,
@@ -274,7 +284,7 @@ pub(super) struct Taps {
 
 impl Taps {
     /// From `from` samples to `to`.
-    pub fn new(from: usize, to: usize) -> Self {
+    fn new(from: usize, to: usize) -> Self {
         let mut taps = Self { spans: Vec::with_capacity(to), weights: Vec::new() };
         let scale = real(from) / real(to.max(1));
         let reach = LOBES * scale.max(1.0);
@@ -308,13 +318,13 @@ impl Taps {
     }
 
     /// The most source samples that one target sample is made of.
-    pub fn longest(&self) -> usize {
+    fn longest(&self) -> usize {
         self.each().map(|(_, weights)| weights.len()).max().unwrap_or_default()
     }
 
     /// The first source sample and the weights of each target sample.
     #[inline]
-    pub fn each(&self) -> impl Iterator<Item = (usize, &[i16])> {
+    fn each(&self) -> impl Iterator<Item = (usize, &[i16])> {
         let mut start = 0;
         self.spans.iter().map(move |&(first, end)| {
             let weights = self.weights.get(start..end).unwrap_or_default();
@@ -342,7 +352,7 @@ fn sinc(x: f64) -> f64 {
 /// The sine of `x` half turns, by its series: exact to 1e-9 where weights have 14 bits. It is the same on
 /// every machine, and a tenth of the code that reduces arguments of any size.
 fn sine(x: f64) -> f64 {
-    let halves = x.round();
+    let halves = rounded(x);
     let angle = PI * (x - halves);
     let square = angle * angle;
     let mut term = angle;
@@ -352,6 +362,18 @@ fn sine(x: f64) -> f64 {
         sum += term;
     }
     if halves % 2.0 == 0.0 { sum } else { -sum }
+}
+
+/// As `f64::round`, which needs std: to the nearest, halves away from zero. For numbers of 32 bits, whose distance
+/// to the truncated number is exact.
+#[expect(clippy::cast_possible_truncation, reason = "weights and arguments are small")]
+fn rounded(x: f64) -> f64 {
+    let truncated = f64::from(x as i32);
+    match x - truncated {
+        rest if rest >= 0.5 => truncated + 1.0,
+        rest if rest <= -0.5 => truncated - 1.0,
+        _ => truncated,
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "lengths have 32 bits at most")]
@@ -370,7 +392,7 @@ fn whole(length: f64) -> usize {
 
 #[expect(clippy::cast_possible_truncation, reason = "`as` clamps floats")]
 fn fixed(weight: f64) -> i16 {
-    (weight * f64::from(ONE)).round() as i16
+    rounded(weight * f64::from(ONE)) as i16
 }
 
 #[cfg(test)]

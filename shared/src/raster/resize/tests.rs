@@ -89,3 +89,13 @@ fn a_ramp_is_resampled_as_the_formula_has_it() {
         }
     }
 }
+
+#[test]
+fn numbers_are_rounded_as_std_rounds_them() {
+    let steps = (-70_000..70_000).map(|step| f64::from(step) / 4096.0);
+    let below_a_half =
+        [0.499_999_999_999_999_94, -0.499_999_999_999_999_94, 2.499_999_999_999_999_6];
+    for x in steps.chain(below_a_half) {
+        assert!((rounded(x) - x.round()).abs() < f64::MIN_POSITIVE, "{x}");
+    }
+}
