@@ -2,37 +2,7 @@
 import { ConnectionBroken, Refusal } from "../errors.js";
 import type { MetadataKind } from "../preflight/messages.js";
 
-export interface Texts {
-  choose: string;
-  chooseOne: string;
-  hint: string;
-  camera: string;
-  types: string;
-  queued: string;
-  loading: string;
-  checking: string;
-  sending(percent: number): string;
-  storing: string;
-  waiting: string;
-  kept: string;
-  stored: string;
-  connectionBroken: string;
-  failed: string;
-  retry(name: string): string;
-  remove(name: string): string;
-  tooMany(max: number): string;
-  missing: string;
-  busy: string;
-  unnamed: string;
-  removedKinds(kinds: string): string;
-  kinds: Record<MetadataKind, string>;
-  announceStored(name: string): string;
-  announceRefused(name: string, sentence: string): string;
-  announceWaiting(name: string): string;
-  announceRemoved(name: string): string;
-}
-
-const en: Texts = {
+const en = {
   choose: "Choose pictures",
   chooseOne: "Choose a picture",
   hint: "or drop them here, or paste",
@@ -41,20 +11,20 @@ const en: Texts = {
   queued: "In the queue",
   loading: "Getting ready…",
   checking: "Checking",
-  sending: (percent) => `Sending, ${percent}\u00a0%`,
+  sending: (percent: number) => `Sending, ${percent}\u00a0%`,
   storing: "Storing",
   waiting: "Waiting for the network",
   kept: "Kept on this device until the network is back",
   stored: "Stored",
   connectionBroken: "The connection broke. Check your network and try again.",
   failed: "The picture could not be sent because of a fault on our side, not your network. Try again later.",
-  retry: (name) => `Try ${name} again`,
-  remove: (name) => `Remove ${name}`,
-  tooMany: (max) => (max === 1 ? "One picture is enough. Remove it to choose another." : `At most ${max} pictures. Remove one to add another.`),
+  retry: (name: string) => `Try ${name} again`,
+  remove: (name: string) => `Remove ${name}`,
+  tooMany: (max: number) => (max === 1 ? "One picture is enough. Remove it to choose another." : `At most ${max} pictures. Remove one to add another.`),
   missing: "Add a picture.",
   busy: "Wait until all pictures are stored.",
   unnamed: "Picture",
-  removedKinds: (kinds) => `Removed: ${kinds}`,
+  removedKinds: (kinds: string) => `Removed: ${kinds}`,
   kinds: {
     exif: "camera data",
     gps: "location",
@@ -65,12 +35,14 @@ const en: Texts = {
     comment: "comments",
     vendor: "manufacturer data",
     trailing: "data after the end",
-  },
-  announceStored: (name) => `${name} is stored.`,
-  announceRefused: (name, sentence) => `${name} was not accepted. ${sentence}`,
-  announceWaiting: (name) => `${name} is waiting for the network.`,
-  announceRemoved: (name) => `${name} was removed.`,
+  } satisfies Record<MetadataKind, string>,
+  announceStored: (name: string) => `${name} is stored.`,
+  announceRefused: (name: string, sentence: string) => `${name} was not accepted. ${sentence}`,
+  announceWaiting: (name: string) => `${name} is waiting for the network.`,
+  announceRemoved: (name: string) => `${name} was removed.`,
 };
+
+export type Texts = typeof en;
 
 const ko: Texts = {
   choose: "사진 고르기",

@@ -73,13 +73,4 @@ export interface Report {
 }
 
 /** Kinds of data that nobody needs to see the picture. Of a colour profile (`icc`) only what does not describe colours is removed. */
-export type MetadataKind =
-  | "exif"
-  | "gps"
-  | "thumbnail"
-  | "xmp"
-  | "iptc"
-  | "icc"
-  | "comment"
-  | "vendor"
-  | "trailing";
+export type MetadataKind = "exif" | "gps" | "thumbnail" | "xmp" | "iptc" | "icc" | "comment" | "vendor" | "trailing";

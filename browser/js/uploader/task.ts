@@ -14,16 +14,7 @@ import type { Slots } from "./slots.js";
  * `queued` waits for a slot, `preparing` is checked and resized, `sending` is on its way, `waiting` waits for the network or for the time that
  * the edge has named, `paused` was paused. The other four are final.
  */
-export type ItemState =
-  | "queued"
-  | "preparing"
-  | "sending"
-  | "waiting"
-  | "paused"
-  | "uploaded"
-  | "refused"
-  | "failed"
-  | "canceled";
+export type ItemState = "queued" | "preparing" | "sending" | "waiting" | "paused" | "uploaded" | "refused" | "failed" | "canceled";
 
 /** An upload as listeners see it. */
 export interface UploadItem {
