@@ -1,19 +1,19 @@
-// The dialog that asks before a picture is deleted; the markup is the page's.
-import { complain, whileBusy } from "./dom.js";
+// The dialog that asks before a picture is deleted; its markup is in the page.
+import { showError, whileBusy } from "./dom.js";
 import { $ } from "./language.js";
 
 const dialog = $("#confirm");
-let asked;
+let pending;
 
 /**
- * Asks. "Delete" runs `erase`, whose error is shown in the dialog; when that is done the dialog closes, the focus goes
- * back to the button that opened it, and `then` runs.
+ * Opens the dialog. "Delete" runs `deletePicture`, whose error is shown in the dialog; after it the dialog closes, the focus returns to
+ * the button that opened it, and `onDeleted` runs.
  */
-export function confirmDeletion({ image, text, erase, then }) {
-  asked = { erase, then };
+export function confirmDeletion({ image, text, deletePicture, onDeleted }) {
+  pending = { deletePicture, onDeleted };
   $("img", dialog).src = image;
   $("#confirm-text").textContent = text;
-  complain($("#confirm-problem"));
+  showError($("#confirm-problem"));
   dialog.returnValue = "no";
   dialog.showModal();
 }
@@ -21,14 +21,14 @@ export function confirmDeletion({ image, text, erase, then }) {
 $("form", dialog).addEventListener("submit", (event) => {
   if (event.submitter?.value !== "yes") return;
   event.preventDefault();
-  const { erase, then } = asked;
+  const { deletePicture, onDeleted } = pending;
   whileBusy(event.submitter, async () => {
     try {
-      await erase();
+      await deletePicture();
       dialog.close("yes");
-      then();
+      onDeleted();
     } catch (error) {
-      complain($("#confirm-problem"), error.message);
+      showError($("#confirm-problem"), error.message);
     }
   });
 });

@@ -1,23 +1,22 @@
-// Changes to a page that keep the keyboard focus: lists that are renewed in place, rows that go away, buttons that are
-// busy, and the errors of fields.
+// Changes to a page that keep the keyboard focus: lists that are updated in place, rows that are removed, busy buttons, and the errors of fields.
 import { $ } from "./language.js";
 
 const controls = (element) => [...element.querySelectorAll("a[href], button, input, select")];
 
-/** Makes `list` show `items`: one element for each key, kept while it stays, renewed only where it changed. */
-export function fill(list, items, keyOf, make) {
+/** Shows `items` in `list`: one element for each key, which is kept, and replaced only when its item has changed. */
+export function renderList(list, items, keyOf, make) {
   const old = new Map([...list.children].map((child) => [child.dataset.key, child]));
   let place = list.firstElementChild;
   for (const item of items) {
-    const [key, print] = [String(keyOf(item)), document.documentElement.lang + JSON.stringify(item)];
+    const [key, signature] = [String(keyOf(item)), document.documentElement.lang + JSON.stringify(item)];
     let element = old.get(key);
     old.delete(key);
-    if (!element || element.dataset.print !== print) {
-      const renewed = make(item);
-      Object.assign(renewed.dataset, { key, print });
-      if (element) replace(element, renewed);
-      if (element === place) place = renewed;
-      element = renewed;
+    if (!element || element.dataset.signature !== signature) {
+      const replacement = make(item);
+      Object.assign(replacement.dataset, { key, signature });
+      if (element) replace(element, replacement);
+      if (element === place) place = replacement;
+      element = replacement;
     }
     if (element === place) place = place.nextElementSibling;
     else list.insertBefore(element, place);
@@ -25,13 +24,13 @@ export function fill(list, items, keyOf, make) {
   for (const element of old.values()) removeRow(element);
 }
 
-/** Puts one element in the place of another. The focus stays on the same control, or on the element itself. */
-function replace(element, renewed) {
+/** Replaces an element. The focus stays on the same control, or on the element itself. */
+function replace(element, replacement) {
   const focused = document.activeElement;
   const at = controls(element).indexOf(focused);
-  element.replaceWith(renewed);
-  if (focused === element) readFrom(renewed);
-  else if (at >= 0) (controls(renewed)[at] ?? renewed).focus({ preventScroll: true });
+  element.replaceWith(replacement);
+  if (focused === element) focusOn(replacement);
+  else if (at >= 0) (controls(replacement)[at] ?? replacement).focus({ preventScroll: true });
 }
 
 /**
@@ -42,17 +41,17 @@ export function removeRow(row) {
   const focused = document.activeElement;
   const hadFocus = row.contains(focused);
   const at = controls(row).indexOf(focused);
-  const neighbour = row.nextElementSibling ?? row.previousElementSibling;
+  const sibling = row.nextElementSibling ?? row.previousElementSibling;
   const heading = $("h2", row.closest("section") ?? document);
   row.remove();
   if (!hadFocus) return;
-  const same = neighbour && (controls(neighbour)[at] ?? controls(neighbour).at(-1));
+  const same = sibling && (controls(sibling)[at] ?? controls(sibling).at(-1));
   if (same) same.focus();
-  else readFrom(neighbour ?? heading);
+  else focusOn(sibling ?? heading);
 }
 
-/** Puts the focus on an element that is no control, so that the person reads on from there. */
-export function readFrom(element) {
+/** Moves the focus to an element that is no control, so that keyboard and screen reader continue there. */
+export function focusOn(element) {
   element.tabIndex = -1;
   element.focus();
 }
@@ -76,15 +75,15 @@ export function showMore(button, list, load) {
   return whileBusy(button, async () => {
     const last = list.lastElementChild.dataset.key;
     await load();
-    // A button that has just been hidden has already lost the focus.
+    // A button that was just hidden has already lost the focus.
     if (!button.hidden || ![button, document.body].includes(document.activeElement)) return;
     const added = $(`[data-key="${CSS.escape(last)}"]`, list)?.nextElementSibling ?? list.lastElementChild;
-    if (added) readFrom(added);
+    if (added) focusOn(added);
   });
 }
 
-/** Shows a sentence at `place`, and ties it to the fields it is about. Without a sentence it clears both. */
-export function complain(place, sentence = "", fields = []) {
+/** Shows an error in `place` and connects it to the fields it is about. Without a sentence it clears both. */
+export function showError(place, sentence = "", fields = []) {
   for (const field of document.querySelectorAll(`[aria-invalid][aria-describedby~="${place.id}"]`)) {
     field.removeAttribute("aria-invalid");
     describe(field, place.id, false);

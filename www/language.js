@@ -1,16 +1,15 @@
-// The language of a page: which it is, its texts, and turning the whole page to another. Every page of ours has it from here;
-// the texts are the page's own.
+// The language of a page: which it is, its texts, and changing it. The pages share this; each has its own texts.
 
 export const $ = (selector, root = document) => root.querySelector(selector);
 
-/** What a page needs, over its texts by language: English and one or more others. */
-export function languageOf(all) {
+/** The language functions of a page, for its texts by language: English and one or more others. */
+export function localize(all) {
   const preferred = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => Object.hasOwn(all, tag));
   const known = (name) => (Object.hasOwn(all, name) ? name : "en");
   let language = known(localStorage.getItem("language") ?? preferred);
 
-  /** Turns the whole page to a language; whoever shows data shows it again on `language`. */
-  function speak(chosen) {
+  /** Changes the language of the whole page; parts that show data render it again on the event `language`. */
+  function setLanguage(chosen) {
     language = known(chosen);
     localStorage.setItem("language", language);
     document.documentElement.lang = language;
@@ -21,5 +20,5 @@ export function languageOf(all) {
     for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", all[language][element.dataset.label]);
     document.dispatchEvent(new Event("language"));
   }
-  return { spoken: () => language, texts: () => all[language], speak };
+  return { currentLanguage: () => language, texts: () => all[language], setLanguage };
 }

@@ -1,10 +1,10 @@
-// Asks the API. The token lives in this tab's session storage and nowhere else.
-import { spoken, texts } from "./dom.js";
+// Requests to the API. The token is kept in this tab's session storage only.
+import { currentLanguage, texts } from "./dom.js";
 
-/** The longest that an answer is waited for; the service itself gives up on its parts earlier. */
-const PATIENCE_MS = 20_000;
+/** The service's own timeouts are shorter. */
+const TIMEOUT_MS = 20_000;
 
-/** A request that was not served: what the API said, or that it said nothing. */
+/** A failed request: the error of the API, or no response. */
 export class Problem extends Error {
   constructor(status, body, retryAfterS = 0) {
     super(body?.detail ?? texts().offline);
@@ -27,7 +27,7 @@ export const session = {
     sessionStorage.removeItem("admin-token");
     sessionStorage.removeItem("admin-login");
   },
-  /** Who the token says it is, by the name that people know; for showing only. */
+  /** The name in the token, for display only. */
   get name() {
     try {
       const claims = JSON.parse(atob(this.token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
@@ -39,21 +39,21 @@ export const session = {
 };
 
 async function send(method, path, { json, token } = {}) {
-  const headers = { "Accept-Language": spoken() };
+  const headers = { "Accept-Language": currentLanguage() };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (json) headers["Content-Type"] = "application/json";
   const body = json && JSON.stringify(json);
-  const signal = AbortSignal.timeout(PATIENCE_MS);
-  const answer = await fetch(path, { method, headers, body, signal, cache: "no-store" }).catch(() => undefined);
-  if (!answer) throw new Problem(0);
-  const read = await answer.json().catch(() => undefined);
-  if (!answer.ok) throw new Problem(answer.status, read, Number(answer.headers.get("retry-after")));
-  return read?.data;
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const response = await fetch(path, { method, headers, body, signal, cache: "no-store" }).catch(() => undefined);
+  if (!response) throw new Problem(0);
+  const content = await response.json().catch(() => undefined);
+  if (!response.ok) throw new Problem(response.status, content, Number(response.headers.get("retry-after")));
+  return content?.data;
 }
 
 let refreshing;
-/** Asks as the administrator; a session that began with a password renews its token once. */
-export async function ask(method, path, json) {
+/** Sends a request as the administrator. In a session that began with a password, an expired token is renewed once. */
+export async function request(method, path, json) {
   try {
     return await send(method, path, { json, token: session.token });
   } catch (problem) {

@@ -1,44 +1,43 @@
-// Bans: listing, lifting, adding. The registry hears of a ban a moment after the ledger, so one that was
-// just made is shown until the list has it.
-import { ask } from "./api.js";
-import { $, announce, cause, complain, el, fill, moment, removeRow, show, texts, whileBusy } from "./dom.js";
+// Bans: listing, adding, ending. The database has a ban some seconds after the ledger, so a new ban is shown until the list contains it.
+import { request } from "./api.js";
+import { $, announce, cause, showError, el, renderList, moment, removeRow, show, texts, whileBusy } from "./dom.js";
 import { subjectName } from "./panels.js";
 
-const PATIENCE_MS = 30_000;
-const fresh = new Map();
+const PENDING_MS = 30_000;
+const pending = new Map();
 
 export async function loadBans() {
-  const { bans } = await ask("GET", "/admin/api/bans");
-  for (const { account } of bans) fresh.delete(account);
-  for (const [account, { atMs }] of fresh) if (Date.now() - atMs > PATIENCE_MS) fresh.delete(account);
-  showBans([...[...fresh.values()].map(({ ban }) => ban), ...bans]);
+  const { bans } = await request("GET", "/admin/api/bans");
+  for (const { account } of bans) pending.delete(account);
+  for (const [account, { atMs }] of pending) if (Date.now() - atMs > PENDING_MS) pending.delete(account);
+  showBans([...[...pending.values()].map(({ ban }) => ban), ...bans]);
 }
 
 function showBans(bans) {
   show($("#bans > .empty"), bans.length === 0);
-  fill($("#bans .rows"), bans, ({ account }) => account, ({ account, bannedUntil, reason, detail }) => {
-    const lift = el("button", "quiet", texts().lift);
-    lift.type = "button";
-    lift.setAttribute("aria-label", texts().liftLabel(account));
-    lift.addEventListener("click", () => whileBusy(lift, () => liftBan(account, lift)));
+  renderList($("#bans .rows"), bans, ({ account }) => account, ({ account, bannedUntil, reason, detail }) => {
+    const button = el("button", "quiet", texts().lift);
+    button.type = "button";
+    button.setAttribute("aria-label", texts().liftLabel(account));
+    button.addEventListener("click", () => whileBusy(button, () => unban(account, button)));
     const facts = [texts().reasons[reason] ?? reason, texts().until(moment(bannedUntil)), cause(detail)].filter(Boolean);
-    return el("li", "with-button", el("div", "", el("div", "line", subjectName(account)), el("p", "faint", facts.join(" · "))), lift);
+    return el("li", "with-button", el("div", "", el("div", "line", subjectName(account)), el("p", "faint", facts.join(" · "))), button);
   });
 }
 
-async function liftBan(account, button) {
+async function unban(account, button) {
   try {
-    await ask("DELETE", `/admin/api/bans/${encodeURIComponent(account)}`);
-    fresh.delete(account);
+    await request("DELETE", `/admin/api/bans/${encodeURIComponent(account)}`);
+    pending.delete(account);
     announce(texts().lifted(account));
     removeRow(button.closest("li"));
-    document.dispatchEvent(new Event("renew"));
+    document.dispatchEvent(new Event("refresh"));
   } catch (problem) {
-    complain($("#bans > .problem"), problem.message);
+    showError($("#bans > .problem"), problem.message);
   }
 }
 
-/** Opens the form with an account in it. */
+/** Opens the form, filled in with an account. */
 export function proposeBan(kind, account) {
   $("#ban-details").open = true;
   $("#ban [name=kind]").value = kind;
@@ -56,15 +55,15 @@ async function ban(form) {
   const account = `${fields.get("kind")}:${fields.get("account").trim()}`;
   const wanted = { account, seconds: Number(fields.get("seconds")), reason: fields.get("reason") };
   try {
-    const ban = await ask("POST", "/admin/api/bans", wanted);
-    fresh.set(ban.account, { ban, atMs: Date.now() });
+    const ban = await request("POST", "/admin/api/bans", wanted);
+    pending.set(ban.account, { ban, atMs: Date.now() });
     form.reset();
     $("#ban-details").open = false;
     $("#ban-details summary").focus();
-    complain($("#ban-problem"));
+    showError($("#ban-problem"));
     announce(texts().banned(ban.account));
-    document.dispatchEvent(new Event("renew"));
+    document.dispatchEvent(new Event("refresh"));
   } catch (problem) {
-    complain($("#ban-problem"), problem.message, problem.status === 400 ? [form.elements.account] : []);
+    showError($("#ban-problem"), problem.message, problem.status === 400 ? [form.elements.account] : []);
   }
 }

@@ -1,26 +1,26 @@
-// Files over time as stacked bars, with a table of the same numbers. Colours are classes, so that light
-// and dark are the style sheet's; no meaning is in colour alone.
-import { $, count, el, fill, moment, show, size, spoken, texts } from "./dom.js";
+// Files over time as stacked bars, with a table of the same numbers. Colours are classes of the style sheet, for light and dark; no meaning depends on
+// colour alone.
+import { $, count, el, renderList, moment, show, size, currentLanguage, texts } from "./dom.js";
 import { codeName } from "./texts.js";
 
 const HEIGHT = 190;
 const TOP = 12;
 const BOTTOM = 24;
 const LEFT = 40;
-/** Refusals with a colour of their own; the rest share one. */
+/** The number of refusals with their own colour; the others share one. */
 const OWN_COLOURS = 5;
 const HOURS_IN_BAR = { 24: 1, 168: 6, 720: 24 };
 
 let stats;
 let chosen;
 
-/** Shows the numbers; the bar that is being read stays chosen. */
+/** Shows the numbers; the chosen bar stays chosen. */
 export function showStats(data) {
   stats = data;
   draw();
 }
 
-/** Some hours as one bar. */
+/** The bars, each of one or more hours. */
 function bars() {
   const step = HOURS_IN_BAR[stats.hours] ?? 1;
   const found = [];
@@ -37,7 +37,7 @@ function bars() {
   return found;
 }
 
-/** The codes in the order in which they are stacked: successes, then refusals, the most frequent first. */
+/** The codes in stacking order: successes, then refusals, the most frequent first. */
 function stack() {
   const frequent = (one, other) => stats.totals.codes[other] - stats.totals.codes[one] || one.localeCompare(other);
   const refusals = Object.keys(stats.totals.codes).filter((code) => code !== "STORED" && code !== "REPEATED").sort(frequent);
@@ -56,8 +56,8 @@ function draw() {
   const total = (bar) => Object.values(bar.codes).reduce((sum, files) => sum + files, 0);
   const refused = total(stats.totals) - (stats.totals.codes.STORED ?? 0) - (stats.totals.codes.REPEATED ?? 0);
   $("#chart").setAttribute("aria-label", texts().chartLabel(count(stats.totals.codes.STORED ?? 0), count(refused)));
-  fill($("#legend"), codes.map((code) => ({ code, files: stats.totals.codes[code], colour: colour(code, codes) })), ({ code }) => code, ({ code, files, colour }) => {
-    return el("li", "", el("i", `swatch ${colour}`), codeName(code, spoken()), el("b", "", count(files)));
+  renderList($("#legend"), codes.map((code) => ({ code, files: stats.totals.codes[code], colour: colour(code, codes) })), ({ code }) => code, ({ code, files, colour }) => {
+    return el("li", "", el("i", `swatch ${colour}`), codeName(code, currentLanguage()), el("b", "", count(files)));
   });
   show($("#legend"), codes.length > 0);
   $("#chart").replaceChildren(picture(all, codes, total));
@@ -72,7 +72,7 @@ function svg(name, attributes, ...content) {
   return element;
 }
 
-/** The least of 2, 4, 6, 8, 10, 20, 40 … that is enough; its half is whole. */
+/** The top of the axis: the smallest of 2, 4, 6, 8, 10, 20, 40 … that is large enough; its half is a whole number. */
 function ceiling(most) {
   for (let ten = 1; ; ten *= 10) for (const step of [2, 4, 6, 8, 10]) if (step * ten >= most) return step * ten;
 }
@@ -106,19 +106,19 @@ function picture(all, codes, total) {
 
 const label = (hour) => {
   const options = stats.hours === 24 ? { hour: "numeric" } : { month: "numeric", day: "numeric" };
-  return new Intl.DateTimeFormat(spoken(), options).format(new Date(hour));
+  return new Intl.DateTimeFormat(currentLanguage(), options).format(new Date(hour));
 };
 
-/** Says what the chosen bar shows. */
+/** Describes the chosen bar to screen readers. */
 function read(all, codes) {
   const bar = all[chosen];
-  const parts = bar && codes.filter((code) => bar.codes[code]).map((code) => `${codeName(code, spoken())} ${count(bar.codes[code])}`);
+  const parts = bar && codes.filter((code) => bar.codes[code]).map((code) => `${codeName(code, currentLanguage())} ${count(bar.codes[code])}`);
   const sentence = bar ? `${moment(bar.hour)} · ${parts.join(" · ") || "0"}` : "";
   if ($("#readout").textContent !== sentence) $("#readout").textContent = sentence;
 }
 
 function drawTable(all, codes) {
-  const head = el("tr", "", ...[texts().time, ...codes.map((code) => codeName(code, spoken())), texts().tiles.bytes, texts().tiles.kept].map((name, at) => {
+  const head = el("tr", "", ...[texts().time, ...codes.map((code) => codeName(code, currentLanguage())), texts().tiles.bytes, texts().tiles.kept].map((name, at) => {
     const cell = el("th", at ? "number" : "", name);
     cell.scope = "col";
     return cell;

@@ -1,13 +1,12 @@
-// What every part of the page needs: making elements, writing numbers and times. The language is ../language.js, lists
-// and errors are ../dom.js.
-import { $, languageOf } from "../language.js";
+// Helpers of the page: elements, numbers, times. The language is ../language.js, lists and errors are ../dom.js.
+import { $, localize } from "../language.js";
 import { TEXTS } from "./texts.js";
 
-export { complain, fill, removeRow, showMore, whileBusy } from "../dom.js";
+export { showError, renderList, removeRow, showMore, whileBusy } from "../dom.js";
 export { $ };
-export const { spoken, texts, speak } = languageOf(TEXTS);
+export const { currentLanguage, texts, setLanguage } = localize(TEXTS);
 
-/** An element with a class and what is in it. */
+/** An element with a class and content. */
 export function el(name, className = "", ...content) {
   const element = document.createElement(name);
   if (className) element.className = className;
@@ -15,7 +14,7 @@ export function el(name, className = "", ...content) {
   return element;
 }
 
-/** Who did something, or what led to it, as the API writes it: `by NAME`, `N strikes`. */
+/** The cause of an event, which the API writes as `by NAME` or `N strikes`, in the language of the page. */
 export function cause(detail) {
   const [, name] = /^by (.+)$/.exec(detail ?? "") ?? [];
   const [, strikes] = /^(\d+) strikes$/.exec(detail ?? "") ?? [];
@@ -30,16 +29,16 @@ export function announce(sentence) {
   $("#announcer").textContent = sentence;
 }
 
-export const count = (number) => new Intl.NumberFormat(spoken()).format(number);
+export const count = (number) => new Intl.NumberFormat(currentLanguage()).format(number);
 export function size(bytes) {
   if (bytes < 1024) return `${count(bytes)} B`;
   const [unit, divisor] = bytes < 2 ** 20 ? ["KB", 2 ** 10] : bytes < 2 ** 30 ? ["MB", 2 ** 20] : ["GB", 2 ** 30];
-  return `${new Intl.NumberFormat(spoken(), { maximumFractionDigits: bytes / divisor < 10 ? 1 : 0 }).format(bytes / divisor)} ${unit}`;
+  return `${new Intl.NumberFormat(currentLanguage(), { maximumFractionDigits: bytes / divisor < 10 ? 1 : 0 }).format(bytes / divisor)} ${unit}`;
 }
-export const clock = (date) => new Intl.DateTimeFormat(spoken(), { timeStyle: "medium" }).format(date);
+export const clock = (date) => new Intl.DateTimeFormat(currentLanguage(), { timeStyle: "medium" }).format(date);
 export function moment(text) {
   const date = new Date(text);
   const today = date.toDateString() === new Date().toDateString();
   const options = today ? { timeStyle: "short" } : { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" };
-  return new Intl.DateTimeFormat(spoken(), options).format(date);
+  return new Intl.DateTimeFormat(currentLanguage(), options).format(date);
 }

@@ -1,22 +1,22 @@
-// One user: standing, what is left of the limits, and pictures, each of which can be deleted.
-import { ask } from "./api.js";
+// One user: standing, remaining limits, and pictures, which can be deleted.
+import { request } from "./api.js";
 import { confirmDeletion } from "../confirm.js";
 import { proposeBan } from "./bans.js";
-import { $, announce, complain, count, el, fill, moment, removeRow, show, showMore, size, texts } from "./dom.js";
+import { $, announce, showError, count, el, renderList, moment, removeRow, show, showMore, size, texts } from "./dom.js";
 
 let shown;
-let further = [];
+let loaded = [];
 let cursor;
 
-const load = (user, before) => ask("GET", `/admin/api/users/${encodeURIComponent(user)}?limit=12${before ? `&cursor=${before}` : ""}`);
+const load = (user, before) => request("GET", `/admin/api/users/${encodeURIComponent(user)}?limit=12${before ? `&cursor=${before}` : ""}`);
 
-/** Looks a user up and goes there; who asked from the form stays in it. */
+/** Shows a user and moves the focus there, unless it `stays` in the form. */
 export async function lookUp(user, stays = false) {
   $("#find [name=user]").value = user;
   try {
     const found = await load(user);
-    [shown, further, cursor] = [user, [], found.nextCursor];
-    complain($("#find-problem"));
+    [shown, loaded, cursor] = [user, [], found.nextCursor];
+    showError($("#find-problem"));
     showFound(found);
     if (!stays) {
       $("#lookup-title").focus();
@@ -26,17 +26,17 @@ export async function lookUp(user, stays = false) {
   } catch (problem) {
     shown = undefined;
     show($("#found"), false);
-    complain($("#find-problem"), problem.message, problem.status === 400 || problem.status === 404 ? [$("#find [name=user]")] : []);
+    showError($("#find-problem"), problem.message, problem.status === 400 || problem.status === 404 ? [$("#find [name=user]")] : []);
   }
 }
 
-/** The user that is shown, as things are now. */
-export async function renewFound() {
+/** Loads the shown user again. */
+export async function refreshFound() {
   if (!shown) return;
   const user = shown;
   const found = await load(user);
   if (shown !== user) return;
-  if (further.length === 0) cursor = found.nextCursor;
+  if (loaded.length === 0) cursor = found.nextCursor;
   showFound(found);
 }
 
@@ -47,8 +47,8 @@ function showFound({ userId, pseudonym, standing, limits, states, images }) {
   $("#standing").className = `badge ${bannedUntil ? "ban" : strikes ? "warn" : "lift"}`;
   $("#standing").textContent = bannedUntil ? texts().bannedUntil(moment(bannedUntil)) : strikes ? texts().strikes(strikes) : texts().good;
   show($("#ban-found"), !bannedUntil);
-  const gauges = Object.entries(limits).map(([name, gauge]) => ({ name, ...gauge }));
-  fill($("#limits"), gauges, ({ name }) => name, ({ name, remaining, quota }) => {
+  const limitRows = Object.entries(limits).map(([name, limit]) => ({ name, ...limit }));
+  renderList($("#limits"), limitRows, ({ name }) => name, ({ name, remaining, quota }) => {
     const unit = name === "dailyBytes" ? size : count;
     const meter = el("meter");
     Object.assign(meter, { min: 0, max: quota, low: quota / 4, optimum: quota, value: remaining });
@@ -63,10 +63,10 @@ function showFound({ userId, pseudonym, standing, limits, states, images }) {
 
 function showPictures(newest) {
   const known = new Set(newest.map(({ imageId }) => imageId));
-  const all = [...newest, ...further.filter(({ imageId }) => !known.has(imageId))];
+  const all = [...newest, ...loaded.filter(({ imageId }) => !known.has(imageId))];
   show($("#found .empty"), all.length === 0);
   show($("#more-pictures"), Boolean(cursor));
-  fill($("#pictures"), all, ({ imageId }) => imageId, (image) => {
+  renderList($("#pictures"), all, ({ imageId }) => imageId, (image) => {
     const name = image.originalFilename ?? image.key.split("/").at(-1);
     const thumb = el("img");
     Object.assign(thumb, { src: `/${image.key}?v=thumb`, alt: "", loading: "lazy", width: 120, height: 96 });
@@ -86,13 +86,13 @@ function askToDelete(image, name) {
   confirmDeletion({
     image: `/${image.key}?v=thumb`,
     text: texts().deleteText(name),
-    erase: () => ask("DELETE", `/images/${image.imageId}`),
-    then: () => {
-      further = further.filter(({ imageId }) => imageId !== image.imageId);
+    deletePicture: () => request("DELETE", `/images/${image.imageId}`),
+    onDeleted: () => {
+      loaded = loaded.filter(({ imageId }) => imageId !== image.imageId);
       const row = $(`#pictures [data-key="${image.imageId}"]`);
       if (row) removeRow(row);
       announce(texts().deleted(name));
-      document.dispatchEvent(new Event("renew"));
+      document.dispatchEvent(new Event("refresh"));
     },
   });
 }
@@ -105,8 +105,8 @@ $("#ban-found").addEventListener("click", () => proposeBan("user", shown));
 $("#more-pictures").addEventListener("click", ({ target }) => {
   showMore(target, $("#pictures"), async () => {
     const [first, more] = await Promise.all([load(shown), load(shown, cursor)]);
-    further = [...further, ...more.images];
+    loaded = [...loaded, ...more.images];
     cursor = more.nextCursor;
     showPictures(first.images);
-  }).catch((problem) => complain($("#find-problem"), problem.message));
+  }).catch((problem) => showError($("#find-problem"), problem.message));
 });

@@ -1,14 +1,14 @@
-// The panels that only show: parts, sums, who uploads, requests, events.
-import { ask } from "./api.js";
-import { $, cause, complain, count, el, fill, moment, show, showMore, size, texts } from "./dom.js";
+// The panels without actions: parts, totals, uploaders, requests, events.
+import { request } from "./api.js";
+import { $, cause, showError, count, el, renderList, moment, show, showMore, size, texts } from "./dom.js";
 import { lookUp } from "./lookup.js";
 
 const tiles = new Map();
 
 export function showStatus(status) {
-  // Whether the bucket is the right one is not known while a part does not answer.
+  // The state of the bucket is unknown while a part does not respond.
   const parts = Object.entries(status.parts).map(([part, state]) => ({ part, state })).filter(({ state }) => state !== "unknown");
-  fill($("#parts"), parts, ({ part }) => part, ({ part, state }) => {
+  renderList($("#parts"), parts, ({ part }) => part, ({ part, state }) => {
     const works = state === "ok" || state === "bound";
     const name = el("span", "", texts().parts[part] ?? part);
     return el("li", works ? "works" : "fails", el("i", "dot"), name, el("b", "", works ? texts().works : (texts().buckets[state] ?? texts().fails)));
@@ -19,7 +19,7 @@ export function showStatus(status) {
   showTiles();
   const areas = Object.entries(status.requests?.areas ?? {}).map(([area, sums]) => ({ area, ...sums }));
   areas.sort((one, other) => other.served + other.refused - one.served - one.refused);
-  fill($("#requests tbody"), areas, ({ area }) => area, ({ area, served, refused }) => {
+  renderList($("#requests tbody"), areas, ({ area }) => area, ({ area, served, refused }) => {
     const name = el("th", "", texts().areas[area] ?? area);
     name.scope = "row";
     return el("tr", "", name, el("td", "number", count(served)), el("td", refused ? "number bad" : "number", count(refused)));
@@ -40,7 +40,7 @@ export function showTotals({ totals }) {
 function showTiles() {
   const names = ["requests", "stored", "refused", "uploaders", "bytes", "kept", "version"];
   const shown = names.map((name) => ({ name, value: tiles.get(name) ?? "–", note: name === "version" ? tiles.get("since") : "" }));
-  fill($("#tiles"), shown, ({ name }) => name, ({ name, value, note }) => {
+  renderList($("#tiles"), shown, ({ name }) => name, ({ name, value, note }) => {
     const tile = el("div", name, el("dt", "", texts().tiles[name]), el("dd", "", value));
     if (note) tile.append(el("dd", "note", note));
     return tile;
@@ -50,7 +50,7 @@ function showTiles() {
 export function showUploaders({ uploaders }) {
   const most = Math.max(1, ...uploaders.map(({ bytes }) => bytes));
   show($("#uploaders .empty"), uploaders.length === 0);
-  fill($("#uploaders .rows"), uploaders.map((one) => ({ ...one, most })), ({ userId }) => userId, ({ userId, count: pictures, bytes, lastAt }) => {
+  renderList($("#uploaders .rows"), uploaders.map((one) => ({ ...one, most })), ({ userId }) => userId, ({ userId, count: pictures, bytes, lastAt }) => {
     const name = el("button", "link name", userId);
     name.type = "button";
     name.addEventListener("click", () => lookUp(userId));
@@ -65,7 +65,7 @@ export function showUploaders({ uploaders }) {
 let older = [];
 let cursor;
 
-/** The newest events; the older ones that were asked for stay below. */
+/** Loads the newest events; older ones that were loaded before stay below. */
 export async function loadEvents() {
   const kind = $("#event-kind").value;
   const { events, nextCursor } = await page(kind);
@@ -76,7 +76,7 @@ export async function loadEvents() {
 
 const page = (kind, before) => {
   const query = new URLSearchParams({ limit: "8", ...(kind && { kind }), ...(before && { cursor: before }) });
-  return ask("GET", `/admin/api/events?${query}`);
+  return request("GET", `/admin/api/events?${query}`);
 };
 
 function showEvents(newest) {
@@ -84,7 +84,7 @@ function showEvents(newest) {
   const all = [...newest, ...older.filter(({ id }) => !known.has(id))];
   show($("#events .empty"), all.length === 0);
   show($("#events .more"), Boolean(cursor));
-  fill($("#events .rows"), all, ({ id }) => id, ({ at, kind, subject, reason, until, detail }) => {
+  renderList($("#events .rows"), all, ({ id }) => id, ({ at, kind, subject, reason, until, detail }) => {
     const badge = el("span", `badge ${kind}`, texts().kinds[kind] ?? kind);
     const time = el("time", "faint", moment(at));
     time.dateTime = at;
@@ -94,7 +94,7 @@ function showEvents(newest) {
   });
 }
 
-/** An account as it is called; a user can be looked up. */
+/** The name of an account; the name of a user is a button that shows it. */
 export function subjectName(subject) {
   if (!subject.startsWith("user:")) return el("span", "name", subject.replace(/^ip:/, ""));
   const name = el("button", "link name", subject.slice("user:".length));
@@ -105,7 +105,7 @@ export function subjectName(subject) {
 
 $("#event-kind").addEventListener("change", () => {
   [older, cursor] = [[], undefined];
-  document.dispatchEvent(new Event("renew"));
+  document.dispatchEvent(new Event("refresh"));
 });
 $("#events .more").addEventListener("click", ({ target }) => {
   showMore(target, $("#events .rows"), async () => {
@@ -114,5 +114,5 @@ $("#events .more").addEventListener("click", ({ target }) => {
     older = [...older, ...more.events];
     cursor = more.nextCursor;
     showEvents(first.events);
-  }).catch((problem) => complain($("#events .problem"), problem.message));
+  }).catch((problem) => showError($("#events .problem"), problem.message));
 });

@@ -1,12 +1,11 @@
-// The API reference: shows /openapi.json, operation by operation. What it says is said there; a word of its
-// own is in texts.js.
-import { $, el, note, speak, spoken, text, texts } from "./dom.js";
-import { describe, kind, resolve, tree } from "./schema.js";
+// The API reference: shows /openapi.json, operation by operation.
+import { $, el, descriptionOf, setLanguage, currentLanguage, text, texts } from "./dom.js";
+import { setDescription, kind, resolve, tree } from "./schema.js";
 
 const METHODS = ["get", "head", "post", "put", "patch", "delete"];
 let description;
 
-const said = (thing, name) => (spoken() === "ko" && thing["x-ko"]?.[name]) || thing[name];
+const textOf = (thing, name) => (currentLanguage() === "ko" && thing["x-ko"]?.[name]) || thing[name];
 
 function operations() {
   return Object.entries(description.paths).flatMap(([path, methods]) =>
@@ -38,13 +37,13 @@ function sample({ "x-codeSamples": [{ source }] }) {
 const section = (title, ...content) => el("section", "part", el("h3", "", title), ...content);
 
 function parameters({ parameters: given = [] }) {
-  // What every operation takes is said once, at the top.
+  // Parameters of every operation are described once, at the top.
   const own = given.map(resolve).filter(({ name }) => name !== "Accept-Language");
   if (own.length === 0) return [];
   const rows = own.map((parameter) => {
     const row = el("li", "", el("code", "member", parameter.name), " ", el("span", "where", texts().where[parameter.in]), " ", el("span", "kind", kind(parameter.schema)));
     if (parameter.required) row.append(" ", el("span", "needed", texts().required));
-    row.append(el("p", "faint", ...text(note(parameter))));
+    row.append(el("p", "faint", ...text(descriptionOf(parameter))));
     return row;
   });
   return [section(texts().parameters, el("ul", "schema", ...rows))];
@@ -56,7 +55,7 @@ function body({ requestBody }) {
     const members = tree(schema);
     return el(members ? "div" : "span", "media", el("code", "", type), ...[members].filter(Boolean));
   });
-  return [section(texts().body, el("p", "faint", ...text(note(requestBody))), ...types)];
+  return [section(texts().body, el("p", "faint", ...text(descriptionOf(requestBody))), ...types)];
 }
 
 function codes(answer) {
@@ -64,7 +63,7 @@ function codes(answer) {
   return el("ul", "codes", ...answer["x-codes"].map((code) => {
     const link = el("a", "code", code);
     link.href = `#${code}`;
-    return el("li", "", link, el("span", "faint", known[code][spoken()]));
+    return el("li", "", link, el("span", "faint", known[code][currentLanguage()]));
   }));
 }
 
@@ -75,7 +74,7 @@ function answers({ responses }) {
     const content = el("div", "");
     row.append(content);
     if (answer["x-codes"]) content.append(codes(answer));
-    else content.append(el("p", "", ...text(note(answer))));
+    else content.append(el("p", "", ...text(descriptionOf(answer))));
     const shown = Object.entries(answer.content ?? {}).filter(() => !answer["x-codes"]);
     for (const [type, { schema }] of shown) {
       const members = tree(schema);
@@ -88,23 +87,23 @@ function answers({ responses }) {
   });
   return section(texts().answers, el("ul", "answers", ...rows));
 }
-/** Headers of every answer, which would only be in the way here. */
+/** Headers of every response, which are left out. */
 const USUAL = new Set(["X-Request-Id", "X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy", "Vary", "Server-Timing"]);
 
-function article(operation) {
+function renderOperation(operation) {
   const { operationId, method, path } = operation;
   const address = el("span", "address", el("b", `method ${method}`, method.toUpperCase()), el("code", "", path));
-  const summary = el("summary", "", address, el("span", "summary", said(operation, "summary")));
+  const summary = el("summary", "", address, el("span", "summary", textOf(operation, "summary")));
   const shown = el("details", "operation card", summary);
   shown.id = operationId;
   shown.open = opened.has(operationId);
-  const fillIn = () => {
+  const renderContent = () => {
     if (shown.childElementCount > 1) return;
-    shown.append(el("p", "access", access(operation)), el("p", "", ...text(said(operation, "description"))), sample(operation), ...parameters(operation), ...body(operation), answers(operation));
+    shown.append(el("p", "access", access(operation)), el("p", "", ...text(textOf(operation, "description"))), sample(operation), ...parameters(operation), ...body(operation), answers(operation));
   };
-  if (shown.open) fillIn();
+  if (shown.open) renderContent();
   shown.addEventListener("toggle", () => {
-    if (shown.open) fillIn();
+    if (shown.open) renderContent();
     opened[shown.open ? "add" : "delete"](operationId);
   });
   return shown;
@@ -113,28 +112,28 @@ const opened = new Set();
 
 function show() {
   if (!description) return;
-  $("#lead").replaceChildren(...text(note(description.info)));
+  $("#lead").replaceChildren(...text(descriptionOf(description.info)));
   $("#version").textContent = `OpenAPI ${description.openapi} · ${description.info.version}`;
   const all = operations();
   const groups = description.tags.map((tag) => {
-    const title = el("h2", "", note(tag));
+    const title = el("h2", "", descriptionOf(tag));
     title.id = `tag-${tag.name}`;
-    return el("section", "group", title, ...all.filter(({ tags }) => tags.includes(tag.name)).map(article));
+    return el("section", "group", title, ...all.filter(({ tags }) => tags.includes(tag.name)).map(renderOperation));
   });
   $("#operations").replaceChildren(...groups);
   showContents(all);
   showCodes();
-  narrow();
+  filter();
 }
 
 function showContents(all) {
   const lists = description.tags.flatMap((tag) => {
     const links = all.filter(({ tags }) => tags.includes(tag.name)).map((operation) => {
-      const link = el("a", "", said(operation, "summary"));
+      const link = el("a", "", textOf(operation, "summary"));
       link.href = `#${operation.operationId}`;
       return el("li", "", link);
     });
-    return [el("p", "", note(tag)), el("ul", "", ...links)];
+    return [el("p", "", descriptionOf(tag)), el("ul", "", ...links)];
   });
   const last = el("a", "", texts().codes);
   last.href = "#codes";
@@ -145,7 +144,7 @@ function showCodes() {
   const rows = Object.entries(description.components.schemas.Code["x-codes"]).map(([code, meaning]) => {
     const name = el("th", "", el("code", "", code));
     name.scope = "row";
-    const row = el("tr", "", name, el("td", "", String(meaning.status)), el("td", "", meaning.backendCode), el("td", "", meaning[spoken()]));
+    const row = el("tr", "", name, el("td", "", String(meaning.status)), el("td", "", meaning.backendCode), el("td", "", meaning[currentLanguage()]));
     row.id = code;
     return row;
   });
@@ -153,8 +152,8 @@ function showCodes() {
   $("#codes").hidden = false;
 }
 
-/** Shows the operations whose address or name has the text in it. */
-function narrow() {
+/** Shows the operations whose address or name contains the text. */
+function filter() {
   const wanted = $("#find").value.trim().toLowerCase();
   for (const shown of document.querySelectorAll(".operation")) {
     shown.hidden = !$("summary", shown).textContent.toLowerCase().includes(wanted);
@@ -164,8 +163,8 @@ function narrow() {
   $("#none").hidden = groups.some((group) => !group.hidden);
 }
 
-/** Opens the operation that the address names. */
-function follow() {
+/** Opens the operation that the fragment of the URL names. */
+function openTarget() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;
   if (target.matches("details")) {
@@ -176,20 +175,20 @@ function follow() {
   target.scrollIntoView();
 }
 
-$("#find").addEventListener("input", narrow);
-addEventListener("hashchange", follow);
+$("#find").addEventListener("input", filter);
+addEventListener("hashchange", openTarget);
 document.addEventListener("language", show);
 for (const button of document.querySelectorAll("[data-language]")) {
-  button.addEventListener("click", () => speak(button.dataset.language));
+  button.addEventListener("click", () => setLanguage(button.dataset.language));
 }
 
 $("#base").textContent = location.origin;
-speak(spoken());
+setLanguage(currentLanguage());
 try {
   description = await (await fetch("/openapi.json")).json();
-  describe(description);
+  setDescription(description);
   show();
-  follow();
+  openTarget();
 } catch {
   $("#problem").textContent = texts().failed;
   $("#problem").hidden = false;

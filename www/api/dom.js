@@ -1,11 +1,11 @@
-// Elements with text in them: nothing of the description is ever markup. The language is ../language.js.
-import { $, languageOf } from "../language.js";
+// Elements with text: the description is never inserted as markup. The language is ../language.js.
+import { $, localize } from "../language.js";
 import { TEXTS } from "./texts.js";
 
 export { $ };
-export const { spoken, texts, speak } = languageOf(TEXTS);
+export const { currentLanguage, texts, setLanguage } = localize(TEXTS);
 
-/** An element with a class and what is in it. */
+/** An element with a class and content. */
 export function el(name, className = "", ...content) {
   const element = document.createElement(name);
   if (className) element.className = className;
@@ -13,8 +13,8 @@ export function el(name, className = "", ...content) {
   return element;
 }
 
-/** What is said of something in the description, in the language of the page. */
-export const note = (thing) => (spoken() === "ko" && typeof thing["x-ko"] === "string" && thing["x-ko"]) || thing.description || "";
+/** The description of an object of the OpenAPI document, in the language of the page. */
+export const descriptionOf = (thing) => (currentLanguage() === "ko" && typeof thing["x-ko"] === "string" && thing["x-ko"]) || thing.description || "";
 
-/** A sentence in which `this` is code. */
+/** A sentence in which `backticks` mark code. */
 export const text = (sentence) => sentence.split("`").map((part, at) => (at % 2 ? el("code", "", part) : part));

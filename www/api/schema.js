@@ -1,12 +1,12 @@
-// A schema of the description as a list that people can read: names, types, limits.
-import { el, note, text, texts } from "./dom.js";
+// A schema of the OpenAPI document as a readable list: names, types, limits.
+import { el, descriptionOf, text, texts } from "./dom.js";
 
 let description;
-export function describe(document) {
+export function setDescription(document) {
   description = document;
 }
 
-/** What a `$ref` names; anything else is itself. */
+/** The target of a `$ref`; anything else unchanged. */
 export function resolve(value) {
   if (!value?.$ref) return value;
   const found = value.$ref.slice(2).split("/").reduce((at, name) => at[name], description);
@@ -16,10 +16,10 @@ export function resolve(value) {
 const isNull = (schema) => schema.type === "null";
 const LONG_PATTERN = 60;
 
-/** The alternatives of a schema, `null` apart. */
+/** The alternatives of a schema. */
 const choices = (schema) => (schema.anyOf ?? schema.oneOf ?? []).filter((choice) => choice.type || choice.$ref || choice.enum || choice.anyOf).map(resolve);
 
-/** In a few words what a value is. */
+/** The type of a value in a few words. */
 export function kind(given) {
   const schema = resolve(given);
   const among = choices(schema);
@@ -39,7 +39,7 @@ function limits({ minimum, maximum, minLength, maxLength, format, pattern, defau
   return [format, contentMediaType, range(minimum || undefined, most), range(minLength, maxLength, texts().characters), shownPattern, preset === undefined ? "" : `= ${preset}`].filter(Boolean).join(", ");
 }
 
-/** All members of a schema, those of its parts too. */
+/** All members of a schema, with those of `allOf`. */
 function members(schema) {
   const parts = (schema.allOf ?? []).map(resolve).map(members);
   return parts.reduce((sum, part) => ({ properties: { ...sum.properties, ...part.properties }, required: [...sum.required, ...part.required] }), {
@@ -48,7 +48,7 @@ function members(schema) {
   });
 }
 
-/** The members of a schema as a nested list; nothing for what has none. */
+/** The members of a schema as a nested list; undefined when it has none. */
 export function tree(given, depth = 0) {
   const schema = resolve(given);
   if (schema.items) return tree(schema.items, depth);
@@ -61,7 +61,7 @@ export function tree(given, depth = 0) {
     const member = resolve(properties[name]);
     const row = el("li", "", el("code", "member", name), " ", el("span", "kind", kind(properties[name])));
     if (required.includes(name)) row.append(" ", el("span", "needed", texts().required));
-    if (member.description) row.append(el("p", "faint", ...text(note(member))));
+    if (member.description) row.append(el("p", "faint", ...text(descriptionOf(member))));
     const inner = tree(properties[name], depth + 1);
     if (inner) row.append(inner);
     return row;

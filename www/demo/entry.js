@@ -1,20 +1,20 @@
 // The dialog in which people sign up or log in.
 import { Refusal } from "../preflight/index.js";
-import { $, complain, texts, whileBusy } from "./page.js";
+import { $, showError, texts, whileBusy } from "./page.js";
 import { logIn, signUp } from "./session.js";
 
 const dialog = $("#entry");
 const form = $("#entry-form");
-/** The fields that a refusal is about. */
+/** The fields that each refusal is about. */
 const FIELDS = { CREDENTIALS_INVALID: ["email", "password"], EMAIL_TAKEN: ["email"] };
 let isNew = false;
 let keysOf = () => [];
-let entered = () => {};
+let onEntered = () => {};
 
-/** `keys` tells which pictures a guest would like to keep; `then` hears how many of how many were kept. */
-export function prepareEntry({ keys, then }) {
-  keysOf = keys;
-  entered = then;
+/** `keys` returns the pictures that a guest would like to keep; `onEntered` gets how many of how many were kept. */
+export function prepareEntry(options) {
+  keysOf = options.keys;
+  onEntered = options.onEntered;
 }
 
 export function openEntry(asNew) {
@@ -32,7 +32,7 @@ function show(asNew) {
   $("#entry-hint").textContent = keysOf().length > 0 ? texts().entryKeeps(keysOf().length) : "";
   $("#nickname").hidden = !asNew;
   form.elements.password.autocomplete = asNew ? "new-password" : "current-password";
-  complain($("#entry-problem"));
+  showError($("#entry-problem"));
 }
 
 $("#entry-other").addEventListener("click", () => show(!isNew));
@@ -44,8 +44,8 @@ form.addEventListener("submit", (event) => {
 });
 
 async function enter() {
-  const wrong = [...form.elements].find((field) => field.willValidate && !field.validity.valid);
-  if (wrong) return refuse(wrong.name === "email" ? texts().emailWrong : texts().passwordWrong, [wrong.name]);
+  const invalid = [...form.elements].find((field) => field.willValidate && !field.validity.valid);
+  if (invalid) return showInvalid(invalid.name === "email" ? texts().emailWrong : texts().passwordWrong, [invalid.name]);
   const { email, password, nickname } = Object.fromEntries(new FormData(form));
   const keys = keysOf();
   try {
@@ -53,16 +53,16 @@ async function enter() {
       ? await signUp({ email, password, ...(nickname && { nickname }) }, keys)
       : await logIn({ email, password }, keys);
     dialog.close();
-    entered(kept, keys.length);
+    onEntered(kept, keys.length);
   } catch (error) {
     const isRefusal = error instanceof Refusal;
-    refuse(isRefusal ? error.message : texts().offline, (isRefusal && FIELDS[error.code]) || []);
+    showInvalid(isRefusal ? error.message : texts().offline, (isRefusal && FIELDS[error.code]) || []);
   }
 }
 
-/** Says what is wrong, and goes to the field to mend. */
-function refuse(sentence, names) {
+/** Shows what is wrong, and moves the focus to the first of the fields. */
+function showInvalid(sentence, names) {
   const fields = names.map((name) => form.elements[name]);
-  complain($("#entry-problem"), sentence, fields);
+  showError($("#entry-problem"), sentence, fields);
   fields[0]?.focus();
 }

@@ -1,19 +1,19 @@
-// What every part of the demo needs: making elements, telling what happened. The language is ../language.js.
-import { $, languageOf } from "../language.js";
+// Helpers of the demo: elements, announcements, sizes. The language is ../language.js.
+import { $, localize } from "../language.js";
 import { TEXTS } from "./texts.js";
 
-export { complain, fill, readFrom, showMore, whileBusy } from "../dom.js";
+export { showError, renderList, focusOn, showMore, whileBusy } from "../dom.js";
 export { $ };
-export const { spoken, texts, speak } = languageOf(TEXTS);
+export const { currentLanguage, texts, setLanguage } = localize(TEXTS);
 
-/** An element with properties and what is in it. */
+/** An element with properties and content. */
 export function el(name, properties = {}, ...content) {
   const element = Object.assign(document.createElement(name), properties);
   element.append(...content);
   return element;
 }
 
-/** Tells those who do not see the page. */
+/** Says a sentence to screen readers. */
 export function announce(sentence) {
   $("#announcer").textContent = sentence;
 }

@@ -1,11 +1,11 @@
-// Pictures to try with, made here: nothing is downloaded for them.
+// Files to try, made in the browser: nothing is downloaded.
 
-/** A landscape as no camera takes it, as large as a phone's photo. */
+/** A landscape as large as a phone's photo. */
 export async function photo() {
   return new File([await draw(4032, 3024)], "photo-12mp.jpg", { type: "image/jpeg" });
 }
 
-/** A small one with a block of EXIF that tells a place (37.5665° N, 126.978° E). */
+/** A small photo whose EXIF has a location (37.5665° N, 126.978° E). */
 export async function place() {
   const jpeg = new Uint8Array(await (await draw(1200, 900)).arrayBuffer());
   const [start, rest] = [jpeg.subarray(0, 2), jpeg.subarray(2)];
@@ -16,7 +16,7 @@ export function text() {
   return new File(["This is only text, whatever its name says.\n"], "notes.jpg", { type: "image/jpeg" });
 }
 
-/** A PNG whose header promises 30,000 by 30,000 pixels: four gigabytes for whoever believes it. */
+/** A PNG whose header says 30,000 by 30,000 pixels: decoding it would take four gigabytes. */
 export async function bomb() {
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
@@ -47,7 +47,7 @@ async function draw(width, height) {
   return canvas.convertToBlob({ type: "image/jpeg", quality: 0.97 });
 }
 
-/** APP1 with a TIFF of one directory that points to another, that of the place. */
+/** An APP1 segment: a TIFF with one directory that points to the GPS directory. */
 function placeSegment() {
   const tiff = new DataView(new ArrayBuffer(128));
   const entry = (at, tag, type, count, value) => {

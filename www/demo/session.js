@@ -1,24 +1,24 @@
-// Who is here: a guest, or somebody with an account. The access token lives in this page's memory only; the
-// refresh token is in a cookie that no script can read. Says `session` to the document when that changes.
+// The session: a guest, or a user with an account. The access token is kept in the memory of this page; the refresh token is in a cookie
+// that scripts cannot read. Dispatches `session` on the document when it changes.
 import { guestToken, Refusal } from "../preflight/index.js";
-import { spoken, texts } from "./page.js";
+import { currentLanguage, texts } from "./page.js";
 
-/** Tells the next visit that it is worth to ask for a session. */
+/** In localStorage: the next visit tries to resume a session. */
 const HINT = "had-session";
-/** An access token is renewed so long before its end. */
+/** An access token is renewed this long before it expires. */
 const EARLY_MS = 30_000;
 
 const guest = guestToken("/");
-/** The tokens of the guests that this page has been: each claims the pictures of its own. */
+/** The guest tokens of this page by guest id: each claims its own pictures. */
 const guests = new Map();
 let session;
 let renewing;
 
 export const user = () => session?.user;
 
-/** Asks the edge; what it refuses is thrown. */
-export async function ask(method, path, json, bearer = session?.token) {
-  const headers = { "Accept-Language": spoken() };
+/** Sends a request to the API; throws a `Refusal`. */
+export async function request(method, path, json, bearer = session?.token) {
+  const headers = { "Accept-Language": currentLanguage() };
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
   if (json) headers["Content-Type"] = "application/json";
   const answer = await fetch(path, { method, headers, body: json && JSON.stringify(json) });
@@ -27,84 +27,84 @@ export async function ask(method, path, json, bearer = session?.token) {
   return body.data;
 }
 
-/** The same as somebody with an account, whose token is renewed when its time is over. */
-export async function askAsUser(method, path, json) {
-  return ask(method, path, json, await token());
+/** The same with the user's token, which is renewed when it has expired. */
+export async function requestAsUser(method, path, json) {
+  return request(method, path, json, await token());
 }
 
-/** Where uploads get their tokens. */
+/** The token source of uploads. */
 export async function token({ refresh = false } = {}) {
-  if (session && (refresh || Date.now() > session.untilMs)) await renew();
+  if (session && (refresh || Date.now() > session.untilMs)) await renewToken();
   if (session) return session.token;
-  const given = await guest({ refresh: refresh || isOver(await guest({ refresh: false })) });
+  const given = await guest({ refresh: refresh || isExpired(await guest({ refresh: false })) });
   guests.set(claims(given).sub, given);
   return given;
 }
 
-/** Whoever was here before is here again. */
+/** Resumes the session of an earlier visit. */
 export async function resume() {
-  if (localStorage.getItem(HINT)) await renew();
+  if (localStorage.getItem(HINT)) await renewToken();
 }
 
-function renew() {
-  // A refresh token is good once: all who need it share the one renewal.
-  renewing ??= ask("POST", "/auth/refresh_token", {}, "")
-    .then(enter, (error) => {
-      if (error instanceof Refusal && error.status === 401) leave();
+function renewToken() {
+  // A refresh token can be used once: concurrent requests share the renewal.
+  renewing ??= request("POST", "/auth/refresh_token", {}, "")
+    .then(startSession, (error) => {
+      if (error instanceof Refusal && error.status === 401) endSession();
       else throw error;
     })
     .finally(() => (renewing = undefined));
   return renewing;
 }
 
-/** Makes an account that keeps these pictures; tells how many of them it could keep. */
+/** Signs up and claims these pictures; resolves with how many were claimed. */
 export async function signUp(person, keys) {
   const [first, ...others] = keys.filter(claimToken);
-  const adopted = first ? { imageKey: first, guestToken: claimToken(first) } : {};
-  enter(await ask("POST", "/users/signup", { ...person, ...adopted }, ""));
+  const claimed = first ? { imageKey: first, guestToken: claimToken(first) } : {};
+  startSession(await request("POST", "/users/signup", { ...person, ...claimed }, ""));
   return (first ? 1 : 0) + (await claim(others));
 }
 
-/** Enters with an account; pictures of the guest become its own. */
+/** Logs in and claims the guest's pictures; resolves with how many were claimed. */
 export async function logIn(person, keys) {
-  enter(await ask("POST", "/auth/login", person, ""));
+  startSession(await request("POST", "/auth/login", person, ""));
   return claim(keys.filter(claimToken));
 }
 
 export async function logOut() {
-  await ask("POST", "/auth/logout", {}, "");
-  leave();
+  await request("POST", "/auth/logout", {}, "");
+  endSession();
 }
 
 /** Changes the profile. */
-export async function change(profile) {
-  session.user = await askAsUser("PATCH", `/users/${session.user.id}`, profile);
+export async function updateProfile(profile) {
+  session.user = await requestAsUser("PATCH", `/users/${session.user.id}`, profile);
   document.dispatchEvent(new Event("session"));
 }
 
 async function claim(keys) {
   const outcomes = await Promise.allSettled(
-    keys.map((key) => ask("POST", "/images/metadata", { key, guestToken: claimToken(key), formId: "demo-survey" })),
+    keys.map((key) => request("POST", "/images/metadata", { key, guestToken: claimToken(key), formId: "demo-survey" })),
   );
   return outcomes.filter(({ status }) => status === "fulfilled").length;
 }
 
-/** The token of the guest who uploaded this, while it is good. */
+/** The token of the guest who uploaded this, unless it has expired. */
 function claimToken(key) {
   const given = guests.get(key.split("/")[1]);
-  return given && !isOver(given) ? given : undefined;
+  return given && !isExpired(given) ? given : undefined;
 }
 
 const claims = (given) => JSON.parse(atob(given.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
-const isOver = (given) => claims(given).exp * 1000 < Date.now() + 5_000;
+const isExpired = (given) => claims(given).exp * 1000 < Date.now() + 5_000;
 
-function enter({ accessToken, expiresIn, user }) {
+function startSession({ accessToken, expiresIn, user }) {
   session = { token: accessToken, untilMs: Date.now() + expiresIn * 1000 - EARLY_MS, user };
   localStorage.setItem(HINT, "1");
   document.dispatchEvent(new Event("session"));
 }
 
-function leave() {
+function endSession() {
   session = undefined;
   guests.clear();
   localStorage.removeItem(HINT);

@@ -1,9 +1,9 @@
-// A form whose value is the keys of the pictures: all that a page needs.
+// A form whose value is the keys of the pictures.
 import "../../preflight/element/index.js";
 import { guestToken } from "../../preflight/index.js";
 
 const form = document.querySelector("form");
-// Where tokens come from: with users of your own, your back end.
+// The source of tokens; with your own users, your back end.
 form.querySelector("image-upload").token = guestToken("");
 
 form.addEventListener("submit", (event) => {

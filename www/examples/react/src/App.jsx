@@ -1,4 +1,4 @@
-// A form's question for pictures, and the keys that the form would send.
+// A field for pictures, and the keys that a form would send.
 import { guestToken } from "@the-form/preflight";
 import { useState } from "react";
 

@@ -1,4 +1,4 @@
-// A field for pictures. Token and listener are set in a ref, since React sets neither while it hydrates a page of a server.
+// A field for pictures. A ref sets token and listener, because React sets neither while it hydrates server-rendered HTML.
 import "@the-form/preflight/react";
 import { useCallback } from "react";
 
