@@ -1,5 +1,5 @@
-// Runs the element and the Uploader in a document without a browser, as unit tests of other people do. `node dom.mjs jsdom`
-// or `node dom.mjs happy-dom`; prints what became of it.
+// Runs the element and the Uploader in a document without a browser, as unit tests of other projects do: `node dom.mjs jsdom` or
+// `node dom.mjs happy-dom`. Prints the results as JSON.
 const OURS = ["AbortController", "AbortSignal", "Blob", "CustomEvent", "Event", "EventTarget", "File", "FormData", "XMLHttpRequest", "navigator"];
 
 const url = "http://127.0.0.1:1/";

@@ -1,5 +1,4 @@
-// Where there is no browser: on a server the package can be imported, and in jsdom and happy-dom the element takes properties, files
-// and clicks.
+// Without a browser: the package can be imported on a server, and the element works in jsdom and happy-dom.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
@@ -20,7 +19,7 @@ for (const name of ["jsdom", "happy-dom"]) {
       before: ["users/1/images/1.png"],
       isStable: true,
       isRenewed: true,
-      // No server is there, for the wasm or for anything else.
+      // There is no server, not even for the wasm.
       text: "The connection broke. Check your network and try again.",
       after: 1,
       isEmptyStable: true,

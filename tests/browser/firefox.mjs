@@ -1,5 +1,4 @@
-// A real Firefox, driven by WebDriver BiDi over its own socket: playwright-core asks for commands that the
-// extended support release does not know yet, and these five are all that a test needs.
+// Drives Firefox with WebDriver BiDi over its socket, because playwright-core uses commands that the extended support release does not have.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +6,7 @@ import { join } from "node:path";
 
 import { findFirefox } from "../../.make/firefox.mjs";
 
-/** Offline but for this machine, and without the questions of a first start. */
+/** No access to the internet, and no dialogs of a first start. */
 const PREFERENCES = {
   "app.update.disabledForTesting": true,
   "browser.shell.checkDefaultBrowser": false,
@@ -35,7 +34,7 @@ export async function startFirefox() {
   const context = contexts[0].context;
   return {
     goto: (url) => send("browsingContext.navigate", { context, url, wait: "complete" }),
-    /** What the page's `work`, a function, comes to for these arguments: all of it is JSON. */
+    /** Runs an async function in the page; arguments and result are JSON. */
     evaluate: async (work, ...given) => {
       const expression = `(${work})(...${JSON.stringify(given)}).then((value) => JSON.stringify(value))`;
       const told = await send("script.evaluate", { expression, target: { context }, awaitPromise: true });
@@ -51,7 +50,7 @@ export async function startFirefox() {
   };
 }
 
-/** Where it listens, as it says itself. */
+/** The address of its socket, from its output. */
 function address(child) {
   return new Promise((resolve, reject) => {
     let said = "";

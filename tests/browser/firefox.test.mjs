@@ -1,5 +1,4 @@
-// Another engine: in Firefox the package makes the very same bytes as in Chromium, and refuses the same, on the same
-// strict page.
+// Firefox makes the same bytes as Chromium and refuses the same files, on a page with the same strict policy.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -21,7 +20,6 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), "the-form-two-engines-"));
   writeFileSync(join(folder, "photo.jpg"), await drawn(3000, 2000, { grain: 20 }).jpeg({ quality: 90 }).toBuffer());
   writeFileSync(join(folder, "notes.png"), "This is only text.\n");
-  // With grain and at this quality, half of its size as a JPEG has fewer bytes: it need not be made smaller still.
   writeFileSync(join(folder, "photo.avif"), await drawn(300, 200).avif().toBuffer());
   site = await serve({ "/preflight/": "target/browser", "/fixtures/": "tests/fixtures", "/files/": folder });
   firefox = await startFirefox();
@@ -35,7 +33,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What Firefox makes of a file of the site, and how many workers it took. */
+/** The result of `preflight` in Firefox for a file of the site, and how many workers were started. */
 async function inFirefox(url, type, options = {}) {
   return firefox.evaluate(
     async (url, type, options) => {

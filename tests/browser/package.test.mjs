@@ -1,5 +1,5 @@
-// The package as others get it: the tarball that `make browser` packs, installed into a project of theirs, checked against its types,
-// bundled by Vite without any configuration, and run in Chromium under a strict Content-Security-Policy.
+// The tarball that `make browser` packs, installed into a project: its types, the bundle that Vite makes without configuration, and the bundle in
+// Chromium under a strict Content-Security-Policy.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Pages of a test's site in a real browser, and what is asked of the package there.
+// Pages of a test's site in a browser, and calls of the package in them.
 import { readFileSync } from "node:fs";
 import { extname } from "node:path";
 
@@ -14,7 +14,7 @@ export const TYPES = {
   ".heic": "image/heic",
 };
 
-/** An empty page of the site; what it complains about is collected. */
+/** An empty page of the site; `complaints` collects its errors. */
 export async function openPage(browser, site) {
   const page = await browser.newPage();
   const complaints = [];
@@ -24,7 +24,7 @@ export async function openPage(browser, site) {
   return { page, complaints };
 }
 
-/** What `preflight` makes of a file of the site; `bytes` are those of the result. */
+/** The result of `preflight` for a file of the site; `bytes` are those of the blob. */
 export async function prepare(page, url, { type = TYPES[extname(url)], options = {} } = {}) {
   const { base64, ...made } = await page.evaluate(
     async ({ url, type, options }) => {
@@ -47,7 +47,7 @@ export async function prepare(page, url, { type = TYPES[extname(url)], options =
   return base64 === undefined ? made : { ...made, bytes: Buffer.from(base64, "base64") };
 }
 
-/** Waits until something holds; whoever runs the test says how long it may take. */
+/** Waits until a condition holds; the test runner has a timeout. */
 export async function until(holds) {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
 }

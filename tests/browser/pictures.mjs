@@ -1,4 +1,4 @@
-// Large pictures, and pictures of types that the package does not read, made by sharp.
+// Large pictures, and pictures of types that the package does not decode itself, made by sharp.
 import { randomBytes } from "node:crypto";
 
 import sharp from "sharp";
@@ -14,17 +14,17 @@ export function drawn(width, height, { channels = 3, grain = 0 } = {}) {
       data[at++] = Math.max(0, Math.min(255, (x * 255) / width + rough));
       data[at++] = Math.max(0, Math.min(255, (y * 255) / height + rough));
       data[at++] = 128 + 90 * Math.sin(x / 40) * Math.cos(y / 30);
-      // A hole in the middle that fades out.
+      // A transparent hole with a soft edge.
       if (channels === 4) data[at++] = Math.max(0, Math.min(255, 600 * (Math.hypot(x / width - 0.5, y / height - 0.5) - 0.2)));
     }
   }
   return sharp(data, { raw: { width, height, channels } });
 }
 
-/** A picture of one colour: few bytes, as many pixels as you like. */
+/** A picture of one colour: few bytes, any number of pixels. */
 export const flat = (width, height) => sharp({ create: { width, height, channels: 3, background: "#2a6f97" } });
 
-/** Patches of so many pixels a side, so that a large picture has few bytes. */
+/** Patches with sides of `step` pixels, so that a large picture has few bytes. */
 export const patches = (width, height, { step = 16, ...options } = {}) =>
   drawn(Math.ceil(width / step), Math.ceil(height / step), options).resize(width, height, { kernel: "nearest", fit: "fill" });
 
@@ -37,6 +37,6 @@ export async function animated(width, height, frames, { channels = 3 } = {}) {
   return sharp(Buffer.concat(pages), { raw: { width, height: height * frames, channels, pageHeight: height } });
 }
 
-/** An animation of noise, which nothing makes smaller. */
+/** An animation of noise, which does not compress. */
 export const noisy = (width, height, frames) =>
   sharp(randomBytes(width * height * frames * 3), { raw: { width, height: height * frames, channels: 3, pageHeight: height } });

@@ -1,5 +1,5 @@
-// The package in Chromium, on a page with the strictest Content-Security-Policy that it can have: what is made
-// of files, what is refused, and that the edge will keep what comes out.
+// `preflight()` in Chromium, on a page with the strictest Content-Security-Policy that it allows: its results, its refusals, and that the edge keeps the
+// results unchanged.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -33,7 +33,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What the edge's rules say natively of files. */
+/** What the image rules, run natively, say of files. */
 function inspect(files) {
   const command = ["run", "--quiet", "-p", "image-rules", "--features", "codec", "--example", "inspect", "--", "--process"];
   const lines = execFileSync("cargo", [...command, ...files], { encoding: "utf8", maxBuffer: 1 << 26 });
@@ -77,7 +77,7 @@ test("a resized result is kept by the same policy", async () => {
           return error instanceof Refusal ? error.code : String(error);
         }
       };
-      // All at once: they wait for each other.
+      // All at once, in the job queue.
       return Promise.all(fixtures.map(outcome));
     },
     { fixtures, types: TYPES },
@@ -96,7 +96,7 @@ test("refusals have the edge's code and a sentence in the caller's language", as
   writeFileSync(join(folder, "notes.jpg"), "This is only text.\n");
   writeFileSync(join(folder, "photo.heic"), Buffer.from("\0\0\0\x1cftypheic\0\0\0\0mif1heic", "latin1"));
   writeFileSync(join(folder, "scan.tif"), Buffer.from("II*\0\x08\0\0\0", "latin1"));
-  // With alpha it cannot become a JPEG, and in few colours it is too large, too.
+  // With alpha it cannot become a JPEG, and with fewer colours it is still too large.
   const holed = { raw: { width: 700, height: 700, channels: 4 } };
   writeFileSync(join(folder, "holed.png"), await sharp(randomBytes(700 * 700 * 4), holed).png().toBuffer());
   writeFileSync(join(folder, "empty.gif"), "");
@@ -114,7 +114,7 @@ test("refusals have the edge's code and a sentence in the caller's language", as
       assert.match(refusal.sentence, sentence, file);
     }
   }
-  // By its name another type: as the edge would say.
+  // Declared as another type: the same refusal as the edge's.
   const disguised = await prepare(page, "/files/photo.heic", { type: "image/jpeg" });
   assert.equal(disguised.code, "INVALID_FILE_SIGNATURE");
   await page.close();
@@ -158,7 +158,7 @@ test("the result of an AVIF has fewer bytes than the file, where quality allows 
     writeFileSync(join(folder, file), source);
     const made = await prepare(page, `/files/${file}`);
     assert.equal(made.code, undefined, made.sentence);
-    // What sharp makes of the same pixels at the policy's quality is more.
+    // Skips files that even a plain JPEG of the policy's quality makes smaller.
     const plain = await sharp(source).jpeg({ quality: 80, mozjpeg: true }).toBuffer();
     if (plain.length <= source.length) continue;
     grown.push(quality);
@@ -201,7 +201,7 @@ test("types that only the browser decodes are accepted where it does", async () 
   await page.close();
 });
 
-/** Whether the rules keep what was made. */
+/** Whether `preflight` keeps a result unchanged. */
 function prepareBytes(page, { bytes, contentType }) {
   return page.evaluate(
     async ({ base64, type }) => {
@@ -214,7 +214,7 @@ function prepareBytes(page, { bytes, contentType }) {
   );
 }
 
-/** What was made looks like the source, but for what lossy coding does. */
+/** Compares the pixels of a result with its source, with a tolerance for lossy coding. */
 async function assertLooks(file, { bytes, width, height }) {
   const { default: sharp } = await import("sharp");
   if (file.endsWith(".bmp")) return assert.deepEqual([...(await pixels(sharp(bytes))).subarray(0, 8)], [255, 0, 0, 255, 255, 0, 0, 255]);
@@ -246,7 +246,7 @@ function bitmap(width, height) {
 test("only the package's own files are requested, and its own formats need no canvas", async () => {
   const { page, complaints } = await openPage(browser, site);
   site.requests.length = 0;
-  // In the page itself, where the test can take things away.
+  // In the page itself, where the test can remove APIs.
   await page.evaluate(() => {
     for (const name of ["Worker", "OffscreenCanvas", "ImageDecoder", "createImageBitmap"]) delete globalThis[name];
     document.createElement = () => {

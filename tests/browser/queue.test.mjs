@@ -41,11 +41,11 @@ test("aborting the running job rejects at once, and a new worker runs the waitin
       const ended = [];
       const { postMessage, terminate } = Worker.prototype;
       const atWork = new Promise((resolve) => {
-        Worker.prototype.postMessage = function (question) {
+        Worker.prototype.postMessage = function (message) {
           // The first message to a worker names the wasm.
-          if (!question.file) return postMessage.call(this, question);
-          posted.push(question.file === files.large ? "large" : "small");
-          postMessage.call(this, question);
+          if (!message.file) return postMessage.call(this, message);
+          posted.push(message.file === files.large ? "large" : "small");
+          postMessage.call(this, message);
           resolve();
         };
       });
@@ -126,10 +126,10 @@ test("in the page, events and aborts are handled between the steps", async () =>
     const { preflight, warmUp } = await import("/preflight/index.js");
     const file = new Blob([await (await fetch(url)).arrayBuffer()], { type: "image/jpeg" });
     await warmUp();
-    // Every timer that gets a turn while the page works.
-    let turns = 0;
+    // Counts the timers that run during the job.
+    let timers = 0;
     const count = () => {
-      turns += 1;
+      timers += 1;
       timer = setTimeout(count);
     };
     let timer = setTimeout(count);
@@ -138,11 +138,11 @@ test("in the page, events and aborts are handled between the steps", async () =>
     const stop = new AbortController();
     const given = preflight(file, { signal: stop.signal }).catch((error) => error.name);
     setTimeout(() => stop.abort());
-    return { width, turns, given: await given, next: (await preflight(file)).width };
+    return { width, timers, given: await given, next: (await preflight(file)).width };
   }, "/files/large.jpg");
-  const { turns, ...rest } = outcome;
+  const { timers, ...rest } = outcome;
   assert.deepEqual(rest, { width: 2000, given: "AbortError", next: 2000 });
-  assert.ok(turns >= 3, `before decoding, resizing and encoding: ${turns}`);
+  assert.ok(timers >= 3, `before decoding, resizing and encoding: ${timers}`);
   assert.deepEqual(complaints, []);
   await page.close();
 });
@@ -154,10 +154,10 @@ test("a worker that fails rejects its current job and no other", async () => {
     const file = new Blob([await (await fetch(url)).arrayBuffer()], { type: "image/jpeg" });
     await preflight(file);
     const { postMessage } = Worker.prototype;
-    Worker.prototype.postMessage = function (question) {
+    Worker.prototype.postMessage = function (message) {
       Worker.prototype.postMessage = postMessage;
-      // Nobody can read such a file.
-      postMessage.call(this, { ...question, file: null });
+      // The worker cannot read such a file.
+      postMessage.call(this, { ...message, file: null });
     };
     const broken = preflight(file).then(() => "prepared", (error) => error.constructor.name);
     return [await broken, (await preflight(file)).width];

@@ -1,5 +1,4 @@
-// A site of its own for a test: files of some folders, served as a static host would, with the
-// Content-Security-Policy that the README asks for.
+// A static site for a test: files of some folders, with the Content-Security-Policy that the README requires.
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
@@ -13,12 +12,12 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-/** Serves `folders` (`{ "/prefix/": "folder" }`) with `csp`; an empty page stands at `/`. */
+/** Serves `folders` (`{ "/prefix/": "folder" }`) with `csp`; `/` is an empty page. */
 export async function serve(folders, { csp = STRICT } = {}) {
   const site = { folders, csp, requests: [] };
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://site").pathname));
-    // Browsers ask for it when they like.
+    // Browsers request it at any time.
     if (path !== "/favicon.ico") site.requests.push(path);
     const prefix = Object.keys(folders).find((prefix) => path.startsWith(prefix));
     const file = prefix && join(folders[prefix], path.slice(prefix.length) || "index.html");

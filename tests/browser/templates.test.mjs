@@ -1,4 +1,4 @@
-// The types of <image-upload> hold in templates of React, Vue and Svelte, each checked by its own checker, and tell what is wrong.
+// The types of <image-upload> in templates of React, Vue and Svelte, each with its own type checker.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ before(() => {
 });
 after(() => rmSync(project, { recursive: true, force: true }));
 
-/** What the checker says of one file, which is all that the project has. */
+/** The output of the type checker for a project with one file. */
 function check(command, args, file, source, options = {}) {
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: { ...OPTIONS, ...options }, include: [file] }));
   writeFileSync(join(project, file), source);

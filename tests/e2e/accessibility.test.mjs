@@ -1,6 +1,5 @@
-// The pages for everybody: axe-core with every rule and a walk by Tab over the demo, the administrators' page, the API
-// reference and the example, in English and Korean, light, dark, in forced colours and on a phone of 320 pixels; where
-// the focus goes when a control goes away; contrast; what can be stopped; what moves.
+// Accessibility of the demo, the administrators' page, the API reference and the example: all rules of axe-core and a walk by Tab, in English and
+// Korean, light, dark, in forced colours and at 320 pixels; the focus when a control is removed; contrast; updates that can be paused; layout shifts.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +22,7 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), "the-form-files-"));
   server = await startServer({ vars: { IP_PER_MINUTE: 100_000 } });
   browser = await startBrowser();
-  // What the administrators' page shows: a picture, a refusal, and more events than one page of them holds.
+  // For the administrators' page: a picture, a refusal, and more events than one page of the list.
   await upload("ann", png(300, 200), "image/png");
   await upload("ann", "<svg></svg>", "image/png");
   for (let at = 0; at < 10; at++) {
@@ -102,7 +101,7 @@ async function openExample(t, options) {
 
 const items = (page, state) => page.locator(`image-upload [part~=item][part~=${state}]`);
 
-/** Signs up from the page itself, which is quicker than by its form. */
+/** Signs up with the dialog. */
 async function signUp(page) {
   await page.locator("#log-in").click();
   await page.locator("#entry-other").click();
@@ -112,7 +111,7 @@ async function signUp(page) {
   await page.locator("#who").waitFor();
 }
 
-/** What each page looks like when it has something to show; each state goes on from the one before. */
+/** The states of each page; each continues from the one before. */
 const STATES = {
   demo: {
     "with errors": async (page) => {
@@ -230,7 +229,7 @@ test("the focus stays on a button while it works", async (t) => {
   await page.locator("#entry [name=password]").fill(PASSWORD);
   await page.locator("#entry-go").focus();
   for (const key of ["Enter", "Enter"]) await page.keyboard.press(key);
-  // Long enough for a browser to take the focus from a button that cannot have it.
+  // Long enough for the browser to move the focus away from a disabled button.
   await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 50))));
   assert.match(await focused(page), /^button#entry-go/);
   answer();
@@ -300,7 +299,7 @@ test("the element keeps the focus when it is full, and when a picture is tried a
 });
 
 test("the album keeps the focus while it is renewed, and asks before it deletes", async (t) => {
-  // One picture a page, so that there is more to show.
+  // One picture per page, so that there is a second page.
   let limit = 1;
   const page = await openDemo(t, {
     prepare: (page) => page.route("**/images?limit=12*", (route) => route.continue({ url: route.request().url().replace("limit=12", `limit=${limit}`) })),
@@ -375,7 +374,7 @@ test("administrators can pause the updates", async (t) => {
 });
 
 test("no table breaks within a word, and a wide one is scrolled by keyboard", async (t) => {
-  /** The single words of all cells that are drawn on more than one line. */
+  /** The words that are broken over more than one line. */
   const broken = (page) => page.locator("th, td").evaluateAll((cells) => {
     const range = document.createRange();
     const lines = (cell) => (range.selectNodeContents(cell), new Set([...range.getClientRects()].map(({ bottom }) => Math.round(bottom))).size);
@@ -399,7 +398,7 @@ test("shapes that must be seen stand out by 3:1 or more, light and dark", async 
   await demo.locator("#log-out").click();
   await demo.locator("#log-in").click();
   await admin.locator("#ban-details summary").click();
-  // Series of refusals that nobody has caused yet.
+  // Adds bars for refusals that have not occurred.
   await admin.evaluate(() => {
     const svg = document.querySelector("#chart svg");
     for (const name of ["repeated", "refusal-2", "refusal-3", "refusal-4", "refusal-5", "refusal-other"]) {
@@ -466,7 +465,7 @@ test("nothing moves while the pages load", async (t) => {
               for (const { value, hadRecentInput, sources } of list.getEntries()) if (!hadRecentInput) window.shifts.push({ value, by: sources.map(({ node }) => node?.id || node?.className || node?.nodeName) });
             }).observe({ type: "layout-shift", buffered: true });
           });
-          // Late enough that the page is drawn without it.
+          // So late that the page is rendered without it first.
           for (const late of ["**/openapi.json", "**/policy"]) {
             await page.route(late, async (route) => {
               await new Promise((resolve) => setTimeout(resolve, 300));

@@ -6,14 +6,14 @@ import { build } from "esbuild";
 
 import { openPage } from "./browser.mjs";
 import { gif, noise, png } from "./pictures.mjs";
-import { setUp } from "./stage.mjs";
+import { setUp } from "./proxy.mjs";
 
 const PACKAGES = resolve("tests/browser");
 
-const { server, stage, browser, user, serve: put } = await setUp();
-stage.files.set("uppy.js", await bundle(`export { default as Uppy, BasePlugin } from "@uppy/core"; export { default as XHRUpload } from "@uppy/xhr-upload";`));
-stage.files.set("filepond.js", await bundle(`export * from "filepond";`));
-stage.pages.set("/page", {
+const { server, proxy, browser, user, serve: put } = await setUp();
+proxy.files.set("uppy.js", await bundle(`export { default as Uppy, BasePlugin } from "@uppy/core"; export { default as XHRUpload } from "@uppy/xhr-upload";`));
+proxy.files.set("filepond.js", await bundle(`export * from "filepond";`));
+proxy.pages.set("/page", {
   html: `<!doctype html><html lang="en"><meta charset="utf-8"><title>Others</title><form id="form"><input type="file" id="pond" name="photo"></form>
     <script type="module">
       import { BasePlugin, Uppy, XHRUpload } from "/files/uppy.js";
@@ -26,7 +26,7 @@ stage.pages.set("/page", {
     </script>`,
 });
 
-/** A package as a page can load it, untouched but for being in one file. */
+/** A package as one file that a page can load. */
 async function bundle(contents) {
   const stdin = { contents, resolveDir: PACKAGES };
   const built = await build({ stdin, bundle: true, format: "esm", write: false, platform: "browser", mainFields: ["module", "main"], logLevel: "error" });
@@ -36,12 +36,12 @@ async function bundle(contents) {
 async function open(t) {
   const { page, complaints } = await openPage(t, browser);
   await page.exposeFunction("tokenFor", () => server.token({ sub: user() }));
-  await page.goto(`${stage.url}/page`);
+  await page.goto(`${proxy.url}/page`);
   await page.waitForFunction(() => window.isReady);
   return { page, complaints };
 }
 
-/** Uploads files with Uppy's XHRUpload; `extra` runs on the Uppy first. */
+/** Uploads files with Uppy's XHRUpload, with our plugin if `preflight` has its options. */
 const withUppy = (page, names, { bundle = false, preflight } = {}) =>
   page.evaluate(
     async ({ names, bundle, preflight }) => {
@@ -88,11 +88,11 @@ test("with the plugin Uppy sends the prepared picture, and shows the reason of a
   assert.deepEqual(failed.map(({ name }) => name), ["notes.png"]);
   assert.match(failed[0].error, /[가-힣]/);
   assert.equal(successful[0].body.data.width, 2048);
-  assert.equal(stage.uploads().length, 1, "the refused file was not sent");
-  assert.ok(stage.uploads()[0].bytes < large.length);
+  assert.equal(proxy.uploads().length, 1, "the refused file was not sent");
+  assert.ok(proxy.uploads()[0].bytes < large.length);
 });
 
-/** Processes files with a FilePond on the page's input; answers with ids, errors, and what the form would send. */
+/** Processes files with FilePond; returns ids, errors, and the values that the form would send. */
 const withFilePond = (page, names, { ours = false, endpoint = "" } = {}) =>
   page.evaluate(
     async ({ names, ours, endpoint }) => {
@@ -131,7 +131,7 @@ test("FilePond uploads to the edge, and its id is the key", async (t) => {
   assert.deepEqual(sent, [ends[0].id]);
   assert.match(ends[1].error, /too (many bytes|large)|MB/i);
   // It sends its own JSON in a field of the same name first.
-  const [upload] = stage.uploads();
+  const [upload] = proxy.uploads();
   assert.match(upload.headers["content-type"], /^multipart\/form-data/);
 });
 
@@ -143,7 +143,7 @@ test("with the server option FilePond prepares pictures, and shows the reason of
   assert.match(ends[1].error, /[가-힣]/);
   const shows = (reason) => [...document.querySelectorAll(".filepond--file-status-main")].some(({ textContent }) => textContent === reason);
   await page.waitForFunction(shows, ends[1].error);
-  assert.equal(stage.uploads().length, 1);
+  assert.equal(proxy.uploads().length, 1);
   const [row] = server.rows().filter(({ key }) => key === ends[0].id);
   assert.equal(row.width, 2048);
 });
@@ -159,7 +159,7 @@ test("FilePond shows a general sentence for a mistake in the set-up; the console
 
 test("Uppy shows the general sentence, too", async (t) => {
   const { page, complaints } = await open(t);
-  stage.fault = ({ path }) => (path.endsWith(".wasm") ? { status: 404, body: "" } : undefined);
+  proxy.fault = ({ path }) => (path.endsWith(".wasm") ? { status: 404, body: "" } : undefined);
   const { failed } = await withUppy(page, [put("b.gif", gif(13))], { preflight: { language: "ko" } });
   assert.match(failed[0].error, GENERAL);
   assert.match(complaints.join("\n"), /@the-form\/preflight: SetupError: .*Check `assets`/);

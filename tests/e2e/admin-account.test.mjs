@@ -1,5 +1,4 @@
-// Somebody signs up, `make admin` makes them an administrator, and they sign in on the administrators' page with
-// e-mail and password: the way in that a system without a platform of its own has.
+// A user signs up, `make admin` makes them an administrator, and they sign in on the administrators' page with e-mail and password.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
@@ -28,7 +27,7 @@ const refresh = async (cookie) => (await fetch(`${server.url}/auth/refresh_token
 /** Signs in on the page by keyboard. */
 async function signIn(page) {
   await page.goto(`${server.url}/admin/`);
-  // A hidden field takes no focus: the form is shown once the page knows that there are accounts.
+  // The form is shown once the page knows that there are accounts; a hidden field cannot have the focus.
   await page.locator('#login [name="email"]').waitFor();
   await page.locator('#login [name="email"]').focus();
   await page.keyboard.type(account.email);

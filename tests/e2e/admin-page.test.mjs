@@ -1,5 +1,5 @@
-// The administrators' page in a real Chromium: an upload is seen, a user banned and unbanned, looked up and a
-// picture of theirs deleted, by keyboard, in English and Korean; and it fits a small phone.
+// The administrators' page in Chromium: uploads appear, a user is banned, unbanned and looked up, and a picture deleted, by keyboard, in English and
+// Korean; and it fits a small phone.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -25,13 +25,13 @@ async function upload(sub, body, type, name = "x") {
   return { status: answer.status, ...(await answer.json()) };
 }
 
-/** The page, signed in by keyboard; anything it complains about fails the test. */
+/** The page, signed in by keyboard. `complaints` collects its errors. */
 async function open(locale, options = {}) {
   const context = await newVisitor(browser, { locale, ...options });
   const page = await context.newPage();
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
-  // Where there are no accounts, the browser itself tells of the question whether there are.
+  // Where there are no accounts, the browser logs the 404 of the request that asks for them.
   const isOurs = (message) => message.type() === "error" && !message.location().url.endsWith("/auth/login");
   page.on("console", (message) => isOurs(message) && complaints.push(message.text()));
   await page.goto(`${server.url}/admin/`);

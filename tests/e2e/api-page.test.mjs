@@ -1,5 +1,5 @@
-// The API reference in a real Chromium, and the description beneath it: every operation is there and opens by
-// keyboard, in both languages, on a small phone; other sites may read the description.
+// The API reference in Chromium and its OpenAPI document: every operation opens by keyboard, in both languages, on a small phone; other origins may
+// read the document.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -20,7 +20,7 @@ after(async () => {
   await server?.stop();
 });
 
-/** The page; anything it complains about fails the test. */
+/** The page. `complaints` collects its errors. */
 async function open(options, at = "") {
   const context = await browser.newContext(options);
   const page = await context.newPage();

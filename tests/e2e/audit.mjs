@@ -1,5 +1,4 @@
-// Audits of a page as people with other eyes and hands meet it: axe-core with every rule, a walk by Tab, and contrast
-// as it is drawn.
+// Accessibility audits of a page: all rules of axe-core, a walk by Tab, and the contrast of what is rendered.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
@@ -8,16 +7,16 @@ const installed = createRequire(resolve("tests/browser/package.json"));
 const axe = installed("axe-core");
 const sharp = installed("sharp");
 
-/** What a shape or a focus ring must have beside what surrounds it (WCAG 1.4.11). */
+/** The minimum contrast of shapes and focus rings (WCAG 1.4.11). */
 export const LEAST_CONTRAST = 3;
 
-/** Rules that are knowingly not met, with the reason. */
+/** Rules that are not met on purpose, with the reason. */
 const NOT_MET = {
   "focus-order-semantics": "Experimental. What scrolls must be focusable (scrollable-region-focusable) without being a widget.",
   "color-contrast-enhanced": "AAA (7:1). The pages keep to AA (4.5:1), so that secondary text can be told from main text.",
 };
 
-/** How a page is looked at. */
+/** The colour schemes and widths of the audits. */
 export const MODES = {
   light: {},
   dark: { colorScheme: "dark" },
@@ -30,7 +29,7 @@ export async function setMode(page, { colorScheme = "light", forcedColors = "non
   await page.setViewportSize({ width, height: 800 });
 }
 
-/** Gives every page of a context what the audits below call. */
+/** Adds the functions that the audits below call to every page of a context. */
 export function prepareAudits(context) {
   return context.addInitScript(() => {
     const numbers = (color) => {
@@ -44,13 +43,13 @@ export function prepareAudits(context) {
     };
     const parent = (element) => element.assignedSlot ?? element.parentElement ?? element.getRootNode().host;
     const audits = {
-      /** What has the focus, also within shadow roots. */
+      /** The focused element, also in shadow roots. */
       focused() {
         let element = document.activeElement;
         while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
         return element;
       },
-      /** The colour behind an element's own. */
+      /** The background colour of an element. */
       behind(element) {
         for (let at = parent(element); at; at = parent(at)) {
           const { rgb, alpha } = numbers(getComputedStyle(at).backgroundColor);
@@ -58,7 +57,7 @@ export function prepareAudits(context) {
         }
         return [255, 255, 255];
       },
-      /** The contrast of a colour, as one property of an element says it, with what is behind the element. */
+      /** The contrast of a colour property of an element with its background. */
       contrast(element, property) {
         const behind = audits.behind(element);
         const { rgb, alpha } = numbers(getComputedStyle(element)[property]);
@@ -69,7 +68,7 @@ export function prepareAudits(context) {
       all(root = document) {
         return [...root.querySelectorAll("*")].flatMap((element) => [element, ...(element.shadowRoot ? audits.all(element.shadowRoot) : [])]);
       },
-      /** Where Tab has to stop: every control that is drawn; of radio buttons the chosen or the first. */
+      /** The elements that Tab must reach: every visible control; of a radio group the chosen or the first. */
       stops() {
         const isStop = (element) => {
           if (element.tabIndex < 0 || element.disabled || element.shadowRoot || !element.checkVisibility({ visibilityProperty: true })) return false;
@@ -80,10 +79,10 @@ export function prepareAudits(context) {
         };
         return audits.all().filter(isStop);
       },
-      /** What is wrong with the element that has the focus. */
+      /** The problems of the focused element. */
       wrongs() {
         const element = audits.focused();
-        // A radio button or the like may be drawn by its label.
+        // The label of a radio button may show its focus ring.
         const drawn = [element, element.closest("label")].find((it) => it && getComputedStyle(it).outlineStyle !== "none");
         if (!drawn) return ["no focus ring"];
         const { outlineWidth, outlineStyle } = getComputedStyle(drawn);
@@ -101,15 +100,15 @@ export function prepareAudits(context) {
   });
 }
 
-/** Holds the page, as it is now, to every rule of axe-core. */
+/** Checks the current page with all rules of axe-core. */
 export async function holdToRules(page, what) {
-  // By the debugger, which no Content-Security-Policy stops.
+  // Evaluated by the debugger, so the Content-Security-Policy does not block it.
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe.source);
   const violations = await page.evaluate(async (notMet) => {
     const { axe } = window;
     const rules = Object.fromEntries(axe.getRules().map(({ ruleId }) => [ruleId, { enabled: !(ruleId in notMet) }]));
     const { violations, incomplete } = await axe.run({ rules, resultTypes: ["violations", "incomplete"] });
-    // axe-core leaves open whether text in the very colour of its ground is meant to be hidden; here none is.
+    // axe-core reports text in the colour of its background as incomplete, because it may be hidden on purpose; here none is.
     const unseen = incomplete.flatMap(({ id, nodes }) => {
       const same = nodes.filter(({ any }) => any.some(({ data }) => data?.messageKey === "equalRatio"));
       return same.length > 0 ? [{ id, nodes: same }] : [];
@@ -119,7 +118,7 @@ export async function holdToRules(page, what) {
   assert.deepEqual(violations, [], what);
 }
 
-/** Walks by Tab from the top to the end: every control is reached once, seen, and has a focus ring; nothing else holds the focus. */
+/** Walks through the page by Tab: every control is reached once, is visible, and has a focus ring; nothing else gets the focus. */
 export async function walk(page, what) {
   await page.evaluate(() => {
     const top = document.querySelector("dialog:modal") ?? document.body;
@@ -144,7 +143,7 @@ export async function walk(page, what) {
   assert.deepEqual({ wrongs, missed }, { wrongs: [], missed: [] }, what);
 }
 
-/** The element that has the focus, as `walk` names it. */
+/** The name of the focused element, as in `walk`. */
 export const focused = (page) => page.evaluate(() => window.audits.name(window.audits.focused()));
 
 /** The contrast of a property of the first element that a locator finds. */
@@ -153,7 +152,7 @@ export const contrast = (locator, property) => locator.first().evaluate((element
 const linear = (part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4);
 const ratio = (one, other) => (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
 
-/** The luminance of every pixel of what is drawn there, and of a margin around it. */
+/** The luminance of every rendered pixel of an element and of a margin around it. */
 export async function pixels(page, locator, margin = 8) {
   await locator.scrollIntoViewIfNeeded();
   const { x, y, width, height } = await locator.boundingBox();
@@ -166,8 +165,8 @@ export async function pixels(page, locator, margin = 8) {
   });
 }
 
-/** How many pixels stand out from those at the edge. */
+/** How many pixels contrast with the first one. */
 export const standing = (all) => all.filter((pixel) => ratio(pixel, all[0]) >= LEAST_CONTRAST).length;
 
-/** How many pixels of two drawings of one size can be told from each other. */
+/** How many pixels of two renderings of one size contrast with each other. */
 export const different = (one, other) => one.filter((pixel, at) => ratio(pixel, other[at]) >= LEAST_CONTRAST).length;

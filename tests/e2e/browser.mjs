@@ -1,4 +1,4 @@
-// A real Chromium, offline but for this machine.
+// Starts Chromium without access to the internet, and helps to drive its pages.
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
@@ -15,7 +15,7 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
-/** Twice what is usual, for machines that are busy with other things. */
+/** Twice the default of Playwright, for busy machines. */
 const PATIENCE_MS = 60_000;
 
 export async function startBrowser() {
@@ -42,19 +42,19 @@ export async function openPage(t, browser, { levels = ["error"], ...options } = 
 }
 
 let visitors = 0;
-/** A visitor's context: each comes from an address of its own, since each may send 120 requests a minute without a good token. */
+/** A context with a client IP of its own, because each IP may send 120 requests a minute without a valid token. */
 export function newVisitor(browser, options = {}) {
   return browser.newContext({ ...options, extraHTTPHeaders: { "CF-Connecting-IP": `198.51.100.${++visitors % 250}` } });
 }
 
-/** A browser whose profile lies in `folder`, so that another can go on where it ended. */
+/** A browser with its profile in `folder`, so that a later browser can continue with it. */
 export function startProfile(folder) {
   return chromium
     .launchPersistentContext(folder, { executablePath: findChromium(), headless: true, args: ARGUMENTS })
     .then(patient);
 }
 
-/** Chooses files as somebody without a mouse does. */
+/** Chooses files by keyboard. */
 export function chooseByKeyboard(page, locator, files, key = "Enter") {
   return choose(page, files, async () => {
     await locator.focus();
@@ -62,10 +62,9 @@ export function chooseByKeyboard(page, locator, files, key = "Enter") {
   });
 }
 
-/** Gives files to the chooser that `open` opens. */
+/** Chooses files in the file chooser that `open` opens. */
 export async function choose(page, files, open) {
-  // Before anything is pressed, and pressed again until it came: on a slow machine the browser may learn only after
-  // the first press that the chooser is ours to answer.
+  // On a slow machine the browser may not yet intercept the first chooser, so `open` is repeated.
   const came = new Promise((resolve) => page.once("filechooser", resolve));
   const deadline = Date.now() + 60_000;
   for (let chooser; !chooser; chooser = await Promise.race([came, sleep(2_000)])) {

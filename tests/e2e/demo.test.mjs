@@ -1,5 +1,5 @@
-// The demo page in a real Chromium, as newcomers use it: from a guest's picture to an account that keeps it, refusals in
-// one's own language, the keyboard alone, and a network that goes away.
+// The demo page in Chromium: from a guest's picture to an account that keeps it, refusals in both languages, the keyboard alone, and an interrupted
+// network.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -20,7 +20,7 @@ after(async () => {
   await server?.stop();
 });
 
-/** The page, opened in a language; anything the page complains about, but for what `mayFail` names, fails the test. */
+/** Opens the page in a language. `complaints` collects its errors, except those that match `mayFail`. */
 async function open(locale, { mayFail = /^$/, ...options } = {}) {
   const context = await newVisitor(browser, { locale, ...options });
   const page = await context.newPage();

@@ -1,5 +1,5 @@
-// <image-upload> in a real Chromium against the real Worker, on a page with a strict Content-Security-Policy: by keyboard,
-// drop and paste, in a form, in both languages.
+// <image-upload> in Chromium against the built Worker, on a page with a strict Content-Security-Policy: by keyboard, drop and paste, in a form, in
+// both languages.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -7,12 +7,12 @@ import { test } from "node:test";
 import { startFirefox } from "../browser/firefox.mjs";
 import { choose, chooseByKeyboard, openPage } from "./browser.mjs";
 import { gif, png } from "./pictures.mjs";
-import { setUp, until } from "./stage.mjs";
+import { setUp, until } from "./proxy.mjs";
 
 const POLICY =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'";
 
-const { server, stage, browser, user, fileOf } = await setUp();
+const { server, proxy, browser, user, fileOf } = await setUp();
 
 const form = (attributes = "", around = "") => `<!doctype html><html lang="en"><meta charset="utf-8"><title>Form</title>
   <form id="form" action="/sent" method="get">
@@ -26,15 +26,15 @@ const form = (attributes = "", around = "") => `<!doctype html><html lang="en"><
   <script type="module" src="/preflight/element/index.js"></script><script type="module" src="/files/setup.js"></script>`;
 const SETUP = "document.querySelector('image-upload').token = () => window.tokenFor();";
 
-/** The form's page; anything the page or its policy complains about fails the test. */
+/** Opens the form; an error in the console fails the test. */
 async function open(t, { attributes, around, html = form(attributes, around), locale = "en-US", javaScriptEnabled = true, ...more } = {}) {
   const { page, complaints } = await openPage(t, browser, { locale, javaScriptEnabled, ...more });
   t.after(() => javaScriptEnabled && assert.deepEqual(complaints, []));
-  stage.pages.set("/form", { html, headers: { "Content-Security-Policy": POLICY } });
-  stage.pages.set("/sent", { html: "<!doctype html><title>Sent</title>" });
-  stage.files.set("setup.js", SETUP);
+  proxy.pages.set("/form", { html, headers: { "Content-Security-Policy": POLICY } });
+  proxy.pages.set("/sent", { html: "<!doctype html><title>Sent</title>" });
+  proxy.files.set("setup.js", SETUP);
   if (javaScriptEnabled) await page.exposeFunction("tokenFor", () => server.token({ sub: user() }));
-  await page.goto(`${stage.url}/form`);
+  await page.goto(`${proxy.url}/form`);
   if (javaScriptEnabled) await page.waitForFunction(() => document.querySelector("image-upload").token);
   return { page, complaints };
 }
@@ -44,7 +44,7 @@ const value = (page) => page.evaluate(() => document.querySelector("image-upload
 const data = (page) => page.evaluate(() => [...new FormData(document.querySelector("#form"))]);
 const stored = (page, count) => page.waitForFunction((count) => document.querySelector("image-upload").value.length === count, count);
 
-/** Gives files to a page as a hand that drops or pastes them does. */
+/** Drops or pastes files. */
 async function give(page, type, paths) {
   const files = paths.map((path) => ({ name: path.split("/").at(-1), bytes: readFileSync(path).toString("base64") }));
   await page.evaluate(
@@ -78,7 +78,7 @@ test("pictures chosen by keyboard are listed, announced, and sent with the form 
   for (const key of keys) assert.ok(server.objects().has(key));
   assert.deepEqual(await data(page), keys.map((key) => ["photos", key]));
 
-  // Off the list by keyboard; the focus goes to the next one.
+  // Removing by keyboard moves the focus to the next picture.
   const remove = page.getByRole("button", { name: "Remove one.gif" });
   await remove.focus();
   await page.keyboard.press("Enter");
@@ -125,10 +125,10 @@ test("a refused picture says why in the page's language, and can be removed", as
   await refused.waitFor();
   assert.match(await refused.locator("[part=state]").innerText(), /[가-힣]/);
   assert.match(await page.locator("image-upload [role=status]").textContent(), /notes\.png 사진을 올릴 수 없습니다/);
-  assert.equal(stage.uploads().length, 0);
+  assert.equal(proxy.uploads().length, 0);
   await page.getByRole("button", { name: "notes.png 빼기" }).click();
   assert.equal(await items(page).count(), 0);
-  // The page's own language counts where the element says none, also when it changes.
+  // Without its own `lang` the element follows the page's language, also when it changes.
   await page.evaluate(() => document.querySelector("image-upload").removeAttribute("lang"));
   await page.getByRole("button", { name: "Choose pictures" }).waitFor();
   await page.evaluate(() => (document.documentElement.lang = "ko"));
@@ -137,13 +137,13 @@ test("a refused picture says why in the page's language, and can be removed", as
 
 test("the retry button tries a failed picture again", async (t) => {
   const { page, complaints } = await open(t);
-  stage.fault = ({ method }) => (method === "POST" ? { status: 400, body: "not ours" } : undefined);
+  proxy.fault = ({ method }) => (method === "POST" ? { status: 400, body: "not ours" } : undefined);
   await give(page, "drop", [fileOf("again.gif", gif(5))]);
   await page.locator("image-upload li.failed").waitFor();
-  assert.equal(stage.uploads().length, 1);
-  // The browser itself notes the answer.
+  assert.equal(proxy.uploads().length, 1);
+  // The browser logs the status.
   assert.match(complaints.splice(0).join(), /400/);
-  stage.fault = () => undefined;
+  proxy.fault = () => undefined;
   await page.getByRole("button", { name: "Try again.gif again" }).click();
   await stored(page, 1);
 });
@@ -152,7 +152,7 @@ test("the form is invalid during an upload; reset empties the field; a disabled 
   const { page } = await open(t);
   let go;
   const held = new Promise((resolve) => (go = resolve));
-  stage.fault = ({ method }) => (method === "POST" ? { hold: held } : undefined);
+  proxy.fault = ({ method }) => (method === "POST" ? { hold: held } : undefined);
   await give(page, "drop", [fileOf("slow.gif", gif(6))]);
   await page.locator("image-upload li.sending").waitFor();
   assert.equal(await page.evaluate(() => document.querySelector("image-upload").validationMessage), "Wait until all pictures are stored.");
@@ -187,7 +187,7 @@ test("max-files limits the list, and stored keys can be set", async (t) => {
   await page.waitForFunction(() => document.querySelector("image-upload").shadowRoot.querySelector("li img").naturalWidth > 0);
 });
 
-/** Sets the element's value and remembers its events in the page's `told`. */
+/** Sets the element's value and collects its events in the page's `told`. */
 const setValue = (page, keys) =>
   page.evaluate((keys) => {
     const element = document.querySelector("image-upload");
@@ -208,11 +208,11 @@ test("setting value leaves running uploads alone, and every picture that it remo
   const [a, b] = await value(page);
   let go;
   const held = new Promise((resolve) => (go = resolve));
-  stage.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" ? (nth > 3 ? { status: 400, body: "not ours" } : { hold: held }) : undefined);
+  proxy.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" ? (nth > 3 ? { status: 400, body: "not ours" } : { hold: held }) : undefined);
   await give(page, "drop", [fileOf("slow.gif", gif(43)), fileOf("failed.gif", gif(44))]);
   await page.locator("image-upload li.failed").waitFor();
   await page.locator("image-upload li.sending").waitFor();
-  // The browser itself notes the answer.
+  // The browser logs the status.
   assert.match(complaints.splice(0).join(), /400/);
 
   const cards = () => page.evaluate(() => [...document.querySelector("image-upload").shadowRoot.querySelectorAll("li")].map((card) => (card.nth ??= Math.random())));
@@ -227,15 +227,15 @@ test("setting value leaves running uploads alone, and every picture that it remo
   const [, slow] = await value(page);
   assert.equal(server.rows().find(({ key }) => key === slow).original_name, "slow.gif");
 
-  // Known by its key only, a picture shows the name of its record; one that has no record keeps the end of its key.
+  // A given key shows the file name of its record; without a record, the last part of the key.
   const unknown = "users/somebody/images/1699876543210-00000000-0000-4000-8000-000000000000.jpeg";
   await setValue(page, [slow, a, unknown, b]);
   await page.locator("image-upload [part=name]", { hasText: /^a\.gif$/ }).waitFor();
   assert.deepEqual(await names(page), ["slow.gif", "a.gif", unknown.split("/").at(-1), "b.gif", "failed.gif"]);
   assert.deepEqual(await value(page), [slow, a, unknown, b]);
   await page.getByRole("button", { name: "Remove a.gif" }).waitFor();
-  assert.equal(stage.seen.filter(({ method, path }) => method === "GET" && path === "/images").length, 1);
-  // A thumbnail that is not there leaves the sign in its place, and the browser notes it.
+  assert.equal(proxy.seen.filter(({ method, path }) => method === "GET" && path === "/images").length, 1);
+  // A missing thumbnail leaves the icon, and the browser logs the status.
   await page.waitForFunction(() => !document.querySelector("image-upload").shadowRoot.querySelector('img[src*="somebody"]'));
   complaints.length = 0;
 
@@ -268,17 +268,17 @@ for (const [seed, attributes, isDeleted] of [[46, "", false], [47, 'on-remove="k
 
 test("on-remove=delete deletes nothing that an answer may need", async (t) => {
   const others = `<image-upload id="other" name="other" on-remove="delete"></image-upload><script type="module" src="/files/other.js"></script>`;
-  stage.files.set("other.js", "document.querySelector('#other').token = () => window.tokenFor(); document.querySelector('#form').addEventListener('submit', (event) => event.preventDefault());");
+  proxy.files.set("other.js", "document.querySelector('#other').token = () => window.tokenFor(); document.querySelector('#form').addEventListener('submit', (event) => event.preventDefault());");
   const { page } = await open(t, { attributes: 'on-remove="delete"', around: others });
   await page.waitForFunction(() => document.querySelector("#other").token);
   const remove = (id, name) => page.locator(`image-upload#${id} [part=remove][aria-label="Remove ${name}"]`).click();
 
-  // Given by its key: a record from before.
-  const record = await fetch(`${server.url}/images`, { method: "POST", headers: { "Content-Type": "image/gif", "X-Filename": "r.gif", Authorization: `Bearer ${server.token({ sub: user() })}`, "CF-Connecting-IP": stage.address }, body: gif(51) }).then((answer) => answer.json());
+  // Set by its key.
+  const record = await fetch(`${server.url}/images`, { method: "POST", headers: { "Content-Type": "image/gif", "X-Filename": "r.gif", Authorization: `Bearer ${server.token({ sub: user() })}`, "CF-Connecting-IP": proxy.address }, body: gif(51) }).then((answer) => answer.json());
   await setValue(page, [record.data.key]);
   await page.locator("image-upload#photos [part=name]", { hasText: "r.gif" }).waitFor();
   await remove("photos", "r.gif");
-  // The same bytes chosen here: they were there before.
+  // The same bytes added here: the picture was stored before.
   await give(page, "drop", [fileOf("r.gif", gif(51))]);
   await stored(page, 1);
   assert.deepEqual(await value(page), [record.data.key]);
@@ -302,13 +302,13 @@ test("on-remove=delete deletes nothing that an answer may need", async (t) => {
   await page.evaluate(() => document.querySelector("#form").reset());
 
   await new Promise((resolve) => setTimeout(resolve, 500));
-  assert.equal(stage.seen.filter(({ method }) => method === "DELETE").length, 0);
+  assert.equal(proxy.seen.filter(({ method }) => method === "DELETE").length, 0);
   for (const key of [record.data.key, both, sent, reset]) assert.ok(server.objects().has(key));
 });
 
 test("a guest's removed picture is not deleted, because it has no id and expires", async (t) => {
   const { page } = await open(t, { attributes: 'on-remove="delete"' });
-  stage.files.set("guest.js", "import { guestToken } from '/preflight/index.js'; document.querySelector('image-upload').token = guestToken('');");
+  proxy.files.set("guest.js", "import { guestToken } from '/preflight/index.js'; document.querySelector('image-upload').token = guestToken('');");
   await page.addScriptTag({ url: "/files/guest.js", type: "module" });
   await page.waitForFunction(() => document.querySelector("image-upload").token.length === 1);
   await give(page, "drop", [fileOf("guest.gif", gif(55))]);
@@ -317,7 +317,7 @@ test("a guest's removed picture is not deleted, because it has no id and expires
   assert.deepEqual(facts, [[null, "string"]]);
   await page.getByRole("button", { name: "Remove guest.gif" }).click();
   await new Promise((resolve) => setTimeout(resolve, 500));
-  assert.equal(stage.seen.filter(({ method }) => method === "DELETE").length, 0);
+  assert.equal(proxy.seen.filter(({ method }) => method === "DELETE").length, 0);
 });
 
 test("a phone has a button for the camera", async (t) => {
@@ -348,7 +348,7 @@ test("the label names the field; without scripts it is a plain file input", asyn
 
 test("after a reload each field of a form has its own pictures again, until the form is sent", async (t) => {
   const fields = `<image-upload id="other" name="other" offline="${user()}"></image-upload><script type="module" src="/files/other.js"></script>`;
-  stage.files.set("other.js", "document.querySelector('#other').token = () => window.tokenFor();");
+  proxy.files.set("other.js", "document.querySelector('#other').token = () => window.tokenFor();");
   const { page, complaints } = await open(t, { attributes: `offline="${user()}"`, around: fields });
   const add = (id, name, seed) =>
     page.evaluate(
@@ -365,7 +365,7 @@ test("after a reload each field of a form has its own pictures again, until the 
 
   await add("#photos", "stored.gif", 61);
   await stored(page, 1);
-  stage.fault = down;
+  proxy.fault = down;
   await add("#photos", "photo.gif", 62);
   await add("#other", "other.gif", 63);
   await listsAre([["photos", ["stored.gif uploaded", "photo.gif waiting"], 1], ["other", ["other.gif waiting"], 0]]);
@@ -374,23 +374,23 @@ test("after a reload each field of a form has its own pictures again, until the 
   await listsAre([["photos", ["stored.gif uploaded", "photo.gif waiting"], 1], ["other", ["other.gif waiting"], 0]]);
   assert.equal(await items(page).count(), 3);
   assert.deepEqual((await data(page)).map(([name]) => name), ["photos"]);
-  stage.fault = () => undefined;
+  proxy.fault = () => undefined;
   const all = [["photos", ["stored.gif uploaded", "photo.gif uploaded"], 2], ["other", ["other.gif uploaded"], 1]];
   await listsAre(all);
   await page.reload();
   await listsAre(all);
   assert.equal(await items(page).count(), 3, "each once, also where the browser restored its key");
-  assert.equal(stage.uploads().filter(({ status }) => status === 201).length, 3);
+  assert.equal(proxy.uploads().filter(({ status }) => status === 201).length, 3);
   const keys = await data(page);
 
   await page.locator("#send").click();
   await page.waitForURL(/\/sent/);
   assert.deepEqual([...new URL(page.url()).searchParams], keys);
-  await page.goto(`${stage.url}/form`);
+  await page.goto(`${proxy.url}/form`);
   await page.waitForFunction(() => document.querySelector("image-upload").token);
   await until(async () => (await outbox(page)) === 0);
   await listsAre([["photos", [], 0], ["other", [], 0]]);
-  // The browser notes what was reset.
+  // The browser logs the broken connections.
   complaints.length = 0;
 });
 
@@ -411,17 +411,17 @@ test("another owner neither sees nor sends the first one's pictures", async (t) 
   const { page, complaints } = await open(t, { attributes: `offline="${user()}"` });
   await give(page, "drop", [fileOf("mine.gif", gif(71))]);
   await stored(page, 1);
-  stage.fault = ({ method, path }) => (method === "POST" || path === "/healthz" ? { reset: true } : undefined);
+  proxy.fault = ({ method, path }) => (method === "POST" || path === "/healthz" ? { reset: true } : undefined);
   await give(page, "drop", [fileOf("waits.gif", gif(72))]);
   await page.locator("image-upload li", { hasText: "Kept on this device" }).waitFor();
   const owner = (name) => page.evaluate((name) => document.querySelector("image-upload").setAttribute("offline", name), name);
   await owner("somebody-else");
   assert.equal(await items(page).count(), 0);
   assert.deepEqual(await data(page), []);
-  stage.fault = () => undefined;
+  proxy.fault = () => undefined;
   await give(page, "drop", [fileOf("theirs.gif", gif(73))]);
   await stored(page, 1);
-  assert.equal(stage.uploads().filter(({ status }) => status === 201).length, 2, "what waits is not sent for another");
+  assert.equal(proxy.uploads().filter(({ status }) => status === 201).length, 2, "what waits is not sent for another");
   await owner(user());
   await stored(page, 2);
   assert.deepEqual((await names(page)).sort(), ["mine.gif", "waits.gif"]);
@@ -438,9 +438,9 @@ test("Firefox: pictures come back after a reload, setting the value works, and n
   t.after(() => firefox.stop());
   const token = server.token({ sub: user() });
   const html = `${form(`offline="${user()}"`)}<script>document.querySelector("image-upload").token = () => "${token}";</script>`.replace("/files/setup.js", "/files/none.js");
-  stage.pages.set("/firefox", { html });
+  proxy.pages.set("/firefox", { html });
   const open = async (count) => {
-    await firefox.goto(`${stage.url}/firefox`);
+    await firefox.goto(`${proxy.url}/firefox`);
     return firefox.evaluate(async (count) => {
       await customElements.whenDefined("image-upload");
       const element = document.querySelector("image-upload");

@@ -1,4 +1,4 @@
-// The examples run as they stand: the plain page from the edge, the others bundled by Vite with the package that they name.
+// The examples, unchanged: the plain page is served by the edge, the others are bundled by Vite with the package that they name.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, readdirSync, symlinkSync } from "node:fs";
@@ -7,13 +7,13 @@ import { test } from "node:test";
 
 import { openPage } from "./browser.mjs";
 import { gif } from "./pictures.mjs";
-import { setUp } from "./stage.mjs";
+import { setUp } from "./proxy.mjs";
 
 const PACKAGES = resolve("tests/browser/node_modules");
 
-const { server, stage, browser, folder, fileOf } = await setUp();
+const { server, proxy, browser, folder, fileOf } = await setUp();
 
-/** Builds an example in a folder of its own and puts it on the stage. */
+/** Builds an example in its own folder and serves it with the proxy. */
 function build(name) {
   const project = join(folder, name);
   cpSync(`www/examples/${name}`, project, { recursive: true });
@@ -21,7 +21,7 @@ function build(name) {
   const installed = join(modules, "@the-form/preflight");
   mkdirSync(installed, { recursive: true });
   for (const entry of readdirSync(PACKAGES)) symlinkSync(join(PACKAGES, entry), join(modules, entry));
-  // As npm unpacks what the example's package.json names.
+  // As npm installs the tarball that the example's package.json names.
   const { dependencies } = JSON.parse(readFileSync(`www/examples/${name}/package.json`, "utf8"));
   const tarball = resolve(`www/examples/${name}`, dependencies["@the-form/preflight"].replace("file:", ""));
   execFileSync("tar", ["-xzf", tarball, "-C", installed, "--strip-components=1"]);
@@ -30,17 +30,17 @@ function build(name) {
   const files = readdirSync(join(project, "dist"), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   for (const entry of files) {
     const path = join(entry.parentPath, entry.name);
-    stage.files.set(name + path.slice(join(project, "dist").length), readFileSync(path));
+    proxy.files.set(name + path.slice(join(project, "dist").length), readFileSync(path));
   }
-  stage.pages.set(`/${name}`, { html: readFileSync(join(project, "dist/index.html")) });
+  proxy.pages.set(`/${name}`, { html: readFileSync(join(project, "dist/index.html")) });
   return `/${name}`;
 }
 
-/** Chooses a picture on a page and waits until the page tells its key. */
+/** Chooses a picture on a page and waits until the page shows its key. */
 async function upload(t, address, number, press = async () => {}) {
   const { page, complaints } = await openPage(t, browser);
-  await page.goto(stage.url + address);
-  // A field that was not yet upgraded would not take it.
+  await page.goto(proxy.url + address);
+  // A field that is not upgraded yet would ignore it.
   await page.waitForFunction(() => document.querySelector("image-upload")?.shadowRoot || document.querySelector("#app input"));
   await page.locator("image-upload input[multiple], #app > input").first().setInputFiles(fileOf(`${number}.gif`, gif(number)));
   await press(page);

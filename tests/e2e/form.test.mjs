@@ -1,5 +1,4 @@
-// POST /images with multipart/form-data on the built Worker: as browsers, curl, Uppy and FilePond
-// send it, and as nobody should.
+// POST /images with multipart/form-data on the built Worker, as browsers, curl, Uppy and FilePond send it, and malformed.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -30,7 +29,7 @@ async function send(fields, headers = {}) {
   return { status: answer.status, json: await answer.json() };
 }
 
-/** Bytes as they are, without a library in between. */
+/** Sends bytes over a socket, without an HTTP library. */
 function sendRaw(body, contentType, length = body.length, sub = "123") {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(server.url);

@@ -1,5 +1,5 @@
-// The package as a project has it that installed the tarball: served by `vite dev`, rendered on a server by Vite and hydrated,
-// bundled by esbuild; a picture is checked and sent in Chromium each time. And how the Worker serves its files.
+// The package in projects that installed the tarball: served by `vite dev`, rendered on a server by Vite and hydrated, bundled by esbuild. In each, a
+// picture is uploaded in Chromium. And the cache headers of its files.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -13,15 +13,15 @@ import { serve } from "../browser/site.mjs";
 import { openPage } from "./browser.mjs";
 import { blocks } from "./examples.mjs";
 import { gif } from "./pictures.mjs";
-import { setUp, until } from "./stage.mjs";
+import { setUp, until } from "./proxy.mjs";
 
 const PACKAGES = resolve("tests/browser/node_modules");
 const TARBALL = resolve("target/the-form-preflight.tgz");
 
-const { server, stage, browser, folder, fileOf } = await setUp();
+const { server, proxy, browser, folder, fileOf } = await setUp();
 let pictures = 0;
 
-/** A project of its own with the package from the tarball, as npm installs it. */
+/** A project in which npm has installed the tarball. */
 function install(name, files, others = []) {
   const project = join(folder, name);
   mkdirSync(project);
@@ -32,7 +32,7 @@ function install(name, files, others = []) {
   return project;
 }
 
-/** Chooses a picture on the page at `url`; it is checked in a worker, and the edge has what the page tells as its key. */
+/** Uploads a picture on the page at `url`: a worker checks it, and the page shows the key of a stored object. */
 async function upload(t, url) {
   const { page, complaints } = await openPage(t, browser, { levels: ["error", "warning"] });
   await page.goto(url);
@@ -50,11 +50,11 @@ async function upload(t, url) {
 
 test("`vite dev` serves it, without configuration", async (t) => {
   const project = install("dev", {
-    "index.html": `<!doctype html><html lang="en"><meta charset="utf-8"><title>Theirs</title><link rel="icon" href="data:,"><image-upload name="photo" endpoint="${stage.url}"></image-upload><output></output><script type="module" src="/main.js"></script>`,
+    "index.html": `<!doctype html><html lang="en"><meta charset="utf-8"><title>Theirs</title><link rel="icon" href="data:,"><image-upload name="photo" endpoint="${proxy.url}"></image-upload><output></output><script type="module" src="/main.js"></script>`,
     "main.js": `import "@the-form/preflight/element";
 import { guestToken } from "@the-form/preflight";
 const field = document.querySelector("image-upload");
-field.token = guestToken("${stage.url}");
+field.token = guestToken("${proxy.url}");
 field.onchange = () => (document.querySelector("output").textContent = field.value.join());
 `,
   });
@@ -81,7 +81,7 @@ test("React renders it on a server, and hydrates it in the browser, as the guide
   const [, component] = readFileSync("www/examples/react/src/ImageField.jsx", "utf8").split(/^(import[\s\S]*)/m);
   assert.equal(guide.text, component.trim(), "the guide shows the component of the example");
   const { createServer: createVite } = await import(pathToFileURL(join(PACKAGES, "vite/dist/node/index.js")));
-  process.env.VITE_EDGE = stage.url;
+  process.env.VITE_EDGE = proxy.url;
   let html;
   let vite;
   const site = createServer(async (request, response) => {
@@ -119,14 +119,14 @@ import "@the-form/preflight/element";
 ${use.split("\n")[0]}
 window.prepare = (file) => preflight(file, { assets });
 document.querySelector("input").onchange = async ({ target }) => {
-  const uploader = new Uploader({ endpoint: "${stage.url}", token: guestToken("${stage.url}"), assets });
+  const uploader = new Uploader({ endpoint: "${proxy.url}", token: guestToken("${proxy.url}"), assets });
   document.querySelector("output").textContent = (await uploader.add(target.files[0]).done).key;
 };
 `,
   );
   execFileSync(process.execPath, ["build.mjs"], { cwd: project, stdio: "pipe" });
   writeFileSync(join(project, "public/index.html"), `<!doctype html><title>Theirs</title><input type="file"><output></output><script type="module" src="/assets/app.js"></script>`);
-  const csp = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ${stage.url}`;
+  const csp = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ${proxy.url}`;
   const site = await serve({ "/": join(project, "public") }, { csp });
   t.after(() => site.stop());
   await upload(t, site.url);
@@ -142,7 +142,7 @@ test("a bundle without modules works with `assets` as a property of the element"
 import { guestToken } from "@the-form/preflight";
 const field = document.querySelector("image-upload");
 field.assets = ${JSON.stringify(assets)};
-field.token = guestToken("${stage.url}");
+field.token = guestToken("${proxy.url}");
 field.onchange = () => (document.querySelector("output").textContent = field.value.join());
 `;
   const options = { bundle: true, format: "iife", outdir: join(project, "public"), logLevel: "error", logOverride: { "empty-import-meta": "silent" } };
@@ -150,9 +150,9 @@ field.onchange = () => (document.querySelector("output").textContent = field.val
   cpSync(join(project, "node_modules/@the-form/preflight"), join(project, "public/files"), { recursive: true });
   writeFileSync(
     join(project, "public/index.html"),
-    `<!doctype html><html lang="en"><title>Theirs</title><image-upload endpoint="${stage.url}"></image-upload><output></output><script src="/stdin.js"></script>`,
+    `<!doctype html><html lang="en"><title>Theirs</title><image-upload endpoint="${proxy.url}"></image-upload><output></output><script src="/stdin.js"></script>`,
   );
-  const site = await serve({ "/": join(project, "public") }, { csp: `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ${stage.url}` });
+  const site = await serve({ "/": join(project, "public") }, { csp: `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ${proxy.url}` });
   t.after(() => site.stop());
   await upload(t, site.url);
 });

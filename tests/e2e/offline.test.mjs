@@ -7,9 +7,9 @@ import { test } from "node:test";
 
 import { startProfile } from "./browser.mjs";
 import { gif, noise } from "./pictures.mjs";
-import { setUp, until } from "./stage.mjs";
+import { setUp, until } from "./proxy.mjs";
 
-const { server, stage, browser, user } = await setUp();
+const { server, proxy, browser, user } = await setUp();
 
 async function newContext(t) {
   const context = await browser.newContext();
@@ -17,7 +17,7 @@ async function newContext(t) {
   return context;
 }
 
-/** A page of `context` with an Uploader that keeps; it picks up what waits. */
+/** A page with an Uploader with `offline`, which resumes what waits in the outbox. */
 async function open(context, owner = user()) {
   const page = await context.newPage();
   await page.exposeFunction("tokenFor", () => server.token({ sub: owner }));
@@ -26,7 +26,7 @@ async function open(context, owner = user()) {
 }
 
 async function prepare(page, owner = user()) {
-  await page.goto(`${stage.url}/blank`);
+  await page.goto(`${proxy.url}/blank`);
   await page.waitForFunction(() => window.kit);
   await page.evaluate(async (owner) => {
     await window.kit.warmUp();
@@ -45,7 +45,7 @@ const add = (page, names) =>
       window.uploader.add(file);
     }
   }, names);
-/** Fetches files while there is a network. */
+/** Loads files before the network goes down. */
 const hold = (page, names) =>
   page.evaluate(async (names) => {
     window.held = new Map();
@@ -54,13 +54,13 @@ const hold = (page, names) =>
 const kept = (page, count) => page.waitForFunction((count) => window.uploader.items.filter(({ isKept, state }) => isKept && state === "waiting").length === count, count);
 const idle = (page) => page.evaluate(() => window.idle.then(() => {}));
 const states = (page) => page.evaluate(() => window.uploader.items.map(({ state }) => state));
-/** What the edge took, in its order, by name. */
-const taken = () => stage.uploads().filter(({ status }) => status === 201).map(({ headers }) => headers["x-filename"]);
-/** Nothing of uploads gets through; pages and scripts do. */
+/** The file names that the edge has stored, in order. */
+const taken = () => proxy.uploads().filter(({ status }) => status === 201).map(({ headers }) => headers["x-filename"]);
+/** Uploads break off; pages and scripts are served. */
 const down = ({ method, path }) => (method === "POST" || path === "/healthz" ? { reset: true } : undefined);
 
 function gifs(first, names) {
-  for (const [at, name] of names.entries()) stage.files.set(name, gif(first + at));
+  for (const [at, name] of names.entries()) proxy.files.set(name, gif(first + at));
   return names;
 }
 
@@ -73,24 +73,24 @@ test("pictures added offline are sent once and in order, after a reload and back
   await context.setOffline(true);
   await add(page, NAMES);
   await kept(page, 4);
-  assert.equal(stage.uploads().length, 0);
+  assert.equal(proxy.uploads().length, 0);
 
-  stage.fault = down;
+  proxy.fault = down;
   await context.setOffline(false);
   await prepare(page);
   await kept(page, 4);
-  stage.fault = () => undefined;
+  proxy.fault = () => undefined;
   await idle(page);
   assert.deepEqual(await states(page), Array(4).fill("uploaded"));
   assert.deepEqual(taken(), NAMES);
-  assert.equal(stage.uploads().filter(({ status }) => status !== undefined).length, 4);
+  assert.equal(proxy.uploads().filter(({ status }) => status !== undefined).length, 4);
 
   await prepare(page);
   assert.deepEqual(await page.evaluate(() => window.uploader.items.length), 0);
   assert.deepEqual(await waiting(page), []);
 });
 
-/** The rows of the outbox as they lie in IndexedDB. */
+/** The rows of the outbox in IndexedDB. */
 const waiting = (page) =>
   page.evaluate(
     () =>
@@ -108,12 +108,12 @@ test("after an outage during several uploads every picture arrives once", async 
   const context = await newContext(t);
   const page = await open(context);
   gifs(200, NAMES);
-  stage.fault = (request) => down(request) && (request.method === "GET" ? { reset: true } : { resetAfter: 1 });
+  proxy.fault = (request) => down(request) && (request.method === "GET" ? { reset: true } : { resetAfter: 1 });
   await add(page, NAMES);
   await kept(page, 4);
-  const tried = stage.uploads().length;
+  const tried = proxy.uploads().length;
   assert.ok(tried <= 3, "while it is down, no picture is tried again");
-  stage.fault = () => undefined;
+  proxy.fault = () => undefined;
   await idle(page);
   assert.deepEqual(taken(), NAMES);
   assert.equal(server.rows().filter(({ owner }) => owner === user()).length, 4);
@@ -125,8 +125,8 @@ test("a tab that is killed while it sends loses nothing", async (t) => {
   let context = await startProfile(profile);
   t.after(() => context.close());
   const page = await open(context);
-  stage.files.set("noise.png", noise(400, 400));
-  stage.fault = ({ method }) => (method === "POST" ? { hold: new Promise(() => {}) } : undefined);
+  proxy.files.set("noise.png", noise(400, 400));
+  proxy.fault = ({ method }) => (method === "POST" ? { hold: new Promise(() => {}) } : undefined);
   await add(page, ["noise.png"]);
   await page.waitForFunction(() => window.uploader.items[0]?.state === "sending" && window.uploader.items[0].isKept);
   const crashed = new Promise((resolve) => page.once("crash", resolve));
@@ -134,12 +134,12 @@ test("a tab that is killed while it sends loses nothing", async (t) => {
   await crashed;
   await context.close();
 
-  stage.fault = () => undefined;
+  proxy.fault = () => undefined;
   context = await startProfile(profile);
   const next = await open(context);
   await idle(next);
   assert.deepEqual(await states(next), ["uploaded"]);
-  const size = stage.uploads().at(-1).bytes;
+  const size = proxy.uploads().at(-1).bytes;
   assert.deepEqual(taken(), ["noise.png"]);
   const [row] = server.rows().filter(({ owner }) => owner === user());
   assert.equal(row.original_name, "noise.png");
@@ -150,7 +150,7 @@ test("two tabs that open at once send each picture once", async (t) => {
   const context = await newContext(t);
   const first = await open(context);
   gifs(300, NAMES);
-  stage.fault = down;
+  proxy.fault = down;
   await add(first, NAMES);
   await kept(first, 4);
   await first.close();
@@ -159,18 +159,18 @@ test("two tabs that open at once send each picture once", async (t) => {
   const counts = () => Promise.all([one, other].map((page) => page.evaluate(() => window.uploader.items.length)));
   await until(async () => (await counts()).reduce((sum, count) => sum + count) === 4);
   assert.deepEqual((await counts()).sort(), [0, 4], "one of them has them all");
-  stage.fault = () => undefined;
+  proxy.fault = () => undefined;
   const owner = (await counts())[0] === 4 ? one : other;
   await idle(owner);
   assert.deepEqual(taken(), NAMES);
-  assert.equal(stage.uploads().filter(({ status }) => status !== undefined).length, 4);
+  assert.equal(proxy.uploads().filter(({ status }) => status !== undefined).length, 4);
 });
 
 test("another tab sends a picture only after its tab has ended", async (t) => {
   const context = await newContext(t);
   const sender = await open(context);
   gifs(400, NAMES);
-  stage.fault = down;
+  proxy.fault = down;
   await add(sender, NAMES.slice(0, 2));
   await kept(sender, 2);
   const heir = await open(context);
@@ -178,7 +178,7 @@ test("another tab sends a picture only after its tab has ended", async (t) => {
   assert.equal(await heir.evaluate(() => window.uploader.items.length), 0);
   await sender.close();
   await heir.waitForFunction(() => window.uploader.items.length === 2);
-  stage.fault = () => undefined;
+  proxy.fault = () => undefined;
   await idle(heir);
   assert.deepEqual(taken(), NAMES.slice(0, 2));
 });
@@ -187,7 +187,7 @@ test("the outbox is limited, entries expire, users are kept apart, and it contai
   const context = await newContext(t);
   const page = await open(context);
   gifs(500, NAMES);
-  stage.fault = down;
+  proxy.fault = down;
   await page.evaluate((owner) => (window.uploader.close(), window.start({ owner, maxItems: 2 })), user());
   await add(page, NAMES.slice(0, 3));
   await page.waitForFunction(() => window.uploader.items.every(({ state }) => state === "waiting"));
@@ -219,7 +219,7 @@ test("fields are kept apart, and stored pictures come back only with untilSent",
   const context = await newContext(t);
   const page = await open(context);
   gifs(700, NAMES);
-  stage.fault = down;
+  proxy.fault = down;
   const start = (field, untilSent) =>
     page.evaluate(({ owner, field, untilSent }) => (window.uploader.close(), window.start({ owner, field, untilSent })), { owner: user(), field, untilSent });
   await start("one", true);
@@ -228,7 +228,7 @@ test("fields are kept apart, and stored pictures come back only with untilSent",
   await start("two", false);
   await add(page, NAMES.slice(1, 2));
   await kept(page, 1);
-  stage.fault = () => undefined;
+  proxy.fault = () => undefined;
   for (const [field, untilSent, name] of [["two", false, "2.gif"], ["one", true, "1.gif"]]) {
     await start(field, untilSent);
     await idle(page);
@@ -252,10 +252,10 @@ test("fields are kept apart, and stored pictures come back only with untilSent",
 test("a guest's stored picture is sent again after a reload, by the new guest", async (t) => {
   const context = await newContext(t);
   const page = await context.newPage();
-  stage.files.set("guest.gif", gif(710));
+  proxy.files.set("guest.gif", gif(710));
   const keys = [];
   for (const isFirst of [true, false]) {
-    await page.goto(`${stage.url}/blank`);
+    await page.goto(`${proxy.url}/blank`);
     await page.waitForFunction(() => window.kit);
     keys.push(
       await page.evaluate(async (isFirst) => {
@@ -277,7 +277,7 @@ test("without an owner nothing is kept, and the console logs what to do", async 
   const errors = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   gifs(720, NAMES);
-  stage.fault = ({ method }) => (method === "POST" ? { hold: new Promise(() => {}) } : undefined);
+  proxy.fault = ({ method }) => (method === "POST" ? { hold: new Promise(() => {}) } : undefined);
   for (const [at, offline] of [true, { owner: "" }].entries()) {
     await page.evaluate((offline) => (window.uploader.close(), window.start(offline)), offline);
     await add(page, [NAMES[at]]);
@@ -292,7 +292,7 @@ test("close() during an upload hands its picture to the next Uploader of the pag
   const context = await newContext(t);
   const page = await open(context);
   gifs(730, NAMES);
-  stage.fault = down;
+  proxy.fault = down;
   await add(page, NAMES.slice(0, 1));
   await kept(page, 1);
   const { name, message } = await page.evaluate((owner) => {
@@ -302,7 +302,7 @@ test("close() during an upload hands its picture to the next Uploader of the pag
     return done.catch(({ name, message }) => ({ name, message }));
   }, user());
   assert.deepEqual([name, message], ["AbortError", "The Uploader was closed."]);
-  stage.fault = () => undefined;
+  proxy.fault = () => undefined;
   await page.waitForFunction(() => window.uploader.items.length === 1);
   await idle(page);
   assert.deepEqual(taken(), NAMES.slice(0, 1));
@@ -311,7 +311,7 @@ test("close() during an upload hands its picture to the next Uploader of the pag
 test("entries of an older version of the outbox are deleted", async (t) => {
   const context = await newContext(t);
   const page = await context.newPage();
-  await page.goto(`${stage.url}/blank`);
+  await page.goto(`${proxy.url}/blank`);
   await page.waitForFunction(() => window.kit);
   await page.evaluate(
     (owner) =>
@@ -337,13 +337,13 @@ test("entries of an older version of the outbox are deleted", async (t) => {
 test("a picture that a quota refuses is not retried, and is sent after a reload", async (t) => {
   const context = await newContext(t);
   const page = await open(context);
-  stage.files.set("late.gif", gif(550));
+  proxy.files.set("late.gif", gif(550));
   const body = JSON.stringify({ code: "QUOTA_EXCEEDED", detail: "Tomorrow.", status: 429 });
-  stage.fault = ({ method }) => (method === "POST" ? { status: 429, headers: { "Retry-After": "36000" }, body } : undefined);
+  proxy.fault = ({ method }) => (method === "POST" ? { status: 429, headers: { "Retry-After": "36000" }, body } : undefined);
   await add(page, ["late.gif"]);
   await page.waitForFunction(() => window.uploader.items[0]?.state === "refused");
-  assert.equal(stage.uploads().length, 1);
-  stage.fault = () => undefined;
+  assert.equal(proxy.uploads().length, 1);
+  proxy.fault = () => undefined;
   await prepare(page);
   await idle(page);
   assert.deepEqual(taken(), ["late.gif"]);
@@ -353,7 +353,7 @@ test("a canceled or removed picture leaves the outbox; without IndexedDB picture
   const context = await newContext(t);
   const page = await open(context);
   gifs(600, NAMES);
-  stage.fault = down;
+  proxy.fault = down;
   await add(page, NAMES.slice(0, 2));
   await kept(page, 2);
   await page.evaluate(() => {
@@ -363,7 +363,7 @@ test("a canceled or removed picture leaves the outbox; without IndexedDB picture
   });
   await until(async () => (await waiting(page)).length === 0);
 
-  stage.fault = () => undefined;
+  proxy.fault = () => undefined;
   const bare = await context.newPage();
   await bare.addInitScript(() => Object.defineProperty(globalThis, "indexedDB", { value: undefined }));
   await bare.exposeFunction("tokenFor", () => server.token({ sub: user() }));

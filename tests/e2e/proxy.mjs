@@ -1,5 +1,5 @@
-// A server between browser and edge, as networks are: it can lose, delay, slow down and answer in the edge's
-// place, and it remembers what passed. It also serves the pages and files of a test.
+// A proxy between browser and edge that injects faults (lost, delayed and replaced responses) and records all requests. It also serves the pages and
+// files of a test.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as ask } from "node:http";
 import { tmpdir } from "node:os";
@@ -9,8 +9,8 @@ import { after, beforeEach } from "node:test";
 import { startBrowser } from "./browser.mjs";
 import { startServer } from "./server.mjs";
 
-/** The page that tests drive: the package as `kit`, and files of the stage as `fileOf(name)`. */
-const BLANK = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Stage</title><body><script type="module">
+/** The page that tests drive: the package as `kit`, and files of the proxy as `fileOf(name)`. */
+const BLANK = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><body><script type="module">
   import * as kit from "/preflight/index.js";
   window.fileOf = async (name, type) => new File([await (await fetch("/files/" + name)).blob()], name, { type });
   window.kit = kit;
@@ -20,7 +20,7 @@ const TYPES = { js: "text/javascript", css: "text/css", wasm: "application/wasm"
 
 let addresses = 0;
 
-/** Waits until it holds, for a minute at most. */
+/** Waits until a condition holds, at most a minute. */
 export async function until(holds) {
   const deadline = Date.now() + 60_000;
   while (!(await holds())) {
@@ -30,74 +30,74 @@ export async function until(holds) {
 }
 
 /**
- * What the tests of a file share: a Worker with these options, a stage in front of it, Chromium, and a folder. Before each test the stage forgets what
- * passed, and `user()` is another user. `fileOf` writes a file into the folder, `serve` puts one on the stage.
+ * What the tests of a file share: a Worker with these options, a proxy in front of it, Chromium, and a folder. Before each test the proxy is reset, and
+ * `user()` is another user. `fileOf` writes a file into the folder, `serve` lets the proxy serve one.
  */
 export async function setUp(options) {
   const folder = mkdtempSync(join(tmpdir(), "the-form-test-"));
-  let [server, stage, browser] = [];
+  let [server, proxy, browser] = [];
   after(async () => {
     await browser?.close();
-    await stage?.stop();
+    await proxy?.stop();
     await server?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
   server = await startServer(options);
-  stage = await startStage(server.url);
+  proxy = await startProxy(server.url);
   browser = await startBrowser();
   let users = 0;
   beforeEach(() => {
-    stage.fresh();
+    proxy.fresh();
     users++;
   });
   const fileOf = (name, bytes) => (writeFileSync(join(folder, name), bytes), join(folder, name));
-  const serve = (name, bytes) => (stage.files.set(name, bytes), name);
-  return { server, stage, browser, folder, user: () => `u${users}`, fileOf, serve };
+  const serve = (name, bytes) => (proxy.files.set(name, bytes), name);
+  return { server, proxy, browser, folder, user: () => `u${users}`, fileOf, serve };
 }
 
 /**
- * `stage.fault` is asked about each request that would go on to the edge (`{ method, path, headers, nth }`, nth of its method and
+ * `proxy.fault` is asked about each request that would go on to the edge (`{ method, path, headers, nth }`, nth of its method and
  * path) and answers with nothing or one of: `{ reset: true }`, `{ resetAfter: bytes }`, `{ status, headers, body }`,
  * `{ hold: promise }`, `{ twice: true }` (as browsers do after a lost answer).
  */
-export async function startStage(edge) {
+export async function startProxy(edge) {
   const counts = new Map();
   const sockets = new Set();
-  const stage = {
-    /** Everything that came for the edge: method, path, headers, when, bytes read by then, status and Retry-After once answered. */
+  const proxy = {
+    /** All requests to the edge: method, path, headers, time, bytes read so far, and the status and Retry-After of the response. */
     seen: [],
     fault: () => undefined,
     pages: new Map([["/blank", { html: BLANK }]]),
     files: new Map(),
-    uploads: () => stage.seen.filter(({ method, path }) => method === "POST" && path === "/images"),
-    /** Forgets what passed, and comes from an address that no test has used. */
+    uploads: () => proxy.seen.filter(({ method, path }) => method === "POST" && path === "/images"),
+    /** Resets it, with a client IP that no test has used. */
     fresh: () => {
-      stage.seen.length = 0;
+      proxy.seen.length = 0;
       counts.clear();
-      stage.fault = () => undefined;
-      stage.address = `198.19.${++addresses >> 8}.${addresses & 255}`;
+      proxy.fault = () => undefined;
+      proxy.address = `198.19.${++addresses >> 8}.${addresses & 255}`;
     },
-    /** Breaks whatever is connected. */
+    /** Breaks all connections. */
     cut: () => sockets.forEach((socket) => socket.destroy()),
     stop: () => new Promise((resolve) => (server.close(resolve), server.closeAllConnections())),
   };
-  stage.fresh();
+  proxy.fresh();
 
   const server = createServer((incoming, outgoing) => {
-    // Browsers send again by themselves what breaks on a connection that was used before; here only the package does.
+    // Browsers repeat a request that breaks on a reused connection; here only the package may retry.
     outgoing.setHeader("Connection", "close");
     incoming.on("error", () => {});
     outgoing.on("error", () => {});
     const path = incoming.url.split("?")[0];
-    const page = stage.pages.get(path);
+    const page = proxy.pages.get(path);
     if (path === "/favicon.ico") return outgoing.writeHead(204).end();
     if (page) return outgoing.writeHead(200, { "Content-Type": "text/html; charset=utf-8", ...page.headers }).end(page.html);
     if (path.startsWith("/files/")) {
       const type = TYPES[path.split(".").at(-1)];
       if (type) outgoing.setHeader("Content-Type", type);
-      return outgoing.end(stage.files.get(decodeURIComponent(path.slice(7))));
+      return outgoing.end(proxy.files.get(decodeURIComponent(path.slice(7))));
     }
-    // A caller who goes away in the middle is what some tests are about.
+    // Some tests abort requests.
     pass(incoming, outgoing, path).catch(() => outgoing.destroy());
   });
   server.on("connection", (socket) => {
@@ -111,8 +111,8 @@ export async function startStage(edge) {
     const nth = (counts.get(name) ?? 0) + 1;
     counts.set(name, nth);
     const entry = { method, path, headers, atMs: Date.now(), bytes: 0, arrived: [], status: undefined };
-    stage.seen.push(entry);
-    const fault = stage.fault({ method, path, headers, nth }) ?? {};
+    proxy.seen.push(entry);
+    const fault = proxy.fault({ method, path, headers, nth }) ?? {};
     if (fault.reset) return incoming.destroy();
     if (fault.hold) await fault.hold;
     if (incoming.destroyed) return;
@@ -122,7 +122,7 @@ export async function startStage(edge) {
       return outgoing.writeHead(fault.status, fault.headers).end(fault.body);
     }
     const { host, ...others } = headers;
-    const options = { method, headers: { ...others, host: new URL(edge).host, "CF-Connecting-IP": stage.address } };
+    const options = { method, headers: { ...others, host: new URL(edge).host, "CF-Connecting-IP": proxy.address } };
     if (fault.twice) {
       const body = Buffer.concat(await incoming.toArray());
       for (const socket of [undefined, outgoing]) await new Promise((resolve, reject) => {
@@ -154,6 +154,6 @@ export async function startStage(edge) {
   }
 
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  stage.url = `http://127.0.0.1:${server.address().port}`;
-  return stage;
+  proxy.url = `http://127.0.0.1:${server.address().port}`;
+  return proxy;
 }

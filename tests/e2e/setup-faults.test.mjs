@@ -4,27 +4,27 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { gif } from "./pictures.mjs";
-import { setUp } from "./stage.mjs";
+import { setUp } from "./proxy.mjs";
 
 const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
 const NOWHERE = "http://127.0.0.1:1";
 const NOT_THE_NETWORK = { en: /fault on our side, not your network/, ko: /네트워크가 아니라 저희 쪽 문제/ };
 
-const { server, stage, browser, user } = await setUp();
+const { server, proxy, browser, user } = await setUp();
 
-/** A page with the element; `setup` runs after the element is defined. Answers with the page and what the console said. */
+/** A page with the element; the script `setup` runs after the element is defined. Returns the page and its console messages. */
 async function open(t, { attributes = "", policy = POLICY, setup = "field.token = () => window.tokenFor();", lang = "en" } = {}) {
   const context = await browser.newContext();
   t.after(() => context.close());
   const page = await context.newPage();
   const said = [];
   page.on("console", (message) => said.push({ type: message.type(), text: message.text() }));
-  stage.files.set("setup.js", `const field = document.querySelector("image-upload");\n${setup}`);
+  proxy.files.set("setup.js", `const field = document.querySelector("image-upload");\n${setup}`);
   const html = `<!doctype html><html lang="${lang}"><meta charset="utf-8"><title>Page</title><image-upload name="photo" ${attributes}></image-upload>
     <script type="module" src="/preflight/element/index.js"></script><script type="module" src="/files/setup.js"></script>`;
-  stage.pages.set("/page", { html, headers: policy && { "Content-Security-Policy": policy } });
+  proxy.pages.set("/page", { html, headers: policy && { "Content-Security-Policy": policy } });
   await page.exposeFunction("tokenFor", () => server.token({ sub: user() }));
-  await page.goto(`${stage.url}/page`);
+  await page.goto(`${proxy.url}/page`);
   await page.waitForFunction(() => document.querySelector("image-upload").shadowRoot);
   return { page, said, context };
 }
@@ -37,7 +37,7 @@ const add = (page, number) =>
 
 const state = (page, name) => page.locator(`image-upload li.${name} [part=state]`);
 
-/** What the card says in the end, and what the package wrote to the console. */
+/** The final state text of a picture, and what the package wrote to the console. */
 async function outcome(t, options) {
   const { page, said } = await open(t, options);
   await add(page, 1);
@@ -62,7 +62,7 @@ for (const [name, { fault, cause, remedy, ...options }] of Object.entries({
   },
   "the wasm is not there": { fault: answer(/\.wasm$/, { status: 404, ...html }), cause: /preflight-\w+\.wasm answered 404/, remedy: /`assets`/ },
   "a page stands in the place of the wasm": { fault: answer(/\.wasm$/, { status: 200, ...html }), cause: /\.wasm: CompileError/, remedy: /`assets`/ },
-  // A worker has the policy of its own script; without one, that of the page counts.
+  // A worker has the policy of its own script, so workers are forbidden, too.
   "the policy of the page forbids wasm": { policy: POLICY.replace("'wasm-unsafe-eval'", "").replace("worker-src 'self'", "worker-src 'none'"), cause: /\.wasm: CompileError/, remedy: /Content-Security-Policy/ },
   "the token source throws": { setup: 'field.token = async () => { throw new Error("/api/image-token answered 401"); };', cause: /answered 401/, remedy: /./ },
   "the token source has a mistake": { setup: "field.token = () => window.nothing.there;", cause: /TypeError/, remedy: /undefined/ },
@@ -70,7 +70,7 @@ for (const [name, { fault, cause, remedy, ...options }] of Object.entries({
   "the token source gives nothing": { setup: "field.token = () => {};", cause: /`token` gave .*undefined/, remedy: /`response\.ok`/ },
 })) {
   test(`${name}: the console names the cause, and the person does not read of their network`, async (t) => {
-    if (fault) stage.fault = fault;
+    if (fault) proxy.fault = fault;
     const { text, console } = await outcome(t, options);
     assert.match(text, NOT_THE_NETWORK.en);
     const [{ type, text: told }] = console;
@@ -81,7 +81,7 @@ for (const [name, { fault, cause, remedy, ...options }] of Object.entries({
 }
 
 test("the general sentence in Korean", async (t) => {
-  stage.fault = answer(/^\/images$/, { status: 404, ...html });
+  proxy.fault = answer(/^\/images$/, { status: 404, ...html });
   assert.match((await outcome(t, { lang: "ko" })).text, NOT_THE_NETWORK.ko);
 });
 
@@ -111,7 +111,7 @@ test("without a token source a picture fails after some seconds, and is sent whe
 test("properties that were set before the element is defined are kept", async (t) => {
   const { page } = await open(t, { attributes: 'endpoint="/wrong"' });
   const told = await page.evaluate(async () => {
-    // Elements of a document without a window are upgraded when they come into the page.
+    // An element of a document without a window is upgraded when it is inserted into the page.
     const field = document.implementation.createHTMLDocument().createElement("image-upload");
     const early = { endpoint: "", name: "early", formId: "f-1", offline: "u1", maxFiles: 2, required: true, disabled: false, token: () => window.tokenFor(), assets: {} };
     Object.assign(field, early);
@@ -127,7 +127,7 @@ for (const [lang, loading] of [["en", "Getting ready…"], ["ko", "준비 중…
   test(`while code is loading the item says so (${lang})`, async (t) => {
     let go;
     const held = new Promise((resolve) => (go = resolve));
-    stage.fault = answer(/\.wasm$/, { hold: held });
+    proxy.fault = answer(/\.wasm$/, { hold: held });
     const { page } = await open(t, { lang });
     await add(page, 4);
     await page.locator("image-upload li.preparing", { hasText: loading }).waitFor();
@@ -139,7 +139,7 @@ for (const [lang, loading] of [["en", "Getting ready…"], ["ko", "준비 중…
 for (const [name, approach] of [["the pointer", (page) => page.hover("image-upload")], ["the focus", (page) => page.focus("image-upload")]]) {
   test(`worker and wasm are loaded when ${name} comes to the element, and not before`, async (t) => {
     const { page } = await open(t);
-    const loaded = () => stage.seen.map(({ path }) => path).filter((path) => /worker-\w+\.js$|\.wasm$/.test(path));
+    const loaded = () => proxy.seen.map(({ path }) => path).filter((path) => /worker-\w+\.js$|\.wasm$/.test(path));
     assert.deepEqual(loaded(), []);
     await approach(page);
     await page.waitForEvent("worker").catch(() => {});

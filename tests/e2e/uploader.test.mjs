@@ -6,14 +6,14 @@ import { test } from "node:test";
 import { openPage } from "./browser.mjs";
 import { gif, noise } from "./pictures.mjs";
 import { startServer } from "./server.mjs";
-import { setUp, startStage, until } from "./stage.mjs";
+import { setUp, startProxy, until } from "./proxy.mjs";
 
 const RATE_PER_MINUTE = 20;
 
-const { server, stage, browser, user, serve: put } = await setUp({ vars: { RATE_PER_MINUTE } });
+const { server, proxy, browser, user, serve: put } = await setUp({ vars: { RATE_PER_MINUTE } });
 
-/** A page with the package and a token source; the first tokens are `tokens`, or have these `lifetimes`, later ones live long. */
-async function open(t, { lifetimes = [], tokens = [], through = stage, issuer = server } = {}) {
+/** A page with the package and a token source. Its first tokens are `tokens`, or have these `lifetimes`; later ones are valid. */
+async function open(t, { lifetimes = [], tokens = [], through = proxy, issuer = server } = {}) {
   const { page } = await openPage(t, browser);
   const asked = [];
   await page.exposeFunction("tokenFor", (request) => {
@@ -26,7 +26,7 @@ async function open(t, { lifetimes = [], tokens = [], through = stage, issuer = 
     window.token = (request) => window.tokenFor(request);
     window.options = { endpoint: "", token: window.token, retry: { baseMs: 50 } };
     window.log = [];
-    /** Follows an Uploader into the page's log. */
+    /** Logs the events of an Uploader. */
     window.followed = (uploader) => {
       for (const type of ["changed", "uploaded", "refused", "failed"]) {
         uploader.on(type, ({ item }) => window.log.push({ type, name: item.name, state: item.state, atMs: Date.now() }));
@@ -40,7 +40,7 @@ async function open(t, { lifetimes = [], tokens = [], through = stage, issuer = 
   return { page, asked };
 }
 
-/** Uploads the named files of the stage with one Uploader; answers with what became of each. */
+/** Uploads these files of the proxy with one Uploader; returns the image or the error of each. */
 const sendAll = (page, names, options = {}) =>
   page.evaluate(
     async ({ names, options }) => {
@@ -60,20 +60,20 @@ test("progress never decreases and never exceeds what has arrived", async (t) =>
   const network = await page.context().newCDPSession(page);
   await network.send("Network.enable");
   const slow = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 400_000 };
-  // The file is there before the network is slow; only the sending is looked at.
+  // Emulated after the file was loaded: only the upload is slow.
   await network.send("Network.emulateNetworkConditions", slow);
   const [image] = await sendAll(page, ["noise.png"]);
   assert.equal(image.contentType, "image/png", JSON.stringify(image));
 
   const progress = (await page.evaluate(() => window.log)).filter(({ type }) => type === "progress");
-  const [upload] = stage.uploads();
+  const [upload] = proxy.uploads();
   assert.ok(progress.length >= 4, `${progress.length} steps`);
   for (const [at, { sentBytes, totalBytes }] of progress.entries()) {
     assert.equal(totalBytes, upload.bytes);
     assert.ok(at === 0 || sentBytes >= progress[at - 1].sentBytes);
   }
   assert.equal(progress.at(-1).sentBytes, upload.bytes);
-  // At this speed the body takes more than two seconds; the claim of each moment is held by what came soon after.
+  // At this speed the body takes more than two seconds. Progress may be ahead of what the proxy has read, but only briefly.
   const spanMs = progress.at(-1).atMs - progress[0].atMs;
   assert.ok(spanMs > 1_000, `${spanMs} ms`);
   const middle = progress[Math.floor(progress.length / 2)];
@@ -97,7 +97,7 @@ test("uploads can be paused, resumed and canceled while they are sent", async (t
   const { page } = await open(t);
   let go;
   const held = new Promise((resolve) => (go = resolve));
-  stage.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" && nth <= 2 ? { hold: held } : undefined);
+  proxy.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" && nth <= 2 ? { hold: held } : undefined);
   put("a.gif", gif(11));
   put("b.gif", gif(12));
   put("c.gif", gif(13));
@@ -107,7 +107,7 @@ test("uploads can be paused, resumed and canceled while they are sent", async (t
   });
   const states = () => page.evaluate(() => window.uploader.items.map(({ state }) => state));
   await page.waitForFunction(() => window.uploader.items.map(({ state }) => state).join() === "sending,sending,queued");
-  await until(() => stage.uploads().length === 2);
+  await until(() => proxy.uploads().length === 2);
   await page.evaluate(() => window.uploader.pause());
   assert.deepEqual(await states(), ["paused", "paused", "paused"]);
   go();
@@ -118,7 +118,7 @@ test("uploads can be paused, resumed and canceled while they are sent", async (t
     return ends.map(({ status, reason }) => reason?.name ?? status);
   });
   assert.deepEqual(ends, ["fulfilled", "AbortError", "fulfilled"]);
-  assert.equal(stage.uploads().length, 2 + 2, "each once more, and the canceled one not");
+  assert.equal(proxy.uploads().length, 2 + 2, "each once more, and the canceled one not");
   assert.deepEqual(await states(), ["uploaded", "canceled", "uploaded"]);
   await page.evaluate(() => window.uploader.remove(window.uploader.items[1]));
   assert.equal((await states()).length, 2);
@@ -127,24 +127,24 @@ test("uploads can be paused, resumed and canceled while they are sent", async (t
 test("a broken connection is retried with growing delays, and one picture is stored", async (t) => {
   const { page } = await open(t);
   put("noise.png", noise(300, 300));
-  stage.fault = ({ method, nth }) => (method === "POST" && nth <= 3 ? [{ reset: true }, { resetAfter: 40_000 }, { status: 502, body: "<html>" }][nth - 1] : undefined);
+  proxy.fault = ({ method, nth }) => (method === "POST" && nth <= 3 ? [{ reset: true }, { resetAfter: 40_000 }, { status: 502, body: "<html>" }][nth - 1] : undefined);
   const [image] = await sendAll(page, ["noise.png"], { retry: { baseMs: 200 } });
   assert.ok(image.key, JSON.stringify(image));
-  const times = stage.uploads().map(({ atMs }) => atMs);
+  const times = proxy.uploads().map(({ atMs }) => atMs);
   assert.equal(times.length, 4);
   const waits = times.slice(1).map((ms, at) => ms - times[at]);
-  // Half of 200, 400, 800 at the least.
+  // At least half of 200, 400, 800.
   for (const [at, least] of [100, 200, 400].entries()) assert.ok(waits[at] >= least, `${waits}`);
   assert.equal(server.rows().filter(({ owner }) => owner === user()).length, 1);
 });
 
 test("a connection that stays broken ends with ConnectionBroken", async (t) => {
   const { page } = await open(t);
-  stage.fault = ({ method }) => (method === "POST" ? { reset: true } : undefined);
+  proxy.fault = ({ method }) => (method === "POST" ? { reset: true } : undefined);
   const [end] = await sendAll(page, [put("a.gif", gif(21))], { retry: { attempts: 3, baseMs: 20 } });
   assert.equal(end.kind, "ConnectionBroken");
-  assert.equal(stage.uploads().length, 3);
-  stage.fault = () => undefined;
+  assert.equal(proxy.uploads().length, 3);
+  proxy.fault = () => undefined;
   const key = await page.evaluate(async () => {
     const [item] = window.uploader.items;
     window.uploader.retry(item);
@@ -155,19 +155,19 @@ test("a connection that stays broken ends with ConnectionBroken", async (t) => {
 
 test("a 429 is retried after its Retry-After", async (t) => {
   const { page } = await open(t);
-  // The allowance of a minute, at once.
+  // Uses the limit of one minute up.
   const burst = Array.from({ length: RATE_PER_MINUTE }, (_, at) =>
     fetch(`${server.url}/images`, {
       method: "POST",
-      headers: { "Content-Type": "image/gif", Authorization: `Bearer ${server.token({ sub: user() })}`, "CF-Connecting-IP": stage.address },
+      headers: { "Content-Type": "image/gif", Authorization: `Bearer ${server.token({ sub: user() })}`, "CF-Connecting-IP": proxy.address },
       body: gif(1000 + at),
     }),
   );
   for (const { status } of await Promise.all(burst)) assert.equal(status, 201);
   const [image] = await sendAll(page, [put("late.gif", gif(31))]);
   assert.ok(image.key, JSON.stringify(image));
-  const uploads = stage.uploads();
-  // A slow machine may have let some of it grow back; then there was nothing to wait for.
+  const uploads = proxy.uploads();
+  // On a slow machine some of the limit may have refilled; then nothing was refused.
   const refused = uploads.filter(({ status }) => status === 429);
   assert.ok(refused.length >= 1, "it was refused at first");
   for (const [at, { status, atMs, retryAfterS }] of uploads.entries()) {
@@ -182,22 +182,22 @@ test("all uploads wait for the Retry-After of a 503; one that is too long fails 
     headers: { "Content-Type": "application/problem+json", "Retry-After": String(seconds) },
     body: JSON.stringify({ code: "BUSY", detail: "Busy.", status: 503, requestId: "r-1" }),
   });
-  stage.fault = ({ method, nth }) => (method === "POST" && nth === 1 ? busy(2) : undefined);
+  proxy.fault = ({ method, nth }) => (method === "POST" && nth === 1 ? busy(2) : undefined);
   const ends = await sendAll(page, [put("a.gif", gif(41)), put("b.gif", gif(42))], { concurrency: 1 });
   assert.ok(ends.every(({ key }) => key), JSON.stringify(ends));
-  const [first, second] = stage.uploads();
+  const [first, second] = proxy.uploads();
   assert.ok(second.atMs - first.atMs >= 2_000, "the other picture waited, too");
 
-  stage.fresh();
-  stage.fault = ({ method }) => (method === "POST" ? busy(3_600) : undefined);
+  proxy.fresh();
+  proxy.fault = ({ method }) => (method === "POST" ? busy(3_600) : undefined);
   const [end] = await sendAll(page, [put("c.gif", gif(43))]);
   assert.deepEqual(end, { kind: "Refusal", code: "BUSY", status: 503, message: "Busy.", requestId: "r-1", retryAfterS: 3_600 });
-  assert.equal(stage.uploads().length, 1);
+  assert.equal(proxy.uploads().length, 1);
 });
 
 test("a refusal is never retried and has a sentence in the user's language", async (t) => {
   const { page } = await open(t);
-  // A policy that lets pass what the edge will not, so that it is the edge that refuses.
+  // A policy that is wider than the edge's, so that the edge refuses.
   const lax = { limits: { maxBytes: 50_000_000 }, targetBytes: null };
   put("huge.png", noise(1500, 1400));
   const [end] = await sendAll(page, ["huge.png"], { policy: lax, language: "ko" });
@@ -205,14 +205,14 @@ test("a refusal is never retried and has a sentence in the user's language", asy
   assert.equal(end.status, 413);
   assert.match(end.message, /[가-힣]/);
   assert.match(end.requestId, /^[0-9a-f-]{36}$/);
-  assert.equal(stage.uploads().length, 1);
+  assert.equal(proxy.uploads().length, 1);
 
-  // And what the browser refuses itself is not sent at all.
-  stage.fresh();
+  // What the browser refuses is not sent.
+  proxy.fresh();
   const [own] = await sendAll(page, [put("notes.png", Buffer.from("only text\n"))], { language: "ko" });
   assert.equal(own.code, "INVALID_FILE_SIGNATURE");
   assert.match(own.message, /[가-힣]/);
-  assert.equal(stage.uploads().length, 0);
+  assert.equal(proxy.uploads().length, 0);
 });
 
 test("an expired token is renewed once for all uploads, without an event", async (t) => {
@@ -229,7 +229,7 @@ test("a token that stays expired is renewed once and then refused", async (t) =>
   const [end] = await sendAll(page, [put("a.gif", gif(61))]);
   assert.equal(end.code, "TOKEN_EXPIRED");
   assert.deepEqual(asked, [false, true]);
-  assert.equal(stage.uploads().length, 2);
+  assert.equal(proxy.uploads().length, 2);
 });
 
 test("an invalid token is renewed once, and again on each retry()", async (t) => {
@@ -237,7 +237,7 @@ test("an invalid token is renewed once, and again on each retry()", async (t) =>
   const [end] = await sendAll(page, [put("a.gif", gif(62))]);
   assert.equal(end.code, "TOKEN_INVALID");
   assert.deepEqual(asked, [false, true]);
-  assert.equal(stage.uploads().length, 2);
+  assert.equal(proxy.uploads().length, 2);
   const key = await page.evaluate(async () => {
     const [item] = window.uploader.items;
     window.uploader.retry(item);
@@ -245,10 +245,10 @@ test("an invalid token is renewed once, and again on each retry()", async (t) =>
   });
   assert.ok(server.objects().has(key));
   assert.deepEqual(asked, [false, true, true]);
-  assert.equal(stage.uploads().length, 3, "the refused token is not sent again");
+  assert.equal(proxy.uploads().length, 3, "the refused token is not sent again");
 
-  // One bad token, and nobody notices.
-  stage.fresh();
+  // One bad token is renewed without an error.
+  proxy.fresh();
   asked.length = 0;
   const [image] = await sendAll(page, [put("b.gif", gif(63))]);
   assert.equal(image.code, "TOKEN_INVALID", "both bad tokens again");
@@ -263,12 +263,12 @@ test("a renewed token that is the same is not sent again", async (t) => {
   const [end] = await sendAll(page, [put("a.gif", gif(65))]);
   assert.equal(end.code, "TOKEN_INVALID");
   assert.deepEqual(asked, [false, true]);
-  assert.equal(stage.uploads().length, 1);
+  assert.equal(proxy.uploads().length, 1);
 });
 
 test("close() settles every promise in every state", async (t) => {
   const { page } = await open(t);
-  stage.fault = ({ method }) => (method === "POST" ? { hold: new Promise(() => {}) } : undefined);
+  proxy.fault = ({ method }) => (method === "POST" ? { hold: new Promise(() => {}) } : undefined);
   for (const number of [66, 67, 68]) put(`${number}.gif`, gif(number));
   await page.evaluate(async () => {
     const files = await Promise.all([66, 67, 68].map((number) => window.fileOf(`${number}.gif`, "image/gif")));
@@ -299,22 +299,22 @@ test("delete() deletes only a picture that this upload stored", async (t) => {
       window.again = () => uploader.delete(item).then(() => ({ key, isNew, left: uploader.items.length }));
       return window.again();
     }, name);
-  stage.fault = ({ method, nth }) => (method === "DELETE" && nth === 1 ? { reset: true } : undefined);
+  proxy.fault = ({ method, nth }) => (method === "DELETE" && nth === 1 ? { reset: true } : undefined);
   const first = await drop(put("gone.gif", gif(69)));
   assert.deepEqual([first.isNew, first.left], [true, 0]);
   await until(() => !server.objects().has(first.key));
   assert.equal(server.rows().filter(({ key }) => key === first.key).length, 0);
-  assert.equal(stage.seen.filter(({ method }) => method === "DELETE").length, 2, "tried again after the broken connection");
-  // What is gone already is no error, and the same bytes are a new picture.
+  assert.equal(proxy.seen.filter(({ method }) => method === "DELETE").length, 2, "tried again after the broken connection");
+  // Deleting it again is no error, and the same bytes are a new picture.
   await page.evaluate(() => window.again());
   const [anew] = await sendAll(page, ["gone.gif"]);
   assert.ok(anew.isNew && anew.key !== first.key && server.objects().has(anew.key));
 
   const kept = (await sendAll(page, [put("kept.gif", gif(70))]))[0];
-  stage.fresh();
+  proxy.fresh();
   const second = await drop("kept.gif");
   assert.deepEqual(second, { key: kept.key, isNew: false, left: 0 });
-  assert.equal(stage.seen.filter(({ method }) => method === "DELETE").length, 0);
+  assert.equal(proxy.seen.filter(({ method }) => method === "DELETE").length, 0);
   assert.ok(server.objects().has(kept.key));
 });
 
@@ -324,11 +324,11 @@ test("duplicates are sent once, and both items end", async (t) => {
   put("again.gif", gif(71));
   const [one, again] = await sendAll(page, ["one.gif", "again.gif"]);
   assert.equal(one.key, again.key);
-  assert.equal(stage.uploads().length, 1);
+  assert.equal(proxy.uploads().length, 1);
 
-  // When the first is given up, the second goes on its own.
-  stage.fresh();
-  stage.fault = ({ method, nth }) => (method === "POST" && nth === 1 ? { hold: new Promise(() => {}) } : undefined);
+  // When the first is canceled, the second is sent.
+  proxy.fresh();
+  proxy.fault = ({ method, nth }) => (method === "POST" && nth === 1 ? { hold: new Promise(() => {}) } : undefined);
   put("third.gif", gif(72));
   await page.evaluate(async () => {
     const file = await window.fileOf("third.gif", "image/gif");
@@ -336,7 +336,7 @@ test("duplicates are sent once, and both items end", async (t) => {
     window.uploader.add(file);
     window.uploader.add(file);
   });
-  await until(() => stage.uploads().length === 1);
+  await until(() => proxy.uploads().length === 1);
   const ends = await page.evaluate(async () => {
     const [first, second] = window.uploader.items;
     window.uploader.cancel(first);
@@ -357,7 +357,7 @@ test("upload() sends one file with a guest's token to another origin", async (t)
   assert.match(image.key, /^users\/guest-/);
   assert.equal(image.imageId, null);
 
-  // A page of another origin is told reasons, too.
+  // A page of another origin gets the reasons, too.
   const told = await page.evaluate(async (edge) => {
     const { blob } = await window.kit.preflight(await window.fileOf("guest.gif", "image/gif"));
     return window.kit.upload(blob, { endpoint: edge, token: "not.a.token", language: "ko" }).catch(window.told);
@@ -369,7 +369,7 @@ test("upload() sends one file with a guest's token to another origin", async (t)
 test("tickets are requested when the policy says so, or once the edge has required one", async (t) => {
   const strict = await startServer({ vars: { REQUIRE_TICKET: "true" } });
   t.after(() => strict.stop());
-  const way = await startStage(strict.url);
+  const way = await startProxy(strict.url);
   t.after(() => way.stop());
   const { page } = await open(t, { through: way, issuer: strict });
   const send = (name, bytes, options) => (way.files.set(name, bytes), sendAll(page, [name], options));
@@ -379,14 +379,14 @@ test("tickets are requested when the policy says so, or once the edge has requir
   assert.equal(image.formId, "f-1", JSON.stringify(image));
   assert.deepEqual(paths(), ["/uploads/tickets 201", "/images 201"]);
 
-  // A policy that does not say it, and then one attempt that breaks off after its ticket was spent.
+  // The policy does not require tickets but the edge does; then one attempt breaks off after its ticket was spent.
   way.fresh();
   way.fault = ({ path, nth }) => (path === "/images" && nth === 2 ? { resetAfter: 1 } : undefined);
   const [second] = await send("b.gif", gif(92), { policy: {}, tickets: false });
   assert.ok(second.key, JSON.stringify(second));
   assert.deepEqual(paths(), ["/images 403", "/uploads/tickets 201", "/images undefined", "/uploads/tickets 201", "/images 201"]);
 
-  // The browser repeats the request after a lost answer, and with it the ticket.
+  // After a lost response the browser repeats the request with its spent ticket.
   way.fresh();
   way.fault = ({ path, nth }) => (path === "/images" && nth === 1 ? { twice: true } : undefined);
   const [third] = await send("c.gif", gif(93));

@@ -1,5 +1,5 @@
-// The recipes of docs/uploaders.md, in both languages, as they are written: the code blocks are saved under the names they give
-// themselves, bundled with Uppy and FilePond from npm, and run in Chromium against the Worker.
+// The recipes of docs/uploaders.md in both languages: the code blocks are saved under the names in their first line, bundled with Uppy and FilePond
+// from npm, and run in Chromium against the Worker.
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
@@ -8,27 +8,27 @@ import { build } from "esbuild";
 import { openPage } from "./browser.mjs";
 import { blocks } from "./examples.mjs";
 import { gif } from "./pictures.mjs";
-import { setUp, until } from "./stage.mjs";
+import { setUp, until } from "./proxy.mjs";
 
 const NODE_MODULES = resolve("tests/browser/node_modules");
 const GUIDES = { en: "docs/uploaders.md", ko: "docs/ko/uploaders.md" };
 
-const { server, stage, browser, folder, user, fileOf } = await setUp();
+const { server, proxy, browser, folder, user, fileOf } = await setUp();
 for (const [language, path] of Object.entries(GUIDES)) {
   const names = blocks(path).map(({ text }) => {
     const [, name] = /^\/\/ ([\w-]+\.js)\n/.exec(text);
-    fileOf(name, text.replace("https://image.the-form", stage.url));
+    fileOf(name, text.replace("https://image.the-form", proxy.url));
     return name;
   });
   assert.deepEqual(names, ["the-form.js", "uppy.js", "filepond.js"], path);
   for (const name of names.slice(1)) {
     const built = await build({ entryPoints: [join(folder, name)], nodePaths: [NODE_MODULES], bundle: true, format: "esm", write: false, mainFields: ["module", "main"], logLevel: "error" });
-    stage.files.set(`${language}-${name}`, Buffer.from(built.outputFiles[0].contents));
+    proxy.files.set(`${language}-${name}`, Buffer.from(built.outputFiles[0].contents));
   }
   const page = (name) =>
     `<!doctype html><html lang="${language}"><meta charset="utf-8"><title>Recipe</title><form><input type="file" name="photo" multiple></form>
      <script type="module">import * as recipe from "/files/${language}-${name}.js"; window.recipe = recipe;</script>`;
-  for (const name of ["uppy", "filepond"]) stage.pages.set(`/${language}/${name}`, { html: page(name) });
+  for (const name of ["uppy", "filepond"]) proxy.pages.set(`/${language}/${name}`, { html: page(name) });
 }
 
 test("both guides have the same code", () => {
@@ -36,12 +36,12 @@ test("both guides have the same code", () => {
   assert.deepEqual(code(GUIDES.ko), code(GUIDES.en));
 });
 
-/** A page with the recipe, whose back end gives these tokens first and good ones afterwards. */
+/** A page with the recipe. Its back end returns these tokens first, and valid ones afterwards. */
 async function open(t, path, tokens = []) {
   const { page } = await openPage(t, browser);
   const asked = { count: 0 };
   await page.route("**/api/image-token", (route) => route.fulfill({ body: tokens[asked.count++] ?? server.token({ sub: user() }) }));
-  await page.goto(stage.url + path);
+  await page.goto(proxy.url + path);
   await page.waitForFunction(() => window.recipe);
   await page.evaluate(() => {
     window.fileOf = (name, bytes) => new File([Uint8Array.from(bytes)], name, { type: `image/${name.split(".").at(-1)}` });
@@ -84,13 +84,13 @@ for (const language of ["en", "ko"]) {
     assert.deepEqual(first.failed.map(({ name }) => name), ["text.gif"]);
     assert.match(first.failed[0].error, SENTENCE[language]);
     assert.equal(asked.count, 2, "all three share the renewed token");
-    assert.deepEqual(stage.uploads().map(({ status }) => status).sort(), [201, 201, 400, 401, 401, 401]);
+    assert.deepEqual(proxy.uploads().map(({ status }) => status).sort(), [201, 201, 400, 401, 401, 401]);
 
-    // Uppy tries whatever failed again with the next upload.
-    stage.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" && nth === 7 ? busy : undefined);
+    // With the next upload, Uppy tries all failed files again.
+    proxy.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" && nth === 7 ? busy : undefined);
     const second = await uppy(page, [["four.gif", [...gif(seed + 4)]]]);
     assert.deepEqual(second.successful.map(([name]) => name), ["four.gif"]);
-    const uploads = stage.uploads().slice(6);
+    const uploads = proxy.uploads().slice(6);
     assert.deepEqual(uploads.map(({ status }) => status), [503, 201], "the refused file was not sent again");
     assert.ok(uploads[1].atMs - uploads[0].atMs >= 1_000);
     const again = await page.evaluate(async () => {
@@ -99,19 +99,19 @@ for (const language of ["en", "ko"]) {
       return failed.map(({ error }) => error);
     });
     assert.deepEqual(again, [first.failed[0].error]);
-    assert.equal(stage.uploads().length, 8);
+    assert.equal(proxy.uploads().length, 8);
   });
 
   test(`Uppy by the guide (${language}): each file of a bundle has its own result`, async (t) => {
     const { page } = await open(t, `/${language}/uppy`);
     const { successful, failed } = await uppy(page, [["one.gif", [...gif(seed + 11)]], ["text.gif", TEXT], ["two.gif", [...gif(seed + 12)]]], true);
-    assert.deepEqual(stage.uploads().map(({ status }) => status), [207]);
+    assert.deepEqual(proxy.uploads().map(({ status }) => status), [207]);
     assert.deepEqual(successful.map(([name]) => name), ["one.gif", "two.gif"]);
     assert.deepEqual(failed.map(({ name }) => name), ["text.gif"]);
     assert.match(failed[0].error, SENTENCE[language]);
     const again = await page.evaluate(() => window.recipe.uppy.retryAll().catch(({ message }) => message));
     assert.equal(again, failed[0].error);
-    assert.equal(stage.uploads().length, 1);
+    assert.equal(proxy.uploads().length, 1);
   });
 
   test(`Uppy by the guide (${language}): a back end without a token is an error, and the next attempt asks again`, async (t) => {
@@ -120,7 +120,7 @@ for (const language of ["en", "ko"]) {
     const file = ["one.gif", [...gif(seed + 13)]];
     const first = await uppy(page, [file]).catch(({ message }) => message);
     assert.match(typeof first === "string" ? first : JSON.stringify(first), /\(500\)/);
-    assert.equal(stage.uploads().length, 0);
+    assert.equal(proxy.uploads().length, 0);
     const key = await page.evaluate(async () => {
       const [{ id }] = window.recipe.uppy.getFiles();
       await window.recipe.uppy.retryUpload(id);
@@ -131,7 +131,7 @@ for (const language of ["en", "ko"]) {
 
   test(`FilePond by the guide (${language}): sentences, renewed tokens, Retry-After, and no refused file twice`, async (t) => {
     const { page, asked } = await open(t, `/${language}/filepond`, [expired()]);
-    stage.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" && nth === 2 ? busy : undefined);
+    proxy.fault = ({ method, path, nth }) => (method === "POST" && path === "/images" && nth === 2 ? busy : undefined);
     const { ends, again, sent } = await page.evaluate(
       async (files) => {
         const { pond } = window.recipe;
@@ -153,7 +153,7 @@ for (const language of ["en", "ko"]) {
     assert.equal(again.error, ends[1].error);
     assert.deepEqual(sent.sort(), [ends[0].key, ends[2].key].sort());
     assert.equal(asked.count, 2);
-    const uploads = stage.uploads();
+    const uploads = proxy.uploads();
     assert.deepEqual(uploads.map(({ status }) => status), [401, 503, 201, 400, 201]);
     assert.ok(uploads[2].atMs - uploads[1].atMs >= 1_000);
     const row = server.rows().find(({ key }) => key === ends[0].key);
@@ -164,16 +164,16 @@ for (const language of ["en", "ko"]) {
 
   test(`FilePond by the guide (${language}): an aborted upload is not sent again`, async (t) => {
     const { page } = await open(t, `/${language}/filepond`);
-    stage.fault = ({ method, path }) => (method === "POST" && path === "/images" ? { hold: new Promise(() => {}) } : undefined);
+    proxy.fault = ({ method, path }) => (method === "POST" && path === "/images" ? { hold: new Promise(() => {}) } : undefined);
     await page.evaluate(async (bytes) => {
       const { pond } = window.recipe;
       pond.setOptions({ instantUpload: false });
       window.added = await pond.addFile(window.fileOf("slow.gif", bytes));
       pond.processFile(window.added.id).catch(() => {});
     }, [...gif(seed + 31)]);
-    await until(() => stage.uploads().length > 0);
+    await until(() => proxy.uploads().length > 0);
     await page.evaluate(() => window.added.abortProcessing());
     await new Promise((resolve) => setTimeout(resolve, 1_500));
-    assert.equal(stage.uploads().length, 1);
+    assert.equal(proxy.uploads().length, 1);
   });
 }
