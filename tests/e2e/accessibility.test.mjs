@@ -205,7 +205,7 @@ test("the title of each page is in the page's language", async (t) => {
   }
 });
 
-test("the focus stays on a button while it works", async (t) => {
+test("a button keeps the focus while it is busy", async (t) => {
   let answer;
   const held = new Promise((resolve) => (answer = resolve));
   let asked = 0;
@@ -243,7 +243,7 @@ test("the focus stays on a button while it works", async (t) => {
   }
 });
 
-test("errors are tied to the fields they are about, and go when those are mended", async (t) => {
+test("errors are connected to their fields, and disappear when these are corrected", async (t) => {
   const page = await openDemo(t);
   await page.locator("#survey .primary").click();
   for (const [field, place] of [["#rating-question", "rating-problem"], ["#room", "room-problem"]]) {
@@ -298,7 +298,7 @@ test("the element keeps the focus when it is full, and when a picture is tried a
   assert.equal(await focused(page), "button Choose a picture");
 });
 
-test("the album keeps the focus while it is renewed, and asks before it deletes", async (t) => {
+test("the album keeps the focus while it is updated, and asks before it deletes", async (t) => {
   // One picture per page, so that there is a second page.
   let limit = 1;
   const page = await openDemo(t, {
@@ -340,7 +340,7 @@ test("the album keeps the focus while it is renewed, and asks before it deletes"
   assert.equal(await focused(page), "button Delete added.gif", "on the next picture");
 });
 
-test("older events take the focus from the button that goes away", async (t) => {
+test("the focus moves to the older events when the button disappears", async (t) => {
   const page = await openAdmin(t);
   const before = await page.locator("#events .rows li").count();
   for (const more = page.locator("#events .more"); await more.isVisible(); ) {
@@ -390,7 +390,7 @@ test("no table breaks within a word, and a wide one is scrolled by keyboard", as
   await page.waitForFunction(() => document.querySelector("#table").scrollLeft > 0);
 });
 
-test("shapes that must be seen stand out by 3:1 or more, light and dark", async (t) => {
+test("shapes have a contrast of at least 3:1, light and dark", async (t) => {
   const demo = await openDemo(t);
   const admin = await openAdmin(t);
   const api = await openApi(t);
@@ -428,7 +428,7 @@ test("shapes that must be seen stand out by 3:1 or more, light and dark", async 
   assert.deepEqual(low, []);
 });
 
-test("the switch and the stars are seen as they stand, light, dark and in forced colours", async (t) => {
+test("the states of the switch and the stars are visible, light, dark and in forced colours", async (t) => {
   const page = await openDemo(t);
   await page.locator("#stars label").nth(2).click();
   for (const mode of ["light", "dark", "forced colours"]) {

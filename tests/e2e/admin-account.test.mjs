@@ -36,7 +36,7 @@ async function signIn(page) {
   await page.keyboard.press("Enter");
 }
 
-test("an account becomes an administrator's, and sees the panels after signing in", async () => {
+test("an account that `make admin` has promoted sees the panels after signing in", async () => {
   const signedUp = await fetch(`${server.url}/users/signup`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(account) });
   assert.equal(signedUp.status, 201);
 
@@ -73,7 +73,7 @@ test("an account becomes an administrator's, and sees the panels after signing i
   assert.deepEqual(complaints, [], "and signing out lasts");
 });
 
-test("whoever has no account is named, and nothing that is no address gets into a statement", async () => {
+test("`make admin` names an address without an account, and rejects what is no address", async () => {
   await assert.rejects(makeAdmin("nobody@example.org"), ({ stderr }) => /no account with the address nobody@example\.org/.test(stderr));
   for (const email of ["", "x' OR '1'='1", "a b@example.org"]) {
     await assert.rejects(makeAdmin(email), ({ stderr }) => /EMAIL is the address of an account/.test(stderr), email);

@@ -47,7 +47,7 @@ async function open(locale, options = {}) {
 
 const focused = (page) => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.id);
 
-test("an administrator sees an upload happen without losing the focus", async () => {
+test("uploads appear without moving the focus", async () => {
   const { page, complaints, close } = await open("en-US");
   await page.locator('#find [name="user"]').focus();
   await page.keyboard.type("half-writ");
@@ -123,7 +123,7 @@ test("in Korean and by keyboard: a user is looked up and a picture deleted, afte
   await close();
 });
 
-test("who is no administrator is told why, and nothing is kept of their token", async () => {
+test("a token without the role ADMIN is refused with the reason, and not stored", async () => {
   const context = await newVisitor(browser, { locale: "ko-KR" });
   const page = await context.newPage();
   await page.goto(`${server.url}/admin/`);

@@ -32,7 +32,7 @@ async function open(options, at = "") {
   return { page, complaints, close: () => context.close() };
 }
 
-test("the description is served to everybody, as JSON, and goes stale within minutes", async () => {
+test("the OpenAPI document is served to every origin, and cached for five minutes", async () => {
   const answer = await fetch(`${server.url}/openapi.json`, { headers: { Origin: "https://elsewhere.example" } });
   assert.equal(answer.status, 200);
   const expected = { "content-type": /^application\/json/, "access-control-allow-origin": /^\*$/, "x-content-type-options": /^nosniff$/, "referrer-policy": /^no-referrer$/, "cache-control": /max-age=300/ };
@@ -40,7 +40,7 @@ test("the description is served to everybody, as JSON, and goes stale within min
   assert.deepEqual(await answer.json(), description);
 });
 
-test("every operation is there, and opens with its parameters, answers and codes", async () => {
+test("every operation opens with its parameters, responses and codes", async () => {
   const { page, complaints, close } = await open({ locale: "en-US" });
   assert.equal(await page.locator(".operation").count(), operations.length);
   for (const summary of await page.locator(".operation > summary").all()) await summary.press("Enter");
@@ -73,7 +73,7 @@ test("by keyboard, in Korean: found, opened from its address, and turned to Engl
   await close();
 });
 
-test("it fits a phone of 320 pixels, opened", async () => {
+test("an open operation fits a phone of 320 pixels", async () => {
   const { page, close } = await open({ locale: "en-US", viewport: { width: 320, height: 640 } }, "#registerImage");
   await page.locator("#registerImage .answers").waitFor();
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);

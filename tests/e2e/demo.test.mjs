@@ -39,7 +39,7 @@ const items = (page, state) => page.locator(`image-upload [part~=item][part~=${s
 const keyOf = (page) => page.locator("image-upload").evaluate((element) => element.value);
 const owners = () => server.rows().map(({ owner }) => owner);
 
-test("a newcomer: guest, account that keeps the picture, out and in, upload, delete; and an administrator sees it", async () => {
+test("a guest's picture, an account that claims it, logging out and in, upload and delete; an administrator sees it", async () => {
   const { page, complaints, close } = await open("en-US");
   await page.locator('[data-try="place"]').click();
   await items(page, "uploaded").waitFor();
@@ -114,7 +114,7 @@ test("a newcomer: guest, account that keeps the picture, out and in, upload, del
   await close();
 });
 
-test("what must not pass is refused on the page, in Korean, and nothing is sent", async () => {
+test("a refused file has a reason in Korean and is not sent", async () => {
   const { page, complaints, close } = await open("ko-KR");
   const sent = [];
   page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
@@ -141,7 +141,7 @@ test("the page works by keyboard and in both languages", async () => {
   await close();
 });
 
-test("in flight mode a picture waits, even over the end of the page, and goes out once", async () => {
+test("in flight mode a picture waits, also after the page is closed, and is sent once", async () => {
   const { page, complaints, load, close } = await open("en-US", { mayFail: /127\.0\.0\.1:1\/|ERR_|Refused to connect/ });
   const objectsBefore = server.objects().size;
   await page.locator("#flight").check();

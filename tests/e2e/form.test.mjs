@@ -46,7 +46,7 @@ function sendRaw(body, contentType, length = body.length, sub = "123") {
   });
 }
 
-test("fields may stand before or after the file, whatever the file's field is called", async () => {
+test("fields may come before or after the file, and its field may have any name", async () => {
   const fields = [["formId", "설문-7"], ["userId", "123"]];
   for (const name of ["image", "file", "files[]"]) {
     for (const order of [[...fields, [name, file(JPEG, "프로필 사진.jpg")]], [[name, file(JPEG, "프로필 사진.jpg")], ...fields]]) {
@@ -83,7 +83,7 @@ test("one picture sent to two forms is two records with their own objects, and d
   assert.equal((await fetch(second.json.data.imageUrl)).status, 200);
 });
 
-test("FilePond's field comes twice: its metadata, then the file", async () => {
+test("FilePond's field with metadata before the file is ignored", async () => {
   const { status, json } = await send([["filepond", "{}"], ["filepond", file(PNG, "a.png", "image/png")]]);
   assert.equal(status, 201, JSON.stringify(json));
   assert.equal(json.data.contentType, "image/png");
@@ -113,7 +113,7 @@ test("another's userId is refused although it comes last, and nothing is stored"
   assert.equal(server.objects().size, before);
 });
 
-test("forms without a picture, and bodies that are no form, have their codes", async () => {
+test("forms without a picture and malformed forms are refused with their codes", async () => {
   const empty = await send([["image", file("", "", "application/octet-stream")], ["formId", "f"]]);
   assert.equal(empty.json.code, "FILE_MISSING");
   assert.equal((await send([["formId", "f"]])).json.code, "FILE_MISSING");
@@ -127,7 +127,7 @@ test("forms without a picture, and bodies that are no form, have their codes", a
   }
 });
 
-test("a form that is too large as a whole is refused unread, or cut where it lies about its length", async () => {
+test("a form that is too large is refused by its length, or while it is read", async () => {
   const began = Date.now();
   const announced = await sendRaw("--x\r\n", "multipart/form-data; boundary=x", 40_000_000).catch(() => "");
   assert.ok(announced === "" || announced.includes("FILE_TOO_LARGE"), announced);
@@ -137,7 +137,7 @@ test("a form that is too large as a whole is refused unread, or cut where it lie
   assert.equal(status, 413);
 });
 
-test("the headers of a part are bounded while they are read", async () => {
+test("the headers of a part are limited while they are read", async () => {
   const part = (name) => Buffer.from(`--x\r\nContent-Disposition: form-data; name="a"; filename="${name}"\r\nContent-Type: image/jpeg\r\n\r\n`);
   const body = (name) => Buffer.concat([part(name), JPEG, Buffer.from("\r\n--x--\r\n")]);
   const fits = await sendRaw(body("n".repeat(15_000)), "multipart/form-data; boundary=x", undefined, "headers-1");
@@ -161,7 +161,7 @@ test("curl uploads with a name in RFC 8187's form and one in plain UTF-8", () =>
   assert.equal(json.data.formId, "f-1");
 });
 
-test("filename* is read, and names change neither key nor header", async () => {
+test("filename* is read, and names change neither keys nor headers", async () => {
   const part = (disposition) =>
     Buffer.concat([
       Buffer.from(`--x\r\nContent-Disposition: form-data; name="image"; ${disposition}\r\nContent-Type: image/png\r\n\r\n`),
