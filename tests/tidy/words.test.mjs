@@ -48,7 +48,11 @@ export function longSentences(text, most = 40) {
 }
 
 /** Identifiers of the old vocabulary, by the field term that replaced them. */
-const IDENTIFIERS = {};
+const IDENTIFIERS = {
+  // The browser package and the pages.
+  Hand: "Runner", hire: "startRunner", Journey: "UploadTask", stepBack: "yieldSlot", lineUp: "keepOrder", Twins: "findDuplicate",
+  Keeper: "ResumeQueue", patiently: "retry", isOfThePicture: "isAboutPicture", complain: "showError", spoken: "currentLanguage",
+};
 
 /** Lines of code that use one of `names` as an identifier. */
 export function oldIdentifiers(code, names = Object.keys(IDENTIFIERS)) {
