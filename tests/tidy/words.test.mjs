@@ -49,6 +49,8 @@ export function longSentences(text, most = 40) {
 
 /** Identifiers of the old vocabulary, by the field term that replaced them. */
 const IDENTIFIERS = {
+  // The image rules.
+  IS_SOUGHT: "hidden_data", Bookmark: "ReadPosition",
   // The browser package and the pages.
   Hand: "Runner", hire: "startRunner", Journey: "UploadTask", stepBack: "yieldSlot", lineUp: "keepOrder", Twins: "findDuplicate",
   Keeper: "ResumeQueue", patiently: "retry", isOfThePicture: "isAboutPicture", complain: "showError", spoken: "currentLanguage",
