@@ -1,8 +1,22 @@
-//! The image rules: what is a picture, is it safe, how big may it get, how is it made smaller.
+//! The image rules: which files are pictures, whether they are safe, how large they may be, and how they are made
+//! smaller.
 //!
-//! The rules are `no_std` + `alloc` and know no HTTP, no clock, no randomness and no JavaScript, so
-//! that the Worker and the browser reach the same verdict from the same code. Everything that
-//! touches pixels sits behind the feature `codec`.
+//! The crate is `no_std` + `alloc` and knows no HTTP, clock, randomness or JavaScript, so that the Worker and the
+//! browser decide the same from the same code. Decoders and encoders need the feature `codec`.
+//!
+//! ```
+//! # #[cfg(feature = "codec")] {
+//! use image_rules::{Plan, Policy, inspect, process};
+//!
+//! # let file = include_bytes!("../../tests/fixtures/png/rgb8.png");
+//! let policy = Policy::EDGE;
+//! let report = inspect(file, &policy)?;
+//! let plan = Plan::new(&report, &policy)?;
+//! let stored = process(&file[..], &plan, &policy.limits)?;
+//! assert!(stored.bytes().len() <= file.len());
+//! # }
+//! # Ok::<(), image_rules::ImageError>(())
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -12,7 +26,7 @@ extern crate std;
 
 pub mod code;
 mod container;
-pub mod cursor;
+mod cursor;
 pub mod error;
 pub mod format;
 pub mod inspect;

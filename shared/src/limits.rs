@@ -1,8 +1,8 @@
-//! What is taken and what is made of it: [`Limits`] refuse, [`Policy`] also says what to aim for.
+//! Limits and policy: [`Limits`] refuse pictures, [`Policy`] also sets the target of optimising.
 
 use crate::{ImageError, error::Corrupt};
 
-/// What is refused above.
+/// Pictures above any of these are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
@@ -135,7 +135,7 @@ const fn larger(one: u64, other: u64) -> u64 {
     if one > other { one } else { other }
 }
 
-/// How much time to spend on making the bytes fewer.
+/// How much time encoding may take to save bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
@@ -149,7 +149,7 @@ pub enum Effort {
     Small,
 }
 
-/// What is taken and what is made of it.
+/// Limits, and the target size and quality of optimised pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]

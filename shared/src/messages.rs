@@ -1,5 +1,5 @@
-//! What a refusal says to the person who sent the picture: the code's sentence, made particular
-//! where the cause knows more: which type came, how large it is, what to do about it.
+//! Messages for the person who sent the picture, in English and Korean: the message of the code, with details of the
+//! cause where it has some, such as the file type or the size.
 
 use alloc::{borrow::Cow, format};
 

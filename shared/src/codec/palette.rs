@@ -7,11 +7,9 @@ use crate::raster::{Layout, Raster};
 /// What an index of one byte can name.
 pub(crate) const MAX_COLORS: usize = 256;
 
-/// A picture of at most 256 colours.
 pub(crate) struct Indexed {
     /// The colours with alpha, the least opaque first, so that a PNG's list of alphas is short.
     pub colors: Vec<[u8; 4]>,
-    /// One for each pixel.
     pub indices: Vec<u8>,
 }
 
@@ -122,7 +120,7 @@ impl Nearest {
     }
 }
 
-/// Squared, green counting most, as the eye has it.
+/// Squared, green counting most, as for the eye.
 fn distance(a: [u8; 3], b: [u8; 3]) -> u32 {
     let [r, g, blue] = [0, 1, 2].map(|channel: usize| {
         let at = |color: [u8; 3]| color.get(channel).copied().unwrap_or_default();

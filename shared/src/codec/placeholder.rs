@@ -1,7 +1,7 @@
-//! A thumbhash: some 25 bytes from which a page paints a blur until the picture is there.
+//! The placeholder: a thumbhash of about 25 bytes, from which a page paints a blur until the picture is loaded.
 //!
-//! It is made of a mosaic of at most 32 by 32 cells, each the mean of a few pixels that were
-//! decoded anyway: a thumbhash keeps at most seven waves a side, so finer cells change nothing.
+//! It is computed from a thumbnail of at most 32 by 32 cells, each the mean of some pixels that were decoded anyway.
+//! A thumbhash has at most seven waves a side, so finer cells change nothing.
 
 use alloc::{vec, vec::Vec};
 
@@ -17,7 +17,7 @@ const CELLS: usize = 32;
 const SAMPLES: usize = 2;
 
 /// Means of pixels that are fed row by row, so that no whole picture need be in memory.
-pub(crate) struct Mosaic {
+pub(crate) struct Thumbnail {
     width: usize,
     height: usize,
     across: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Mosaic {
     cells: Vec<[u32; 5]>,
 }
 
-impl Mosaic {
+impl Thumbnail {
     pub fn new(width: usize, height: usize) -> Self {
         let longer = width.max(height).max(1);
         let fit = |side: usize| (side * CELLS).div_ceil(longer).clamp(1, CELLS).min(side.max(1));
@@ -93,22 +93,20 @@ impl Mosaic {
     }
 }
 
-/// The placeholder of a raster.
 pub(crate) fn of_raster(raster: &Raster, orientation: Orientation) -> Vec<u8> {
-    let mut mosaic = Mosaic::new(raster.width, raster.height);
+    let mut thumbnail = Thumbnail::new(raster.width, raster.height);
     for (y, row) in raster.rows().enumerate() {
-        if mosaic.wants(y) {
-            mosaic.row(y, raster.layout, row);
+        if thumbnail.wants(y) {
+            thumbnail.row(y, raster.layout, row);
         }
     }
-    mosaic.hash(orientation)
+    thumbnail.hash(orientation)
 }
 
-/// The placeholder of planes.
 pub(crate) fn of_planes(planes: &Planes, orientation: Orientation) -> Vec<u8> {
     let (width, height) = (planes.luma.width, planes.luma.height);
-    let mut mosaic = Mosaic::new(width, height);
-    let (step_x, step_y) = mosaic.steps();
+    let mut thumbnail = Thumbnail::new(width, height);
+    let (step_x, step_y) = thumbnail.steps();
     for y in (0..height).step_by(step_y) {
         let luma = planes.luma.row(y);
         let chroma = planes
@@ -122,8 +120,8 @@ pub(crate) fn of_planes(planes: &Planes, orientation: Orientation) -> Vec<u8> {
                     chroma.map(|row| row.get(x * row.len() / width).copied().unwrap_or(128));
                 rgb([light, blue, red])
             });
-            mosaic.add(x, y, [r, g, b, u8::MAX]);
+            thumbnail.add(x, y, [r, g, b, u8::MAX]);
         }
     }
-    mosaic.hash(orientation)
+    thumbnail.hash(orientation)
 }

@@ -17,8 +17,8 @@ const SLOTS: usize = 1 << 16;
 const MAX_BINS: usize = SLOTS / 4 * 3;
 /// Rounds of k-means: the error hardly falls after the third.
 const ROUNDS: usize = 3;
-/// Mean squared error, in the weights of [`distance`], below which nobody tells the palette from the
-/// picture: 45 dB. Screenshots have 0.1 to 0.5, photos 5 and more.
+/// Mean squared error, in the weights of [`distance`], below which palette and picture look
+/// the same: 45 dB. Screenshots have 0.1 to 0.5, photos 5 and more.
 const CLOSE: u64 = 9 * 2;
 
 /// Squared error of a single colour, in the same weights, for which nothing is made up for in its
@@ -158,7 +158,7 @@ impl Palette {
         let [_, green, ..] = color;
         let start = self.colors.partition_point(|&[_, g, ..]| g < green);
         let (mut found, mut least) = (0, u32::MAX);
-        let mut look = |at: usize, candidate: &Color| {
+        let mut visit = |at: usize, candidate: &Color| {
             let [_, g, ..] = *candidate;
             if 4 * (g - green).unsigned_abs().pow(2) >= least {
                 return false;
@@ -170,12 +170,11 @@ impl Palette {
             true
         };
         let (below, above) = self.colors.split_at(start);
-        let _ = (start..).zip(above).all(|(at, candidate)| look(at, candidate));
-        let _ = below.iter().enumerate().rev().all(|(at, candidate)| look(at, candidate));
+        let _ = (start..).zip(above).all(|(at, candidate)| visit(at, candidate));
+        let _ = below.iter().enumerate().rev().all(|(at, candidate)| visit(at, candidate));
         (found, least)
     }
 
-    /// The picture in these colours.
     pub fn paint(&self, raster: &Raster) -> Indexed {
         let mut indices = Vec::with_capacity(raster.width * raster.height);
         let mut memo = Memo::new(self);
@@ -216,7 +215,7 @@ impl Palette {
     }
 }
 
-/// What was found before, in a slot for each of some hashes.
+/// A cache of lookups, direct-mapped by hash.
 struct Memo<'a> {
     palette: &'a Palette,
     slots: Vec<(Color, u8, u32)>,
@@ -286,7 +285,7 @@ impl Sums {
 }
 
 /// Median cut: splits, again and again, the part with the largest error at the mean of the channel
-/// that varies most; answers the mean of each part.
+/// that varies most; returns the mean of each part.
 fn cut(bins: &mut [Bin]) -> Vec<Color> {
     let mut parts = vec![(Sums::of(bins), bins)];
     while parts.len() < MAX_COLORS {
@@ -332,7 +331,7 @@ fn narrow(value: i32) -> u8 {
     value as u8
 }
 
-/// How much an error in each channel counts: green most, as the eye has it.
+/// How much an error in each channel counts: green most, as for the eye.
 const WEIGHTS: [u32; 4] = [2, 4, 3, 4];
 
 /// Squared.

@@ -2,14 +2,10 @@
 
 use crate::{ImageError, cursor::Cursor, error::Corrupt};
 
-/// Begins an image descriptor.
 pub const IMAGE: u8 = 0x2C;
-/// Begins an extension.
 pub const EXTENSION: u8 = 0x21;
-/// Ends the file.
 pub const TRAILER: u8 = 0x3B;
 
-/// The logical screen.
 #[derive(Clone, Copy, Debug)]
 pub struct Screen {
     /// May be zero: then the first frame says.
@@ -22,9 +18,6 @@ pub struct Screen {
 
 impl Screen {
     /// Header, screen descriptor and global colour table.
-    ///
-    /// # Errors
-    /// No GIF, or cut.
     pub fn read(cursor: &mut Cursor<'_>) -> Result<Self, ImageError> {
         if !matches!(&cursor.array()?, b"GIF87a" | b"GIF89a") {
             return Err(ImageError::Unrecognised);
@@ -39,15 +32,10 @@ impl Screen {
 /// Where a frame lies and how its pixels are coded.
 #[derive(Clone, Copy, Debug)]
 pub struct Image {
-    /// Distance from the canvas's left edge.
     pub left: u16,
-    /// Distance from the canvas's top edge.
     pub top: u16,
-    /// Not zero.
     pub width: u16,
-    /// Not zero.
     pub height: u16,
-    /// Lines in four passes.
     pub interlaced: bool,
     /// Bits of an index into the local colour table, 0 without one.
     pub table_bits: u8,
@@ -126,21 +114,16 @@ pub enum Extension<'a> {
     Control(&'a [u8; 4]),
     /// How often the animation runs: the application's name and the count.
     Loop(&'a [u8; 11], [u8; 2]),
-    /// An XMP packet.
     Xmp,
     /// IPTC data, as ImageMagick keeps it.
     Iptc,
     /// A comment, or a plain text, which no decoder draws.
     Comment,
-    /// Anything else.
     Vendor,
 }
 
 impl<'a> Extension<'a> {
     /// One extension to its terminator, the introducer already read.
-    ///
-    /// # Errors
-    /// [`Corrupt::Truncated`].
     pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, Corrupt> {
         let label = cursor.byte()?;
         let extension = match label {
@@ -169,8 +152,6 @@ impl<'a> Extension<'a> {
         }
     }
 
-    /// What is kept of it.
-    #[must_use]
     pub fn kept(&self) -> Option<alloc::vec::Vec<u8>> {
         match self {
             Self::Control([flags, d0, d1, transparent]) => {

@@ -5,25 +5,18 @@ use crate::{cursor::Cursor, error::Corrupt, report::Color};
 /// The eight bytes that every PNG begins with (PNG 3rd edition, section 5.2).
 pub const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n'];
 
-/// A four-letter chunk type.
 pub type Kind = [u8; 4];
 
 /// A chunk whose length fits in the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
-    /// Its type.
     pub kind: Kind,
-    /// What it holds.
     pub data: &'a [u8],
-    /// The whole chunk, as it stands in the file.
     pub raw: &'a [u8],
 }
 
 impl<'a> Chunk<'a> {
     /// The next chunk.
-    ///
-    /// # Errors
-    /// A length that the format forbids or the file does not hold, a type that is not four letters.
     pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, Corrupt> {
         let start = *cursor;
         let length = u32::from_be_bytes(cursor.array()?);
@@ -40,28 +33,22 @@ impl<'a> Chunk<'a> {
         Ok(Self { kind, data, raw: cursor.since(&start) })
     }
 
-    /// Whether the checksum over type and data holds.
-    #[must_use]
     pub fn is_sound(&self) -> bool {
         let covered = self.raw.get(4..self.raw.len().saturating_sub(4)).unwrap_or_default();
         self.raw.last_chunk() == Some(&crc32fast::hash(covered).to_be_bytes())
     }
 
     /// Whether no decoder may skip it (section 5.4: a capital first letter).
-    #[must_use]
     pub const fn is_critical(&self) -> bool {
         let [first, ..] = self.kind;
         first.is_ascii_uppercase()
     }
 
     /// Its data when that has exactly `N` bytes.
-    #[must_use]
     pub fn fields<const N: usize>(&self) -> Option<&'a [u8; N]> {
         self.data.try_into().ok()
     }
 
-    /// Bytes that it takes in the file.
-    #[must_use]
     pub const fn stored_bytes(&self) -> u64 {
         self.raw.len() as u64
     }
@@ -83,19 +70,13 @@ pub fn write(kind: Kind, data: &[u8], out: &mut alloc::vec::Vec<u8>) {
 /// A checked IHDR (PNG 3rd edition, section 11.2.1).
 #[derive(Clone, Copy, Debug)]
 pub struct Header {
-    /// Pixels in a line, not zero.
     pub width: u32,
-    /// Lines, not zero.
     pub height: u32,
-    /// Bits a sample.
     pub depth: u8,
-    /// What a pixel consists of.
     pub samples: Samples,
-    /// Adam7 interlacing.
     pub interlaced: bool,
 }
 
-/// The five colour types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Samples {
     /// Type 0.
@@ -111,8 +92,6 @@ pub enum Samples {
 }
 
 impl Samples {
-    /// How many a pixel has.
-    #[must_use]
     pub const fn count(self) -> u8 {
         match self {
             Self::Gray | Self::Palette => 1,
@@ -122,14 +101,10 @@ impl Samples {
         }
     }
 
-    /// Whether each pixel carries its own alpha.
-    #[must_use]
     pub const fn has_alpha(self) -> bool {
         matches!(self, Self::GrayAlpha | Self::Rgba)
     }
 
-    /// What the report calls it.
-    #[must_use]
     pub const fn color(self) -> Color {
         match self {
             Self::Gray | Self::GrayAlpha => Color::Gray,
@@ -141,9 +116,6 @@ impl Samples {
 
 impl Header {
     /// From the 13 bytes of IHDR.
-    ///
-    /// # Errors
-    /// [`Corrupt::BadLength`], [`Corrupt::NoPixels`] and [`Corrupt::BadHeader`].
     pub fn parse(data: &[u8]) -> Result<Self, Corrupt> {
         let fields: &[u8; 13] = data.try_into().map_err(|_| Corrupt::BadLength)?;
         let [w0, w1, w2, w3, h0, h1, h2, h3, depth, colour_type, compression, filter, interlace] =
@@ -168,7 +140,6 @@ impl Header {
 
     /// What the pixels take before compression, each line with the byte of its filter (section 9.1), of an
     /// interlaced picture in seven passes (section 8.1).
-    #[must_use]
     #[cfg(any(feature = "codec", test))]
     pub fn filtered_bytes(&self) -> u64 {
         /// First column and line, and steps across and down.
@@ -197,7 +168,6 @@ impl Header {
     }
 
     /// What the pixels take before compression, filter bytes not counted.
-    #[must_use]
     pub fn raw_bytes(&self) -> u64 {
         let bits = u64::from(self.depth) * u64::from(self.samples.count());
         // Below 2^62 pixels, so the product needs saturating only for pictures that are refused anyway.

@@ -8,7 +8,6 @@ use infer::{Matcher, app, archive, audio, doc, font, image, text, video};
 use super::ForeignType;
 
 /// The type's name, when the bytes show one.
-#[must_use]
 pub fn foreign(bytes: &[u8]) -> Option<ForeignType> {
     let name = signature(bytes)
         .or_else(|| iso_media(bytes))

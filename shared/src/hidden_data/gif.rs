@@ -1,7 +1,7 @@
-//! What follows the LZW codes of a GIF's frames in their sub-blocks, and cutting it out with new sub-blocks.
+//! Data after the LZW codes of a GIF frame, in the frame's sub-blocks.
 //!
-//! The decoder reads some kilobytes ahead and does not tell where the codes end. So they are counted here:
-//! that needs how many pixels each code stands for, yet not which.
+//! The decoder reads some kilobytes ahead and does not report where the codes end. They are counted here, which
+//! needs the number of pixels of each code, not the pixels.
 
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
@@ -16,29 +16,28 @@ use crate::{
 /// Codes of twelve bits (GIF89a appendix F).
 const CODES: usize = 4096;
 
-/// Finds the slack.
 pub(crate) fn find(bytes: &[u8]) -> Result<HiddenData, Corrupt> {
-    let mut slack = HiddenData::default();
+    let mut hidden = HiddenData::default();
     for_each_frame(bytes, |frame| {
         let mut length = frame.code_bytes();
         for block in frame.blocks() {
             let taken = length.min(block.len());
             length -= taken;
-            slack.note(block.start + taken..block.end)?;
+            hidden.note(block.start + taken..block.end)?;
         }
         Ok(())
     })?;
-    Ok(slack)
+    Ok(hidden)
 }
 
-/// The file without the slack.
-pub(crate) fn cut(bytes: &[u8], slack: &HiddenData) -> Result<Vec<u8>, Corrupt> {
+/// Removes hidden data and shortens the sub-blocks.
+pub(crate) fn remove(bytes: &[u8], hidden: &HiddenData) -> Result<Vec<u8>, Corrupt> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     for_each_frame(bytes, |frame| {
         for block in frame.blocks() {
-            let Some(end) = slack.starts_in(&block) else { continue };
-            // Up to the byte that says how long the block is.
+            let Some(end) = hidden.starts_in(&block) else { continue };
+            // Up to the length byte of the block.
             out.extend_from_slice(bytes.get(at..block.start - 1).unwrap_or_default());
             if let kept @ [_, ..] = bytes.get(block.start..end).unwrap_or_default() {
                 // As long as it was, or shorter.
@@ -53,10 +52,9 @@ pub(crate) fn cut(bytes: &[u8], slack: &HiddenData) -> Result<Vec<u8>, Corrupt> 
     Ok(out)
 }
 
-/// The pixels of one frame.
 struct Frame<'a> {
     bytes: &'a [u8],
-    /// Where the first of its sub-blocks says how long it is.
+    /// Position of the length byte of the first sub-block.
     at: usize,
     pixels: u64,
     /// Bits of an index (appendix F: the code size is one more).
@@ -86,7 +84,6 @@ fn for_each_frame<'a>(
 }
 
 impl Frame<'_> {
-    /// The places of the sub-blocks' data.
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<'_> {
         let mut at = self.at;
         core::iter::from_fn(move || {
@@ -105,7 +102,7 @@ impl Frame<'_> {
         let mut lengths = vec![1_u64; CODES];
         let (mut next, mut width, mut last) = (end + 1, self.index_bits + 1, None);
         let (mut held, mut count, mut taken, mut pixels) = (0_u32, 0, 0, 0);
-        // What has been taken when the last pixel was there.
+        // Bytes that were read when the last pixel was complete.
         let mut whole = None;
         for byte in data {
             held |= u32::from(*byte) << count;
@@ -125,7 +122,7 @@ impl Frame<'_> {
                 if let Some(whole) = whole {
                     return whole;
                 }
-                // A code that is about to be made is its predecessor's and one pixel more.
+                // A new code stands for the pixels of the code before it and one more.
                 if let (Some(last), Some(length)) = (last, lengths.get_mut(next)) {
                     *length = last + 1;
                     next += 1;

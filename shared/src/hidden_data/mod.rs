@@ -1,6 +1,5 @@
-//! Hidden data: bytes inside a pixel stream of which no decoder takes a bit, where whole files can hide. Decoding
-//! says where a stream ends; here it is said which bytes are left over, and they are cut out. How the
-//! container around them is mended is each format's own affair.
+//! Bytes inside a pixel stream that no decoder reads, where whole files can hide. The decoders report where each
+//! stream ends; this module collects the byte ranges after it and removes them from the file.
 
 use alloc::{borrow::Cow, vec::Vec};
 use core::ops::Range;
@@ -13,49 +12,51 @@ pub(crate) mod source;
 mod vp8;
 pub(crate) mod webp;
 
-/// Whether what decoders do not tell by themselves is looked for, too. A browser need not: the edge does, and
-/// whoever hides something does not send it through our browser package.
+/// Whether the formats are searched whose decoders do not report the end of a stream. The browser package is built
+/// without: the edge searches, and an attacker would not use the package.
 pub(crate) const FINDS_HIDDEN_DATA: bool = cfg!(feature = "disarm");
 
-/// Places in one file, at most: 64 KiB of them at 16 bytes each, and as much again while the list grows. A
-/// JPEG could have one at each of its restarts; who leaves more has made it on purpose.
-const MAX_PLACES: usize = 4096;
+/// 64 KiB of ranges at 16 bytes each, and as much again while the list grows. A JPEG can have one at each restart
+/// marker; encoders leave none.
+const MAX_RANGES: usize = 4096;
 
-/// Where the slack lies, in the order of the file.
+/// Ranges without overlap, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HiddenData(Vec<Range<usize>>);
 
 impl HiddenData {
-    /// Takes a place behind the last one.
-    pub fn note(&mut self, place: Range<usize>) -> Result<(), Corrupt> {
-        if self.0.len() == MAX_PLACES {
+    /// Adds a range after the last one.
+    pub fn note(&mut self, range: Range<usize>) -> Result<(), Corrupt> {
+        if self.0.len() == MAX_RANGES {
             return Err(Corrupt::BadStructure);
         }
-        if !place.is_empty() {
-            self.0.push(place);
+        if !range.is_empty() {
+            self.0.push(range);
         }
         Ok(())
     }
 
-    /// Whether there is none.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many bytes it has.
     pub fn size_bytes(&self) -> u64 {
-        self.0.iter().map(|place| place.len() as u64).sum()
+        self.0.iter().map(|range| range.len() as u64).sum()
     }
 
-    /// The file without it.
-    pub fn cut<'a>(&self, bytes: Cow<'a, [u8]>, format: Format) -> Result<Cow<'a, [u8]>, Corrupt> {
+    /// Removes the ranges from the file.
+    pub fn remove<'a>(
+        &self,
+        bytes: Cow<'a, [u8]>,
+        format: Format,
+    ) -> Result<Cow<'a, [u8]>, Corrupt> {
         if self.is_empty() {
             return Ok(bytes);
         }
         Ok(Cow::Owned(match format {
-            Format::Png => png::cut(&bytes, self)?,
-            Format::Gif => gif::cut(&bytes, self)?,
-            // Scans know nothing of their length; a WebP with slack is refused.
+            Format::Png => png::remove(&bytes, self)?,
+            Format::Gif => gif::remove(&bytes, self)?,
+            // JPEG scans have no length field; a WebP with hidden data was refused.
             Format::Jpeg | Format::WebP => self.without(&bytes),
         }))
     }
@@ -63,17 +64,17 @@ impl HiddenData {
     fn without(&self, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(bytes.len());
         let mut at = 0;
-        for place in &self.0 {
-            out.extend_from_slice(bytes.get(at..place.start).unwrap_or_default());
-            at = place.end;
+        for range in &self.0 {
+            out.extend_from_slice(bytes.get(at..range.start).unwrap_or_default());
+            at = range.end;
         }
         out.extend_from_slice(bytes.get(at..).unwrap_or_default());
         out
     }
 
-    /// Where the slack begins that lies in a part of the file: it reaches to the end of the part.
+    /// Where hidden data begins inside `part`; it reaches to the end of the part.
     fn starts_in(&self, part: &Range<usize>) -> Option<usize> {
-        let next = self.0.partition_point(|place| place.end <= part.start);
+        let next = self.0.partition_point(|range| range.end <= part.start);
         let start = self.0.get(next)?.start.max(part.start);
         (start < part.end).then_some(start)
     }

@@ -1,8 +1,7 @@
-//! What follows the zlib stream of a PNG's pixels in its IDAT and fdAT chunks, and cutting it out with new
-//! lengths and checksums.
+//! Data after the zlib stream of a PNG's pixels, in its IDAT and fdAT chunks.
 //!
-//! The decoder says where it was when it had the last row. Little is left there in a sound file; only
-//! where there is more the stream is inflated once again, to find its end to the byte.
+//! The decoder reports its position at the last row. Only when more bytes are left than an encoder leaves, the
+//! stream is inflated once more to find its end to the byte.
 
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
@@ -16,7 +15,7 @@ use crate::{
     error::Corrupt,
 };
 
-/// What may be left at the last row: the end of the block, the checksum, an empty block that some encoders
+/// Bytes that may be left at the last row: the end of the block, the checksum, an empty block that some encoders
 /// write before the end.
 const MOST_TAIL: usize = 4 + 2 * 5;
 
@@ -30,7 +29,6 @@ const AHEAD: usize = 8;
 /// In the chunks of 8 KiB that libpng writes they hold 64 MiB.
 const MAX_PARTS: usize = 8192;
 
-/// The pixels of one frame.
 struct Stream {
     /// How many bytes they inflate to.
     raw_bytes: u64,
@@ -38,9 +36,9 @@ struct Stream {
     parts: Vec<Range<usize>>,
 }
 
-/// Finds the slack; `ends` are the places at which the decoder had the last row of each frame.
+/// `ends` has the position of the decoder at the last row of each frame.
 pub(crate) fn find(bytes: &[u8], ends: &[usize]) -> Result<HiddenData, Corrupt> {
-    let mut slack = HiddenData::default();
+    let mut hidden = HiddenData::default();
     let mut ends = ends.iter();
     streams(bytes, |stream| {
         let end = *ends.next().ok_or(Corrupt::BadStructure)?;
@@ -53,11 +51,11 @@ pub(crate) fn find(bytes: &[u8], ends: &[usize]) -> Result<HiddenData, Corrupt> 
         for part in &stream.parts {
             let taken = length.min(part.len());
             length -= taken;
-            slack.note(part.start + taken..part.end)?;
+            hidden.note(part.start + taken..part.end)?;
         }
         Ok(())
     })?;
-    Ok(slack)
+    Ok(hidden)
 }
 
 /// Calls `each` with the pixels of each frame, a still one that is not animated among them.
@@ -163,12 +161,12 @@ fn inflate(bytes: &[u8], stream: &Stream, fast: usize) -> Result<usize, Corrupt>
     Ok(taken)
 }
 
-/// The file without the slack.
-pub(crate) fn cut(bytes: &[u8], slack: &HiddenData) -> Result<Vec<u8>, Corrupt> {
+/// Removes hidden data and writes new lengths and checksums.
+pub(crate) fn remove(bytes: &[u8], hidden: &HiddenData) -> Result<Vec<u8>, Corrupt> {
     let mut out = Vec::with_capacity(bytes.len());
     out.extend(chunk::SIGNATURE);
     for_each_chunk(bytes, |chunk, data| {
-        match slack.starts_in(&data) {
+        match hidden.starts_in(&data) {
             Some(start) if matches!(&chunk.kind, b"IDAT" | b"fdAT") => {
                 let kept = start.saturating_sub(data.start) + (chunk.data.len() - data.len());
                 // The numbers of fdAT must go on without a gap.

@@ -1,28 +1,25 @@
-//! A file as decoders of others read it, which tells how far they have read.
+//! A reader for decoders of other crates that records their position in the file.
 
 use core::cell::Cell;
 use std::io::{BufRead, Cursor, Read, Result, Seek, SeekFrom};
 
-/// How far a decoder has read.
 #[derive(Debug, Default)]
 pub(crate) struct ReadPosition {
     at: Cell<usize>,
-    left: Cell<usize>,
+    before_seek: Cell<usize>,
 }
 
 impl ReadPosition {
-    /// Where it is.
     pub const fn at(&self) -> usize {
         self.at.get()
     }
 
-    /// Where it was before it last went elsewhere.
-    pub const fn left(&self) -> usize {
-        self.left.get()
+    /// The position before the last seek.
+    pub const fn before_seek(&self) -> usize {
+        self.before_seek.get()
     }
 }
 
-/// Reads a file and keeps the position.
 pub(crate) struct Source<'a> {
     file: Cursor<&'a [u8]>,
     position: &'a ReadPosition,
@@ -33,7 +30,7 @@ impl<'a> Source<'a> {
         Self { file: Cursor::new(bytes), position }
     }
 
-    fn tell(&self) {
+    fn record(&self) {
         self.position.at.set(usize::try_from(self.file.position()).unwrap_or(usize::MAX));
     }
 }
@@ -41,7 +38,7 @@ impl<'a> Source<'a> {
 impl Read for Source<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let read = self.file.read(buffer);
-        self.tell();
+        self.record();
         read
     }
 }
@@ -53,15 +50,15 @@ impl BufRead for Source<'_> {
 
     fn consume(&mut self, count: usize) {
         self.file.consume(count);
-        self.tell();
+        self.record();
     }
 }
 
 impl Seek for Source<'_> {
     fn seek(&mut self, to: SeekFrom) -> Result<u64> {
-        self.position.left.set(self.position.at());
+        self.position.before_seek.set(self.position.at());
         let at = self.file.seek(to);
-        self.tell();
+        self.record();
         at
     }
 }

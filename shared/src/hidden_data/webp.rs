@@ -1,6 +1,7 @@
-//! What follows pixels and alpha in their chunks. How far the decoder has read says where lossless ones end,
-//! but for the eight bytes that it reads ahead; `vp8` says it of lossy ones. No encoder leaves more, so
-//! nothing is mended here: a file with more is refused.
+//! Data after the pixels and the alpha plane of a WebP, in their chunks.
+//!
+//! The position of the decoder shows where a lossless stream ends, apart from the eight bytes that it reads ahead;
+//! `vp8` finds the end of a lossy one. No encoder leaves more, so the file is refused instead of repaired.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -57,7 +58,7 @@ impl Streams {
     /// # Errors
     /// [`Corrupt::BadPixels`] when something follows.
     pub fn check_frame(&self, bytes: &[u8], position: &ReadPosition) -> Result<(), Corrupt> {
-        check(bytes, self.alpha.as_ref(), position.left())?;
+        check(bytes, self.alpha.as_ref(), position.before_seek())?;
         self.check_pixels(bytes, position)
     }
 

@@ -1,4 +1,4 @@
-//! What a container says of itself, without decoding a pixel: [`inspect`] which returns a [`Report`].
+//! Walks a whole container, without decoding a pixel, and returns a [`Report`].
 
 use crate::{
     Format, ImageError, Limits, Policy, Report,
@@ -10,7 +10,7 @@ pub(crate) mod jpeg;
 pub(crate) mod png;
 pub(crate) mod webp;
 
-/// Walks the whole container and says what is in it.
+/// Inspects a file: parses its container to the last byte.
 ///
 /// # Errors
 /// The first rule of the policy or of the format that the bytes break.

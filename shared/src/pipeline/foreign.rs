@@ -1,5 +1,5 @@
-//! Pictures of types that we do not read and some browsers do: they decode, we shrink and encode.
-//! Nothing of the file but its pixels is used, so nothing private can be left.
+//! Pictures of types that some browsers decode and this crate does not, such as AVIF: the browser decodes, this
+//! module shrinks and encodes. Only pixels are taken from the file, so no private data is left.
 
 use alloc::vec::Vec;
 
@@ -12,10 +12,10 @@ use crate::{
     report::Orientation,
 };
 
-/// A type that some browser shows.
+/// A type that some browsers decode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodableType {
-    /// As `format` calls it.
+    /// Its name.
     pub foreign: ForeignType,
     /// Its registered name.
     pub media_type: &'static str,
@@ -32,8 +32,8 @@ const DECODABLE: [(&str, bool, &[&str]); 5] = [
     ("TIFF", true, &["image/tiff"]),
 ];
 
-/// What these bytes are, when a browser may be asked to decode them: they show what was declared,
-/// or nothing was (browsers know HEIC by name only where the system does).
+/// The type of these bytes, when a browser may decode them. A declared type must agree; none is declared where the
+/// system of a browser does not know HEIC.
 #[must_use]
 pub fn decodable_type(bytes: &[u8], declared_type: &str) -> Option<DecodableType> {
     let FileType::Foreign(foreign) = sniff(bytes) else { return None };
@@ -45,7 +45,7 @@ pub fn decodable_type(bytes: &[u8], declared_type: &str) -> Option<DecodableType
     Some(DecodableType { foreign, media_type, is_drawn })
 }
 
-/// What a browser decodes, taken row by row.
+/// Collects the pixels that a browser decodes, row by row.
 #[derive(Debug)]
 pub struct PixelBuffer {
     shown: DecodableType,
@@ -57,7 +57,7 @@ pub struct PixelBuffer {
 }
 
 impl PixelBuffer {
-    /// Room for the pixels of a file of so many bytes.
+    /// Reserves memory for the pixels of a file of `size_bytes`.
     ///
     /// # Errors
     /// [`ImageError::TooManyPixels`] and [`ImageError::TooMuchMemory`] by [`Policy::before_sending`].
@@ -76,7 +76,7 @@ impl PixelBuffer {
         if peak_bytes > limit_bytes {
             return Err(ImageError::TooMuchMemory { peak_bytes, limit_bytes });
         }
-        prepare::reserve(peak_bytes, &before)?;
+        prepare::try_reserve(peak_bytes, &before)?;
         let (width, height) = (width as usize, height as usize);
         let raster = Raster {
             width,
@@ -87,8 +87,7 @@ impl PixelBuffer {
         Ok(Self { shown, raster, orientation, target, policy: *policy, size_bytes })
     }
 
-    /// The next rows from the top, four bytes a pixel, colours not premultiplied. Whatever is too
-    /// much is left out.
+    /// Adds rows from the top: four bytes a pixel, colours not premultiplied. Rows beyond the height are ignored.
     pub fn push(&mut self, rows: &[u8]) {
         let room = self.raster.data.capacity() - self.raster.data.len();
         self.raster.data.extend_from_slice(rows.get(..room).unwrap_or(rows));
@@ -111,7 +110,7 @@ impl PixelBuffer {
         let most = self.policy.limits.max_bytes;
         let too_large = ImageError::TooManyBytes { size_bytes: self.size_bytes, limit_bytes: most };
         let processed = pipeline::encoded(optimised).ok_or(too_large)?;
-        prepare::admitted(&processed, self.size_bytes, &self.policy)?;
+        prepare::check_edge_limits(&processed, self.size_bytes, &self.policy)?;
         Ok(processed)
     }
 }
@@ -164,7 +163,7 @@ mod tests {
             let made = canvas.prepare().expect("a picture");
             assert_eq!((made.width(), made.height(), made.action()), (64, 32, Action::Optimise));
             let report = crate::inspect(made.bytes(), &policy).expect("sound");
-            let plan = crate::Plan::new(&report, &policy).expect("admitted");
+            let plan = crate::Plan::new(&report, &policy).expect("check_edge_limits");
             assert_eq!(plan.action(), Action::Keep);
             // A few colours take fewer bytes without loss, and transparency takes them in any case.
             assert_eq!((report.format == Format::Jpeg, report.has_alpha), (is_photo, alpha == 9));

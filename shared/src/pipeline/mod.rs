@@ -1,5 +1,5 @@
-//! Carries out a plan. Whatever leaves here has been decoded to its last scan line once, and what decoding
-//! passed over without need is gone.
+//! Carries out a [`Plan`]. Every picture that leaves here has been decoded to its last scan line, and bytes that
+//! decoding did not need are removed.
 
 use alloc::{borrow::Cow, vec::Vec};
 use core::{mem, ops::ControlFlow};
@@ -83,7 +83,7 @@ impl<'a> Processed<'a> {
     }
 }
 
-/// A plan that is being carried out a step at a time, for a page that must not stand still meanwhile.
+/// A plan that is carried out step by step, so that a page can handle events between the steps.
 pub struct Work<'a> {
     bytes: Cow<'a, [u8]>,
     plan: Plan,
@@ -122,8 +122,8 @@ impl<'a> Work<'a> {
         let Self { bytes, plan, stage } = self;
         let report = plan.report();
         let Some(target) = plan.target() else {
-            let (placeholder, slack) = verify(&bytes, report)?;
-            return preserve(bytes, report, placeholder, &slack).map(ControlFlow::Break);
+            let (placeholder, hidden) = verify(&bytes, report)?;
+            return preserve(bytes, report, placeholder, &hidden).map(ControlFlow::Break);
         };
         let optimised = match advance(stage, &bytes, report, target)? {
             ControlFlow::Continue(stage) => {
@@ -148,8 +148,8 @@ impl<'a> Work<'a> {
         }
         // A picture that was only to lose bytes, and does not, stays as it came.
         // It was decoded for its pixels, not for what lies between them.
-        let (_, slack) = verify(&bytes, report)?;
-        preserve(bytes, report, placeholder, &slack).map(ControlFlow::Break)
+        let (_, hidden) = verify(&bytes, report)?;
+        preserve(bytes, report, placeholder, &hidden).map(ControlFlow::Break)
     }
 }
 
@@ -172,7 +172,7 @@ pub fn process<'a>(
     }
 }
 
-/// What was made of pixels that somebody else has decoded; nothing when it had too many bytes.
+/// The result of optimising; nothing when it had too many bytes.
 pub(crate) fn encoded(Optimised { encoded, placeholder }: Optimised) -> Option<Processed<'static>> {
     let Encoded { format, bytes, width, height } = encoded?;
     Some(Processed {
@@ -186,8 +186,8 @@ pub(crate) fn encoded(Optimised { encoded, placeholder }: Optimised) -> Option<P
     })
 }
 
-/// What is decoded is what is stored, so decoders need not forgive what `inspect` forgives. A JPEG
-/// decodes past what scrubbing takes out, and is spared the copy.
+/// The bytes that are decoded and stored. They are scrubbed first, so decoders need not tolerate what `inspect`
+/// tolerates. The JPEG decoder skips what scrubbing removes, so a JPEG is not copied.
 pub(crate) fn storable<'a>(
     bytes: Cow<'a, [u8]>,
     report: &Report,
@@ -198,15 +198,15 @@ pub(crate) fn storable<'a>(
     Ok(Cow::Owned(scrub(&bytes, report)?))
 }
 
-/// Decodes every pixel once; answers the placeholder, and which bytes no pixel came from.
+/// Decodes every pixel; returns the placeholder and the hidden data.
 fn verify(bytes: &[u8], report: &Report) -> Result<(Vec<u8>, HiddenData), Corrupt> {
     let (size, orientation) = ((report.width, report.height), report.orientation);
     match report.format {
         Format::Jpeg => {
             let mut decoded = decode::jpeg::decode(bytes, Scale::Eighth, size)?;
-            let slack = mem::take(&mut decoded.slack);
+            let hidden = mem::take(&mut decoded.slack);
             let planes = decode::jpeg::planes(decoded)?;
-            Ok((placeholder::of_planes(&planes, orientation), slack))
+            Ok((placeholder::of_planes(&planes, orientation), hidden))
         }
         Format::Png => decode::png::verify(bytes, orientation),
         Format::Gif => decode::gif::verify(bytes, size),
@@ -221,12 +221,12 @@ fn preserve<'a>(
     bytes: Cow<'a, [u8]>,
     report: &Report,
     placeholder: Vec<u8>,
-    slack: &HiddenData,
+    hidden: &HiddenData,
 ) -> Result<Processed<'a>, ImageError> {
     let (width, height) = report.upright_size();
     let (format, mut removed) = (report.format, Metadata { icc: 0, ..report.metadata });
-    removed.trailing += slack.size_bytes();
-    let bytes = slack.cut(bytes, format)?;
+    removed.trailing += hidden.size_bytes();
+    let bytes = hidden.remove(bytes, format)?;
     // The other formats have been scrubbed already.
     let bytes = if format == Format::Jpeg && !report.is_clean() {
         Cow::Owned(scrub(&bytes, report)?)
@@ -234,7 +234,7 @@ fn preserve<'a>(
         bytes
     };
     let mut action =
-        if report.is_clean() && slack.is_empty() { Action::Keep } else { Action::Scrub };
+        if report.is_clean() && hidden.is_empty() { Action::Keep } else { Action::Scrub };
     let bytes = match Rewrite::of(&bytes, report) {
         Some(rewrite) => {
             removed.icc = rewrite.removed_bytes();

@@ -1,5 +1,5 @@
-//! Makes a picture smaller, in steps: decode; resize and turn upright; encode. Which size and quality
-//! is aimed for stands in the plan's target.
+//! Makes a picture smaller in steps: decode; resize and turn upright; encode. Size and quality come from the
+//! plan's [`Target`].
 
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
@@ -23,14 +23,12 @@ use crate::{
     sanitize::profile,
 };
 
-/// What optimising came to.
 pub(crate) struct Optimised {
-    /// Nothing when no encoding has as few bytes as the target wants.
+    /// Nothing when every encoding has more bytes than the target allows.
     pub encoded: Option<Encoded>,
     pub placeholder: Vec<u8>,
 }
 
-/// An encoded picture, upright.
 pub(crate) struct Encoded {
     pub format: Format,
     pub bytes: Vec<u8>,
@@ -38,7 +36,7 @@ pub(crate) struct Encoded {
     pub height: u32,
 }
 
-/// How far it has come. From one stage to the next is a step that a page can do between two frames.
+/// The state between two steps.
 pub(crate) enum Stage {
     Begun,
     /// As large as it was decoded.
@@ -54,7 +52,7 @@ pub(crate) enum Picture {
     WebP(Raster, Option<Vec<u8>>),
 }
 
-/// Makes the next step. An animation is made smaller in one, frame after frame.
+/// Makes the next step. An animation takes one step for all its frames.
 pub(crate) fn advance(
     stage: Stage,
     bytes: &[u8],
@@ -66,24 +64,31 @@ pub(crate) fn advance(
             ControlFlow::Break(gif(bytes, report, target)?)
         }
         Stage::Begun => ControlFlow::Continue(Stage::Decoded(decode(bytes, report, target)?)),
-        Stage::Decoded(picture) => {
-            ControlFlow::Continue(Stage::Sized(sized(picture, report.orientation, target)))
-        }
+        Stage::Decoded(picture) => ControlFlow::Continue(Stage::Sized(resized_and_turned(
+            picture,
+            report.orientation,
+            target,
+        ))),
         Stage::Sized(Picture::Jpeg(planes, icc)) => {
-            ControlFlow::Break(photo(&planes, icc.as_deref(), bytes.len(), target))
+            ControlFlow::Break(encode_photo(&planes, icc.as_deref(), bytes.len(), target))
         }
         Stage::Sized(Picture::Png(raster, colors, icc)) => {
-            let raster = Upright { raster: &raster, colors: &colors, icc: icc.as_deref() };
-            ControlFlow::Break(drawing(raster, Format::Png, bytes.len(), target))
+            let raster = UprightPicture { raster: &raster, colors: &colors, icc: icc.as_deref() };
+            ControlFlow::Break(encode_drawing(raster, Format::Png, bytes.len(), target))
         }
         Stage::Sized(Picture::WebP(raster, icc)) => {
             if !report.lossless && !raster.layout.has_alpha() {
                 let planes = subsampled(&raster, target);
-                return Ok(ControlFlow::Break(photo(&planes, icc.as_deref(), bytes.len(), target)));
+                return Ok(ControlFlow::Break(encode_photo(
+                    &planes,
+                    icc.as_deref(),
+                    bytes.len(),
+                    target,
+                )));
             }
             let (colors, icc) = (&Colors::default(), icc.as_deref());
-            let raster = Upright { raster: &raster, colors, icc };
-            ControlFlow::Break(drawing(raster, Format::WebP, bytes.len(), target))
+            let raster = UprightPicture { raster: &raster, colors, icc };
+            ControlFlow::Break(encode_drawing(raster, Format::WebP, bytes.len(), target))
         }
     })
 }
@@ -107,7 +112,7 @@ fn decode(bytes: &[u8], report: &Report, target: &Target) -> Result<Picture, Cor
     Ok(Picture::WebP(opaque(raster), icc))
 }
 
-fn sized(picture: Picture, orientation: Orientation, target: &Target) -> Picture {
+fn resized_and_turned(picture: Picture, orientation: Orientation, target: &Target) -> Picture {
     let upright = |raster| orient::raster(resized(raster, size(target)), orientation);
     match picture {
         Picture::Jpeg(planes, icc) => {
@@ -125,7 +130,7 @@ const fn size(target: &Target) -> (usize, usize) {
     (target.width as usize, target.height as usize)
 }
 
-/// A side of what was made: at most a side of the target, which has 32 bits.
+/// At most a side of the target, which has 32 bits.
 fn length(side: usize) -> u32 {
     u32::try_from(side).unwrap_or(u32::MAX)
 }
@@ -141,25 +146,25 @@ fn resized(raster: Raster, size: (usize, usize)) -> Raster {
     }
 }
 
-/// As a length of memory; beyond what there is means without limit.
-fn memory(bytes: u64) -> usize {
+/// Saturates: more than the address space means no limit.
+fn to_usize(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// Encodes upright planes as JPEG within the target's bytes and the source's.
-fn photo(planes: &Planes, icc: Option<&[u8]>, source: usize, target: &Target) -> Optimised {
+fn encode_photo(planes: &Planes, icc: Option<&[u8]>, source: usize, target: &Target) -> Optimised {
     let settings = encode::jpeg::Settings { quality: target.quality, effort: target.effort, icc };
-    let limit = target.target_bytes.map_or(source, |aim| memory(aim).min(source));
+    let limit = target.target_bytes.map_or(source, |aim| to_usize(aim).min(source));
     let bytes = encode::jpeg::best(planes, settings, encode::jpeg::MIN_QUALITY, limit)
         .or_else(|| {
-            // The aim is out of reach: as few bytes as there can be, if they are fewer at all.
+            // The target bytes are out of reach: the lowest quality, if it has fewer bytes than the source.
             let quality = encode::jpeg::MIN_QUALITY;
             let settings = encode::jpeg::Settings { quality, ..settings };
             encode::jpeg::encode(planes, settings, source).ok()
         })
         .or_else(|| {
-            // Fewer than the source are out of reach, too: as it is meant to be, if it has to be smaller.
-            let most = memory(budget::encoded_bytes(target, 3));
+            // Fewer than the source are out of reach, too: the quality of the policy, if the source is too large.
+            let most = to_usize(budget::encoded_bytes(target, 3));
             encode::jpeg::encode(planes, settings, most).ok().filter(|_| target.is_oversize)
         });
     let encoded = bytes.map(|bytes| jpeg(planes, bytes));
@@ -175,7 +180,7 @@ fn gif(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corr
     let (smooth, placeholder) = animation(bytes, report, target, Method::Smooth, bytes.len())?;
     let encoded = match smooth {
         Err(EncodeError::TooLong) => {
-            animation(bytes, report, target, Method::Nearest, memory(target.most_bytes))?.0
+            animation(bytes, report, target, Method::Nearest, to_usize(target.most_bytes))?.0
         }
         done => done,
     };
@@ -227,16 +232,16 @@ fn animation(
     Ok((out.and_then(encode::gif::Animation::finish), hash))
 }
 
-/// As a JPEG of the target's quality holds it.
+/// Planes with the chroma size of a JPEG of the target's quality.
 fn subsampled(raster: &Raster, target: &Target) -> Planes {
     let planes = decode::jpeg::from_raster(raster);
     let luma = (planes.luma.width, planes.luma.height);
     resize::planes(planes, luma, encode::jpeg::chroma_size(luma, target.quality))
 }
 
-/// What is to be encoded, with what is stored beside it.
+/// An upright raster with the colour information that is stored with it.
 #[derive(Clone, Copy)]
-struct Upright<'a> {
+struct UprightPicture<'a> {
     raster: &'a Raster,
     colors: &'a Colors,
     icc: Option<&'a [u8]>,
@@ -249,19 +254,29 @@ struct Upright<'a> {
 /// - in 256 colours in any case when it would have more bytes than the source or than are aimed for.
 ///
 /// A source in WebP stays one where that is the smallest; one in PNG stays PNG.
-fn drawing(it: Upright<'_>, format: Format, source: usize, target: &Target) -> Optimised {
-    let placeholder = placeholder::of_raster(it.raster, Orientation::UPRIGHT);
-    Optimised { encoded: smallest(it, format, source, target), placeholder }
+fn encode_drawing(
+    picture: UprightPicture<'_>,
+    format: Format,
+    source: usize,
+    target: &Target,
+) -> Optimised {
+    let placeholder = placeholder::of_raster(picture.raster, Orientation::UPRIGHT);
+    Optimised { encoded: smallest(picture, format, source, target), placeholder }
 }
 
-fn smallest(it: Upright<'_>, format: Format, source: usize, target: &Target) -> Option<Encoded> {
-    let Upright { raster, icc, .. } = it;
-    let most = memory(budget::encoded_bytes(target, raster.layout.channels() as u64));
-    let palette = palette(it);
+fn smallest(
+    picture: UprightPicture<'_>,
+    format: Format,
+    source: usize,
+    target: &Target,
+) -> Option<Encoded> {
+    let UprightPicture { raster, icc, .. } = picture;
+    let most = to_usize(budget::encoded_bytes(target, raster.layout.channels() as u64));
+    let palette = palette(picture);
     let close = palette.as_ref().filter(|palette| palette.is_close);
-    let best = without_loss(it, format, close, target.effort, most);
+    let best = encode_lossless(picture, format, close, target.effort, most);
     let size_bytes = best.as_ref().map_or(usize::MAX, |best| best.bytes.len());
-    let aim = target.target_bytes.map_or(most, memory);
+    let aim = target.target_bytes.map_or(most, to_usize);
     if !raster.layout.has_alpha() && (size_bytes > aim || target.is_preview) {
         let Target { quality, effort, .. } = *target;
         let settings = encode::jpeg::Settings { quality, effort, icc };
@@ -276,53 +291,59 @@ fn smallest(it: Upright<'_>, format: Format, source: usize, target: &Target) -> 
         }
     }
     let palette = palette.filter(|palette| !palette.is_close && size_bytes > aim.min(source));
-    palette.and_then(|palette| few(it, &palette, target.effort, most.min(size_bytes))).or(best)
+    palette
+        .and_then(|palette| encode_palette(picture, &palette, target.effort, most.min(size_bytes)))
+        .or(best)
 }
 
 /// At most 256 colours for a picture that has more; none for gray with a profile, as that of gray is none
 /// of a palette, and none for pixel art, which stays exact.
-fn palette(it: Upright<'_>) -> Option<Palette> {
-    let gray = matches!(it.raster.layout, Layout::Gray | Layout::GrayAlpha);
-    let size = (it.raster.width, it.raster.height);
-    let is_pixel_art = pixel_art::size_within(it.raster, size).is_some();
-    if is_pixel_art || (gray && it.icc.is_some()) { None } else { Palette::of(it.raster) }
+fn palette(picture: UprightPicture<'_>) -> Option<Palette> {
+    let gray = matches!(picture.raster.layout, Layout::Gray | Layout::GrayAlpha);
+    let size = (picture.raster.width, picture.raster.height);
+    let is_pixel_art = pixel_art::size_within(picture.raster, size).is_some();
+    if is_pixel_art || (gray && picture.icc.is_some()) { None } else { Palette::of(picture.raster) }
 }
 
 /// The smallest within `limit`: in close colours, if there are, in all colours, and as WebP if it was one.
-fn without_loss(
-    it: Upright<'_>,
+fn encode_lossless(
+    picture: UprightPicture<'_>,
     format: Format,
     close: Option<&Palette>,
     effort: Effort,
     mut limit: usize,
 ) -> Option<Encoded> {
-    let Upright { raster, colors, icc } = it;
-    let mut best = close.and_then(|palette| few(it, palette, effort, limit));
+    let UprightPicture { raster, colors, icc } = picture;
+    let mut best = close.and_then(|palette| encode_palette(picture, palette, effort, limit));
     limit = best.as_ref().map_or(limit, |best| best.bytes.len() - 1);
     let settings = encode::png::Settings { colors, icc, effort };
     if let Ok(bytes) = encode::png::encode(raster, settings, limit) {
         limit = bytes.len() - 1;
-        best = Some(encoded(it, Format::Png, bytes));
+        best = Some(encoded(picture, Format::Png, bytes));
     }
     if format == Format::WebP
         && let Ok(bytes) = encode::webp::encode(raster, icc, limit)
     {
-        best = Some(encoded(it, Format::WebP, bytes));
+        best = Some(encoded(picture, Format::WebP, bytes));
     }
     best
 }
 
-/// In the colours of a palette.
-fn few(it: Upright<'_>, palette: &Palette, effort: Effort, limit: usize) -> Option<Encoded> {
-    let Upright { raster, colors, icc } = it;
+fn encode_palette(
+    picture: UprightPicture<'_>,
+    palette: &Palette,
+    effort: Effort,
+    limit: usize,
+) -> Option<Encoded> {
+    let UprightPicture { raster, colors, icc } = picture;
     let settings = encode::png::Settings { colors, icc, effort };
     let size = (raster.width, raster.height);
     let bytes = encode::png::encode_indexed(palette.paint(raster), size, settings, limit);
-    bytes.ok().map(|bytes| encoded(it, Format::Png, bytes))
+    bytes.ok().map(|bytes| encoded(picture, Format::Png, bytes))
 }
 
-fn encoded(it: Upright<'_>, format: Format, bytes: Vec<u8>) -> Encoded {
-    let (width, height) = (length(it.raster.width), length(it.raster.height));
+fn encoded(picture: UprightPicture<'_>, format: Format, bytes: Vec<u8>) -> Encoded {
+    let (width, height) = (length(picture.raster.width), length(picture.raster.height));
     Encoded { format, bytes, width, height }
 }
 
@@ -349,17 +370,17 @@ pub(crate) fn pixels(
     let raster = if raster.is_opaque() { raster.without_alpha() } else { raster };
     let raster = orient::raster(resized(raster, size(target)), orientation);
     let placeholder = placeholder::of_raster(&raster, Orientation::UPRIGHT);
-    let whole = foreign(&raster, is_drawn, usize::MAX, target);
+    let whole = encode_within(&raster, is_drawn, usize::MAX, target);
     let has_grown = whole.as_ref().is_none_or(|whole| whole.bytes.len() > source);
     let smaller = || {
         let target = Target { effort: Effort::Small, ..*target };
-        foreign(&raster, is_drawn, source, &target).or_else(|| {
+        encode_within(&raster, is_drawn, source, &target).or_else(|| {
             let steps: &[usize] = if source < MIN_RESIZED_SOURCE { &[] } else { &[3, 2] };
             steps.iter().find_map(|quarters| {
                 let part = |side: usize| (side * quarters / 4).max(1);
                 let size = (part(raster.width), part(raster.height));
                 let raster = resize::raster(&raster, size, Method::Smooth);
-                foreign(&raster, is_drawn, source, &target)
+                encode_within(&raster, is_drawn, source, &target)
             })
         })
     };
@@ -367,13 +388,18 @@ pub(crate) fn pixels(
     Optimised { encoded: smaller.or(whole), placeholder }
 }
 
-/// Within the target's bytes; and within `limit`, for which quality is given up.
-fn foreign(raster: &Raster, is_drawn: bool, limit: usize, target: &Target) -> Option<Encoded> {
-    let most = memory(target.most_bytes).min(limit);
+/// Encodes within the target's bytes and within `limit`, at lower quality if necessary.
+fn encode_within(
+    raster: &Raster,
+    is_drawn: bool,
+    limit: usize,
+    target: &Target,
+) -> Option<Encoded> {
+    let most = to_usize(target.most_bytes).min(limit);
     let target = Target { most_bytes: most as u64, target_bytes: Some(most as u64), ..*target };
-    let it = Upright { raster, colors: &Colors::default(), icc: None };
+    let picture = UprightPicture { raster, colors: &Colors::default(), icc: None };
     if raster.layout.has_alpha() {
-        return smallest(it, Format::WebP, most, &target);
+        return smallest(picture, Format::WebP, most, &target);
     }
     let planes = subsampled(raster, &target);
     let settings =
@@ -385,6 +411,6 @@ fn foreign(raster: &Raster, is_drawn: bool, limit: usize, target: &Target) -> Op
         return made;
     }
     let fewer = made.as_ref().map_or(most, |made| made.bytes.len());
-    let palette = palette(it).filter(|palette| palette.is_close);
-    without_loss(it, Format::WebP, palette.as_ref(), target.effort, fewer).or(made)
+    let palette = palette(picture).filter(|palette| palette.is_close);
+    encode_lossless(picture, Format::WebP, palette.as_ref(), target.effort, fewer).or(made)
 }

@@ -1,6 +1,5 @@
-//! What is done with a file before it is sent: processed as the edge would, within wider limits, and
-//! then judged as the edge will judge it. The file may break the edge's limits as long as what is
-//! made of it does not.
+//! Prepares a file in the browser before it is sent: processes it within wider limits, and checks that the edge
+//! will accept the result.
 
 use alloc::{borrow::Cow, vec::Vec};
 use core::{hint::black_box, ops::ControlFlow};
@@ -9,7 +8,7 @@ use crate::{
     Format, ImageError, Plan, Policy, Processed, Report, inspect, inspect_as, pipeline::Work,
 };
 
-/// A file on its way, a step at a time.
+/// A file that is prepared step by step.
 pub struct Preparation<'a> {
     work: Work<'a>,
     report: Report,
@@ -17,7 +16,7 @@ pub struct Preparation<'a> {
 }
 
 impl<'a> Preparation<'a> {
-    /// Looks into a file that is to go to an edge of this policy.
+    /// Inspects a file for an edge with this policy.
     ///
     /// # Errors
     /// As [`inspect_as`] with [`Policy::before_sending`].
@@ -30,7 +29,7 @@ impl<'a> Preparation<'a> {
         let before = policy.before_sending();
         let report = inspect_as(&bytes, declared, &before)?;
         let plan = Plan::new(&report, &before)?;
-        reserve(plan.peak_bytes(), &before)?;
+        try_reserve(plan.peak_bytes(), &before)?;
         let work = Work::begin(bytes, &plan, &before.limits)?;
         Ok(Self { work, report, policy: *policy })
     }
@@ -44,14 +43,14 @@ impl<'a> Preparation<'a> {
         Ok(match work.step()? {
             ControlFlow::Continue(work) => ControlFlow::Continue(Self { work, report, policy }),
             ControlFlow::Break(processed) => {
-                admitted(&processed, report.size_bytes, &policy)?;
+                check_edge_limits(&processed, report.size_bytes, &policy)?;
                 ControlFlow::Break((report, processed))
             }
         })
     }
 }
 
-/// Prepares a file in one go; answers what the file is, too.
+/// Prepares a file in one call; returns its report as well.
 ///
 /// # Errors
 /// As [`Preparation`].
@@ -69,9 +68,9 @@ pub fn prepare<'a>(
     }
 }
 
-/// Whether the edge will take it. Its size is told as that of the file that was chosen: nobody has
-/// seen another.
-pub(crate) fn admitted(
+/// Checks that the edge will accept the result. A refusal names the size of the chosen file, which is the one that
+/// the user knows.
+pub(crate) fn check_edge_limits(
     processed: &Processed<'_>,
     chosen_bytes: u64,
     policy: &Policy,
@@ -86,9 +85,9 @@ pub(crate) fn admitted(
     Plan::new(&report, policy).map(drop)
 }
 
-/// A device may have less memory than the limits allow, and where memory ends, wasm ends: so all of
-/// it is asked for before, in a way that can be refused.
-pub(crate) fn reserve(peak_bytes: u64, policy: &Policy) -> Result<(), ImageError> {
+/// Reserves and frees the peak memory. A device may have less than the limits allow, and a failed allocation ends
+/// the wasm instance, so it is tried in a way that can fail.
+pub(crate) fn try_reserve(peak_bytes: u64, policy: &Policy) -> Result<(), ImageError> {
     let refusal =
         ImageError::TooMuchMemory { peak_bytes, limit_bytes: policy.limits.max_peak_bytes };
     let Ok(peak) = usize::try_from(peak_bytes) else { return Err(refusal) };

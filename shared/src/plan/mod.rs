@@ -1,5 +1,4 @@
-//! What is to be done with a picture: keep it, scrub it, or make it smaller. Decided from the
-//! report alone, before a pixel is decoded; `pipeline` carries it out.
+//! Decides what is done with a picture (keep, scrub or optimise) from the report alone, before a pixel is decoded.
 
 pub mod budget;
 

@@ -1,5 +1,5 @@
-//! A GIF without anything private: screen, frames, their control blocks and the loop are copied,
-//! comments, texts and what programs left behind are not. The end mark is written anew.
+//! Copies screen, frames, their control blocks and the loop count of a GIF; comments, texts and other extensions are
+//! left out. The trailer is written anew.
 
 use crate::{ImageError, Limits, inspect::gif};
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ const TRAILER: u8 = 0x3B;
 /// The picture without its private data.
 ///
 /// # Errors
-/// As probing.
+/// As [`crate::inspect`].
 pub fn scrub(bytes: &[u8]) -> Result<Vec<u8>, ImageError> {
     // One more than came, when the trailer was missing.
     let mut out = Vec::with_capacity(bytes.len().saturating_add(1));

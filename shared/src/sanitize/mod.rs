@@ -1,8 +1,6 @@
-//! Takes everything out of a container that is not needed to show the picture, without touching a
-//! pixel: private metadata, comments, thumbnails, foreign payloads, bytes after the end. Colour
-//! profiles stay, and so does the orientation, as a block that says nothing else.
-//!
-//! Whether a picture needs it is `plan`'s decision.
+//! Removes everything from a container that is not needed to show the picture, without touching a pixel: private
+//! metadata, comments, thumbnails, foreign payloads, bytes after the end. Colour profiles stay, and so does the
+//! orientation, as a block that contains nothing else.
 
 use alloc::vec::Vec;
 

@@ -1,8 +1,5 @@
-//! A PNG without anything private: chunks that shape the picture are copied, the rest stays behind.
-//!
-//! What shapes the picture is decided in `inspect::png`. A picture that is to be turned says so in a
-//! minimal eXIf chunk right after the header, where every decoder that knows eXIf finds it. The end mark is
-//! written anew.
+//! Copies the chunks of a PNG that `inspect::png` keeps. A turned picture gets a minimal eXIf chunk right after the
+//! header, where every decoder that knows eXIf finds it. IEND is written anew.
 
 use crate::{
     ImageError, Limits, Report,
@@ -15,7 +12,7 @@ use alloc::vec::Vec;
 /// The picture without its private data.
 ///
 /// # Errors
-/// As probing, when the bytes are not those of the report.
+/// As [`crate::inspect`], when the bytes are not those of the report.
 pub fn scrub(bytes: &[u8], report: &Report) -> Result<Vec<u8>, ImageError> {
     let mut out = Vec::with_capacity(bytes.len());
     out.extend(syntax::SIGNATURE);

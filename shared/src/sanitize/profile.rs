@@ -1,4 +1,4 @@
-//! Where a picture's colour profile stands in its file, and putting the rebuilt one in its place.
+//! Finds the colour profile of a picture in its file, and replaces it with the rebuilt one.
 
 use alloc::{borrow::Cow, vec::Vec};
 use core::{iter, ops::Range};
@@ -20,81 +20,80 @@ use crate::{
     report::Color,
 };
 
-/// Bytes of a profile in an APP2 segment: what its length can say, without itself and what stands before.
+/// Bytes of a profile in an APP2 segment: the largest length, without the length field and the header.
 const MOST_IN_PART: usize = 65535 - 2 - ICC_HEAD_BYTES;
 
-/// Level of miniz for a profile in a PNG: the usual one.
+/// Default compression level of miniz.
 const LEVEL: u8 = 6;
 
-/// The profile of a picture as it came.
-struct Found<'a> {
+/// The profile of a picture as it stands in the file.
+struct Embedded<'a> {
     /// Inflated and in one piece; nothing when that cannot be done.
     profile: Option<Cow<'a, [u8]>>,
-    /// The segments or chunks that hold it.
-    places: Vec<Range<usize>>,
+    ranges: Vec<Range<usize>>,
 }
 
-/// What has to be done so that nothing but colours is in the profile.
+/// A profile that has to be replaced, because more than colours is in it.
 pub(crate) struct Rewrite {
-    places: Vec<Range<usize>>,
-    /// What takes their place; empty where the profile was none.
-    instead: Vec<u8>,
+    ranges: Vec<Range<usize>>,
+    /// Empty where the profile was invalid.
+    replacement: Vec<u8>,
 }
 
-/// The profile that goes with the pixels, made anew.
+/// The rebuilt profile of the picture.
 pub(crate) fn profile(bytes: &[u8], report: &Report) -> Option<Vec<u8>> {
     let found = find(bytes, report)?;
     rebuilt(found.profile.as_deref()?, report.color == Color::Cmyk)
 }
 
 impl Rewrite {
-    /// Nothing when nothing has to be done. But for a JPEG the bytes must be clean.
+    /// Nothing when the profile is clean already. The bytes must be scrubbed, unless they are a JPEG.
     pub fn of(bytes: &[u8], report: &Report) -> Option<Self> {
-        let Found { profile, places } = find(bytes, report)?;
+        let Embedded { profile, ranges } = find(bytes, report)?;
         let profile = profile.and_then(|old| rebuilt(&old, report.color == Color::Cmyk));
-        let instead = profile.map_or_else(Vec::new, |new| written(&new, report.format));
-        let stored = places.iter().filter_map(|place| bytes.get(place.clone())).flatten();
-        (!stored.eq(&instead)).then_some(Self { places, instead })
+        let replacement = profile.map_or_else(Vec::new, |new| written(&new, report.format));
+        let stored = ranges.iter().filter_map(|range| bytes.get(range.clone())).flatten();
+        (!stored.eq(&replacement)).then_some(Self { ranges, replacement })
     }
 
-    /// How many bytes go. A profile that only became another one has lost something, too.
+    /// At least one: a profile that was replaced by one of the same size has lost something, too.
     pub fn removed_bytes(&self) -> u64 {
-        let stored: u64 = self.places.iter().map(|place| place.len() as u64).sum();
-        stored.saturating_sub(self.instead.len() as u64).max(1)
+        let stored: u64 = self.ranges.iter().map(|range| range.len() as u64).sum();
+        stored.saturating_sub(self.replacement.len() as u64).max(1)
     }
 
-    /// The file with it.
+    /// Replaces the profile in the file.
     pub fn apply(&self, bytes: &[u8], format: Format) -> Vec<u8> {
-        let mut out = Vec::with_capacity(bytes.len() + self.instead.len());
+        let mut out = Vec::with_capacity(bytes.len() + self.replacement.len());
         let mut at = 0;
-        for (number, place) in self.places.iter().enumerate() {
-            out.extend_from_slice(bytes.get(at..place.start).unwrap_or_default());
+        for (number, range) in self.ranges.iter().enumerate() {
+            out.extend_from_slice(bytes.get(at..range.start).unwrap_or_default());
             if number == 0 {
-                out.extend_from_slice(&self.instead);
+                out.extend_from_slice(&self.replacement);
             }
-            at = place.end;
+            at = range.end;
         }
         out.extend_from_slice(bytes.get(at..).unwrap_or_default());
         if format == Format::WebP {
-            self.announce(&mut out);
+            self.update_header(&mut out);
         }
         out
     }
 
-    /// RIFF and VP8X say how long the file is, and whether there is a profile.
-    fn announce(&self, out: &mut [u8]) {
+    /// Updates the size in RIFF and the profile flag in VP8X.
+    fn update_header(&self, out: &mut [u8]) {
         // It has not grown but by a few texts, and was below 2^32 before.
         let size = u32::try_from(out.len().saturating_sub(8)).unwrap_or(u32::MAX);
         if let Some(field) = out.get_mut(4..8) {
             field.copy_from_slice(&size.to_le_bytes());
         }
-        if let Some(flags) = out.get_mut(20).filter(|_| self.instead.is_empty()) {
+        if let Some(flags) = out.get_mut(20).filter(|_| self.replacement.is_empty()) {
             *flags &= !flag::ICC;
         }
     }
 }
 
-fn find<'a>(bytes: &'a [u8], report: &Report) -> Option<Found<'a>> {
+fn find<'a>(bytes: &'a [u8], report: &Report) -> Option<Embedded<'a>> {
     if report.metadata.icc == 0 {
         return None;
     }
@@ -106,8 +105,8 @@ fn find<'a>(bytes: &'a [u8], report: &Report) -> Option<Found<'a>> {
     }
 }
 
-fn in_jpeg(bytes: &[u8]) -> Found<'_> {
-    let (mut parts, mut places) = (Vec::new(), Vec::new());
+fn in_jpeg(bytes: &[u8]) -> Embedded<'_> {
+    let (mut parts, mut ranges) = (Vec::new(), Vec::new());
     let mut pieces = Pieces::new(bytes);
     while let Some(Ok(piece)) = pieces.next() {
         if let Piece::Segment { marker, whole, payload } = piece
@@ -115,13 +114,13 @@ fn in_jpeg(bytes: &[u8]) -> Found<'_> {
         {
             let end = bytes.len() - pieces.rest().len();
             parts.push(part);
-            places.push(end - whole.len()..end);
+            ranges.push(end - whole.len()..end);
         }
     }
-    Found { profile: app::profile(&parts).map(Cow::Owned), places }
+    Embedded { profile: app::profile(&parts).map(Cow::Owned), ranges }
 }
 
-fn in_png(bytes: &[u8]) -> Option<Found<'_>> {
+fn in_png(bytes: &[u8]) -> Option<Embedded<'_>> {
     let mut cursor = Cursor::new(bytes);
     cursor.take(png_syntax::SIGNATURE.len()).ok()?;
     let chunk = loop {
@@ -136,10 +135,10 @@ fn in_png(bytes: &[u8]) -> Option<Found<'_>> {
     let name = chunk.data.iter().position(|byte| *byte == 0)?;
     let deflated = chunk.data.get(name + 2..)?;
     let profile = fdeflate::decompress_to_vec_bounded(deflated, most).ok().map(Cow::Owned);
-    Some(Found { profile, places: iter::once(end - chunk.raw.len()..end).collect() })
+    Some(Embedded { profile, ranges: iter::once(end - chunk.raw.len()..end).collect() })
 }
 
-fn in_webp(bytes: &[u8]) -> Option<Found<'_>> {
+fn in_webp(bytes: &[u8]) -> Option<Embedded<'_>> {
     let mut cursor = Cursor::new(bytes);
     cursor.take(b"RIFF....WEBP".len()).ok()?;
     loop {
@@ -147,9 +146,9 @@ fn in_webp(bytes: &[u8]) -> Option<Found<'_>> {
         let chunk = webp_syntax::Chunk::read(&mut cursor).ok()?;
         if chunk.kind == *b"ICCP" {
             let end = bytes.len() - cursor.rest().len();
-            return Some(Found {
+            return Some(Embedded {
                 profile: Some(chunk.data.into()),
-                places: iter::once(start..end).collect(),
+                ranges: iter::once(start..end).collect(),
             });
         }
     }

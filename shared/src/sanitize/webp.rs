@@ -1,8 +1,6 @@
-//! A WebP without anything private: the chunks that shape the picture in a RIFF of the right size.
-//!
-//! What shapes the picture is decided in `inspect::webp`. VP8X is made to announce what is still there.
-//! A picture that is to be turned says so in a minimal EXIF chunk at the end, where RFC 9649 section
-//! 2.7 wants it; only VP8X files can be turned, so there is always a header to announce it.
+//! Copies the chunks of a WebP that `inspect::webp` keeps into a RIFF of the right size, and sets the flags of VP8X
+//! to match. A turned picture gets a minimal EXIF chunk at the end, where RFC 9649 section 2.7 wants it; only
+//! files with VP8X can be turned.
 
 use crate::{
     ImageError, Limits, Report,
@@ -18,7 +16,7 @@ use alloc::vec::Vec;
 /// The picture without its private data.
 ///
 /// # Errors
-/// As probing, when the bytes are not those of the report.
+/// As [`crate::inspect`], when the bytes are not those of the report.
 pub fn scrub(bytes: &[u8], report: &Report) -> Result<Vec<u8>, ImageError> {
     let is_turned = report.orientation != Orientation::UPRIGHT;
     let mut out = Vec::with_capacity(bytes.len());

@@ -7,14 +7,13 @@ use std::io::Cursor;
 use gif::{DecodeOptions, Decoder, DecodingError, DisposalMethod, MemoryLimit, Repeat};
 
 use crate::{
-    codec::placeholder::Mosaic,
+    codec::placeholder::Thumbnail,
     error::Corrupt,
     hidden_data::{self, HiddenData},
     raster::{Layout, Raster},
     report::Orientation,
 };
 
-/// A part of the canvas.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rect {
     pub left: usize,
@@ -23,8 +22,8 @@ pub(crate) struct Rect {
     pub height: usize,
 }
 
-/// What a frame brings beside its pixels.
-pub(crate) struct Shown {
+/// What an encoder needs of a frame beside its pixels.
+pub(crate) struct FrameInfo {
     /// Hundredths of a second.
     pub delay: u16,
     pub needs_user_input: bool,
@@ -32,16 +31,16 @@ pub(crate) struct Shown {
     pub palette: Vec<[u8; 3]>,
 }
 
-/// Decodes every frame; answers the placeholder of the first, and what follows the pixels.
+/// Decodes every frame; returns the placeholder of the first, and the hidden data.
 pub(crate) fn verify(bytes: &[u8], size: (u32, u32)) -> Result<(Vec<u8>, HiddenData), Corrupt> {
     let mut frames = Frames::open(bytes, size)?;
     let (width, height) = (frames.width, frames.height);
-    let mut mosaic = Mosaic::new(width, height);
+    let mut thumbnail = Thumbnail::new(width, height);
     let first = frames.next()?.ok_or(Corrupt::NoImageData)?;
-    for y in (0..height).filter(|&y| mosaic.wants(y)).collect::<Vec<_>>() {
+    for y in (0..height).filter(|&y| thumbnail.wants(y)).collect::<Vec<_>>() {
         let mut row = vec![0; width * 4];
         first.paint(&frames.indices, y, &mut row);
-        mosaic.row(y, Layout::Rgba, &row);
+        thumbnail.row(y, Layout::Rgba, &row);
     }
     while frames.next()?.is_some() {}
     let hidden = if hidden_data::FINDS_HIDDEN_DATA {
@@ -49,10 +48,10 @@ pub(crate) fn verify(bytes: &[u8], size: (u32, u32)) -> Result<(Vec<u8>, HiddenD
     } else {
         HiddenData::default()
     };
-    Ok((mosaic.hash(Orientation::UPRIGHT), hidden))
+    Ok((thumbnail.hash(Orientation::UPRIGHT), hidden))
 }
 
-/// Decodes every frame; answers the canvas as the first leaves it.
+/// Decodes every frame; returns the canvas after the first.
 pub(crate) fn first(bytes: &[u8], size: (u32, u32)) -> Result<Raster, Corrupt> {
     let mut animation = Animation::open(bytes, size)?;
     animation.next()?.ok_or(Corrupt::NoImageData)?;
@@ -61,7 +60,6 @@ pub(crate) fn first(bytes: &[u8], size: (u32, u32)) -> Result<Raster, Corrupt> {
     Ok(canvas)
 }
 
-/// The frames as they are coded.
 struct Frames<'a> {
     decoder: Decoder<Cursor<&'a [u8]>>,
     width: usize,
@@ -70,12 +68,11 @@ struct Frames<'a> {
     indices: Vec<u8>,
 }
 
-/// One frame as it is coded.
 struct Frame {
     rect: Rect,
     dispose: DisposalMethod,
     transparent: Option<u8>,
-    shown: Shown,
+    info: FrameInfo,
 }
 
 impl<'a> Frames<'a> {
@@ -107,8 +104,8 @@ impl<'a> Frames<'a> {
         let palette = palette.to_vec();
         self.indices.resize(rect.width * rect.height, 0);
         self.decoder.read_into_buffer(&mut self.indices).map_err(broken)?;
-        let shown = Shown { delay, needs_user_input, palette };
-        Ok(Some(Frame { rect, dispose, transparent, shown }))
+        let info = FrameInfo { delay, needs_user_input, palette };
+        Ok(Some(Frame { rect, dispose, transparent, info }))
     }
 }
 
@@ -122,7 +119,7 @@ impl Frame {
         for (pixel, &index) in pixels.iter_mut().skip(left).zip(indices) {
             // An index beyond the palette shows nothing, as browsers have it.
             if Some(index) != self.transparent
-                && let Some(&[r, g, b]) = self.shown.palette.get(usize::from(index))
+                && let Some(&[r, g, b]) = self.info.palette.get(usize::from(index))
             {
                 *pixel = [r, g, b, u8::MAX];
             }
@@ -152,8 +149,7 @@ impl<'a> Animation<'a> {
         self.frames.decoder.repeat()
     }
 
-    /// Paints the next frame.
-    pub fn next(&mut self) -> Result<Option<Shown>, Corrupt> {
+    pub fn next(&mut self) -> Result<Option<FrameInfo>, Corrupt> {
         self.dispose();
         let Some(frame) = self.frames.next()? else { return Ok(None) };
         if frame.dispose == DisposalMethod::Previous {
@@ -164,7 +160,7 @@ impl<'a> Animation<'a> {
             frame.paint(&self.frames.indices, y, row);
         }
         self.pending = Some((frame.dispose, frame.rect));
-        Ok(Some(frame.shown))
+        Ok(Some(frame.info))
     }
 
     /// What is seen now.

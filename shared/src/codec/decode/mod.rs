@@ -1,4 +1,4 @@
-//! From bytes to pixels, one file a format. Which scale, and whether at all, is `plan`'s business.
+//! Decoders: one file a format.
 
 pub(crate) mod gif;
 pub(crate) mod jpeg;

@@ -8,7 +8,7 @@ use png::{
 };
 
 use crate::{
-    codec::placeholder::Mosaic,
+    codec::placeholder::Thumbnail,
     error::Corrupt,
     hidden_data::{
         self, HiddenData,
@@ -23,7 +23,7 @@ const MAX_DECODER_BYTES: usize = 64 * 1024 * 1024;
 
 type Rows<'a> = Reader<Source<'a>>;
 
-/// What of a PNG's header says how its colours are meant, to be written again, but for a profile.
+/// The colour information of a PNG that is written again, apart from the profile.
 #[derive(Default)]
 pub(crate) struct Colors {
     pub gamma: Option<png::ScaledFloat>,
@@ -31,7 +31,7 @@ pub(crate) struct Colors {
     pub srgb: Option<png::SrgbRenderingIntent>,
 }
 
-/// Decodes every frame to its last row; answers the placeholder of the first, and what follows the rows.
+/// Decodes every frame to its last row; returns the placeholder of the first, and the hidden data.
 pub(crate) fn verify(
     bytes: &[u8],
     orientation: Orientation,
@@ -43,14 +43,14 @@ pub(crate) fn verify(
     let mut end = 0;
     let layout = layout(&reader);
     let (width, height) = size(reader.info());
-    let mut mosaic = Mosaic::new(width, height);
+    let mut thumbnail = Thumbnail::new(width, height);
     let mut y = 0;
     while let Some(row) = reader.next_interlaced_row().map_err(broken)? {
         end = position.at();
         match row.interlace() {
             InterlaceInfo::Null(_) => {
-                if mosaic.wants(y) {
-                    mosaic.row(y, layout, row.data());
+                if thumbnail.wants(y) {
+                    thumbnail.row(y, layout, row.data());
                 }
                 y += 1;
             }
@@ -59,10 +59,10 @@ pub(crate) fn verify(
             InterlaceInfo::Adam7(_) => {
                 let (across, down) = (width.div_ceil(8), height.div_ceil(8));
                 if y == 0 {
-                    mosaic = Mosaic::new(across, down);
+                    thumbnail = Thumbnail::new(across, down);
                 }
-                if y < down && mosaic.wants(y) {
-                    mosaic.row(y, layout, row.data());
+                if y < down && thumbnail.wants(y) {
+                    thumbnail.row(y, layout, row.data());
                 }
                 y += 1;
             }
@@ -82,10 +82,9 @@ pub(crate) fn verify(
     } else {
         HiddenData::default()
     };
-    Ok((mosaic.hash(orientation), hidden))
+    Ok((thumbnail.hash(orientation), hidden))
 }
 
-/// Decodes the picture.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Raster, Colors), Corrupt> {
     let position = ReadPosition::default();
     let mut reader = open(bytes, &position)?;

@@ -15,7 +15,7 @@ use crate::{
     report::Orientation,
 };
 
-/// Decodes every frame, and refuses what hides behind one; answers the placeholder of the first.
+/// Decodes every frame and refuses hidden data; returns the placeholder of the first.
 pub(crate) fn verify(
     bytes: &[u8],
     size: (u32, u32),
@@ -47,7 +47,6 @@ pub(crate) fn verify(
     Ok(hash)
 }
 
-/// Decodes a still picture.
 pub(crate) fn decode(bytes: &[u8], size: (u32, u32)) -> Result<Raster, Corrupt> {
     let position = ReadPosition::default();
     let mut decoder = open(bytes, size, &position)?;

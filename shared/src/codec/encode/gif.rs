@@ -8,13 +8,13 @@ use gif::{DisposalMethod, Encoder, EncodingError, Frame, Repeat};
 use super::{EncodeError, Sink};
 use crate::{
     codec::{
-        decode::gif::{Rect, Shown},
+        decode::gif::{FrameInfo, Rect},
         palette::Nearest,
     },
     raster::Raster,
 };
 
-/// Half of full: what is more transparent than this is not seen at all, for GIF knows no between.
+/// GIF has no partial transparency: pixels below this alpha are transparent.
 const VISIBLE: u8 = 128;
 
 /// An animation while it is written.
@@ -22,7 +22,7 @@ pub(crate) struct Animation {
     encoder: Encoder<Sink>,
     width: usize,
     /// The frame that came last; how it is disposed of depends on the next.
-    held: Option<(Raster, Shown)>,
+    held: Option<(Raster, FrameInfo)>,
     /// What is seen before the held frame is painted, in RGBA.
     seen: Vec<u8>,
     /// The colours that the whole file shares: those of the first frame.
@@ -40,7 +40,7 @@ impl Animation {
     ) -> Result<Self, EncodeError> {
         let length = |value: usize| u16::try_from(value).map_err(|_| EncodeError::Unwritable);
         let (w, h) = (length(width)?, length(height)?);
-        let shared = with_spare(colors).0;
+        let shared = with_transparent(colors).0;
         let sink = Sink::new(limit);
         let mut encoder = Encoder::new(sink, w, h, shared.as_flattened()).map_err(refused)?;
         encoder.set_repeat(repeat).map_err(refused)?;
@@ -55,43 +55,42 @@ impl Animation {
     }
 
     /// Takes the canvas as it is to be seen next.
-    pub fn frame(&mut self, canvas: Raster, shown: Shown) -> Result<(), EncodeError> {
+    pub fn frame(&mut self, canvas: Raster, info: FrameInfo) -> Result<(), EncodeError> {
         if let Some((held, held_shown)) = self.held.take() {
             let vanishes = held.data.chunks_exact(4).zip(canvas.data.chunks_exact(4));
             let clear = vanishes.into_iter().any(|(old, new)| visible(old) && !visible(new));
             self.write(&held, &held_shown, clear)?;
         }
-        self.held = Some((canvas, shown));
+        self.held = Some((canvas, info));
         Ok(())
     }
 
-    /// The bytes of the animation.
     pub fn finish(mut self) -> Result<Vec<u8>, EncodeError> {
-        if let Some((held, shown)) = self.held.take() {
-            self.write(&held, &shown, false)?;
+        if let Some((held, info)) = self.held.take() {
+            self.write(&held, &info, false)?;
         }
         let sink = self.encoder.into_inner().map_err(refused_io)?;
         sink.finish(true)
     }
 
     /// Writes a frame; `clear` says that all of it is to vanish before the next.
-    fn write(&mut self, canvas: &Raster, shown: &Shown, clear: bool) -> Result<(), EncodeError> {
-        let (colors, spare) = with_spare(&shown.palette);
-        if !self.nearest.is_for(&shown.palette) {
-            self.nearest = Nearest::new(&shown.palette);
+    fn write(&mut self, canvas: &Raster, info: &FrameInfo, clear: bool) -> Result<(), EncodeError> {
+        let (colors, transparent) = with_transparent(&info.palette);
+        if !self.nearest.is_for(&info.palette) {
+            self.nearest = Nearest::new(&info.palette);
         }
         let whole = Rect { left: 0, top: 0, width: self.width, height: canvas.height };
-        let (indices, changed) = self.paint(canvas, &shown.palette, spare);
+        let (indices, changed) = self.paint(canvas, &info.palette, transparent);
         // What vanishes has to be part of the frame; a frame without pixels is not allowed.
         let rect = if clear { whole } else { changed };
         let length = |value: usize| u16::try_from(value).map_err(|_| EncodeError::Unwritable);
         let part = cut(&indices, self.width, rect);
         let dispose = if clear { DisposalMethod::Background } else { DisposalMethod::Keep };
         let frame = Frame {
-            delay: shown.delay,
+            delay: info.delay,
             dispose,
-            transparent: Some(spare),
-            needs_user_input: shown.needs_user_input,
+            transparent: Some(transparent),
+            needs_user_input: info.needs_user_input,
             left: length(rect.left)?,
             top: length(rect.top)?,
             width: length(rect.width)?,
@@ -110,8 +109,8 @@ impl Animation {
     /// Finds the indices of a canvas, `spare` where what is seen stays; answers the part that
     /// changes, at least one pixel.
     #[expect(clippy::many_single_char_names, reason = "colours and places have letters for names")]
-    fn paint(&mut self, canvas: &Raster, palette: &[[u8; 3]], spare: u8) -> (Vec<u8>, Rect) {
-        let mut indices = vec![spare; canvas.width * canvas.height];
+    fn paint(&mut self, canvas: &Raster, palette: &[[u8; 3]], transparent: u8) -> (Vec<u8>, Rect) {
+        let mut indices = vec![transparent; canvas.width * canvas.height];
         let (mut left, mut right) = (usize::MAX, 0);
         let (mut top, mut bottom) = (usize::MAX, 0);
         let (pixels, _) = canvas.data.as_chunks::<4>();
@@ -122,7 +121,7 @@ impl Animation {
             if a < VISIBLE {
                 continue;
             }
-            let found = self.nearest.find([r, g, b], Some(spare));
+            let found = self.nearest.find([r, g, b], Some(transparent));
             let [r, g, b] = palette.get(usize::from(found)).copied().unwrap_or_default();
             if *seen == [r, g, b, u8::MAX] {
                 continue;
@@ -144,12 +143,12 @@ fn visible(pixel: &[u8]) -> bool {
     pixel.last().is_some_and(|&alpha| alpha >= VISIBLE)
 }
 
-/// The colours with one index that stands for none; of 256 the last is given up for it.
-fn with_spare(colors: &[[u8; 3]]) -> (Vec<[u8; 3]>, u8) {
+/// The palette with an index for transparent pixels, which replaces the last of 256 colours.
+fn with_transparent(colors: &[[u8; 3]]) -> (Vec<[u8; 3]>, u8) {
     let mut colors: Vec<_> = colors.iter().copied().take(255).collect();
-    let spare = u8::try_from(colors.len()).unwrap_or(u8::MAX);
+    let transparent = u8::try_from(colors.len()).unwrap_or(u8::MAX);
     colors.push([0; 3]);
-    (colors, spare)
+    (colors, transparent)
 }
 
 fn cut(indices: &[u8], width: usize, rect: Rect) -> Vec<u8> {
@@ -157,7 +156,7 @@ fn cut(indices: &[u8], width: usize, rect: Rect) -> Vec<u8> {
     rows.flat_map(|row| row.iter().skip(rect.left).take(rect.width).copied()).collect()
 }
 
-/// The sink is the only thing that refuses, and only when it is full.
+/// The only error is a full sink.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn refused(error: EncodingError) -> EncodeError {
     match error {

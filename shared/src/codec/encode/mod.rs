@@ -1,4 +1,4 @@
-//! From pixels to bytes, one file a format. Which format and quality is `pipeline`'s business.
+//! Encoders: one file a format.
 
 pub(crate) mod gif;
 pub(crate) mod jpeg;

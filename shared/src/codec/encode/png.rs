@@ -16,7 +16,6 @@ use crate::{
 /// The signature and the first chunk (PNG 3rd edition, sections 5.2 and 11.2.1).
 const HEADER_END: usize = 8 + 12 + 13;
 
-/// How a PNG is written.
 #[derive(Clone, Copy)]
 pub(crate) struct Settings<'a> {
     pub colors: &'a Colors,
@@ -90,7 +89,6 @@ impl Settings<'_> {
     }
 }
 
-/// Compressed data is written in chunks of this size.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 fn write(

@@ -1,12 +1,11 @@
-//! Where encoders write: a buffer that refuses to grow beyond a limit, so that an encoder which
-//! does worse than the source stops early and its memory stays within the budget.
+//! A buffer that does not grow beyond a limit, so that an encoder whose output is larger than the source stops early
+//! and its memory stays within the budget.
 
 use alloc::vec::Vec;
 use std::io::{Error, ErrorKind, Result, Write};
 
 use super::EncodeError;
 
-/// A buffer of at most `limit` bytes.
 pub(crate) struct Sink {
     bytes: Vec<u8>,
     limit: usize,

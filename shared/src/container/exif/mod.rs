@@ -1,9 +1,7 @@
-//! The EXIF block (a TIFF structure) inside a picture: which way up, and how much of it is what.
+//! Parses an EXIF block (a TIFF structure) for its orientation and the sizes of its parts.
 //!
-//! It reads orientation and sizes only. Where the block sits in a container, and what becomes of it,
-//! is left to `inspect` and `scrub`. Offsets point anywhere and counts are whatever a stranger wrote, so
-//! every read is checked, no directory is followed twice, and a broken block is no error: it counts
-//! as private bytes and the picture as upright, as viewers do.
+//! Offsets and counts are untrusted: every read is checked and no directory is followed twice. A broken block is no
+//! error: it counts as private data and the picture as upright, as in viewers.
 
 use crate::report::{Metadata, Orientation};
 
@@ -21,8 +19,7 @@ const TAG_THUMBNAIL_OFFSET: u16 = 0x0201;
 const TAG_THUMBNAIL_LENGTH: u16 = 0x0202;
 const TAG_GPS_DIRECTORY: u16 = 0x8825;
 
-/// A block that says nothing but the orientation, so that a scrubbed picture stays upright.
-#[must_use]
+/// A block with the orientation alone, so that a scrubbed picture stays upright.
 pub const fn minimal(orientation: Orientation) -> [u8; MINIMAL_LEN] {
     [
         b'M',
@@ -54,10 +51,10 @@ pub const fn minimal(orientation: Orientation) -> [u8; MINIMAL_LEN] {
     ]
 }
 
-/// Counts a block into `metadata` and says which way up the picture is; nothing where the block does
-/// not say. `stored_bytes` is what the block takes in the file, headers included.
+/// Counts a block into `metadata` and returns its orientation, if it has one. `stored_bytes` is the size of the block
+/// in the file, headers included.
 ///
-/// A block that is [`minimal`] for a turned picture counts nothing: it is what scrubbing leaves.
+/// A [`minimal`] block of a turned picture counts nothing, because scrubbing writes it.
 pub fn tally(block: &[u8], stored_bytes: u64, metadata: &mut Metadata) -> Option<Orientation> {
     let block = block.strip_prefix(PREFIX).unwrap_or(block);
     let found = parse(block);
@@ -83,7 +80,7 @@ struct Found {
 }
 
 /// The first directory (the picture), the GPS directory it names, and the second (the thumbnail).
-/// None leads further here, so no loop of offsets can hold us.
+/// No further directory is followed, so offsets cannot loop.
 fn parse(block: &[u8]) -> Found {
     let mut found = Found::default();
     let Some(tiff) = Tiff::new(block) else { return found };

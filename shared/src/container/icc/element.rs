@@ -11,24 +11,19 @@ const MAX_ENTRIES: usize = 4096;
 /// What every description and copyright says.
 const TEXT: &[u8] = b"colour";
 
-/// What a tag holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A text whose type was its own in version 2.
     Description,
-    /// Another text.
     Text,
-    /// One colour.
     Xyz,
     /// Nine numbers.
     Matrix,
-    /// A tone curve.
     Curve,
     /// A table from the device's numbers to colours.
     FromDevice,
     /// A table the other way.
     ToDevice,
-    /// Four code points.
     CodePoints,
 }
 
@@ -50,12 +45,10 @@ impl Space {
     }
 }
 
-/// What a tag can be.
 #[derive(Clone, Copy, Debug)]
 pub struct Element {
     pub kind: Kind,
     pub space: Space,
-    /// The profile's version.
     pub major: u8,
 }
 

@@ -1,7 +1,6 @@
-//! A colour profile with nothing in it but colours (ICC.1:2022 section 7): the tags that say what the numbers of
-//! a picture mean, each as long as its own type makes it, without gaps, under a header of which nothing is
-//! free. Texts are replaced, everything else is left out. How a tag is written is `element`'s affair; where
-//! profiles stand in files is `embedded`'s.
+//! Rebuilds colour profiles (ICC.1:2022 section 7) with nothing in them but colours: the tags that define what the
+//! numbers of a picture mean, each at the length of its type, without gaps, under a header without free fields.
+//! Texts are replaced and all other tags are left out.
 
 use alloc::vec::Vec;
 
@@ -16,8 +15,7 @@ const ENTRY_BYTES: usize = 12;
 /// As many as Little CMS takes; a printer's profile has about twenty.
 const MAX_TAGS: usize = 100;
 
-/// The sizes of the texts that are written (see `element`): a rebuilt profile is no longer than it was but by
-/// them.
+/// The size of the replaced texts (see `element`), by which a rebuilt profile may grow.
 const MAX_GROWTH: usize = 256;
 
 /// The tags that are kept (section 9.2), in the order in which they are written.
@@ -43,8 +41,8 @@ const KEPT: [(&[u8; 4], Kind); 19] = [
     (b"cicp", Kind::CodePoints),
 ];
 
-/// The profile made anew; nothing when it is none, or none for a picture of inks or of light. What was made
-/// anew once stays as it is.
+/// The rebuilt profile; nothing when it is invalid or its colour space does not match the picture (`inks`).
+/// Rebuilding is idempotent.
 pub(crate) fn rebuilt(profile: &[u8], inks: bool) -> Option<Vec<u8>> {
     let old: &[u8; HEADER_BYTES] = profile.first_chunk()?;
     let size = usize::try_from(number(profile, 0)?).ok()?;
@@ -111,8 +109,8 @@ fn assembled(
     Some(out)
 }
 
-/// The header without whatever its maker may choose (section 7.2): left are version, class, colour spaces and
-/// rendering intent. The date is the first that all readers know; the illuminant is D50 by definition.
+/// The header with version, class, colour spaces and rendering intent only (section 7.2). The date is constant, the
+/// illuminant is D50 by definition.
 fn header(old: &[u8; HEADER_BYTES]) -> Option<([u8; HEADER_BYTES], Space)> {
     let mut new = [0; HEADER_BYTES];
     let mut put = |at: usize, bytes: &[u8]| -> Option<()> {
@@ -144,7 +142,6 @@ fn header(old: &[u8; HEADER_BYTES]) -> Option<([u8; HEADER_BYTES], Space)> {
     Some((new, space))
 }
 
-/// The entries of the tags.
 fn table(profile: &[u8]) -> Option<&[u8]> {
     let count = usize::try_from(number(profile, HEADER_BYTES)?).ok()?;
     let start = HEADER_BYTES + 4;

@@ -27,9 +27,7 @@ pub mod flag {
 /// A chunk whose length fits in what holds it.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
-    /// Its four letters.
     pub kind: [u8; 4],
-    /// What it holds, without padding.
     pub data: &'a [u8],
 }
 
@@ -53,8 +51,6 @@ impl<'a> Chunk<'a> {
         Ok(Self { kind, data })
     }
 
-    /// Bytes that it takes in the file.
-    #[must_use]
     pub const fn stored_bytes(&self) -> u64 {
         let data_bytes = self.data.len() as u64;
         8 + data_bytes + data_bytes % 2
@@ -71,14 +67,10 @@ pub fn write(kind: [u8; 4], data: &[u8], out: &mut alloc::vec::Vec<u8>) {
     out.extend((data.len() % 2 == 1).then_some(0));
 }
 
-/// What the header of a bitstream says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bitstream {
-    /// Not zero.
     pub width: u32,
-    /// Not zero.
     pub height: u32,
-    /// VP8L.
     pub lossless: bool,
     /// Whether VP8L says that its alpha is used; VP8 has none of its own.
     pub has_alpha: bool,
@@ -94,7 +86,6 @@ impl Bitstream {
     }
 
     /// The report of a picture that is nothing but this.
-    #[must_use]
     pub fn report(&self) -> Report {
         Report {
             format: Format::WebP,
@@ -138,9 +129,6 @@ fn lossless(data: &[u8]) -> Result<Bitstream, Corrupt> {
 }
 
 /// The header byte of an `ALPH` chunk (RFC 9649 section 2.7.1.2).
-///
-/// # Errors
-/// A compression or preprocessing that is not defined, or no data.
 pub fn check_alpha(chunk: &Chunk<'_>) -> Result<(), Corrupt> {
     let [header, _, ..] = *chunk.data else { return Err(Corrupt::BadLength) };
     let (compression, preprocessing) = (header & 3, header >> 4 & 3);

@@ -16,7 +16,6 @@ pub struct Bools<'a> {
 }
 
 impl<'a> Bools<'a> {
-    /// At the first of `bytes`.
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, value: 0, spare_bits: -8, range: 255 }
     }
@@ -71,7 +70,6 @@ impl<'a> Bools<'a> {
         (0..count).fold(0, |number, _| (number << 1) | u32::from(self.flag()))
     }
 
-    /// A number of eight bits.
     pub fn byte(&mut self) -> u8 {
         self.bits(8).to_le_bytes()[0]
     }
@@ -102,9 +100,7 @@ impl<'a> Bools<'a> {
     expect(dead_code, reason = "`slack` reads on, with pixels only")
 )]
 pub struct KeyFrame<'a> {
-    /// Not zero.
     pub width: u16,
-    /// Not zero.
     pub height: u16,
     /// The header's codes and the modes of all macroblocks.
     pub first: &'a [u8],
@@ -156,9 +152,6 @@ pub struct Partitions<'a> {
 
 impl<'a> Partitions<'a> {
     /// One to eight of them.
-    ///
-    /// # Errors
-    /// [`Corrupt::BadLength`] when one does not fit in what is there.
     fn read(count: usize, bytes: &'a [u8]) -> Result<Self, Corrupt> {
         // Section 9.5: three bytes for the size of each but the last, which has what remains.
         let (sizes, mut data) =
@@ -177,7 +170,6 @@ impl<'a> Partitions<'a> {
         Ok(Self { all, count })
     }
 
-    /// In the order of the file.
     #[cfg(any(feature = "codec", test))]
     pub fn all(&self) -> &[&'a [u8]] {
         self.all.get(..self.count).unwrap_or_default()

@@ -34,7 +34,7 @@ pub(super) fn check(data: &[u8]) -> Result<(), Corrupt> {
     Ok(())
 }
 
-/// Each partition's decoder when all has been read.
+/// The decoders of all partitions after the last macroblock.
 fn walk<'a>(frame: &KeyFrame<'a>) -> (Bools<'a>, Vec<Bools<'a>>) {
     let mut modes = Modes { bools: frame.bools, segments: frame.segments, skip: None };
     let tokens = modes.read_header();
@@ -43,8 +43,8 @@ fn walk<'a>(frame: &KeyFrame<'a>) -> (Bools<'a>, Vec<Bools<'a>>) {
     let rows = usize::from(frame.height.div_ceil(16));
     for at in 0..rows {
         // Section 9.5: the rows go round the partitions.
-        let turn = at % partitions.len();
-        let Some(partition) = partitions.get_mut(turn) else { continue };
+        let index = at % partitions.len();
+        let Some(partition) = partitions.get_mut(index) else { continue };
         let mut left = Edge::default();
         for above in &mut row {
             match modes.read(above, &mut left) {
@@ -57,7 +57,7 @@ fn walk<'a>(frame: &KeyFrame<'a>) -> (Bools<'a>, Vec<Bools<'a>>) {
     (modes.bools, partitions)
 }
 
-/// What the next macroblock is told of the one above it or to its left.
+/// Context that a macroblock takes from the one above it or to its left.
 #[derive(Clone, Copy, Default)]
 struct Edge {
     /// Of blocks, as the tables count them; without a neighbour it is `mode::DC`.
@@ -81,7 +81,6 @@ enum Blocks {
     Split,
 }
 
-/// Modes of blocks (section 11.2).
 mod mode {
     pub const DC: usize = 0;
     pub const TM: usize = 1;
@@ -95,7 +94,6 @@ mod mode {
     pub const HU: usize = 9;
 }
 
-/// The first partition.
 struct Modes<'a> {
     bools: Bools<'a>,
     segments: Segments,

@@ -1,5 +1,4 @@
-//! The numbers of RFC 6386 that a walk through the codes of a key frame needs. How they are used is `vp8`'s
-//! affair.
+//! The tables of RFC 6386 that parsing the codes of a key frame needs.
 
 /// Odds in the tree of a token.
 pub(super) type Odds = [u8; 11];

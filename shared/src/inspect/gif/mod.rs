@@ -13,11 +13,8 @@ use crate::{
     report::{Color, Metadata, Orientation},
 };
 
-/// Walks the blocks and hands over, piece by piece, what is needed to show the picture, all but the
+/// Walks the blocks and passes to `keep`, piece by piece, what is needed to show the picture, all but the
 /// trailer.
-///
-/// # Errors
-/// The first rule of the format or the limits that the bytes break.
 pub(crate) fn walk(
     bytes: &[u8],
     limits: &Limits,
@@ -52,7 +49,6 @@ pub(crate) fn walk(
 const RESTORE_BACKGROUND: u8 = 2;
 const RESTORE_PREVIOUS: u8 = 3;
 
-/// What has been seen so far.
 #[derive(Debug)]
 pub struct Walk {
     width: u32,
@@ -72,9 +68,6 @@ pub struct Walk {
 
 impl Walk {
     /// Header and screen.
-    ///
-    /// # Errors
-    /// No GIF, cut, or more pixels than the limits allow.
     pub fn begin(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<Self, ImageError> {
         let screen = Screen::read(cursor)?;
         let (width, height) = (u32::from(screen.width), u32::from(screen.height));
@@ -101,9 +94,6 @@ impl Walk {
     }
 
     /// A frame, the separator (at `start`) already read.
-    ///
-    /// # Errors
-    /// A broken frame, or more pixels or frames than the limits allow.
     pub fn image(
         &mut self,
         cursor: &mut Cursor<'_>,
@@ -149,9 +139,6 @@ impl Walk {
     }
 
     /// An extension, the introducer already read.
-    ///
-    /// # Errors
-    /// [`Corrupt::Truncated`].
     pub fn extension(
         &mut self,
         cursor: &mut Cursor<'_>,
@@ -183,9 +170,6 @@ impl Walk {
     }
 
     /// What the file says, all in all.
-    ///
-    /// # Errors
-    /// No frame at all.
     pub fn finish(mut self, size_bytes: u64) -> Result<Report, ImageError> {
         if self.frames == 0 {
             return Err(Corrupt::NoImageData.into());

@@ -17,7 +17,6 @@ pub struct Ancillary {
 impl Ancillary {
     /// Whether the chunk is kept. It must stand before the pixels (PNG 3rd edition, table 7), tRNS and
     /// bKGD of a palette after it.
-    #[must_use]
     pub fn keeps(
         &mut self,
         chunk: &Chunk<'_>,
@@ -32,8 +31,6 @@ impl Ancillary {
         is_valid && is_first
     }
 
-    /// Whether a transparency chunk has been kept.
-    #[must_use]
     pub const fn has_transparency(self) -> bool {
         self.seen & TRANSPARENCY != 0
     }

@@ -31,7 +31,6 @@ enum Open {
 impl Animation {
     /// From acTL; nothing when it has a wrong length or promises no frame, in which case browsers show
     /// the still picture, so the animation's chunks are of no use.
-    #[must_use]
     pub fn promised(chunk: &Chunk<'_>) -> Option<Self> {
         let [f0, f1, f2, f3, _plays @ ..] = *chunk.fields::<8>()?;
         let frames = u32::from_be_bytes([f0, f1, f2, f3]);
@@ -45,10 +44,6 @@ impl Animation {
     }
 
     /// A frame begins with its fcTL.
-    ///
-    /// # Errors
-    /// Numbers that do not follow each other, a rectangle outside the canvas, a frame before it
-    /// without data, unknown ways to dispose and blend.
     pub fn frame(
         &mut self,
         chunk: &Chunk<'_>,
@@ -92,9 +87,6 @@ impl Animation {
     }
 
     /// Pixels of a later frame, fdAT.
-    ///
-    /// # Errors
-    /// Numbers that do not follow each other, pixels without a frame.
     pub fn frame_data(&mut self, chunk: &Chunk<'_>) -> Result<(), Corrupt> {
         self.sequence(chunk.data)?;
         if self.open == Open::No {
@@ -105,9 +97,6 @@ impl Animation {
     }
 
     /// The file ends.
-    ///
-    /// # Errors
-    /// Frames or their data missing.
     pub fn finish(&mut self) -> Result<(), Corrupt> {
         self.close()?;
         if self.frames_seen == self.frames { Ok(()) } else { Err(Corrupt::BadStructure) }

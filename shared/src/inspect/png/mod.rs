@@ -21,11 +21,8 @@ use crate::{
 mod ancillary;
 mod animation;
 
-/// Walks the chunks and hands over, as they stand in the file, those that are needed to show the
+/// Walks the chunks and passes to `keep`, as they stand in the file, those that are needed to show the
 /// picture, all but IEND; orientation is in the report only.
-///
-/// # Errors
-/// The first rule of the format or the limits that the bytes break.
 pub(crate) fn walk<'a>(
     bytes: &'a [u8],
     limits: &Limits,
@@ -77,7 +74,6 @@ enum Place {
     AfterPixels,
 }
 
-/// What has been seen so far.
 #[derive(Debug)]
 pub struct Walk {
     header: Header,
@@ -93,9 +89,6 @@ pub struct Walk {
 
 impl Walk {
     /// The first chunk is IHDR.
-    ///
-    /// # Errors
-    /// Another chunk, a broken one, or more pixels than the limits allow.
     pub fn begin(first: &Chunk<'_>, limits: &Limits) -> Result<Self, ImageError> {
         if first.kind != *b"IHDR" {
             // Apple's variant for its own apps begins with CgBI; browsers do not show it.
@@ -129,9 +122,6 @@ impl Walk {
     }
 
     /// Takes the next chunk, not IEND; says whether it is needed to show the picture.
-    ///
-    /// # Errors
-    /// The first rule that it breaks.
     pub fn step(&mut self, chunk: &Chunk<'_>, limits: &Limits) -> Result<bool, ImageError> {
         if self.place == Place::Pixels && chunk.kind != *b"IDAT" {
             self.place = Place::AfterPixels;
@@ -156,9 +146,6 @@ impl Walk {
     }
 
     /// What the file says, all in all.
-    ///
-    /// # Errors
-    /// No pixels, or fewer bytes than the smallest stream of that many pixels has.
     pub fn finish(mut self, size_bytes: u64) -> Result<Report, ImageError> {
         if self.pixel_bytes == 0 {
             return Err(Corrupt::NoImageData.into());

@@ -19,19 +19,14 @@ use crate::{
 /// A piece of the file that is needed to show the picture.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Piece<'a> {
-    /// A chunk of the file.
     Chunk(Chunk<'a>),
     /// A frame of an animation begins; its parts follow.
     Frame(&'a [u8; 16]),
-    /// A chunk inside the frame.
     Part(Chunk<'a>),
 }
 
-/// Walks the chunks and hands over those that are needed to show the picture; orientation is in the
+/// Walks the chunks and passes to `keep` those that are needed to show the picture; orientation is in the
 /// report only.
-///
-/// # Errors
-/// The first rule of the format or the limits that the bytes break.
 pub(crate) fn walk<'a>(
     bytes: &'a [u8],
     limits: &Limits,
@@ -75,7 +70,6 @@ fn simple<'a>(
     Ok(report)
 }
 
-/// What has been seen so far.
 struct Extended {
     flags: u8,
     canvas: (u32, u32),
@@ -93,9 +87,6 @@ struct Extended {
 
 impl Extended {
     /// All chunks of the file, `first` being VP8X.
-    ///
-    /// # Errors
-    /// The first rule of the format or the limits that the chunks break.
     fn walk<'a>(
         first: &Chunk<'a>,
         body: &mut Cursor<'a>,
@@ -253,9 +244,7 @@ impl Extended {
 /// A bitstream with the alpha plane that may go before it.
 #[derive(Clone, Copy, Debug)]
 struct Picture {
-    /// The header of its pixels.
     bitstream: Bitstream,
-    /// Whether any pixel may be transparent.
     has_alpha: bool,
 }
 
@@ -290,9 +279,7 @@ impl Picture {
 /// A frame and the rectangle that it covers.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
-    /// Its pixels.
     pub picture: Picture,
-    /// Whether it covers the whole canvas.
     pub covers: bool,
     /// Whether its rectangle is cleared before the next.
     pub is_disposed: bool,
@@ -302,9 +289,6 @@ struct Frame {
 
 impl Frame {
     /// An `ANMF` chunk on a canvas of `width` times `height`.
-    ///
-    /// # Errors
-    /// No picture in it, more than one, another size than it says, or outside the canvas.
     fn read<'a>(
         chunk: &Chunk<'a>,
         (width, height): (u32, u32),

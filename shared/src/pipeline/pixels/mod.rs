@@ -1,11 +1,8 @@
-//! A picture's pixels as they are seen: upright, of an animation the first frame (of a PNG the still
-//! picture, as programs without animation show it), as RGBA of eight bits.
+//! Decodes a picture to upright RGBA of eight bits, for conformance tests: of an animation the first frame, of an
+//! APNG the still picture, as programs without animation show it.
 //!
-//! Storing needs none of this, as `pipeline` works on planes and rows; it is for comparing our
-//! decoders with others, and for thumbnails.
-//!
-//! A colour profile is not applied: the numbers are those that the file holds. Inks are the
-//! exception, as they have no numbers in RGB.
+//! A colour profile is not applied: the numbers are those of the file. Inks are converted, as they have no
+//! numbers in RGB.
 
 use alloc::{vec, vec::Vec};
 

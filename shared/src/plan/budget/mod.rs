@@ -1,8 +1,7 @@
-//! The peak of memory that carrying out a plan needs, from the report alone, in checked arithmetic.
+//! The peak memory of carrying out a plan, computed from the report with saturating arithmetic.
 //!
-//! Each sum below lists what is alive at one moment; the largest moment is the peak. It counts what
-//! the decoders, the resizer and the encoders allocate, beside the file itself, which the caller
-//! holds. A test measures the real peak of every fixture against it.
+//! Each sum lists what is allocated at one moment by decoders, resizer and encoders; the largest sum is the peak.
+//! The file itself is not counted, because the caller holds it. A test measures the real peak of every fixture.
 
 use crate::{
     Format, Report,
