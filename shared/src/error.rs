@@ -1,9 +1,12 @@
 //! Why a picture was refused, with typed causes. [`ImageError::code`] maps each to its public code.
 
+use thiserror::Error;
+
 use crate::{Code, Format, format::ForeignType};
 
 /// A refusal by the image rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}: {self:?}", self.code().name())]
 pub enum ImageError {
     /// There are no bytes.
     Empty,
@@ -37,7 +40,7 @@ pub enum ImageError {
         actual: ForeignType,
     },
     /// The container or the pixel stream is broken.
-    Corrupt(Corrupt),
+    Corrupt(#[from] Corrupt),
     /// More pixels than the limits allow.
     TooManyPixels {
         /// Width times height of the canvas.
@@ -74,7 +77,8 @@ pub enum ImageError {
 }
 
 /// What is broken in a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{self:?}")]
 pub enum Corrupt {
     /// The bytes end before the picture does.
     Truncated,
@@ -120,17 +124,3 @@ impl ImageError {
         }
     }
 }
-
-impl From<Corrupt> for ImageError {
-    fn from(cause: Corrupt) -> Self {
-        Self::Corrupt(cause)
-    }
-}
-
-impl core::fmt::Display for ImageError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}: {self:?}", self.code().name())
-    }
-}
-
-impl core::error::Error for ImageError {}
