@@ -8,25 +8,33 @@
 use alloc::{vec, vec::Vec};
 use core::{f64::consts::PI, ops::Range};
 
+use wide::{bytemuck::cast, i16x8, i32x4, u8x16};
+
 use super::{Layout, Plane, Planes, Raster};
 
 /// Resizes luma and chroma, each to its own size.
 #[must_use]
 pub fn planes(planes: Planes, luma: (usize, usize), chroma: (usize, usize)) -> Planes {
-    let Planes { luma: y, chroma: colors } = planes;
-    let y = plane(y, luma);
-    let chroma = colors.map(|[blue, red]| [plane(blue, chroma), plane(red, chroma)]);
-    Planes { luma: y, chroma }
+    let [y] = resized([planes.luma], luma);
+    Planes { luma: y, chroma: planes.chroma.map(|colors| resized(colors, chroma)) }
 }
 
-fn plane(from: Plane, (width, height): (usize, usize)) -> Plane {
-    if (from.width, from.height) == (width, height) {
-        return from.packed();
-    }
-    let mut to = Plane::new(width, height);
-    let rows = |y| from.row(y);
-    smooth::<1>((from.width, from.height), rows, (width, height), &mut to.data, false);
-    to
+/// Planes of one size at another.
+fn resized<const N: usize>(planes: [Plane; N], size: (usize, usize)) -> [Plane; N] {
+    let mut axes: Option<((usize, usize), Axes)> = None;
+    planes.map(|from| {
+        let from_size = (from.width, from.height);
+        if from_size == size {
+            return from.packed();
+        }
+        let axes = match &mut axes {
+            Some((known, axes)) if *known == from_size => axes,
+            axes => &mut axes.insert((from_size, Axes::new(from_size, size))).1,
+        };
+        let mut to = Plane::new(size.0, size.1);
+        smooth::<1>(axes, |y| from.row(y), (from.width, size.0), &mut to.data, false);
+        to
+    })
 }
 
 /// How target pixels are computed from source pixels.
@@ -54,16 +62,16 @@ pub fn raster(from: &Raster, size: (usize, usize), method: Method) -> Raster {
     let mut to = Raster::new(size.0, size.1, from.layout);
     let stride = from.width * from.layout.channels();
     let rows = |y: usize| from.data.get(y * stride..(y + 1) * stride).unwrap_or_default();
-    let from_size = (from.width, from.height);
     if method == Method::Nearest {
         nearest(from, &mut to);
         return to;
     }
+    let (axes, widths) = (&Axes::new((from.width, from.height), size), (from.width, size.0));
     match from.layout {
-        Layout::Gray => smooth::<1>(from_size, rows, size, &mut to.data, false),
-        Layout::GrayAlpha => smooth::<2>(from_size, rows, size, &mut to.data, true),
-        Layout::Rgb => smooth::<3>(from_size, rows, size, &mut to.data, false),
-        Layout::Rgba => smooth::<4>(from_size, rows, size, &mut to.data, true),
+        Layout::Gray => smooth::<1>(axes, rows, widths, &mut to.data, false),
+        Layout::GrayAlpha => smooth::<2>(axes, rows, widths, &mut to.data, true),
+        Layout::Rgb => smooth::<3>(axes, rows, widths, &mut to.data, false),
+        Layout::Rgba => smooth::<4>(axes, rows, widths, &mut to.data, true),
     }
     to
 }
@@ -94,81 +102,165 @@ type Column = [u8; BLOCK];
 /// are summed fastest, then across, a block of rows at a time and turned into columns, so that this
 /// is a sum of vectors, too.
 fn smooth<'a, const C: usize>(
-    from: (usize, usize),
+    taps: &Axes,
     rows: impl Fn(usize) -> &'a [u8],
-    to: (usize, usize),
+    (from, to): (usize, usize),
     out: &mut [u8],
     alpha: bool,
 ) {
-    let across = Taps::new(from.0, to.0);
-    let down = Taps::new(from.1, to.1);
-    let mut multiplied = alpha.then(|| Multiplied::new(from.0 * C, down.longest()));
-    let mut columns: Vec<Column> = vec![[0; BLOCK]; from.0 * C];
-    let mut narrowed: Vec<Column> = vec![[0; BLOCK]; to.0 * C];
-    let mut row = vec![0u8; from.0 * C];
-    let line = (to.0 * C).max(1);
+    let Axes { across, down } = taps;
+    let mut multiplied = alpha.then(|| Multiplied::new(from * C, 2 * down.most_pairs()));
+    // A last pair may reach one pixel beyond the row, which then weighs nothing.
+    let mut columns: Vec<Column> = vec![[0; BLOCK]; ((from + 1) * C).next_multiple_of(BLOCK)];
+    let mut narrowed: Vec<Column> = vec![[0; BLOCK]; (to * C).next_multiple_of(BLOCK)];
+    let line = (to * C).max(1);
     let mut spans = down.each();
     for block in out.chunks_mut(line * BLOCK) {
         for (lane, (first, weights)) in spans.by_ref().take(block.len() / line).enumerate() {
             match &mut multiplied {
                 Some(multiplied) => {
-                    multiplied.fill::<C>(first..first + weights.len(), &rows);
-                    sum(&lines(|number| multiplied.row(number), first, weights), &mut row);
+                    multiplied.fill::<C>(first..first + 2 * weights.len(), &rows);
+                    sum(
+                        &pairs(|number| multiplied.row(number), first, weights),
+                        lane,
+                        &mut columns,
+                    );
                 }
-                None => sum(&lines(&rows, first, weights), &mut row),
-            }
-            put_lane(&row, lane, &mut columns);
-        }
-        narrow::<C>(&columns, &across, &mut narrowed);
-        for (lane, target) in block.chunks_exact_mut(line).enumerate() {
-            take_lane(&narrowed, lane, target);
-            if alpha {
-                divide::<C>(target);
+                None => sum(&pairs(&rows, first, weights), lane, &mut columns),
             }
         }
-    }
-}
-
-/// The rows that one target row is made of, with their weights.
-fn lines<'r>(
-    row: impl Fn(usize) -> &'r [u8],
-    first: usize,
-    weights: &[i16],
-) -> Vec<(&'r [u8], i16)> {
-    (first..).map(row).zip(weights.iter().copied()).collect()
-}
-
-fn put_lane(row: &[u8], lane: usize, columns: &mut [Column]) {
-    for (column, &sample) in columns.iter_mut().zip(row) {
-        if let Some(slot) = column.get_mut(lane % BLOCK) {
-            *slot = sample;
+        columns.as_chunks_mut().0.iter_mut().for_each(|tile| *tile = transpose(*tile));
+        narrow::<C>(&columns, across, &mut narrowed);
+        write_rows(&narrowed, block, line);
+        if alpha {
+            block.chunks_exact_mut(line).for_each(divide::<C>);
         }
     }
 }
 
-fn take_lane(columns: &[Column], lane: usize, row: &mut [u8]) {
-    for (sample, column) in row.iter_mut().zip(columns) {
-        *sample = column.get(lane % BLOCK).copied().unwrap_or_default();
-    }
+/// Two rows with their weights, repeated to fill a vector.
+type Pair<'r> = ([&'r [u8]; 2], i16x8);
+
+/// The rows that one target row is made of.
+fn pairs<'r>(row: impl Fn(usize) -> &'r [u8], first: usize, weights: &[[i16; 2]]) -> Vec<Pair<'r>> {
+    let rows = (first..).step_by(2).map(|number| [row(number), row(number + 1)]);
+    rows.zip(weights.iter().copied().map(repeated)).collect()
 }
 
-/// Columns made fewer. Never inlined: an engine replaces its first, slow code of a wasm function only
+fn repeated(weights: [i16; 2]) -> i16x8 {
+    cast(i32x4::splat(cast(weights)))
+}
+
+/// The weighted sum of rows, sixteen samples at a time: those of a row stand in slot `lane` of each tile
+/// of sixteen by sixteen. Never inlined: an engine replaces its first, slow code of a wasm function only
 /// when that is called again.
+#[inline(never)]
+fn sum(pairs: &[Pair<'_>], lane: usize, columns: &mut [Column]) {
+    for (at, tile) in columns.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+        let samples = |row| vector(row, at * BLOCK);
+        let sum = weigh(pairs.iter().map(|(rows, weights)| (rows.map(samples), *weights)));
+        if let Some(slot) = tile.get_mut(lane % BLOCK) {
+            *slot = sum;
+        }
+    }
+}
+
+/// Sixteen samples of a row; zeros beyond its end.
+#[inline]
+fn vector(row: &[u8], at: usize) -> u8x16 {
+    match row.get(at..).and_then(<[u8]>::first_chunk) {
+        Some(samples) => u8x16::new(*samples),
+        None => last_vector(row, at),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn last_vector(row: &[u8], at: usize) -> u8x16 {
+    let mut samples = [0; BLOCK];
+    samples.iter_mut().zip(row.iter().skip(at)).for_each(|(slot, sample)| *slot = *sample);
+    u8x16::new(samples)
+}
+
+/// Columns made fewer; never inlined, like [`sum`].
 #[inline(never)]
 fn narrow<const C: usize>(columns: &[Column], taps: &Taps, out: &mut [Column]) {
     let (pixels, _) = columns.as_chunks::<C>();
     let (out, _) = out.as_chunks_mut::<C>();
     for (target, (first, weights)) in out.iter_mut().zip(taps.each()) {
-        let mut sums = [[ONE / 2; BLOCK]; C];
-        for (pixel, &weight) in pixels.get(first..).unwrap_or_default().iter().zip(weights) {
-            for (sums, column) in sums.iter_mut().zip(pixel) {
-                for (sum, &sample) in sums.iter_mut().zip(column) {
-                    *sum += i32::from(i16::from(sample)) * i32::from(weight);
-                }
+        let pixels = pixels.get(first..first + 2 * weights.len()).unwrap_or_default();
+        for (channel, target) in target.iter_mut().enumerate() {
+            let sample =
+                |pixel: &[Column; C]| u8x16::new(pixel.get(channel).copied().unwrap_or_default());
+            let pairs = pixels.as_chunks::<2>().0.iter().zip(weights);
+            *target = weigh(
+                pairs.map(|(pair, weights)| (pair.each_ref().map(sample), repeated(*weights))),
+            );
+        }
+    }
+}
+
+/// The weighted sum of pairs of vectors.
+#[inline]
+fn weigh(pairs: impl Iterator<Item = ([u8x16; 2], i16x8)>) -> [u8; BLOCK] {
+    // Interleaved with zeros, bytes are the lanes that are multiplied and summed by twos.
+    let widened = |bytes: u8x16| {
+        let zeros = u8x16::splat(0);
+        [u8x16::unpack_low(bytes, zeros), u8x16::unpack_high(bytes, zeros)].map(cast)
+    };
+    let mut sums = [i32x4::splat(ONE / 2); 4];
+    for ([first, second], weights) in pairs {
+        let [a, b]: [i16x8; 2] = widened(u8x16::unpack_low(first, second));
+        let [c, d]: [i16x8; 2] = widened(u8x16::unpack_high(first, second));
+        for (sum, samples) in sums.iter_mut().zip([a, b, c, d]) {
+            *sum += samples.dot(weights);
+        }
+    }
+    let [a, b, c, d] = sums.map(|sum| sum >> SHIFT);
+    let narrow = |low, high| i16x8::from_i32x8_saturate(cast([low, high]));
+    u8x16::narrow_i16x8(narrow(a, b), narrow(c, d)).to_array()
+}
+
+/// Turns columns back into the rows of a block.
+#[inline(never)]
+fn write_rows(columns: &[Column], block: &mut [u8], line: usize) {
+    for (at, tile) in columns.as_chunks().0.iter().enumerate() {
+        for (samples, row) in transpose(*tile).iter().zip(block.chunks_exact_mut(line)) {
+            let row = row.get_mut(at * BLOCK..).unwrap_or_default();
+            match row.first_chunk_mut() {
+                Some(slots) => *slots = *samples,
+                None => row.iter_mut().zip(samples).for_each(|(slot, sample)| *slot = *sample),
             }
         }
-        *target = sums.map(|sums| sums.map(byte));
     }
+}
+
+/// Turns rows into columns.
+fn transpose(tile: [Column; BLOCK]) -> [Column; BLOCK] {
+    // Each round moves the highest bit of the row's number to the lowest of the column's.
+    let round = |[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]: [u8x16; BLOCK]| {
+        let low = u8x16::unpack_low;
+        let high = u8x16::unpack_high;
+        [
+            low(a, i),
+            high(a, i),
+            low(b, j),
+            high(b, j),
+            low(c, k),
+            high(c, k),
+            low(d, l),
+            high(d, l),
+            low(e, m),
+            high(e, m),
+            low(f, n),
+            high(f, n),
+            low(g, o),
+            high(g, o),
+            low(h, p),
+            high(h, p),
+        ]
+    };
+    round(round(round(round(tile.map(u8x16::new))))).map(u8x16::to_array)
 }
 
 /// The last few rows with colours weighed by their alpha, each in the slot of its number.
@@ -198,38 +290,6 @@ impl Multiplied {
         let start = number % self.slots.max(1) * self.line;
         self.samples.get(start..start + self.line).unwrap_or_default()
     }
-}
-
-/// The weighted sum of rows; never inlined, like [`narrow`].
-#[inline(never)]
-fn sum(lines: &[(&[u8], i16)], out: &mut [u8]) {
-    /// Sums that fit in the registers of a vector unit.
-    const LANES: usize = 32;
-    let (chunks, tail) = out.as_chunks_mut::<LANES>();
-    let done = chunks.len() * LANES;
-    for (at, chunk) in chunks.iter_mut().enumerate() {
-        let mut sums = [ONE / 2; LANES];
-        for (line, weight) in lines {
-            let (line, _) = line.as_chunks::<LANES>();
-            let Some(samples) = line.get(at) else { continue };
-            for (sum, &sample) in sums.iter_mut().zip(samples) {
-                *sum += i32::from(i16::from(sample)) * i32::from(*weight);
-            }
-        }
-        *chunk = sums.map(byte);
-    }
-    for (at, target) in tail.iter_mut().enumerate() {
-        let products = lines.iter().map(|(line, weight)| {
-            i32::from(line.get(done + at).copied().unwrap_or_default()) * i32::from(*weight)
-        });
-        *target = byte(ONE / 2 + products.sum::<i32>());
-    }
-}
-
-#[inline]
-#[expect(clippy::cast_sign_loss, reason = "clamped to a byte")]
-fn byte(sum: i32) -> u8 {
-    (sum >> SHIFT).clamp(0, 255) as u8
 }
 
 /// Colours weighed by their alpha.
@@ -275,11 +335,24 @@ const ONE: i32 = 1 << SHIFT;
 /// Lobes of the filter to each side.
 const LOBES: f64 = 3.0;
 
+/// The weights along both axes.
+struct Axes {
+    across: Taps,
+    down: Taps,
+}
+
+impl Axes {
+    fn new(from: (usize, usize), to: (usize, usize)) -> Self {
+        Self { across: Taps::new(from.0, to.0), down: Taps::new(from.1, to.1) }
+    }
+}
+
 /// The weights of all target samples along one axis.
 struct Taps {
     /// The first source sample, and where the weights end.
     spans: Vec<(usize, usize)>,
-    weights: Vec<i16>,
+    /// Those of two neighbours together, as a multiplication of vectors takes them.
+    weights: Vec<[i16; 2]>,
 }
 
 impl Taps {
@@ -288,8 +361,8 @@ impl Taps {
         let mut taps = Self { spans: Vec::with_capacity(to), weights: Vec::new() };
         let scale = real(from) / real(to.max(1));
         let reach = LOBES * scale.max(1.0);
-        taps.weights.reserve_exact(to.saturating_mul(whole(2.0 * reach) + 2));
-        let mut exact = Vec::new();
+        taps.weights.reserve_exact(to.saturating_mul(whole(reach) + 2));
+        let (mut exact, mut fixed) = (Vec::new(), Vec::new());
         for target in 0..to {
             let center = (real(target) + 0.5) * scale;
             let first = whole(center - reach + 0.5);
@@ -297,40 +370,43 @@ impl Taps {
             exact.clear();
             let weigh = |source: usize| lanczos((real(source) + 0.5 - center) / scale.max(1.0));
             exact.extend((first..end).map(weigh));
-            taps.push(first, &exact);
+            round(&exact, &mut fixed);
+            taps.weights.extend(fixed.as_chunks().0);
+            taps.spans.push((first, taps.weights.len()));
         }
         taps
     }
 
-    /// Adds weights that together are exactly one, so that what is flat stays flat.
-    fn push(&mut self, first: usize, exact: &[f64]) {
-        let start = self.weights.len();
-        let total: f64 = exact.iter().sum();
-        let total = if total == 0.0 { 1.0 } else { total };
-        self.weights.extend(exact.iter().map(|weight| fixed(weight / total)));
-        let fresh = self.weights.get_mut(start..).unwrap_or_default();
-        let sum: i32 = fresh.iter().map(|&weight| i32::from(weight)).sum();
-        if let Some(largest) = fresh.iter_mut().max_by_key(|weight| **weight) {
-            let rounded = i32::from(*largest) + ONE - sum;
-            *largest = i16::try_from(rounded).unwrap_or(i16::MAX);
-        }
-        self.spans.push((first, self.weights.len()));
-    }
-
-    /// The most source samples that one target sample is made of.
-    fn longest(&self) -> usize {
+    /// The most pairs of source samples that one target sample is made of.
+    fn most_pairs(&self) -> usize {
         self.each().map(|(_, weights)| weights.len()).max().unwrap_or_default()
     }
 
     /// The first source sample and the weights of each target sample.
     #[inline]
-    fn each(&self) -> impl Iterator<Item = (usize, &[i16])> {
+    fn each(&self) -> impl Iterator<Item = (usize, &[[i16; 2]])> {
         let mut start = 0;
         self.spans.iter().map(move |&(first, end)| {
             let weights = self.weights.get(start..end).unwrap_or_default();
             start = end;
             (first, weights)
         })
+    }
+}
+
+/// Weights that together are exactly one, so that what is flat stays flat, and even in number.
+fn round(exact: &[f64], fixed: &mut Vec<i16>) {
+    let total: f64 = exact.iter().sum();
+    let total = if total == 0.0 { 1.0 } else { total };
+    fixed.clear();
+    fixed.extend(exact.iter().map(|weight| fixed_point(weight / total)));
+    let sum: i32 = fixed.iter().map(|&weight| i32::from(weight)).sum();
+    if let Some(largest) = fixed.iter_mut().max_by_key(|weight| **weight) {
+        let rest = i32::from(*largest) + ONE - sum;
+        *largest = i16::try_from(rest).unwrap_or(i16::MAX);
+    }
+    if !fixed.len().is_multiple_of(2) {
+        fixed.push(0);
     }
 }
 
@@ -391,7 +467,7 @@ fn whole(length: f64) -> usize {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "`as` clamps floats")]
-fn fixed(weight: f64) -> i16 {
+fn fixed_point(weight: f64) -> i16 {
     rounded(weight * f64::from(ONE)) as i16
 }
 
