@@ -12,7 +12,7 @@ pub(super) struct Bits<'a> {
     at: usize,
     /// The next bits, left-aligned.
     window: u64,
-    /// How many of the window's bits count.
+    /// How many of the window's bits count; fewer than eight more may be there.
     count: u32,
     /// Zero bits that were appended because a marker or the end was met.
     padding: u64,
@@ -29,21 +29,23 @@ impl<'a> Bits<'a> {
         if self.count > 32 {
             return;
         }
-        if let Some(&[a, b, c, d]) = self.data.get(self.at..self.at + 4) {
-            let word = u32::from_be_bytes([a, b, c, d]);
-            // A byte of `word` is 0xFF where a byte of its complement is zero.
-            let inverse = !word;
-            if inverse.wrapping_sub(0x0101_0101) & word & 0x8080_8080 == 0 {
-                self.window |= u64::from(word) << (32 - self.count);
-                self.count += 32;
-                self.at += 4;
-                return;
-            }
+        let next = self.data.get(self.at..).and_then(<[u8]>::first_chunk);
+        if let Some(word) = next.copied().map(u64::from_be_bytes)
+            // A byte is 0xFF where a byte of the complement is zero.
+            && (!word).wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080 == 0
+        {
+            // The bits of a byte that is not wholly taken are written again, the same, next time.
+            self.window |= word >> self.count;
+            let bytes = (63 - self.count) / 8;
+            self.count += bytes * 8;
+            self.at += bytes as usize;
+            return;
         }
         *self = self.refilled_bytewise();
     }
 
     #[cold]
+    #[inline(never)]
     fn refilled_bytewise(mut self) -> Self {
         while self.count <= 56 {
             let Some(byte) = self.next_byte() else {
@@ -145,21 +147,21 @@ impl<'a> Bits<'a> {
 
     /// Notes what lies between the bits that were taken and the marker. Fill bytes (§B.1.1.2) say
     /// nothing and stay.
-    pub fn note_slack(&self, marker: usize, slack: &mut HiddenData) -> Result<(), Corrupt> {
+    pub fn note_hidden(&self, marker: usize, hidden: &mut HiddenData) -> Result<(), Corrupt> {
         let unread = self.taken()..marker.min(self.data.len());
         let bytes = self.data.get(unread.clone()).unwrap_or_default();
-        if bytes.iter().all(|&byte| byte == 0xFF) { Ok(()) } else { slack.note(unread) }
+        if bytes.iter().all(|&byte| byte == 0xFF) { Ok(()) } else { hidden.note(unread) }
     }
 
-    /// Goes on after the restart marker `number` (T.81 §F.1.2.3 counts them modulo 8).
-    pub fn restart(&mut self, number: u8, slack: &mut HiddenData) -> Result<(), Corrupt> {
+    /// Goes on after the restart marker `number` (T.81 §F.1.2.3 counts them modulo 8). Takes and gives a
+    /// value, as do the other rare ways: see the type.
+    #[cold]
+    #[inline(never)]
+    pub fn restarted(self, number: usize, hidden: &mut HiddenData) -> Result<Self, Corrupt> {
         let marker = self.marker().ok_or(Corrupt::Truncated)?;
-        self.note_slack(marker, slack)?;
-        match self.data.get(marker + 1) {
-            Some(&code) if code == 0xD0 | (number & 7) => {
-                *self = Self::new(self.data, marker + 2);
-                Ok(())
-            }
+        self.note_hidden(marker, hidden)?;
+        match self.data.get(marker + 1).map(|&code| usize::from(code)) {
+            Some(code) if code == 0xD0 | (number & 7) => Ok(Self::new(self.data, marker + 2)),
             // The picture ends early.
             Some(0xD9) => Err(Corrupt::Truncated),
             _ => Err(Corrupt::BadPixels),

@@ -152,6 +152,7 @@ impl Huffman {
         (entry != 0).then(|| (entry & 0xFF, Coefficient::unpack(entry).zeros))
     }
 
+    #[cold]
     #[inline(never)]
     fn long_coefficient<'d>(&self, mut bits: Bits<'d>) -> Result<(Coefficient, Bits<'d>), Corrupt> {
         let symbol = self.symbol(&mut bits)?;

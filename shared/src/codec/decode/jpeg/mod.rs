@@ -165,7 +165,7 @@ impl<'a> Decoder<'a> {
         if !ended && frame.progressive {
             return Err(Corrupt::Truncated);
         }
-        let (model, slack) = (self.model(&frame), core::mem::take(&mut channels.slack));
+        let (model, slack) = (self.model(&frame), core::mem::take(&mut channels.hidden));
         Ok(Decoded { model, planes: channels.finish()?, slack })
     }
 

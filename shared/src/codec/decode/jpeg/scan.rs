@@ -7,47 +7,20 @@ use alloc::{boxed::Box, vec, vec::Vec};
 use super::{
     bits::Bits,
     frame::{Component, Frame, Scan, Tables},
-    huffman::{Coefficient, Huffman, extend},
-    idct::{Corner, inverse},
+    huffman::{Huffman, extend},
+    idct::{Corner, UNUSED, coefficients, inverse, inverse_flat, places},
     stride::Strides,
 };
 use crate::{error::Corrupt, hidden_data::HiddenData, raster::Plane};
 
-mod refine;
-mod run;
-
-use refine::Refine;
-use run::{Run, codes};
-
-/// From zigzag order to rows (T.81 figure A.6).
-#[rustfmt::skip]
-const NATURAL: [u8; 64] = [
-     0,  1,  8, 16,  9,  2,  3, 10, 17, 24, 32, 25, 18, 11,  4,  5,
-    12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13,  6,  7, 14, 21, 28,
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
-    58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
-];
-
-/// A coefficient that the scale has no use for.
-const UNUSED: u8 = 64;
-
-/// Where each coefficient, in zigzag order, goes in a block of `side` by `side`.
-fn places(side: usize) -> [u8; 64] {
-    NATURAL.map(|natural| {
-        let (row, column) = (usize::from(natural / 8), usize::from(natural % 8));
-        let place = row * side + column;
-        if row < side && column < side { u8::try_from(place).unwrap_or(UNUSED) } else { UNUSED }
-    })
-}
-
 /// One component while it is decoded.
-pub(super) struct Channel {
+struct Channel {
     /// Padded to whole blocks.
     plane: Plane,
     /// Blocks across.
     across: usize,
-    /// Factors in zigzag order, as they stood at the component's first scan.
-    factors: Option<Box<[u16; 64]>>,
+    /// Steps of quantisation as they stood at the component's first scan, where [`places`] says.
+    steps: Option<Box<[i16; 64]>>,
     coefficients: Option<Coefficients>,
 }
 
@@ -65,14 +38,15 @@ pub(super) struct Channels {
     places: [u8; 64],
     list: Vec<Channel>,
     /// What of the scans no bit was taken of.
-    pub slack: HiddenData,
+    pub hidden: HiddenData,
 }
 
 impl Channels {
     /// Allocates for a frame whose blocks decode to `side` by `side` samples.
     pub fn new(frame: &Frame, side: usize) -> Self {
         let list = frame.components.iter().map(|component| channel(frame, component, side));
-        Self { side, places: places(side), list: list.collect(), slack: HiddenData::default() }
+        let list = list.collect();
+        Self { side, places: places(side), list, hidden: HiddenData::default() }
     }
 
     /// Decodes one scan whose data begin at `at`; answers where the next marker is.
@@ -87,58 +61,80 @@ impl Channels {
     ) -> Result<usize, Corrupt> {
         for part in &scan.components {
             let component = frame.components.get(part.index).ok_or(Corrupt::BadHeader)?;
-            let factors = tables.quantization.get(component.quantization);
+            let table = tables.quantization.get(component.quantization);
             let channel = self.list.get_mut(part.index).ok_or(Corrupt::BadHeader)?;
-            if channel.factors.is_none() {
-                let factors = factors.copied().flatten().ok_or(Corrupt::BadStructure)?;
-                channel.factors = Some(Box::new(factors));
+            if channel.steps.is_none() {
+                let table = table.and_then(Option::as_ref).ok_or(Corrupt::BadStructure)?;
+                channel.steps = Some(Box::new(steps(table, &self.places)));
             }
         }
-        let run = Run { frame, scan, interval };
+        let walk = Walk { frame, scan, interval };
         let bits = Bits::new(data, at);
         match (frame.progressive, scan.first, scan.high) {
-            (false, ..) => self.sequential(&run, bits, tables),
-            (true, 0, 0) => self.dc_first(&run, bits, tables),
-            (true, 0, _) => self.dc_refine(&run, bits),
-            (true, _, 0) => self.ac_first(&run, bits, tables),
-            (true, ..) => self.ac_refine(&run, bits, tables),
+            (false, ..) => match self.side {
+                1 => self.sequential::<1>(&walk, bits, tables),
+                2 => self.sequential::<2>(&walk, bits, tables),
+                4 => self.sequential::<4>(&walk, bits, tables),
+                _ => self.sequential::<8>(&walk, bits, tables),
+            },
+            (true, 0, 0) => self.dc_first(&walk, bits, tables),
+            (true, 0, _) => self.dc_refine(&walk, bits),
+            (true, _, 0) => self.ac_first(&walk, bits, tables),
+            (true, ..) => self.ac_refine(&walk, bits, tables),
         }
     }
 
     /// A scan that says everything about its components (§F.2).
-    fn sequential(
+    fn sequential<const SIDE: usize>(
         &mut self,
-        run: &Run<'_>,
+        walk: &Walk<'_>,
         bits: Bits<'_>,
         tables: &Tables,
     ) -> Result<usize, Corrupt> {
-        let codes = codes(run.scan, tables, true, true)?;
-        let (side, places) = (self.side, self.places);
-        let (list, slack) = (&mut self.list, &mut self.slack);
-        let strides: Vec<_> = if side == 1 {
-            codes.iter().map(|(.., ac)| ac.map(Strides::new)).collect()
-        } else {
-            Vec::new()
-        };
-        let mut block = [0i32; 64];
-        run.blocks(bits, slack, |bits, state, part, x, y| {
-            let Some((index, Some(dc), Some(ac))) = codes.get(part) else {
+        let mut channels: Vec<_> = self.list.iter_mut().map(Some).collect();
+        let mut parts = Vec::new();
+        for (index, dc, ac) in codes(walk.scan, tables, true, true)? {
+            let channel = channels.get_mut(index).and_then(Option::take);
+            let (Some(channel), Some(dc), Some(ac)) = (channel, dc, ac) else {
                 return Err(Corrupt::BadStructure);
             };
-            let channel = list.get_mut(*index).ok_or(Corrupt::BadStructure)?;
-            let factors = channel.factors.as_deref().ok_or(Corrupt::BadStructure)?;
-            let dc = state.dc(part, dc, bits)?;
-            let flat = if let Some(Some(strides)) = strides.get(part) {
-                strides.skip_block(ac, bits)?;
-                true
-            } else {
-                read_ac(ac, bits, &places, factors, &mut block)?
+            let strides = if SIDE < 8 { Some(Strides::new(ac)) } else { None };
+            parts.push((channel, dc, ac, strides));
+        }
+        // Beyond the last coefficient lies a place that nobody reads.
+        let mut places = [UNUSED; 128];
+        places.iter_mut().zip(self.places).for_each(|(slot, place)| *slot = place);
+        let mut block = [0i16; 128];
+        walk.units(bits, &mut self.hidden, |bits, state, part, unit| {
+            let (Some((channel, dc, ac, strides)), Some(predictor)) =
+                (parts.get_mut(part), state.dc.get_mut(part))
+            else {
+                return Err(Corrupt::BadStructure);
             };
-            let ([first, ..], [factor, ..]) = (&mut block, factors);
-            *first = dc.wrapping_mul(i32::from(*factor));
-            inverse(side, &block, flat, channel.corner(side, x, y));
-            if !flat {
-                block.fill(0);
+            let Channel { plane, steps: Some(steps), .. } = channel else {
+                return Err(Corrupt::BadStructure);
+            };
+            for y in unit.y..unit.y + unit.down {
+                for x in unit.x..unit.x + unit.across {
+                    *predictor = predictor.wrapping_add(dc.coefficient(bits)?.value);
+                    let flat = if SIDE == 1 {
+                        skip_ac(1, ac, strides.as_ref(), bits)?;
+                        true
+                    } else {
+                        read_ac::<SIDE>(ac, strides.as_ref(), bits, &places, &mut block)?
+                    };
+                    let corner = corner(plane, SIDE, x, y);
+                    if flat {
+                        inverse_flat::<SIDE>(low_half(*predictor), steps, corner);
+                    } else {
+                        let (block, _) = block.split_at_mut(SIDE * SIDE);
+                        if let Some(first) = block.first_mut() {
+                            *first = low_half(*predictor);
+                        }
+                        inverse::<SIDE>(block, steps, corner);
+                        block.fill(0);
+                    }
+                }
             }
             Ok(())
         })
@@ -147,17 +143,20 @@ impl Channels {
     /// The first bits of the DC coefficients (§G.1.2.1).
     fn dc_first(
         &mut self,
-        run: &Run<'_>,
+        walk: &Walk<'_>,
         bits: Bits<'_>,
         tables: &Tables,
     ) -> Result<usize, Corrupt> {
-        let codes = codes(run.scan, tables, true, false)?;
-        let (list, slack, stored) = (&mut self.list, &mut self.slack, self.side * self.side);
-        run.blocks(bits, slack, |bits, state, part, x, y| {
-            let Some((index, Some(dc), _)) = codes.get(part) else {
+        let codes = codes(walk.scan, tables, true, false)?;
+        let (list, hidden, stored) = (&mut self.list, &mut self.hidden, self.side * self.side);
+        walk.blocks(bits, hidden, |bits, state, part, x, y| {
+            let (Some((index, Some(dc), _)), Some(predictor)) =
+                (codes.get(part), state.dc.get_mut(part))
+            else {
                 return Err(Corrupt::BadStructure);
             };
-            let value = state.dc(part, dc, bits)?.wrapping_shl(run.scan.low);
+            *predictor = predictor.wrapping_add(dc.coefficient(bits)?.value);
+            let value = predictor.wrapping_shl(walk.scan.low);
             let (values, _) = block(list, *index, stored, (x, y))?;
             if let Some(first) = values.first_mut() {
                 *first = saturate(value);
@@ -167,15 +166,15 @@ impl Channels {
     }
 
     /// One more bit of the DC coefficients (§G.1.2.1).
-    fn dc_refine(&mut self, run: &Run<'_>, bits: Bits<'_>) -> Result<usize, Corrupt> {
-        let (list, slack, stored) = (&mut self.list, &mut self.slack, self.side * self.side);
-        run.blocks(bits, slack, |bits, _, part, x, y| {
-            let index = run.scan.components.get(part).ok_or(Corrupt::BadStructure)?.index;
+    fn dc_refine(&mut self, walk: &Walk<'_>, bits: Bits<'_>) -> Result<usize, Corrupt> {
+        let (list, hidden, stored) = (&mut self.list, &mut self.hidden, self.side * self.side);
+        walk.blocks(bits, hidden, |bits, _, part, x, y| {
+            let index = walk.scan.components.get(part).ok_or(Corrupt::BadStructure)?.index;
             let (values, _) = block(list, index, stored, (x, y))?;
             if bits.bit()
                 && let Some(first) = values.first_mut()
             {
-                *first |= 1 << run.scan.low;
+                *first |= 1 << walk.scan.low;
             }
             Ok(())
         })
@@ -184,22 +183,22 @@ impl Channels {
     /// The first bits of a band of AC coefficients (§G.1.2.2).
     fn ac_first(
         &mut self,
-        run: &Run<'_>,
+        walk: &Walk<'_>,
         bits: Bits<'_>,
         tables: &Tables,
     ) -> Result<usize, Corrupt> {
-        let codes = codes(run.scan, tables, false, true)?;
+        let codes = codes(walk.scan, tables, false, true)?;
         let Some((index, _, Some(ac))) = codes.first() else { return Err(Corrupt::BadStructure) };
-        let (list, slack) = (&mut self.list, &mut self.slack);
+        let (list, hidden) = (&mut self.list, &mut self.hidden);
         let (stored, places) = (self.side * self.side, self.places);
-        run.blocks(bits, slack, |bits, state, _, x, y| {
+        walk.blocks(bits, hidden, |bits, state, _, x, y| {
             if state.end_of_band > 0 {
                 state.end_of_band -= 1;
                 return Ok(());
             }
             let (values, nonzero) = block(list, *index, stored, (x, y))?;
-            let mut k = run.scan.first;
-            while k <= run.scan.last {
+            let mut k = walk.scan.first;
+            while k <= walk.scan.last {
                 bits.refill();
                 let symbol = ac.symbol(bits)?;
                 let (zeros, size) = (symbol >> 4, u32::from(symbol & 15));
@@ -212,7 +211,7 @@ impl Channels {
                     break;
                 }
                 k += usize::from(zeros);
-                let value = extend(bits.take(size), size).wrapping_shl(run.scan.low);
+                let value = extend(bits.take(size), size).wrapping_shl(walk.scan.low);
                 if let Some(&place) = places.get(k) {
                     *nonzero |= 1 << k;
                     if let Some(slot) = values.get_mut(usize::from(place)) {
@@ -228,20 +227,20 @@ impl Channels {
     /// One more bit of a band of AC coefficients (§G.1.2.3).
     fn ac_refine(
         &mut self,
-        run: &Run<'_>,
+        walk: &Walk<'_>,
         bits: Bits<'_>,
         tables: &Tables,
     ) -> Result<usize, Corrupt> {
-        let codes = codes(run.scan, tables, false, true)?;
+        let codes = codes(walk.scan, tables, false, true)?;
         let Some((index, _, Some(ac))) = codes.first() else { return Err(Corrupt::BadStructure) };
-        let (list, slack) = (&mut self.list, &mut self.slack);
+        let (list, hidden) = (&mut self.list, &mut self.hidden);
         let (stored, places) = (self.side * self.side, self.places);
-        run.blocks(bits, slack, |bits, state, _, x, y| {
+        walk.blocks(bits, hidden, |bits, state, _, x, y| {
             let (values, nonzero) = block(list, *index, stored, (x, y))?;
-            let mut refine = Refine { values, nonzero, places: &places, bit: 1 << run.scan.low };
-            let mut k = run.scan.first;
+            let mut refine = Refine { values, nonzero, places: &places, bit: 1 << walk.scan.low };
+            let mut k = walk.scan.first;
             if state.end_of_band == 0 {
-                while k <= run.scan.last {
+                while k <= walk.scan.last {
                     bits.refill();
                     let symbol = ac.symbol(bits)?;
                     let (zeros, size) = (symbol >> 4, symbol & 15);
@@ -254,7 +253,7 @@ impl Channels {
                         // libjpeg warns of sizes above one and takes them for one.
                         _ => Some(bits.take(1) == 1),
                     };
-                    k = refine.run(bits, k, run.scan.last, usize::from(zeros));
+                    k = refine.run(bits, k, walk.scan.last, usize::from(zeros));
                     if let Some(positive) = fresh {
                         refine.set(k, positive);
                     }
@@ -262,7 +261,7 @@ impl Channels {
                 }
             }
             if state.end_of_band > 0 {
-                refine.run(bits, k, run.scan.last, usize::MAX);
+                refine.run(bits, k, walk.scan.last, usize::MAX);
                 state.end_of_band -= 1;
             }
             Ok(())
@@ -271,12 +270,16 @@ impl Channels {
 
     /// The planes: of progressive pictures made now from the coefficients.
     pub fn finish(mut self) -> Result<Vec<Plane>, Corrupt> {
-        let (side, places) = (self.side, self.places);
         for channel in &mut self.list {
             // A component that no scan described.
-            let factors = channel.factors.take().ok_or(Corrupt::NoImageData)?;
-            if let Some(coefficients) = channel.coefficients.take() {
-                channel.render(&coefficients, side, &places, &factors);
+            let steps = channel.steps.take().ok_or(Corrupt::NoImageData)?;
+            if let Some(Coefficients { values, .. }) = channel.coefficients.take() {
+                match self.side {
+                    1 => channel.render::<1>(&values, &steps),
+                    2 => channel.render::<2>(&values, &steps),
+                    4 => channel.render::<4>(&values, &steps),
+                    _ => channel.render::<8>(&values, &steps),
+                }
             }
         }
         Ok(self.list.into_iter().map(|channel| channel.plane).collect())
@@ -292,17 +295,28 @@ fn channel(frame: &Frame, component: &Component, side: usize) -> Channel {
         nonzero: vec![0; across * down],
     });
     let plane = Plane { width, height, stride, data: vec![0; stride * down * side] };
-    Channel { plane, across, factors: None, coefficients }
+    Channel { plane, across, steps: None, coefficients }
+}
+
+/// A table of quantisation, from zigzag order to places; as vectors multiply it, modulo 2^16.
+fn steps(table: &[u16; 64], places: &[u8; 64]) -> [i16; 64] {
+    let mut steps = [0; 64];
+    for (&place, &step) in places.iter().zip(table) {
+        if let Some(slot) = steps.get_mut(usize::from(place)) {
+            *slot = step.cast_signed();
+        }
+    }
+    steps
+}
+
+#[inline]
+fn corner(plane: &mut Plane, side: usize, x: usize, y: usize) -> Corner<'_> {
+    let stride = plane.stride;
+    let start = y * side * stride + x * side;
+    Corner { samples: plane.data.get_mut(start..).unwrap_or_default(), stride }
 }
 
 impl Channel {
-    #[inline]
-    fn corner(&mut self, side: usize, x: usize, y: usize) -> Corner<'_> {
-        let stride = self.plane.stride;
-        let start = y * side * stride + x * side;
-        Corner { samples: self.plane.data.get_mut(start..).unwrap_or_default(), stride }
-    }
-
     /// The kept coefficients of a block, and which of all are not zero.
     #[inline]
     fn block(&mut self, stored: usize, x: usize, y: usize) -> Option<(&mut [i16], &mut u64)> {
@@ -312,24 +326,16 @@ impl Channel {
         Some((values, coefficients.nonzero.get_mut(index)?))
     }
 
-    fn render(&mut self, from: &Coefficients, side: usize, places: &[u8; 64], factors: &[u16; 64]) {
-        let mut steps = [0i32; 64];
-        for (&place, &factor) in places.iter().zip(factors) {
-            if let Some(slot) = steps.get_mut(usize::from(place)) {
-                *slot = i32::from(factor);
-            }
-        }
-        let mut block = [0i32; 64];
-        for (index, values) in from.values.chunks_exact(side * side).enumerate() {
-            let mut flat = true;
-            for (position, ((slot, &value), &factor)) in
-                block.iter_mut().zip(values).zip(&steps).enumerate()
-            {
-                *slot = i32::from(value).wrapping_mul(factor);
-                flat &= position == 0 || value == 0;
-            }
+    fn render<const SIDE: usize>(&mut self, values: &[i16], steps: &[i16; 64]) {
+        for (index, values) in values.chunks_exact(SIDE * SIDE).enumerate() {
             let (x, y) = (index % self.across.max(1), index / self.across.max(1));
-            inverse(side, &block, flat, self.corner(side, x, y));
+            let corner = corner(&mut self.plane, SIDE, x, y);
+            match values {
+                [dc, ac @ ..] if ac.iter().all(|&value| value == 0) => {
+                    inverse_flat::<SIDE>(*dc, steps, corner);
+                }
+                values => inverse::<SIDE>(values, steps, corner),
+            }
         }
     }
 }
@@ -353,32 +359,241 @@ fn run_of_bands(exponent: u8, bits: &mut Bits<'_>) -> u32 {
     (1 << exponent) + u32::from(bits.take(exponent))
 }
 
-/// Reads the AC coefficients of a block, dequantised; answers whether all that count are zero.
-#[inline]
-fn read_ac(
+/// Reads the AC coefficients of a block to where they belong; answers whether none is coded.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "the innermost loop of decoding")]
+fn read_ac<const SIDE: usize>(
     table: &Huffman,
+    strides: Option<&Strides>,
     bits: &mut Bits<'_>,
-    places: &[u8; 64],
-    factors: &[u16; 64],
-    block: &mut [i32; 64],
+    places: &[u8; 128],
+    block: &mut [i16; 128],
 ) -> Result<bool, Corrupt> {
-    let mut flat = true;
-    let mut k = 1usize;
-    while k < 64 {
-        let Coefficient { zeros, value } = table.coefficient(bits)?;
-        k += zeros;
+    let mut k = 1;
+    while k < coefficients(SIDE) {
+        let coefficient = table.coefficient(bits)?;
+        if k == 1 && coefficient.zeros > 62 {
+            return Ok(true);
+        }
+        k += coefficient.zeros;
         // A run beyond the block is ignored, as libjpeg does.
-        if let (Some(&place), Some(&factor)) = (places.get(k), factors.get(k))
-            && let Some(slot) = block.get_mut(usize::from(place))
+        if let Some(&place) = places.get(k & 127)
+            && let Some(slot) = block.get_mut(usize::from(place & 127))
         {
-            *slot = value.wrapping_mul(i32::from(factor));
-            flat &= value == 0;
+            *slot = low_half(coefficient.value);
         }
         k += 1;
     }
-    Ok(flat)
+    skip_ac(k, table, strides, bits)?;
+    Ok(false)
+}
+
+/// Reads past the AC coefficients of a block from the `k`th.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "an inner loop of decoding")]
+fn skip_ac(
+    k: usize,
+    table: &Huffman,
+    strides: Option<&Strides>,
+    bits: &mut Bits<'_>,
+) -> Result<(), Corrupt> {
+    strides.map_or(Ok(()), |strides| strides.skip_from(k, table, bits))
+}
+
+/// What 16 bits hold of a number: no encoder writes more.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "meant to")]
+const fn low_half(value: i32) -> i16 {
+    value as i16
 }
 
 fn saturate(value: i32) -> i16 {
     i16::try_from(value).unwrap_or(if value < 0 { i16::MIN } else { i16::MAX })
+}
+
+/// A block whose band is refined (T.81 §G.1.2.3).
+struct Refine<'a> {
+    values: &'a mut [i16],
+    nonzero: &'a mut u64,
+    places: &'a [u8; 64],
+    /// The bit that is added.
+    bit: i16,
+}
+
+impl Refine<'_> {
+    /// Reads a correction bit for each known coefficient from `k`, past `zeros` unknown ones;
+    /// answers where the next unknown one is, or one past `last`.
+    fn run(&mut self, bits: &mut Bits<'_>, mut k: usize, last: usize, mut zeros: usize) -> usize {
+        while k <= last {
+            if *self.nonzero >> k & 1 == 1 {
+                if bits.bit() {
+                    self.correct(k);
+                }
+            } else if zeros == 0 {
+                return k;
+            } else {
+                zeros -= 1;
+            }
+            k += 1;
+        }
+        k
+    }
+
+    fn correct(&mut self, k: usize) {
+        let place = self.places.get(k).map_or(usize::MAX, |&place| usize::from(place));
+        if let Some(value) = self.values.get_mut(place)
+            && *value & self.bit == 0
+        {
+            let step = if *value < 0 { -self.bit } else { self.bit };
+            *value = value.saturating_add(step);
+        }
+    }
+
+    /// A coefficient that is known from now on.
+    fn set(&mut self, k: usize, positive: bool) {
+        let Some(&place) = self.places.get(k) else { return };
+        *self.nonzero |= 1 << k;
+        if let Some(value) = self.values.get_mut(usize::from(place)) {
+            *value = if positive { self.bit } else { -self.bit };
+        }
+    }
+}
+
+/// What decoding one block leaves for the next (reset at restart markers).
+#[derive(Default)]
+struct State {
+    /// The last DC coefficient of each component of the scan.
+    dc: [i32; 4],
+    /// Blocks of the band that are still to be left as they are.
+    end_of_band: u32,
+}
+
+/// The walk over the blocks of one scan, in coding order, from restart marker to restart marker.
+struct Walk<'a> {
+    frame: &'a Frame,
+    scan: &'a Scan,
+    /// MCUs between restart markers; 0 for none.
+    interval: usize,
+}
+
+/// The blocks of one component in one MCU: the first, and how many there are.
+#[derive(Clone, Copy)]
+struct Unit {
+    x: usize,
+    y: usize,
+    across: usize,
+    down: usize,
+}
+
+impl Walk<'_> {
+    /// Calls `block` with the scan's component, column and row of each block, in coding order; answers
+    /// where the next marker is.
+    fn blocks<'d>(
+        &self,
+        bits: Bits<'d>,
+        hidden: &mut HiddenData,
+        mut block: impl FnMut(&mut Bits<'d>, &mut State, usize, usize, usize) -> Result<(), Corrupt>,
+    ) -> Result<usize, Corrupt> {
+        self.units(bits, hidden, |bits, state, part, unit| {
+            for y in unit.y..unit.y + unit.down {
+                for x in unit.x..unit.x + unit.across {
+                    block(bits, state, part, x, y)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Calls `unit` with each component of each MCU, in coding order; answers where the next marker is.
+    fn units<'d>(
+        &self,
+        mut bits: Bits<'d>,
+        hidden: &mut HiddenData,
+        mut unit: impl FnMut(&mut Bits<'d>, &mut State, usize, Unit) -> Result<(), Corrupt>,
+    ) -> Result<usize, Corrupt> {
+        let parts = self.parts()?;
+        let (across, down) = self.mcus()?;
+        let mut state = State::default();
+        let mut decode =
+            |row| self.row(&mut bits, (&mut state, hidden), &parts, (row, across), &mut unit);
+        // Engines run wasm unoptimised at first and replace a function only when it is called again: a
+        // whole scan in one call would stay slow to its end. wasm-opt inlines a function that is called
+        // from one place only, so there are two.
+        decode(0)?;
+        for row in 1..down {
+            decode(row)?;
+        }
+        // Without a marker the data end here; the caller decides whether that is enough.
+        let marker = bits.marker().unwrap_or(usize::MAX);
+        bits.note_hidden(marker, hidden)?;
+        Ok(marker)
+    }
+
+    /// One row of MCUs.
+    #[inline(never)]
+    fn row<'d>(
+        &self,
+        bits: &mut Bits<'d>,
+        (state, hidden): (&mut State, &mut HiddenData),
+        parts: &[(usize, usize)],
+        (row, across): (usize, usize),
+        unit: &mut impl FnMut(&mut Bits<'d>, &mut State, usize, Unit) -> Result<(), Corrupt>,
+    ) -> Result<(), Corrupt> {
+        // A copy, because what is never lent out stays in registers.
+        let mut here = *bits;
+        for column in 0..across {
+            let mcus = row * across + column;
+            if self.interval > 0 && mcus > 0 && mcus.is_multiple_of(self.interval) {
+                here = here.restarted(mcus / self.interval - 1, hidden)?;
+                *state = State::default();
+            }
+            for (part, &(across, down)) in parts.iter().enumerate() {
+                let blocks = Unit { x: column * across, y: row * down, across, down };
+                unit(&mut here, state, part, blocks)?;
+            }
+            here.check()?;
+        }
+        *bits = here;
+        Ok(())
+    }
+
+    /// Blocks of one MCU of each component; one of a component alone (§A.2.2).
+    fn parts(&self) -> Result<Vec<(usize, usize)>, Corrupt> {
+        // §B.2.3: an MCU holds at most ten blocks. Decoders that allow more still agree on the
+        // picture, so this is not checked.
+        let alone = self.scan.components.len() == 1;
+        let parts = self.scan.components.iter().map(|part| {
+            let component = self.frame.components.get(part.index).ok_or(Corrupt::BadHeader)?;
+            Ok(if alone { (1, 1) } else { component.sampling })
+        });
+        parts.collect()
+    }
+
+    fn mcus(&self) -> Result<(usize, usize), Corrupt> {
+        match self.scan.components.as_slice() {
+            [only] => Ok(self.frame.components.get(only.index).ok_or(Corrupt::BadHeader)?.blocks),
+            _ => Ok(self.frame.mcus),
+        }
+    }
+}
+
+/// The component and tables of each part of a scan; tables only where they are `needed`.
+#[expect(clippy::type_complexity, reason = "one row of a table")]
+fn codes<'t>(
+    scan: &Scan,
+    tables: &'t Tables,
+    dc_needed: bool,
+    ac_needed: bool,
+) -> Result<Vec<(usize, Option<&'t Huffman>, Option<&'t Huffman>)>, Corrupt> {
+    let find = |list: &'t [Option<Huffman>; 4], index: usize, needed: bool| {
+        let table = list.get(index).and_then(Option::as_ref);
+        if needed && table.is_none() { Err(Corrupt::BadStructure) } else { Ok(table) }
+    };
+    let parts = scan.components.iter();
+    parts
+        .map(|part| {
+            let dc = find(&tables.dc, part.dc, dc_needed)?;
+            Ok((part.index, dc, find(&tables.ac, part.ac, ac_needed)?))
+        })
+        .collect()
 }

@@ -29,10 +29,15 @@ impl Strides {
         Self(strides)
     }
 
-    /// Reads past the AC coefficients of a block.
-    #[inline]
-    pub fn skip_block(&self, table: &Huffman, bits: &mut Bits<'_>) -> Result<(), Corrupt> {
-        let mut k = 1;
+    /// Reads past the AC coefficients of a block from the `k`th.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what verifying spends its time on")]
+    pub fn skip_from(
+        &self,
+        mut k: usize,
+        table: &Huffman,
+        bits: &mut Bits<'_>,
+    ) -> Result<(), Corrupt> {
         while k < 64 {
             bits.refill();
             let next = usize::from(bits.peek16() >> (16 - STRIDE_BITS));
