@@ -190,7 +190,7 @@ fn encode_jpeg(target: &Target, planes: u64) -> u64 {
     }
 }
 
-/// A block of sixteen rows turned into columns before and after it is narrowed, one row, the rows
+/// A block of sixteen rows turned into columns before and after it is narrowed, their padding, the rows
 /// that one target row is made of when alpha is premultiplied, and the weights: two bytes for each of
 /// six samples a lobe and some for rounding, and their spans.
 fn resizer(source: (u32, u32), target: &Target, channels: u64) -> u64 {
