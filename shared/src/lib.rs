@@ -18,6 +18,7 @@
 //! # Ok::<(), image_rules::ImageError>(())
 //! ```
 #![no_std]
+#![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { findFirefox } from "../../.make/firefox.mjs";
+import { findFirefox } from "../../.make/programs.mjs";
 
 /** No access to the internet, and no dialogs of a first start. */
 const PREFERENCES = {

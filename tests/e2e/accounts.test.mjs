@@ -81,7 +81,7 @@ test("from sign-up to log-out, and nothing readable is kept", async () => {
   assert.equal((await refresh(next.cookie)).code, "TOKEN_INVALID");
   assert.equal((await refresh(login.cookie)).status, 200, "another login goes on");
 
-  const kept = JSON.stringify([server.rows("users"), server.rows("families")]);
+  const kept = JSON.stringify([server.rows("users"), server.rows("refresh_families")]);
   assert.match(kept, /\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   for (const secret of [PASSWORD, cookie.split("=")[1], token]) assert.ok(!kept.includes(secret));
   assert.ok(!server.log().includes(email));

@@ -42,7 +42,7 @@ async function until(holds, seconds = 20) {
 }
 
 const written = (area, code) =>
-  server.rows("counts").filter((row) => row.area === area && row.code === code).reduce((sum, row) => sum + row.count, 0);
+  server.rows("hour_counts").filter((row) => row.area === area && row.code === code).reduce((sum, row) => sum + row.count, 0);
 
 test("counts are written by themselves some seconds later, and their sums are exact", async () => {
   const size = gif(1).length;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 
-import { findChromium } from "../../.make/chromium.mjs";
+import { findChromium } from "../../.make/programs.mjs";
 
 const ARGUMENTS = [
   "--no-sandbox",

@@ -136,7 +136,7 @@ async function lose(t, vars, store) {
   const meanwhile = () => {
     objects.forgetMetadata(before[2].key);
     server.changeRows("DELETE FROM images");
-    server.changeLedgers("DELETE FROM entries");
+    server.changeLedgers("DELETE FROM uploads");
   };
   await server.restart({}, { meanwhile });
   await until(async () => (await server.ring(), server.rows().length === 3), () => server.log());

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
-import { findPrometheus } from "../../.make/prometheus.mjs";
+import { findPrometheus } from "../../.make/programs.mjs";
 import { gif } from "./pictures.mjs";
 import { startPrometheus } from "./prometheus.mjs";
 import { startServer } from "./server.mjs";
@@ -80,7 +80,7 @@ test("a ban and a sweep are seen", async () => {
   await becomes("image_edge_bans", 1);
   await becomes('image_edge_bans_total{reason="administrator"}', 1);
   await becomes('image_edge_sweeps_total{outcome="clean"}', 1);
-  await becomes('image_edge_probes_total{part="storage",outcome="ok"}', 1);
+  await becomes('image_edge_probes_total{component="storage",outcome="ok"}', 1);
   assert.ok((await prometheus.value("time() - image_edge_swept_timestamp_seconds")) < 60);
 });
 

@@ -4,7 +4,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { findPrometheus } from "../../.make/prometheus.mjs";
+import { findPrometheus } from "../../.make/programs.mjs";
 import { freePort } from "./server.mjs";
 
 const START_MS = 60_000;

@@ -208,7 +208,7 @@ function rows(state, table) {
 function ledgers(state) {
   const folders = readdirSync(join(state, "v3/do")).filter((name) => name.includes("Ledger"));
   const files = folders.flatMap((name) => databases(join(state, "v3/do", name)));
-  return files.filter((path) => hasTable(path, "entries"));
+  return files.filter((path) => hasTable(path, "uploads"));
 }
 
 const registries = (state) => databases(join(state, "v3/d1/miniflare-D1DatabaseObject"));

@@ -293,7 +293,7 @@ describe("S3, set up wrongly", () => {
   });
 
   test("a server that is not there stores nothing, and readiness says so", async (t) =>
-    assertNotServing(t, { S3_ENDPOINT: `http://127.0.0.1:${await freePort()}` }, /Unreachable/));
+    assertNotServing(t, { S3_ENDPOINT: `http://127.0.0.1:${await freePort()}` }, /"cause":"store: unreachable"/));
 
   test("a missing variable is named", async (t) => {
     const { S3_BUCKET, S3_SECRET_ACCESS_KEY, ...vars } = s3.vars();

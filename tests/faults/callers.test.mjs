@@ -11,7 +11,7 @@ import { headersOf, startOpen, upload, withoutProxy } from "../load/traffic.mjs"
 import { report, sleep } from "./trial.mjs";
 
 const ROUNDS = Math.ceil(Number(process.env.FAULT_CYCLES ?? 8) / 4);
-/** As many as work at once (edge/src/places.rs); together with those in line more than may be there. */
+/** As many as work at once (edge/api/src/concurrency/slots.rs); together with those in line more than may be there. */
 const AT_WORK = 32;
 const IN_LINE = 80;
 const READER = "reader-reader-reader-reader-reader";

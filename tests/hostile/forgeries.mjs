@@ -1,5 +1,5 @@
 // Every trick that tokens are known for, signed with a platform's genuine keys where that makes it worse. What the crate's
-// own tests try natively (edge/src/auth/tests/forged) is here made by another implementation, for the running Worker.
+// own tests try natively (edge/auth/src/tests/forged) is here made by another implementation, for the running Worker.
 import { createHmac, sign } from "node:crypto";
 
 import { encode, makeKey, mint, now, OURS, signature } from "../e2e/keys.mjs";

@@ -1,5 +1,5 @@
 // Forms on the running Worker beside another parser, and cut into pieces of every size on their way: what a form means depends
-// on its bytes only. Natively the crate does the same over the corpora of three parsers (edge/src/intake/part/tests.rs); with
+// on its bytes only. Natively the crate does the same over the corpora of three parsers (edge/api/src/body/part/tests.rs); with
 // CORPORA=/path their bodies are sent here as well.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

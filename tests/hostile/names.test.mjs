@@ -11,7 +11,7 @@ import { asText, cleaned, names, percentDecoded, percentEncoded } from "./names.
 
 const AT_ONCE = 8;
 /** Tables that no upload writes. */
-const OTHERS = ["users", "families", "events", "sweeps"];
+const OTHERS = ["users", "refresh_families", "events", "job_cursors"];
 const NAMES = names();
 
 let server;

@@ -12,7 +12,7 @@ import { IS_LONG, headersOf, startOpen, tally, times, upload } from "./traffic.m
 const GOOD = 50;
 const DRIBBLERS = 10;
 const DRIBBLE_MS = 1_000;
-/** A body may take 20 s and as long as 16 KB a second need (edge/src/platform/incoming.rs). The short form
+/** A body may take 20 s and as long as 16 KB a second need (edge/worker/src/request_body.rs). The short form
  *  announces less, so that its end need not be waited for so long. */
 const ANNOUNCED_BYTES = IS_LONG ? 1_000_000 : 32_768;
 const GIVEN_UP_S = 20 + ANNOUNCED_BYTES / 16_384;

@@ -47,6 +47,16 @@ export function longSentences(text, most = 40) {
 
 /** Identifiers of the old vocabulary, by the field term that replaced them. */
 const IDENTIFIERS = {
+  // The edge.
+  World: "TestHarness", Desk: "LedgerService", Shelf: "LedgerStorage", SqlShelf: "SqlLedgerStorage", Book: "LedgerAccount",
+  Sheet: "AccountState", Reach: "LedgerDeps", Outside: "HttpClient", Question: "Command", Envelope: "LedgerRequest", Leave: "UploadGrant",
+  Stem: "UploadKey", Lot: "UploadContext", Intake: "ParsedUpload", Draft: "RawFile", Doing: "SlotState", Turn: "CpuLock",
+  Turns: "CpuLock", PATIENCE: "MAX_WAIT_MS", Patience: "RetryPolicy", Watched: "InstrumentedStore", StoreFault: "StoreError",
+  pass_gate: "check_flood_limit", Gate: "RateLimiter", Gauge: "LimitStatus", Gauges: "LimitStatus", Barrier: "LimitKind", Terms: "Limits",
+  Conduct: "AbuseRecord", Offence: "AbuseKind", Deed: "Incident", Guesses: "LoginThrottle", Sight: "AccountSnapshot",
+  Adoption: "ClaimOutcome", hand_over: "transfer_ownership", disown: "schedule_removal", Messenger: "AlertSink", twins: "find_duplicates",
+  Copies: "EdgeCache", Catalogue: "ImageStore", Annals: "AuditStore", Meters: "MetricsStore", Tallies: "Counters", Series: "Metric",
+  Untold: "Unreported", Matter: "AlertKind", Doubt: "InvalidReply", Beside: "UnexpectedReply", workshop: "queue",
   // The image rules.
   IS_SOUGHT: "hidden_data", Bookmark: "ReadPosition",
   // The browser package and the pages.

@@ -38,9 +38,9 @@ test("the long tests run on a schedule, in parts that end before GitHub ends the
   assert.doesNotMatch(long, /^ {2}(push|pull_request):/m);
   const parts = [...long.matchAll(/part: (\w+)/g)].map(([, part]) => part);
   // Corpora are collections of other people's files, which are not in the repository.
-  const wanted = /^LONG_PARTS := (.+)$/m.exec(read("Makefile"))[1].split(" ").filter((part) => part !== "corpora");
+  const wanted = /^LONG_PARTS := (.+)$/m.exec(read("tests/trials.mk"))[1].split(" ").filter((part) => part !== "corpora");
   assert.deepEqual([...new Set(parts)].sort(), wanted.sort());
-  const areas = [...read(".make/mutants.mjs").matchAll(/^ {2}(\w+): \[(?:edge|rules|$)/gm)].map(([, area]) => area);
+  const areas = [...read("tests/mutants.mjs").matchAll(/^ {2}(\w+): \[(?:edge|rules|$)/gm)].map(([, area]) => area);
   assert.ok(areas.length >= 5);
   for (const area of areas) assert.match(long, new RegExp(`options: AREA=${area}\\b`), area);
   const shards = [...long.matchAll(/SHARD=(\d)\/(\d)/g)].map(([, at, all]) => [Number(at), Number(all)]);
@@ -49,8 +49,8 @@ test("the long tests run on a schedule, in parts that end before GitHub ends the
   const jobs = workflows.map((path) => [read(path).match(/runs-on:/g).length, read(path).match(/timeout-minutes:/g)?.length]);
   for (const [count, limited] of jobs) assert.equal(count, limited, "every job has a limit");
   assert.match(long, /if: matrix\.part == 'fuzz'\n +run: rustup toolchain install nightly/);
-  // An hour of fuzzing is what the Makefile does by default.
-  const seconds = Number(/^FUZZ_SECONDS \?= (\d+)$/m.exec(read("Makefile"))[1]);
+  // An hour of fuzzing is the default of tests/trials.mk.
+  const seconds = Number(/^FUZZ_SECONDS \?= (\d+)$/m.exec(read("tests/trials.mk"))[1]);
   assert.ok(Number(/part: fuzz, minutes: (\d+)/.exec(long)[1]) * 60 > seconds + 1800, "with half an hour to build");
 });
 

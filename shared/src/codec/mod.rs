@@ -6,3 +6,4 @@ pub(crate) mod palette;
 pub(crate) mod pixel_art;
 pub(crate) mod placeholder;
 pub(crate) mod quantise;
+pub(crate) mod ycbcr;

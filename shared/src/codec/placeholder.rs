@@ -6,7 +6,7 @@
 use alloc::{vec, vec::Vec};
 
 use crate::{
-    codec::decode::jpeg::rgb,
+    codec::ycbcr::rgb,
     raster::{Layout, Planes, Raster, orient},
     report::Orientation,
 };

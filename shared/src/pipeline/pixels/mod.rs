@@ -8,7 +8,10 @@ use alloc::{vec, vec::Vec};
 
 use crate::{
     Format, ImageError, Policy, Report,
-    codec::decode::{self, stretch::stretch},
+    codec::{
+        decode::{self, stretch::stretch},
+        ycbcr,
+    },
     error::Corrupt,
     inspect,
     pipeline::storable,
@@ -95,7 +98,7 @@ fn of_planes(planes: &Planes) -> Raster {
         let (pixels, _) = row.as_chunks_mut::<3>();
         let samples = luma.row(y).iter().zip(&*blues).zip(&*reds);
         for (pixel, ((&y, &blue), &red)) in pixels.iter_mut().zip(samples) {
-            *pixel = decode::jpeg::rgb([y, blue, red]);
+            *pixel = ycbcr::rgb([y, blue, red]);
         }
     }
     raster

@@ -19,7 +19,7 @@ mod idct;
 mod scan;
 mod stride;
 
-pub(crate) use color::{from_raster, planes, rgb};
+pub(crate) use color::{from_raster, planes};
 use frame::{Frame, Scan, Tables};
 use scan::Channels;
 

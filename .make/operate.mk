@@ -1,0 +1,29 @@
+# Operating a deployment: deploy, check from outside, rotate keys, name administrators, bind a bucket.
+
+ENV ?= staging
+
+.PHONY: deploy
+deploy: setup edge www ## Deploy to Cloudflare (ENV=staging or production)
+	wrangler d1 migrations apply REGISTRY --remote --env $(ENV)
+	wrangler deploy --env $(ENV)
+
+.PHONY: rotate
+rotate: $(STAMPS)/node ## Rotate the signing key of a deployment (ENV=…; LEAKED=1 if it leaked, FIRST=1 if it has none, DRY_RUN=1)
+	@node .make/rotate.mjs --env "$(ENV)" $(if $(URL),--url "$(URL)") $(if $(LEAKED),--leaked) $(if $(FIRST),--first) $(if $(DRY_RUN),--dry-run)
+
+.PHONY: doctor
+# In the environment, because every process of the machine can read arguments.
+doctor: export DOCTOR_TOKEN = $(TOKEN)
+doctor: $(STAMPS)/node ## Check a deployment from outside (URL=…, ORIGIN=… of your pages, TOKEN=… of a user)
+	@node .make/doctor.mjs --url "$(URL)" $(if $(ORIGIN),--origin "$(ORIGIN)")
+
+.PHONY: admin
+admin: $(STAMPS)/node .wrangler/migrated ## Make an account an administrator (EMAIL=…; locally, or ENV=staging REMOTE=1)
+	@node .make/admin.mjs --email "$(EMAIL)" $(if $(REMOTE),--env "$(ENV)") $(if $(STATE),--state "$(STATE)")
+
+.PHONY: bind-bucket
+# In the environment, because every process of the machine can read arguments.
+bind-bucket: export BIND_URL = $(URL)
+bind-bucket: export BIND_TOKEN = $(TOKEN)
+bind-bucket: $(STAMPS)/node ## Bind the bucket of a deployment to its database (URL=…, TOKEN=… of an administrator)
+	@node .make/bind-bucket.mjs

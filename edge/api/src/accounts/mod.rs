@@ -1,0 +1,18 @@
+//! The built-in accounts: signing up, logging in, sessions, profiles; and guest tokens.
+
+mod cookie;
+mod login;
+mod origin_check;
+mod password;
+mod profile;
+mod refresh;
+mod session;
+mod sign_up;
+mod tokens;
+mod transfer;
+
+pub use login::login;
+pub use profile::{change_user, read_user};
+pub use refresh::{logout, refresh};
+pub use sign_up::sign_up;
+pub use tokens::{issue_guest_token, public_keys};

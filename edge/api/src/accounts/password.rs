@@ -1,0 +1,97 @@
+//! Password hashes (argon2id, RFC 9106).
+
+use argon2::{Argon2, Params, PasswordHasher};
+use edge_registry::PasswordHash;
+use edge_types::hex;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    app::App,
+    concurrency::Purpose,
+    error::{ApiError, InternalError},
+    ports::Ports,
+};
+
+/// The second choice of OWASP's Password Storage Cheat Sheet, 19 MiB twice. Its first, 46 MiB once, is as hard to
+/// attack, but two of them exceed the 64 MiB that the requests of an isolate share.
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+const MEMORY_BYTES: u64 = MEMORY_KIB as u64 * 1024;
+
+/// For unknown addresses, so that their answer takes as long.
+const DUMMY_SALT: &[u8] = b"nobody has this.";
+
+/// A password that may be chosen: 8 to 128 characters of any kind (NIST SP 800-63B §3.1.1.2 requires eight and no
+/// other rules). There is no `Debug`, so that it is never printed.
+pub struct Password(String);
+
+impl Password {
+    pub fn parse(text: String) -> Option<Self> {
+        (8..=128).contains(&text.chars().count()).then_some(Self(text))
+    }
+}
+
+/// The result of checking a password.
+pub struct PasswordCheck {
+    pub is_right: bool,
+    /// The same for the same password of the same address, and as hard to reverse as the hash that it is made of.
+    pub fingerprint: String,
+}
+
+/// Hashes a password.
+///
+/// # Errors
+/// `BUSY` without memory for it.
+pub async fn hash<P: Ports>(app: &App<P>, password: &Password) -> Result<PasswordHash, ApiError> {
+    let salt = app.ports.random();
+    let hash = compute(app, default_params(), password.0.as_bytes(), &salt).await?;
+    Ok(PasswordHash(hash.to_string()))
+}
+
+/// Checks a password against a hash. Without a hash it is wrong, which takes as long to find out.
+///
+/// # Errors
+/// `BUSY` without memory for it.
+pub async fn check<P: Ports>(
+    app: &App<P>,
+    hash: Option<&PasswordHash>,
+    password: &str,
+) -> Result<PasswordCheck, ApiError> {
+    const UNREADABLE: InternalError = InternalError::PasswordHash;
+    let hash = match hash {
+        None => None,
+        Some(hash) => Some(argon2::PasswordHash::new(&hash.0).map_err(|_| UNREADABLE)?),
+    };
+    let (params, salt) = match &hash {
+        None => (default_params(), DUMMY_SALT),
+        Some(hash) => {
+            let params = Params::try_from(hash).map_err(|_| UNREADABLE)?;
+            (Some(params), hash.salt.as_deref().ok_or(UNREADABLE)?)
+        }
+    };
+    let computed = compute(app, params, password.as_bytes(), salt).await?;
+    let output = computed.hash.ok_or(UNREADABLE)?;
+    // Compared in constant time.
+    let is_right = hash.is_some_and(|hash| hash.hash == Some(output));
+    let fingerprint = format!("{:.16}", hex::encode(&Sha256::digest(output.as_bytes())));
+    Ok(PasswordCheck { is_right, fingerprint })
+}
+
+fn default_params() -> Option<Params> {
+    Params::new(MEMORY_KIB, PASSES, LANES, None).ok()
+}
+
+/// Reserves memory as a decode does, so that one runs at a time in an isolate.
+async fn compute<P: Ports>(
+    app: &App<P>,
+    params: Option<Params>,
+    password: &[u8],
+    salt: &[u8],
+) -> Result<argon2::PasswordHash, ApiError> {
+    let params = params.ok_or(InternalError::PasswordHash)?;
+    let lease = app.scheduler().reserve_memory(Purpose::Decode, MEMORY_BYTES).await?;
+    let hash = Argon2::from(params).hash_password_with_salt(password, salt);
+    drop(lease);
+    Ok(hash.map_err(|_| InternalError::PasswordHash)?)
+}

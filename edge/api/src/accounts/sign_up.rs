@@ -1,0 +1,151 @@
+//! `POST /users/signup`: an account, with the image that was uploaded before it.
+
+use edge_registry::{Created, Event, NewUser, Reservation, User, UserStore};
+use edge_types::{Email, ImageId, Nickname, Problem, Role, UserId, log};
+use http::StatusCode;
+use image_rules::Code;
+use serde::Deserialize;
+
+use super::{
+    password::{self, Password},
+    session,
+    transfer::{GuestImageTransfer, user_id},
+};
+use crate::{
+    app::App,
+    body::{BodyStream, read_json},
+    context::RequestContext,
+    error::ApiError,
+    ports::Ports,
+    response::HandlerResult,
+};
+
+/// How much longer than a guest token an e-mail address stays reserved: an interrupted sign-up can be repeated while the
+/// token lives, and the last attempt takes less than a minute.
+const LEEWAY_MS: u64 = 60_000;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SignUp {
+    email: String,
+    password: String,
+    nickname: Option<String>,
+    image_key: Option<String>,
+    image_id: Option<ImageId>,
+    guest_token: Option<String>,
+}
+
+/// Creates an account and logs its owner in. After any error there is no account.
+///
+/// # Errors
+/// `EMAIL_TAKEN`, `MALFORMED_REQUEST`, and those of the image transfer.
+pub async fn sign_up<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    body: impl BodyStream,
+) -> HandlerResult<P> {
+    let request: SignUp = read_json(context.head, body).await?;
+    let email = Email::parse(&request.email).ok_or(Code::MalformedRequest)?;
+    let nickname = match &request.nickname {
+        Some(text) => Some(Nickname::parse(text).ok_or(Code::MalformedRequest)?),
+        None => None,
+    };
+    let transfer = request.transfer(app).await?;
+    let password = Password::parse(request.password).ok_or(Code::MalformedRequest)?;
+    if app.ports.users().by_email(&email).await?.is_some() {
+        return Err(Code::EmailTaken.into());
+    }
+    let password = password::hash(app, &password).await?;
+    let id = new_id(app, transfer.as_ref())?;
+    if let Some(transfer) = &transfer {
+        claim_reserved(app, transfer, &email).await?;
+    }
+    let new = NewUser {
+        id: &id,
+        email: &email,
+        password: &password,
+        nickname: nickname.as_ref(),
+        image_key: transfer.as_ref().map(|transfer| &transfer.key),
+        created_ms: app.ports.now_ms(),
+    };
+    let user = create(app, &new).await?;
+    let reason = if transfer.is_some() { "with_picture" } else { "without_picture" };
+    app.record(Event {
+        idempotency_key: format!("signup:{}", user.id),
+        at_ms: user.created_ms,
+        kind: "signup".to_owned(),
+        subject: format!("user:{}", user.id),
+        reason: reason.to_owned(),
+        until_ms: None,
+        detail: None,
+    })
+    .await;
+    let token = session::open(app, &user).await?;
+    session::respond(app, context, (StatusCode::CREATED, "signup_success"), user, &token)
+}
+
+impl SignUp {
+    /// The image to transfer, by its key or its number, with the token of its guest.
+    async fn transfer<P: Ports>(
+        &self,
+        app: &App<P>,
+    ) -> Result<Option<GuestImageTransfer>, ApiError> {
+        match (&self.image_key, self.image_id, &self.guest_token) {
+            (None, None, _) => Ok(None),
+            (_, _, None) => Err(Code::UserMismatch.into()),
+            (key, id, Some(token)) => {
+                GuestImageTransfer::new(app, key.as_deref(), id, token).await.map(Some)
+            }
+        }
+    }
+}
+
+/// Claims the image while the e-mail address is reserved: of concurrent sign-ups for one address only the one that gets
+/// it claims anything, and the images of the others stay claimable.
+async fn claim_reserved<P: Ports>(
+    app: &App<P>,
+    transfer: &GuestImageTransfer,
+    email: &Email,
+) -> Result<(), ApiError> {
+    let (users, id, now_ms) = (app.ports.users(), transfer.id(), app.ports.now_ms());
+    let until_ms = now_ms + u64::from(app.config.guest_token_s) * 1000 + LEEWAY_MS;
+    if !users.reserve(&Reservation { email, id, now_ms, until_ms }).await? {
+        return Err(Code::EmailTaken.into());
+    }
+    let claimed = transfer.claim(app).await;
+    // A retry cannot change a client error, so the address is free again. After anything else the sign-up may be repeated
+    // by the same user, for whom it stays reserved.
+    if let Err(ApiError::Client(Problem { code, .. })) = &claimed
+        && *code != Code::Busy
+        && let Err(error) = users.release(email, id).await
+    {
+        log::error("reservation_unreleased", &[("cause", &error.to_string())]);
+    }
+    claimed
+}
+
+fn new_id<P: Ports>(
+    app: &App<P>,
+    transfer: Option<&GuestImageTransfer>,
+) -> Result<UserId, ApiError> {
+    let id = match transfer {
+        Some(transfer) => Some(transfer.id().clone()),
+        None => user_id(&app.ports.random()),
+    };
+    id.ok_or_else(|| Code::Internal.into())
+}
+
+async fn create<P: Ports>(app: &App<P>, new: &NewUser<'_>) -> Result<User, ApiError> {
+    match app.ports.users().create(new).await? {
+        Created::Now => Ok(User {
+            id: new.id.clone(),
+            email: new.email.as_str().to_owned(),
+            role: Role::User,
+            nickname: new.nickname.map(|name| name.as_str().to_owned()),
+            image_key: new.image_key.map(ToString::to_string),
+            created_ms: new.created_ms,
+        }),
+        Created::EmailTaken => Err(Code::EmailTaken.into()),
+        Created::IdTaken => Err(Code::ImageAlreadyRegistered.into()),
+    }
+}

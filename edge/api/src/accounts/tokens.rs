@@ -1,0 +1,40 @@
+//! `GET /auth/guest-token` and `GET /.well-known/jwks.json`.
+
+use edge_auth::PublicJwk;
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::{
+    app::App,
+    ports::Ports,
+    response::{self, Body, HandlerResult, Response},
+};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GuestToken {
+    token: String,
+    expires_in: u32,
+}
+
+/// Issues a token to a person who has not signed up.
+///
+/// # Errors
+/// When the signing key cannot sign.
+pub fn issue_guest_token<P: Ports>(app: &App<P>) -> HandlerResult<P> {
+    let (expires_in, now_ms) = (app.config.guest_token_s, app.ports.now_ms());
+    let random = app.ports.random();
+    let token = app.config.auth.signing.issue_guest_token(random, expires_in, now_ms)?;
+    let data = GuestToken { token, expires_in };
+    Ok(response::success(StatusCode::OK, "issue_guest_token_success", &data, now_ms))
+}
+
+#[derive(Serialize)]
+struct PublicKeys<'a> {
+    keys: &'a [PublicJwk],
+}
+
+/// The public keys of the tokens that are issued here (RFC 7517 §5).
+pub fn public_keys<P, C>(app: &App<P>) -> Response<Body<C>> {
+    response::cacheable_json(&PublicKeys { keys: &app.config.auth.keys.own })
+}

@@ -1,0 +1,88 @@
+//! Transfers a guest's image to the account that the guest signs up for.
+//!
+//! The e-mail address is reserved first, then the image is claimed, and the account is written last, with its image. The
+//! id of the account is derived from guest token and image key, so a client that was interrupted at any step and
+//! retries while the guest token lives is the same claimant and continues. Until then there is no account; the image of
+//! a sign-up that was interrupted after the claim and never repeated belongs to an id without an account.
+
+use edge_ledger::ClaimImage;
+use edge_registry::ImageStore;
+use edge_storage::ObjectKey;
+use edge_types::{ImageId, Problem, UserId};
+use image_rules::Code;
+use sha2::{Digest, Sha256};
+
+use crate::{app::App, error::ApiError, images, ports::Ports};
+
+/// An image and the guest who uploaded it; made only with the guest's token.
+pub(super) struct GuestImageTransfer {
+    pub(super) key: ObjectKey,
+    guest: UserId,
+    id: UserId,
+}
+
+impl GuestImageTransfer {
+    /// # Errors
+    /// `INVALID_IMAGE_URL` for what is no key, `IMAGE_NOT_FOUND`, `USER_MISMATCH` for another's image, and the errors of
+    /// the token.
+    pub(super) async fn new<P: Ports>(
+        app: &App<P>,
+        key: Option<&str>,
+        image_id: Option<ImageId>,
+        guest_token: &str,
+    ) -> Result<Self, ApiError> {
+        let key = match (key, image_id) {
+            (Some(key), None) => ObjectKey::parse(key),
+            (None, Some(id)) => {
+                let row = app.ports.registry().get(id).await?.ok_or(Code::ImageNotFound)?;
+                ObjectKey::parse(&row.key)
+            }
+            _ => None,
+        };
+        let key = key.ok_or(Code::InvalidImageUrl)?;
+        let guest = app.authenticator().authenticate_guest(guest_token).await?.user().clone();
+        if key.owner().as_ref() != Some(&guest) {
+            return Err(Code::UserMismatch.into());
+        }
+        let seed = Sha256::new_with_prefix("account of a guest\n");
+        let seed = seed.chain_update(guest_token).chain_update("\n").chain_update(key.as_str());
+        let id = user_id(&seed.finalize()).ok_or(Code::TokenInvalid)?;
+        Ok(Self { key, guest, id })
+    }
+
+    /// The id of the new account.
+    pub(super) const fn id(&self) -> &UserId {
+        &self.id
+    }
+
+    /// Claims the image for the new account.
+    ///
+    /// # Errors
+    /// `IMAGE_NOT_FOUND` when it has expired, `IMAGE_ALREADY_REGISTERED` when it is another's, `BUSY` when a retry
+    /// continues.
+    pub(super) async fn claim<P: Ports>(&self, app: &App<P>) -> Result<(), ApiError> {
+        let Self { key, guest, id } = self;
+        let command = ClaimImage {
+            key: key.clone(),
+            claimant: id.clone(),
+            form_id: None,
+            original_name: None,
+        };
+        match images::claim(app, guest, command).await {
+            // It is the account's already, when the first attempt was interrupted; or the guest's, where guests'
+            // images are registered at once.
+            Err(ApiError::Client(Problem { code: Code::ImageAlreadyRegistered, .. }))
+                if app.ports.registry().transfer_ownership(key, guest, id).await? =>
+            {
+                Ok(())
+            }
+            outcome => outcome.map(|_| ()),
+        }
+    }
+}
+
+/// `u` and 128 bits: never the id of a guest or a number of a platform's user.
+pub(super) fn user_id(random: &[u8]) -> Option<UserId> {
+    let number = u128::from_be_bytes(*random.first_chunk()?);
+    UserId::parse(&format!("u{number:032x}"))
+}

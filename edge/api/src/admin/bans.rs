@@ -1,0 +1,113 @@
+//! Lists, makes and lifts bans. The audit log names subjects that may be banned; their ledgers know whether they are.
+
+use edge_ledger::{AbuseStatus, Ban, Inspect, LedgerClient, Unban};
+use edge_registry::{AuditStore, StoredEvent};
+use edge_types::{Subject, timestamp};
+use futures_util::future::try_join_all;
+use http::StatusCode;
+use image_rules::Code;
+use serde::{Deserialize, Serialize};
+
+use super::AdminRequest;
+use crate::{
+    body::{BodyStream, read_json_of},
+    error::ApiError,
+    ports::Ports,
+    response::HandlerResult,
+    telemetry::{BanReason, Metric},
+};
+
+/// Each costs a request to a ledger, and the smallest plan of the platform allows fifty requests.
+const MAX_BANS: u32 = 40;
+/// The longest ban: a year. Whoever issues the tokens can end an account for ever.
+const MAX_BAN_S: u64 = 366 * 86_400;
+const MAX_REASON_CHARS: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BanRequest {
+    account: String,
+    seconds: u64,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct BanList {
+    bans: Vec<ListedBan>,
+}
+
+#[derive(Serialize)]
+struct ListedBan {
+    account: String,
+    #[serde(rename = "bannedUntil")]
+    until: String,
+    reason: Option<String>,
+    /// When it began, and who did it or what led to it. Absent in the answer to the ban itself.
+    since: Option<String>,
+    detail: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Lifted {
+    account: String,
+}
+
+impl<P: Ports> AdminRequest<'_, P> {
+    pub async fn bans(&self) -> HandlerResult<P> {
+        let found = self.app.ports.registry().bans(self.app.ports.now_ms(), MAX_BANS).await?;
+        let asking = found.into_iter().map(|event| self.confirm(event));
+        let bans = try_join_all(asking).await?.into_iter().flatten().collect();
+        Ok(self.success(StatusCode::OK, "list_bans_success", &BanList { bans }))
+    }
+
+    /// The ban as it is now, unless it was lifted.
+    async fn confirm(&self, event: StoredEvent) -> Result<Option<ListedBan>, ApiError> {
+        let Some(subject) = Subject::parse(&event.subject) else { return Ok(None) };
+        let command = Inspect { limits: self.upload_limits(&subject) };
+        let snapshot = self.app.ports.ledger().send(&subject, command).await?;
+        let since = Some(timestamp(event.at_ms));
+        let ban = listed_ban(&subject, snapshot.abuse_status);
+        Ok(ban.map(|ban| ListedBan { since, detail: event.detail, ..ban }))
+    }
+
+    pub async fn ban(&self, body: impl BodyStream) -> HandlerResult<P> {
+        let request: BanRequest = read_json_of(&self.caller, self.context.head, body).await?;
+        let subject = Subject::parse(&request.account).ok_or(Code::MalformedRequest)?;
+        let reason = request.reason.trim().to_owned();
+        let is_valid_reason = (1..=MAX_REASON_CHARS).contains(&reason.chars().count())
+            && !reason.contains(char::is_control);
+        let is_valid_duration = (1..=MAX_BAN_S).contains(&request.seconds);
+        if !is_valid_reason || !is_valid_duration || subject.is_never_banned() {
+            return Err(Code::MalformedRequest.into());
+        }
+        // Administrators cannot ban themselves. The ban of their client IP would hold at their next login.
+        let client_ip = self.context.client_ip();
+        let is_own_client_ip = client_ip.subjects().any(|(own, _)| *own == subject);
+        if is_own_client_ip || subject == Subject::User(self.caller.user().clone()) {
+            return Err(Code::RoleNotAllowed.into());
+        }
+        let until_ms = self.app.ports.now_ms() + request.seconds * 1000;
+        let ban = Ban { until_ms, reason, by: self.caller.user().to_string() };
+        let status = self.app.ports.ledger().send(&subject, ban).await?;
+        self.app.isolate.counters.count(Metric::Ban(BanReason::Administrator), 1);
+        let data = listed_ban(&subject, status).ok_or(Code::Internal)?;
+        Ok(self.success(StatusCode::CREATED, "ban_account_success", &data))
+    }
+
+    pub async fn unban(&self, subject: &Subject) -> HandlerResult<P> {
+        let command = Unban { by: self.caller.user().to_string() };
+        self.app.ports.ledger().send(subject, command).await?;
+        let data = Lifted { account: subject.to_string() };
+        Ok(self.success(StatusCode::OK, "lift_ban_success", &data))
+    }
+}
+
+fn listed_ban(subject: &Subject, status: AbuseStatus) -> Option<ListedBan> {
+    Some(ListedBan {
+        account: subject.to_string(),
+        until: timestamp(status.banned_until_ms?),
+        reason: status.ban_reason,
+        since: None,
+        detail: None,
+    })
+}

@@ -1,0 +1,72 @@
+//! The configuration, the state of the isolate and the ports: what every request needs.
+
+use std::{
+    cell::{Cell, OnceCell},
+    rc::Rc,
+};
+
+use edge_auth::{Authenticator, RemoteKeys};
+use edge_registry::{Event, Registry};
+use edge_types::log;
+
+use crate::{
+    concurrency::{Resources, Scheduler},
+    config::Config,
+    ports::Ports,
+    telemetry::{Counters, LineLimiter},
+};
+
+/// The state that the requests of one isolate share.
+#[derive(Default)]
+pub struct Isolate {
+    pub resources: Resources,
+    /// The keys that were fetched from the key server.
+    pub remote_keys: RemoteKeys,
+    pub counters: Rc<Counters>,
+    pub line_limiter: LineLimiter,
+    /// Whether the bucket need not be bound any more.
+    pub is_binding_decided: Cell<bool>,
+    id: OnceCell<String>,
+}
+
+impl Isolate {
+    /// The id of the isolate, made of these bytes at the first call.
+    pub fn id(&self, random: [u8; 16]) -> String {
+        let make = || uuid::Builder::from_random_bytes(random).into_uuid().to_string();
+        self.id.get_or_init(make).clone()
+    }
+}
+
+/// What every request needs.
+pub struct App<P> {
+    pub config: Rc<Config>,
+    pub isolate: Rc<Isolate>,
+    pub ports: P,
+}
+
+impl<P: Ports> App<P> {
+    pub fn scheduler(&self) -> Scheduler<'_, P> {
+        Scheduler {
+            resources: &self.isolate.resources,
+            counters: &self.isolate.counters,
+            clock: &self.ports,
+            memory_budget_bytes: self.config.memory_budget_bytes,
+        }
+    }
+
+    pub fn authenticator(&self) -> Authenticator<'_, P, P::KeyServer> {
+        Authenticator {
+            config: &self.config.auth,
+            remote_keys: &self.isolate.remote_keys,
+            clock: &self.ports,
+            key_server: self.ports.key_server(),
+        }
+    }
+
+    /// Writes an audit event. What it reports has happened in any case, so a failure is only logged.
+    pub async fn record(&self, event: Event) {
+        if let Err(error) = self.ports.registry().event(&event).await {
+            log::error("event_lost", &[("cause", &error.to_string())]);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Small JSON bodies.
+
+use edge_auth::Principal;
+use http::request::Parts;
+use image_rules::Code;
+use serde::de::DeserializeOwned;
+
+use super::{AnnouncedBody, BodyStream, read::read_body};
+use crate::{error::ApiError, request::is_json};
+
+/// The largest body has a URL, a name and a token.
+const MAX_BYTES: u64 = 16 * 1024;
+
+/// Reads a JSON object of an authenticated caller.
+///
+/// # Errors
+/// `MALFORMED_REQUEST` for anything but this object.
+pub async fn read_json_of<T: DeserializeOwned>(
+    _caller: &Principal,
+    head: &Parts,
+    body: impl BodyStream,
+) -> Result<T, ApiError> {
+    read_json(head, body).await
+}
+
+/// Reads a JSON object at an open endpoint, which has counted the client IP.
+///
+/// # Errors
+/// `MALFORMED_REQUEST` for anything but this object.
+pub async fn read_json<T: DeserializeOwned>(
+    head: &Parts,
+    body: impl BodyStream,
+) -> Result<T, ApiError> {
+    if !is_json(head) {
+        return Err(Code::MalformedRequest.into());
+    }
+    // Checked before reading, because no memory is reserved for it.
+    if AnnouncedBody::new(head).length.is_some_and(|bytes| bytes > MAX_BYTES) {
+        return Err(Code::MalformedRequest.into());
+    }
+    let bytes = read_body(body, None, MAX_BYTES).await.map_err(|error| match error {
+        // An empty or too large body is no missing or too large file here.
+        ApiError::Client(problem) if problem.image.is_some() => Code::MalformedRequest.into(),
+        error => error,
+    })?;
+    // Serde also accepts an array, with the members in the order of the source.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Code::MalformedRequest.into());
+    }
+    serde_json::from_slice(&bytes).map_err(|_| Code::MalformedRequest.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_executor::block_on;
+    use futures_util::{StreamExt, stream};
+    use http::header;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(default)]
+    struct Wanted {
+        name: Option<String>,
+    }
+
+    fn read(content_type: &str, text: &str) -> Option<Wanted> {
+        let head = http::Request::builder().header(header::CONTENT_TYPE, content_type);
+        let (head, ()) = head.body(()).expect("valid").into_parts();
+        let body = stream::iter([Ok(text.as_bytes().to_vec())]);
+        block_on(read_json(&head, body)).ok()
+    }
+
+    #[test]
+    fn only_an_object_of_the_right_type_is_taken() {
+        let named = Some(Wanted { name: Some("a".to_owned()) });
+        assert_eq!(read("application/json", "{\"name\":\"a\"}"), named);
+        assert_eq!(read("Application/JSON; charset=utf-8", " \n{\"name\":\"a\"}"), named);
+        assert_eq!(read("application/json", "{}"), Some(Wanted::default()));
+        for text in ["", "[]", "[\"a\"]", "null", "\"a\"", "7", "{", "{} {}", "{\"name\":7}"] {
+            assert_eq!(read("application/json", text), None, "{text}");
+        }
+        assert_eq!(read("text/plain", "{}"), None);
+    }
+
+    #[test]
+    fn one_that_is_announced_as_too_long_is_not_begun() {
+        let announce = |bytes: u64| {
+            let head = http::Request::builder()
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::CONTENT_LENGTH, bytes);
+            let (head, ()) = head.body(()).expect("valid").into_parts();
+            let mut asked = false;
+            let body = stream::iter([Ok(b"{}".to_vec())]).inspect(|_| asked = true);
+            let read = block_on(read_json::<Wanted>(&head, body));
+            (read.is_ok(), asked)
+        };
+        assert_eq!(announce(MAX_BYTES), (true, true));
+        assert_eq!(announce(MAX_BYTES + 1), (false, false));
+    }
+}

@@ -1,0 +1,343 @@
+//! The configuration: every variable is parsed once. A variable that cannot be used is named, and nothing is served.
+
+mod storage;
+#[cfg(test)]
+mod tests;
+mod webhook;
+
+use edge_auth::{AuthConfig, KeyServerUrl};
+use edge_types::{ConfigProblem, Reader, Role, UploadLimits, Variables, log::Level};
+use http::{HeaderValue, header, request::Parts};
+use image_rules::Policy;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+pub use storage::Storage;
+pub use webhook::Webhook;
+
+/// The configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// The origin of image URLs; that of the request when not set.
+    pub public_base_url: Option<String>,
+    pub allowed_origins: AllowedOrigins,
+    pub auth: AuthConfig,
+    pub guest_token_s: u32,
+    pub accounts: AccountSettings,
+    pub policy: Policy,
+    /// What bodies and decodes of one isolate may hold at the same time.
+    pub memory_budget_bytes: u64,
+    pub limits: LimitSettings,
+    pub uploads: UploadSettings,
+    pub storage: Storage,
+    /// The timeout of one call to the store.
+    pub storage_timeout_ms: u64,
+    pub sweep_repair: SweepRepair,
+    pub metrics_token: Option<MetricsToken>,
+    pub log_level: Level,
+    /// Where alerts are sent.
+    pub webhook: Option<Webhook>,
+    /// Enables the endpoints that cause faults; for tests.
+    pub fault_injection: bool,
+}
+
+impl Config {
+    /// Reads all variables.
+    ///
+    /// # Errors
+    /// Every variable that cannot be used.
+    pub fn read(variables: &impl Variables) -> Result<Self, Vec<ConfigProblem>> {
+        let mut reader = Reader::new(variables);
+        let auth = AuthConfig::read(&mut reader);
+        // Ten seconds store the largest upload over a few megabits.
+        let storage_timeout_ms = reader.number("STORAGE_TIMEOUT_MS", 10_000, 100..=60_000);
+        let storage = Storage::read(&mut reader, storage_timeout_ms);
+        let public_base_url = reader.parsed(
+            "PUBLIC_BASE_URL",
+            "an origin such as https://image.example, without a path",
+            |text| Some(text.trim_end_matches('/').to_owned()).filter(|origin| is_origin(origin)),
+        );
+        let allowed_origins = AllowedOrigins::read(&mut reader);
+        let guest_token_s = reader.number("GUEST_TOKEN_S", 300, 1..=86_400);
+        let accounts = AccountSettings::read(&mut reader);
+        let policy = policy(&mut reader);
+        // Below 16 MiB a phone's photo could not be decoded beside its body; above 96 MiB nothing of an
+        // isolate's 128 MB would be left for the rest.
+        let memory_budget_bytes =
+            reader.number("MEMORY_BUDGET_BYTES", 67_108_864, 16_777_216..=100_663_296);
+        let limits = LimitSettings::read(&mut reader);
+        let uploads = UploadSettings::read(&mut reader, storage_timeout_ms);
+        let sweep_repair = SweepRepair::read(&mut reader);
+        let fault_injection = reader.flag("FAULT_INJECTION", false);
+        let metrics_token =
+            reader.parsed("METRICS_TOKEN", "at least 32 characters", MetricsToken::new);
+        let log_level =
+            reader.parsed("LOG_LEVEL", "error, warn, info or debug", |text| text.parse().ok());
+        let webhook = webhook(&mut reader);
+        match (auth, storage) {
+            (Some(auth), Some(storage)) if reader.problems.is_empty() => Ok(Self {
+                public_base_url,
+                allowed_origins,
+                auth,
+                guest_token_s,
+                accounts,
+                policy,
+                memory_budget_bytes,
+                limits,
+                uploads,
+                storage,
+                storage_timeout_ms,
+                sweep_repair,
+                metrics_token,
+                log_level: log_level.unwrap_or_default(),
+                webhook,
+                fault_injection,
+            }),
+            _ => Err(reader.problems),
+        }
+    }
+}
+
+/// Which origins may call from a browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowedOrigins {
+    /// All of them; for development.
+    Any,
+    Only(Vec<String>),
+}
+
+impl AllowedOrigins {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let text = reader.text("ALLOWED_ORIGINS").unwrap_or_default();
+        if text.trim() == "*" {
+            return Self::Any;
+        }
+        let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        let origins: Vec<_> = origins.map(str::to_owned).collect();
+        if !origins.iter().all(|origin| is_origin(origin)) {
+            reader.problem("ALLOWED_ORIGINS", "* or exact origins separated by commas");
+        }
+        Self::Only(origins)
+    }
+
+    pub fn allows(&self, origin: &HeaderValue) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(origins) => {
+                origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+            }
+        }
+    }
+
+    /// The value of `Access-Control-Allow-Origin` for a request.
+    pub fn allow_origin(&self, head: &Parts) -> Option<HeaderValue> {
+        let origin = head.headers.get(header::ORIGIN)?;
+        match self {
+            Self::Any => Some(HeaderValue::from_static("*")),
+            Self::Only(_) => self.allows(origin).then(|| origin.clone()),
+        }
+    }
+}
+
+/// Scheme and authority, and nothing else.
+fn is_origin(text: &str) -> bool {
+    let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    authority.is_some_and(|authority| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+        !authority.is_empty() && authority.bytes().all(allowed)
+    })
+}
+
+fn policy(reader: &mut Reader<'_>) -> Policy {
+    let mut policy = Policy::EDGE;
+    let limits = &mut policy.limits;
+    // The floor keeps a typing error from refusing everything; the ceiling is what an isolate holds.
+    limits.max_bytes = reader.number("MAX_UPLOAD_BYTES", limits.max_bytes, 1024..=33_554_432);
+    limits.max_pixels = reader.number("MAX_PIXELS", limits.max_pixels, 1..=268_435_456);
+    limits.max_frames = reader.number("MAX_FRAMES", limits.max_frames, 1..=10_000);
+    policy.max_edge = reader.number("MAX_EDGE", policy.max_edge, 16..=16_384);
+    policy.quality = reader.number("QUALITY", policy.quality, 1..=100);
+    policy
+}
+
+/// The built-in accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountSettings {
+    /// Whether there are any; a platform with its own sign-in needs none.
+    pub built_in: bool,
+    pub access_token_s: u32,
+    /// The lifetime of each refresh token of a family.
+    pub refresh_token_s: u32,
+}
+
+impl AccountSettings {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            built_in: reader.flag("AUTH_BUILTIN", true),
+            access_token_s: reader.number("ACCESS_TOKEN_S", 900, 1..=86_400),
+            refresh_token_s: reader.number("REFRESH_TOKEN_S", 1_209_600, 1..=31_536_000),
+        }
+    }
+}
+
+/// Limits and bans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// Of a signed-in user.
+    pub user: UploadLimits,
+    /// Requests a minute from a client IP, by callers without a verified token of the role USER, SERVICE or
+    /// ADMIN.
+    pub client_ip_per_minute: u32,
+    /// Requests a minute of a back end, including its uploads.
+    pub service_per_minute: u32,
+    pub strikes_to_ban: u32,
+    /// The duration of the first ban; it doubles with each further one.
+    pub ban_s: u32,
+}
+
+impl LimitSettings {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            user: UploadLimits {
+                rate_per_minute: reader.number("RATE_PER_MINUTE", 60, 1..=100_000),
+                daily_count: reader.number("DAILY_COUNT", 1000, 1..=10_000_000),
+                // 500 MiB; the ceiling of 1 PiB is far below 2^53, the largest safe integer of JavaScript.
+                daily_bytes: reader.number("DAILY_BYTES", 524_288_000, 1..=1 << 50),
+            },
+            client_ip_per_minute: reader.number("IP_PER_MINUTE", 120, 1..=100_000),
+            service_per_minute: reader.number("SERVICE_PER_MINUTE", 6_000, 1..=100_000),
+            strikes_to_ban: reader.number("STRIKES_TO_BAN", 10, 1..=1000),
+            ban_s: reader.number("BAN_S", 3600, 1..=2_592_000),
+        }
+    }
+
+    /// Guests have a tenth of everything, at least one; back ends have their own rate.
+    pub fn of_role(&self, role: Role) -> UploadLimits {
+        let UploadLimits { rate_per_minute, daily_count, daily_bytes } = self.user;
+        match role {
+            Role::User | Role::Admin => self.user,
+            Role::Service => UploadLimits { rate_per_minute: self.service_per_minute, ..self.user },
+            Role::Guest => UploadLimits {
+                rate_per_minute: (rate_per_minute / 10).max(1),
+                daily_count: (daily_count / 10).max(1),
+                daily_bytes: (daily_bytes / 10).max(1),
+            },
+        }
+    }
+}
+
+/// The life of uploads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadSettings {
+    /// How long an upload may take before its object is removed.
+    pub lease_s: u32,
+    /// The roles whose uploads expire unless they are claimed.
+    pub pending_roles: Vec<Role>,
+    /// After how long they expire.
+    pub pending_s: u32,
+    /// The lifetime of a ticket.
+    pub ticket_s: u32,
+    pub require_ticket: bool,
+}
+
+impl UploadSettings {
+    fn read(reader: &mut Reader<'_>, storage_timeout_ms: u64) -> Self {
+        Self {
+            lease_s: lease_s(reader, storage_timeout_ms),
+            pending_roles: pending_roles(reader),
+            pending_s: reader.number("PENDING_S", 3600, 1..=604_800),
+            ticket_s: reader.number("TICKET_S", 60, 1..=3600),
+            require_ticket: reader.flag("REQUIRE_TICKET", false),
+        }
+    }
+}
+
+/// A write that was given up may reach the store for a fifth of the lease after its end, and is looked for then;
+/// all attempts at a write take two and a half times as long as one.
+fn lease_s(reader: &mut Reader<'_>, storage_timeout_ms: u64) -> u32 {
+    let lease_s = reader.number("INTENT_S", 300, 1..=3600);
+    if u64::from(lease_s) * 1000 / 5 <= storage_timeout_ms * 5 / 2 {
+        reader.problem("INTENT_S", "more than 12.5 times STORAGE_TIMEOUT_MS, in seconds");
+    }
+    lease_s
+}
+
+fn pending_roles(reader: &mut Reader<'_>) -> Vec<Role> {
+    const EXPECTED: &str = "USER, GUEST or SERVICE, separated by commas, or NONE";
+    let parse = |text: &str| {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let role =
+            |name: &str| Role::try_from(name.to_owned()).ok().filter(|role| *role != Role::Admin);
+        if text.trim() == "NONE" { Some(Vec::new()) } else { names.map(role).collect() }
+    };
+    reader.parsed("PENDING_ROLES", EXPECTED, parse).unwrap_or_else(|| vec![Role::Guest])
+}
+
+/// What the sweep does about rows without object and objects without row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SweepRepair {
+    /// It reports them.
+    #[default]
+    Off,
+    /// It removes them.
+    Remove,
+    /// It registers the objects again and keeps the rows.
+    Register,
+}
+
+impl SweepRepair {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let parse = |text: &str| match text {
+            "off" | "false" => Some(Self::Off),
+            "remove" | "true" => Some(Self::Remove),
+            "register" => Some(Self::Register),
+            _ => None,
+        };
+        reader.parsed("SWEEP_REPAIR", "off, remove or register", parse).unwrap_or_default()
+    }
+}
+
+/// The webhook of alerts. Its kind follows from the host unless it is set.
+fn webhook(reader: &mut Reader<'_>) -> Option<Webhook> {
+    const URL: &str = "the https URL of a webhook (http only for localhost)";
+    const KIND: &str = "slack or discord, when the host of ALERT_WEBHOOK_URL does not tell";
+    let url = reader.text("ALERT_WEBHOOK_URL");
+    let configured = reader.text("ALERT_WEBHOOK_KIND");
+    let kind = match configured.as_deref() {
+        Some(name) => name.parse().ok(),
+        None => url.as_deref().and_then(webhook::WebhookKind::of_host),
+    };
+    if kind.is_none() && (configured.is_some() || url.is_some()) {
+        reader.problem("ALERT_WEBHOOK_KIND", KIND);
+    }
+    let url = url?;
+    // The rules for key servers apply: nobody on the network may read the URL.
+    if KeyServerUrl::parse(&url).is_none() {
+        reader.problem("ALERT_WEBHOOK_URL", URL);
+        return None;
+    }
+    kind.map(|kind| Webhook::new(url, kind))
+}
+
+/// The token of a metrics scraper; only its digest is kept.
+pub struct MetricsToken([u8; 32]);
+
+impl MetricsToken {
+    const MIN_BYTES: usize = 32;
+
+    pub fn new(text: &str) -> Option<Self> {
+        (text.len() >= Self::MIN_BYTES).then(|| Self(Sha256::digest(text).into()))
+    }
+
+    /// Compares in constant time.
+    pub fn is(&self, text: &str) -> bool {
+        let digest: [u8; 32] = Sha256::digest(text).into();
+        self.0.ct_eq(&digest).into()
+    }
+}
+
+impl core::fmt::Debug for MetricsToken {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("MetricsToken")
+    }
+}

@@ -1,0 +1,193 @@
+//! Serves stored pictures: by their own key only, immutable, and never as anything but an image. Copies are cached near
+//! the caller; the store is asked when there is none.
+
+mod conditions;
+mod variant;
+
+pub use variant::Variant;
+
+use edge_storage::{Content, ObjectFacts, ObjectKey, ObjectStore, Span, StoredObject};
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use image_rules::{Code, Format};
+
+use crate::{
+    app::App,
+    concurrency::Purpose,
+    error::ApiError,
+    ports::{EdgeCache, Picture, Ports, StoreContent},
+    request::base_url,
+    response::{self, Body, HandlerResult, Response},
+};
+use conditions::{Selection, Validators, http_date, select};
+
+/// Objects are written once. A year is the longest that caches accept.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// A picture that is opened on its own runs nothing and loads nothing.
+const PICTURE_CSP: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+/// Other sites may embed pictures.
+const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");
+
+/// The requested picture.
+struct PictureRequest<'a> {
+    key: &'a ObjectKey,
+    variant: Option<Variant>,
+    cache_url: String,
+}
+
+/// `GET /users/{userId}/images/{file}`
+///
+/// # Errors
+/// `IMAGE_NOT_FOUND`, `MALFORMED_REQUEST` for an unknown variant, `STORAGE_UNAVAILABLE`.
+pub async fn deliver<P: Ports>(app: &App<P>, head: &Parts, key: &ObjectKey) -> HandlerResult<P> {
+    let variant = match variant_name(head) {
+        Some(name) => Some(name.parse().map_err(|_| Code::MalformedRequest)?),
+        None => None,
+    };
+    let is_whole = head.method != Method::HEAD && !head.headers.contains_key(header::RANGE);
+    if variant.is_none() && !is_whole {
+        return part_of_original(app, head, key).await;
+    }
+    let cache_url = cache_url(&base_url(&app.config, head), key, variant);
+    let picture = picture(app, &PictureRequest { key, variant, cache_url }).await?;
+    let selection = select(head, validators(key, &picture.facts), picture.facts.size_bytes);
+    let mut response = describe(&picture.facts, picture.format, key, selection);
+    match selection {
+        Selection::Whole => *response.body_mut() = Body::Stored(picture.content),
+        Selection::Part(span) => *response.body_mut() = Body::Stored(picture.content.part(span)),
+        _ => {}
+    }
+    Ok(response)
+}
+
+/// The URLs at which a picture and its variants may be cached.
+pub fn cache_urls(base_url: &str, key: &ObjectKey) -> impl Iterator<Item = String> {
+    let variants = <Variant as strum::VariantArray>::VARIANTS.iter().copied().map(Some);
+    std::iter::once(None).chain(variants).map(move |variant| cache_url(base_url, key, variant))
+}
+
+fn cache_url(base_url: &str, key: &ObjectKey, variant: Option<Variant>) -> String {
+    match variant {
+        None => format!("{base_url}/{key}"),
+        Some(variant) => format!("{base_url}/{key}?v={}", variant.into_str()),
+    }
+}
+
+/// The value of `v`; other parameters are ignored.
+fn variant_name(head: &Parts) -> Option<&str> {
+    head.uri.query()?.split('&').find_map(|pair| pair.strip_prefix("v="))
+}
+
+/// The whole picture, from the cache or the store.
+async fn picture<P: Ports>(
+    app: &App<P>,
+    request: &PictureRequest<'_>,
+) -> Result<Picture<StoreContent<P>>, ApiError> {
+    let cache = app.ports.edge_cache();
+    if let Some(copy) = cache.get(&request.cache_url).await {
+        return Ok(copy);
+    }
+    let stored = app.ports.store().get(request.key, None).await?.ok_or(Code::ImageNotFound)?;
+    let picture = match request.variant {
+        None => {
+            let format = request.key.format().ok_or(Code::ImageNotFound)?;
+            Picture { content: stored.content, facts: stored.facts, format }
+        }
+        Some(variant) => derive(app, stored, variant).await?,
+    };
+    Ok(cache.put(&request.cache_url, picture))
+}
+
+async fn derive<P: Ports>(
+    app: &App<P>,
+    stored: StoredObject<StoreContent<P>>,
+    variant: Variant,
+) -> Result<Picture<StoreContent<P>>, ApiError> {
+    let memory = app.scheduler().reserve_memory(Purpose::Body, stored.facts.size_bytes).await?;
+    let original = stored.content.into_bytes().await?;
+    let derived = variant::derive(app, original, variant, &memory).await?;
+    let facts = ObjectFacts { size_bytes: derived.bytes.len() as u64, etag: derived.etag };
+    let content = app.ports.edge_cache().content(derived.bytes);
+    Ok(Picture { content, facts, format: derived.format })
+}
+
+/// `HEAD`, and a range of the original: no more than that is read from the store.
+async fn part_of_original<P: Ports>(
+    app: &App<P>,
+    head: &Parts,
+    key: &ObjectKey,
+) -> HandlerResult<P> {
+    let store = app.ports.store();
+    let facts = store.head(key).await?.ok_or(Code::ImageNotFound)?;
+    let format = key.format().ok_or(Code::ImageNotFound)?;
+    let selection = select(head, validators(key, &facts), facts.size_bytes);
+    let mut response = describe(&facts, format, key, selection);
+    let span = match selection {
+        Selection::Whole => None,
+        Selection::Part(span) => Some(span),
+        _ => return Ok(response),
+    };
+    if head.method != Method::HEAD {
+        let object = store.get(key, span).await?.ok_or(Code::ImageNotFound)?;
+        *response.body_mut() = Body::Stored(object.content);
+    }
+    Ok(response)
+}
+
+fn validators<'a>(key: &ObjectKey, facts: &'a ObjectFacts) -> Validators<'a> {
+    Validators { etag: &facts.etag, modified_s: key.written_ms() / 1000 }
+}
+
+/// Status and headers.
+fn describe<C>(
+    facts: &ObjectFacts,
+    format: Format,
+    key: &ObjectKey,
+    selection: Selection,
+) -> Response<Body<C>> {
+    let (status, length) = match selection {
+        Selection::Whole => (StatusCode::OK, Some(facts.size_bytes)),
+        Selection::Part(span) => (StatusCode::PARTIAL_CONTENT, Some(span.length)),
+        Selection::NotModified => (StatusCode::NOT_MODIFIED, None),
+        Selection::PreconditionFailed => {
+            return response::empty(StatusCode::PRECONDITION_FAILED);
+        }
+        Selection::Unsatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, None),
+    };
+    let mut response = response::empty(status);
+    let headers = response.headers_mut();
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(range) = content_range(selection, facts.size_bytes) {
+        headers.insert(header::CONTENT_RANGE, range);
+    }
+    if selection == Selection::Unsatisfiable {
+        return response;
+    }
+    headers.insert(header::CACHE_CONTROL, IMMUTABLE);
+    headers.insert(header::CONTENT_SECURITY_POLICY, PICTURE_CSP);
+    headers.insert("cross-origin-resource-policy", CROSS_ORIGIN);
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
+    if let Ok(etag) = HeaderValue::from_str(&facts.etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    if let Ok(modified) = HeaderValue::from_str(&http_date(key.written_ms() / 1000)) {
+        headers.insert(header::LAST_MODIFIED, modified);
+    }
+    if let Some(length) = length {
+        let media_type = HeaderValue::from_static(format.media_type());
+        headers.insert(header::CONTENT_TYPE, media_type);
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    response
+}
+
+fn content_range(selection: Selection, size_bytes: u64) -> Option<HeaderValue> {
+    let text = match selection {
+        Selection::Part(Span { offset, length }) => {
+            format!("bytes {offset}-{}/{size_bytes}", offset + length - 1)
+        }
+        Selection::Unsatisfiable => format!("bytes */{size_bytes}"),
+        _ => return None,
+    };
+    HeaderValue::from_str(&text).ok()
+}

@@ -1,0 +1,347 @@
+//! The only tables of endpoints: which paths and methods there are, and who may call what.
+
+use edge_auth::{Rights, UPLOAD};
+use edge_storage::ObjectKey;
+use edge_types::{ImageId, Problem, Role, Subject, UserId};
+use http::Method;
+use image_rules::Code;
+use percent_encoding::percent_decode_str;
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    Open(OpenEndpoint),
+    Protected(ProtectedEndpoint),
+    /// `OPTIONS` of any of these, with the methods of the path.
+    Preflight {
+        allow: String,
+    },
+}
+
+/// Endpoints that need no access token. Some read a cookie or a token if there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenEndpoint {
+    /// `GET /auth/guest-token`
+    GuestToken,
+    /// `POST /users/signup`, also `/auth/signup`
+    SignUp,
+    /// `POST /auth/login`
+    Login,
+    /// `POST /auth/refresh_token`
+    Refresh,
+    /// `POST /auth/logout`
+    Logout,
+    /// `GET /.well-known/jwks.json`
+    PublicKeys,
+    /// `GET /policy`
+    Policy,
+    /// `GET /healthz`
+    Alive,
+    /// `GET /readyz`
+    Ready,
+    /// `GET /users/{userId}/images/{file}`
+    Picture(ObjectKey),
+    /// `POST /_fault/panic`, only where `FAULT_INJECTION` is on.
+    Panic,
+    /// `GET /_fault/memory`, likewise.
+    Memory,
+}
+
+/// Endpoints that need an access token with one of the roles of [`rights`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProtectedEndpoint {
+    /// `POST /images`
+    Upload,
+    /// `GET /images`
+    ListImages,
+    /// `POST /images/metadata`
+    RegisterImage,
+    /// `GET /images/{id}`
+    ReadImage(ImageId),
+    /// `DELETE /images/{id}`
+    DeleteImage(ImageId),
+    /// `POST /uploads/tickets`
+    Ticket,
+    /// `GET /users/{id}`
+    ReadUser(UserId),
+    /// `PATCH /users/{id}`
+    ChangeUser(UserId),
+    /// `GET /metrics`; a scraper with `METRICS_TOKEN` needs no access token.
+    Metrics,
+    /// Anything under `/admin/api/`
+    Admin(AdminEndpoint),
+}
+
+/// The endpoints under `/admin/api/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminEndpoint {
+    /// `GET /admin/api/status`
+    Status,
+    /// `GET /admin/api/stats`
+    Stats,
+    /// `GET /admin/api/uploaders`
+    Uploaders,
+    /// `GET /admin/api/events`
+    Events,
+    /// `GET /admin/api/bans`
+    Bans,
+    /// `POST /admin/api/bans`
+    Ban,
+    /// `DELETE /admin/api/bans/{subject}`
+    Unban(Subject),
+    /// `GET /admin/api/users/{id}`
+    User(UserId),
+    /// `POST /admin/api/bucket`
+    BindBucket,
+}
+
+type Row = (&'static str, &'static str, Endpoint);
+
+const fn open(path: &'static str, method: &'static str, endpoint: OpenEndpoint) -> Row {
+    (path, method, Endpoint::Open(endpoint))
+}
+
+const fn protected(path: &'static str, method: &'static str, endpoint: ProtectedEndpoint) -> Row {
+    (path, method, Endpoint::Protected(endpoint))
+}
+
+const fn admin(path: &'static str, method: &'static str, endpoint: AdminEndpoint) -> Row {
+    protected(path, method, ProtectedEndpoint::Admin(endpoint))
+}
+
+/// The paths without a variable part: path, method, endpoint.
+pub const FIXED: &[Row] = &[
+    protected("/images", "GET", ProtectedEndpoint::ListImages),
+    protected("/images", "POST", ProtectedEndpoint::Upload),
+    protected("/images/metadata", "POST", ProtectedEndpoint::RegisterImage),
+    protected("/uploads/tickets", "POST", ProtectedEndpoint::Ticket),
+    open("/auth/guest-token", "GET", OpenEndpoint::GuestToken),
+    open("/.well-known/jwks.json", "GET", OpenEndpoint::PublicKeys),
+    open("/policy", "GET", OpenEndpoint::Policy),
+    open("/healthz", "GET", OpenEndpoint::Alive),
+    open("/readyz", "GET", OpenEndpoint::Ready),
+    protected("/metrics", "GET", ProtectedEndpoint::Metrics),
+    admin("/admin/api/status", "GET", AdminEndpoint::Status),
+    admin("/admin/api/stats", "GET", AdminEndpoint::Stats),
+    admin("/admin/api/uploaders", "GET", AdminEndpoint::Uploaders),
+    admin("/admin/api/events", "GET", AdminEndpoint::Events),
+    admin("/admin/api/bans", "GET", AdminEndpoint::Bans),
+    admin("/admin/api/bans", "POST", AdminEndpoint::Ban),
+    admin("/admin/api/bucket", "POST", AdminEndpoint::BindBucket),
+];
+/// Those of the built-in accounts. All of them set, read or end the refresh cookie.
+pub const ACCOUNTS: &[Row] = &[
+    open("/users/signup", "POST", OpenEndpoint::SignUp),
+    open("/auth/signup", "POST", OpenEndpoint::SignUp),
+    open("/auth/login", "POST", OpenEndpoint::Login),
+    open("/auth/refresh_token", "POST", OpenEndpoint::Refresh),
+    open("/auth/logout", "POST", OpenEndpoint::Logout),
+];
+/// Those that exist only where `FAULT_INJECTION` is on.
+pub const FAULTS: &[Row] = &[
+    open("/_fault/panic", "POST", OpenEndpoint::Panic),
+    open("/_fault/memory", "GET", OpenEndpoint::Memory),
+];
+
+const USERS_AND_BACK_ENDS: &[Role] = &[Role::User, Role::Service];
+const BACK_ENDS: &[Role] = &[Role::Service];
+const BACK_ENDS_AND_ADMINS: &[Role] = &[Role::Service, Role::Admin];
+const USERS_AND_ADMINS: &[Role] = &[Role::User, Role::Admin];
+const ADMINS: &[Role] = &[Role::Admin];
+const ALL: &[Role] = &[Role::User, Role::Guest, Role::Service, Role::Admin];
+
+/// The only permission table. A new endpoint does not compile before it is in it.
+pub const fn rights(endpoint: &ProtectedEndpoint) -> Rights {
+    const fn of(roles: &'static [Role], others: &'static [Role]) -> Rights {
+        Rights { roles, others, ticket: false }
+    }
+    match endpoint {
+        ProtectedEndpoint::Upload => UPLOAD,
+        ProtectedEndpoint::RegisterImage | ProtectedEndpoint::Ticket => {
+            of(USERS_AND_BACK_ENDS, BACK_ENDS)
+        }
+        ProtectedEndpoint::ListImages
+        | ProtectedEndpoint::ReadImage(_)
+        | ProtectedEndpoint::DeleteImage(_) => of(ALL, BACK_ENDS_AND_ADMINS),
+        ProtectedEndpoint::ReadUser(_) | ProtectedEndpoint::ChangeUser(_) => {
+            of(USERS_AND_ADMINS, ADMINS)
+        }
+        ProtectedEndpoint::Admin(_) | ProtectedEndpoint::Metrics => of(ADMINS, ADMINS),
+    }
+}
+
+/// Whether the flood limit applies: to all endpoints but those that cost next to nothing and show nothing of
+/// anybody.
+pub const fn has_flood_limit(endpoint: &Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Preflight { .. } => false,
+        Endpoint::Protected(_) => true,
+        Endpoint::Open(endpoint) => !matches!(
+            endpoint,
+            OpenEndpoint::Alive
+                | OpenEndpoint::Ready
+                | OpenEndpoint::Policy
+                | OpenEndpoint::PublicKeys
+                | OpenEndpoint::Picture(_)
+                | OpenEndpoint::Memory
+        ),
+    }
+}
+
+/// Whether ban and exact limit of the client IP apply to every caller. Elsewhere an access token, a refresh
+/// cookie or the metrics token is checked first.
+pub const fn counts_client_ip(endpoint: &OpenEndpoint) -> bool {
+    matches!(
+        endpoint,
+        OpenEndpoint::GuestToken | OpenEndpoint::SignUp | OpenEndpoint::Login | OpenEndpoint::Panic
+    )
+}
+
+/// Whether a path sets, reads or ends the refresh cookie.
+pub fn has_refresh_cookie(path: &str) -> bool {
+    ACCOUNTS.iter().any(|(fixed, ..)| *fixed == path)
+}
+
+/// Whether a path exists only with the built-in accounts.
+pub fn needs_accounts(path: &str) -> bool {
+    has_refresh_cookie(path) || user(path).is_some()
+}
+
+/// Finds the endpoint of a request.
+///
+/// # Errors
+/// `NOT_FOUND` for an unknown path, `METHOD_NOT_ALLOWED` for another method.
+pub fn find(method: &Method, path: &str, fault_injection: bool) -> Result<Endpoint, Problem> {
+    let endpoints = endpoints(path, fault_injection);
+    if endpoints.is_empty() {
+        return Err(Problem::new(Code::NotFound));
+    }
+    if *method == Method::OPTIONS {
+        return Ok(Endpoint::Preflight { allow: allow(&endpoints) });
+    }
+    let wanted = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    match endpoints.iter().find(|(method, _)| *method == wanted) {
+        Some((_, endpoint)) => Ok(endpoint.clone()),
+        None => Err(Problem::method(allow(&endpoints))),
+    }
+}
+
+/// The methods of a path, with their endpoints.
+fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)> {
+    use Endpoint::{Open, Protected};
+    use ProtectedEndpoint as P;
+    let faults = if fault_injection { FAULTS } else { &[] };
+    let fixed = FIXED.iter().chain(ACCOUNTS).chain(faults).filter(|(fixed, ..)| *fixed == path);
+    let fixed: Vec<_> = fixed.map(|(_, method, endpoint)| (*method, endpoint.clone())).collect();
+    if !fixed.is_empty() {
+        return fixed;
+    }
+    if let Some(id) = path.strip_prefix("/images/").and_then(ImageId::parse) {
+        return vec![
+            ("GET", Protected(P::ReadImage(id))),
+            ("DELETE", Protected(P::DeleteImage(id))),
+        ];
+    }
+    if let Some(id) = user(path) {
+        return vec![
+            ("GET", Protected(P::ReadUser(id.clone()))),
+            ("PATCH", Protected(P::ChangeUser(id))),
+        ];
+    }
+    if let Some(subject) = path.strip_prefix("/admin/api/bans/").and_then(subject) {
+        return vec![("DELETE", Protected(P::Admin(AdminEndpoint::Unban(subject))))];
+    }
+    if let Some(user) = path.strip_prefix("/admin/api/users/").and_then(UserId::parse) {
+        return vec![("GET", Protected(P::Admin(AdminEndpoint::User(user))))];
+    }
+    let key = path.strip_prefix('/').and_then(ObjectKey::parse);
+    key.map(|key| ("GET", Open(OpenEndpoint::Picture(key)))).into_iter().collect()
+}
+
+fn user(path: &str) -> Option<UserId> {
+    UserId::parse(path.strip_prefix("/users/")?)
+}
+
+/// A subject in a path, where a colon may be written as `%3A`.
+fn subject(text: &str) -> Option<Subject> {
+    Subject::parse(&percent_decode_str(text).decode_utf8().ok()?)
+}
+
+/// The value of `Allow`.
+fn allow(endpoints: &[(&'static str, Endpoint)]) -> String {
+    let mut methods: Vec<_> = endpoints.iter().map(|(method, _)| *method).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.push("OPTIONS");
+    methods.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admin(endpoint: AdminEndpoint) -> Endpoint {
+        Endpoint::Protected(ProtectedEndpoint::Admin(endpoint))
+    }
+
+    #[test]
+    fn each_path_is_found_with_its_methods_only() {
+        let upload = Endpoint::Protected(ProtectedEndpoint::Upload);
+        assert_eq!(find(&Method::POST, "/images", false), Ok(upload));
+        let policy = Endpoint::Open(OpenEndpoint::Policy);
+        assert_eq!(find(&Method::HEAD, "/policy", false), Ok(policy));
+        let allow = "GET, POST, HEAD, OPTIONS".to_owned();
+        assert_eq!(find(&Method::PUT, "/images", false), Err(Problem::method(allow.clone())));
+        assert_eq!(find(&Method::OPTIONS, "/images", false), Ok(Endpoint::Preflight { allow }));
+        assert_eq!(
+            find(&Method::DELETE, "/images/7", false),
+            Ok(Endpoint::Protected(ProtectedEndpoint::DeleteImage(ImageId(7))))
+        );
+        for path in
+            ["/images/", "/images/07", "/images/-1", "/images/9007199254740992", "/images/7/"]
+        {
+            let outcome = find(&Method::GET, path, false);
+            assert_eq!(outcome, Err(Problem::new(Code::NotFound)), "{path}");
+        }
+        assert_eq!(find(&Method::GET, "/nowhere", false), Err(Problem::new(Code::NotFound)));
+        for name in ["QUERY", "PURGE", "get"] {
+            let method = Method::from_bytes(name.as_bytes()).expect("a token");
+            let allow = "GET, HEAD, OPTIONS".to_owned();
+            assert_eq!(find(&method, "/policy", false), Err(Problem::method(allow)), "{name}");
+        }
+    }
+
+    #[test]
+    fn administrators_name_subjects_in_every_spelling() {
+        let unban = |text: &str| find(&Method::DELETE, &format!("/admin/api/bans/{text}"), false);
+        for text in ["ip:2001:db8::7", "ip%3A2001%3Adb8%3A%3A7"] {
+            let expected = Subject::parse("ip:2001:db8::").expect("a client IP");
+            assert_eq!(unban(text), Ok(admin(AdminEndpoint::Unban(expected))), "{text}");
+        }
+        for text in ["", "user:", "user:a/b", "user%3a..%2f", "readiness", "%FF"] {
+            assert_eq!(unban(text), Err(Problem::new(Code::NotFound)), "{text}");
+        }
+        let allow = "GET, POST, HEAD, OPTIONS".to_owned();
+        let preflight = find(&Method::OPTIONS, "/admin/api/bans", false);
+        assert_eq!(preflight, Ok(Endpoint::Preflight { allow }));
+    }
+
+    #[test]
+    fn a_panic_can_be_requested_only_where_faults_are_injected() {
+        let panic = |on| find(&Method::POST, "/_fault/panic", on);
+        assert_eq!(panic(false), Err(Problem::new(Code::NotFound)));
+        assert_eq!(panic(true), Ok(Endpoint::Open(OpenEndpoint::Panic)));
+    }
+
+    #[test]
+    fn only_object_keys_are_pictures() {
+        let key = "users/123/images/1699876543210-00000000-0000-4000-8000-000000000000.jpeg";
+        let expected = OpenEndpoint::Picture(ObjectKey::parse(key).expect("a key"));
+        assert_eq!(find(&Method::GET, &format!("/{key}"), false), Ok(Endpoint::Open(expected)));
+        for path in ["/users/123/images/", "/users/../images/x.jpeg", "/users/1/other/x.jpeg"] {
+            let outcome = find(&Method::GET, path, false);
+            assert_eq!(outcome, Err(Problem::new(Code::NotFound)), "{path}");
+        }
+    }
+}

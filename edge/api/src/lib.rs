@@ -1,0 +1,29 @@
+//! The HTTP API. It knows neither Workers nor any other platform: [`ports::Ports`] has what a platform provides.
+
+mod accounts;
+mod admin;
+mod admission;
+mod alerts;
+pub mod app;
+mod body;
+mod bucket_binding;
+pub mod concurrency;
+pub mod config;
+mod context;
+mod delivery;
+pub mod dispatch;
+pub mod endpoint;
+mod error;
+pub mod health;
+mod images;
+pub mod jobs;
+mod metrics;
+pub mod ports;
+pub mod request;
+pub mod response;
+pub mod telemetry;
+mod uploads;
+
+pub use body::BodyStream;
+pub use delivery::cache_urls;
+pub use error::{ApiError, Component, InternalError};

@@ -1,0 +1,92 @@
+//! The ports that the platform fills. Time, randomness and I/O enter here as arguments, so that tests run whole
+//! requests natively, with everything in memory and a fixed clock.
+
+use edge_auth::KeyServer;
+use edge_ledger::{LedgerClient, LedgerDeps};
+use edge_registry::{AuditStore, ImageStore, MetricsStore, UserStore};
+use edge_storage::{Content, ObjectFacts, ObjectStore};
+use edge_types::ClientIp;
+use image_rules::Format;
+
+/// All ports.
+pub trait Ports: LedgerDeps<Registry: ImageStore + AuditStore + MetricsStore> {
+    type EdgeCache: EdgeCache<Content = <Self::Store as ObjectStore>::Content>;
+    type UserStore: UserStore;
+    type RateLimiter: RateLimiter;
+    type Ledger: LedgerClient;
+    type KeyServer: KeyServer;
+    type AlertSink: AlertSink;
+
+    fn edge_cache(&self) -> &Self::EdgeCache;
+    fn users(&self) -> &Self::UserStore;
+    fn rate_limiter(&self) -> &Self::RateLimiter;
+    fn ledger(&self) -> &Self::Ledger;
+    fn key_server(&self) -> &Self::KeyServer;
+    fn alert_sink(&self) -> &Self::AlertSink;
+    fn sha256(&self, bytes: &[u8]) -> impl Future<Output = [u8; 32]>;
+    /// The size of the wasm memory, which never shrinks.
+    fn wasm_memory_bytes(&self) -> u64;
+    /// The deployed version, where the platform knows it.
+    fn deployment(&self) -> Option<Deployment>;
+}
+
+/// The bytes of stored objects, read from the store of these ports.
+pub type StoreContent<P> = <<P as LedgerDeps>::Store as ObjectStore>::Content;
+
+/// Caches pictures in the data centre that answers.
+pub trait EdgeCache {
+    type Content: Content;
+
+    fn get(&self, url: &str) -> impl Future<Output = Option<Picture<Self::Content>>>;
+
+    /// Caches a picture while it is sent. A copy that cannot be cached is no error.
+    fn put(&self, url: &str, picture: Picture<Self::Content>) -> Picture<Self::Content>;
+
+    fn content(&self, bytes: Vec<u8>) -> Self::Content;
+
+    fn purge(&self, url: &str) -> impl Future<Output = ()>;
+}
+
+/// A picture to be served.
+pub struct Picture<C> {
+    pub content: C,
+    pub facts: ObjectFacts,
+    pub format: Format,
+}
+
+/// The flood limit of a client IP: near the caller, cheap, and only roughly exact.
+pub trait RateLimiter {
+    fn admits(&self, client_ip: &ClientIp) -> impl Future<Output = Result<bool, RateLimiterError>>;
+}
+
+/// The rate limiter failed, with the platform's message.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RateLimiterError(pub String);
+
+/// Sends alerts to a webhook.
+pub trait AlertSink {
+    /// Posts JSON to the URL. The caller sets the timeout: dropping the future aborts the request.
+    fn send(&self, url: &str, body: String) -> impl Future<Output = Result<(), AlertSinkError>>;
+}
+
+/// Why an alert was not taken. The URL is a secret and in none of the messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AlertSinkError {
+    #[error("unreachable")]
+    Unreachable,
+    #[error("status {0}")]
+    Status(u16),
+    #[error("no answer in time")]
+    Timeout,
+}
+
+/// A deployed version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    pub id: String,
+    /// May be empty.
+    pub tag: String,
+    /// RFC 3339.
+    pub since: String,
+}

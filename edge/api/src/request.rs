@@ -1,0 +1,45 @@
+//! Reads the head of a request.
+
+use http::{HeaderName, header, request::Parts};
+use image_rules::Language;
+
+use crate::config::Config;
+
+/// The value of a header that is text.
+pub fn text_header(head: &Parts, name: HeaderName) -> Option<&str> {
+    head.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The media type of the body, without parameters.
+pub fn media_type(head: &Parts) -> &str {
+    let content_type = text_header(head, header::CONTENT_TYPE).unwrap_or_default();
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// Whether the body is JSON, which a form of another site cannot send without a CORS preflight.
+pub fn is_json(head: &Parts) -> bool {
+    media_type(head).eq_ignore_ascii_case("application/json")
+}
+
+pub fn language(head: &Parts) -> Language {
+    Language::negotiate(text_header(head, header::ACCEPT_LANGUAGE).unwrap_or_default())
+}
+
+/// The origin of image URLs: as configured, or that of the request.
+pub fn base_url(config: &Config, head: &Parts) -> String {
+    config.public_base_url.clone().unwrap_or_else(|| {
+        let scheme = head.uri.scheme_str().unwrap_or("https");
+        let authority = head.uri.authority().map_or("", |authority| authority.as_str());
+        format!("{scheme}://{authority}")
+    })
+}
+
+/// The parameters of the query string, decoded. [`None`] when one is not UTF-8.
+pub fn query(head: &Parts) -> Option<Vec<(String, String)>> {
+    let query = head.uri.query().unwrap_or_default();
+    let pairs: Vec<(String, String)> =
+        form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    // Decoding replaces invalid bytes by U+FFFD.
+    let is_text = |text: &String| !text.contains('\u{FFFD}');
+    pairs.iter().all(|(name, value)| is_text(name) && is_text(value)).then_some(pairs)
+}

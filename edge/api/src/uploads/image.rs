@@ -1,0 +1,182 @@
+//! One image of an upload: the image rules, the store, the ledger.
+
+use base64ct::{Base64, Encoding};
+use edge_auth::Permit;
+use edge_ledger::{
+    CommitOutcome, CommitUpload, Disposition, LedgerClient, Receipt, ReleaseUpload, StoredImage,
+    UploadGrant,
+};
+use edge_storage::{NewObject, ObjectMetadata, ObjectStore, UploadKey};
+use edge_types::{FileName, FormId, hex, log};
+use image_rules::{Code, ImageError, Plan, Processed, inspect_as, process};
+
+use super::reply::AcceptedImage;
+use crate::{
+    admission::record_image_incident,
+    app::App,
+    body::{RawFile, UploadedFile},
+    bucket_binding,
+    concurrency::Lease,
+    context::RequestContext,
+    error::{ApiError, busy},
+    ports::Ports,
+    telemetry::Stage,
+};
+
+/// What the images of one request share.
+pub(super) struct UploadContext<'a, P> {
+    pub(super) app: &'a App<P>,
+    pub(super) context: &'a RequestContext<'a>,
+    pub(super) permit: &'a Permit,
+}
+
+/// What the client says about an image.
+struct FileDetails<'a> {
+    name: Option<FileName>,
+    form_id: Option<&'a FormId>,
+}
+
+impl<P: Ports> UploadContext<'_, P> {
+    /// Processes, stores and commits one image. The grant of one that fails is released.
+    pub(super) async fn take(
+        &self,
+        grant: &UploadGrant,
+        file: UploadedFile,
+        form_id: Option<&FormId>,
+        memory: &Lease,
+    ) -> Result<AcceptedImage, ApiError> {
+        let details = FileDetails { name: file.original_name, form_id };
+        let processed = match self.apply_rules(file.file, memory).await {
+            Ok(processed) => processed,
+            Err(error) => {
+                self.release(&grant.upload_key, false).await;
+                return Err(error);
+            }
+        };
+        match self.store(grant, details, processed).await {
+            Ok(image) => self.commit(image).await,
+            Err(error) => {
+                // A store that fails may have written the object all the same.
+                self.release(&grant.upload_key, true).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Inspects the file, and keeps, sanitizes or optimises it.
+    async fn apply_rules(
+        &self,
+        file: Result<RawFile, ImageError>,
+        memory: &Lease,
+    ) -> Result<(u64, Processed<'static>), ApiError> {
+        let RawFile { bytes, declared } = file?;
+        self.permit.allows(declared)?;
+        let policy = &self.app.config.policy;
+        let plan =
+            inspect_as(&bytes, declared, policy).and_then(|report| Plan::new(&report, policy));
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(error) => {
+                let Self { app, context, permit } = self;
+                record_image_incident(app, context, permit, &error, &bytes).await;
+                return Err(error.into());
+            }
+        };
+        let size_bytes = bytes.len() as u64;
+        let processing = async { process(bytes, &plan, &policy.limits) };
+        let processing = self.context.timed(&self.app.ports, Stage::Rules, processing);
+        let processed = self.app.scheduler().run_plan(&plan, Some(memory), processing).await??;
+        Ok((size_bytes, processed))
+    }
+
+    async fn store(
+        &self,
+        grant: &UploadGrant,
+        details: FileDetails<'_>,
+        (original_size_bytes, processed): (u64, Processed<'static>),
+    ) -> Result<StoredImage, ApiError> {
+        bucket_binding::ensure(self.app).await;
+        let ports = &self.app.ports;
+        let format = processed.format();
+        let digest = ports.sha256(processed.bytes()).await;
+        let image = StoredImage {
+            key: grant.upload_key.object_key(format).ok_or(Code::Internal)?,
+            sha256: hex::encode(&digest),
+            format,
+            width: processed.width(),
+            height: processed.height(),
+            size_bytes: processed.bytes().len() as u64,
+            original_size_bytes,
+            original_name: details.name.map(FileName::into),
+            form_id: details.form_id.map(|id| id.as_str().to_owned()),
+            placeholder: Base64::encode_string(processed.placeholder()),
+            removed: processed.removed().kinds().map(str::to_owned).collect(),
+            stored_ms: ports.now_ms(),
+        };
+        // An object that is written after the lease may be written after the alarm has looked for it.
+        if image.stored_ms >= grant.until_ms {
+            return Err(busy().into());
+        }
+        let metadata = ObjectMetadata {
+            form_id: image.form_id.clone(),
+            original_name: image.original_name.clone(),
+            sha256: Some(image.sha256.clone()),
+            width: Some(image.width),
+            height: Some(image.height),
+        };
+        let bytes = processed.into_bytes().into_owned();
+        let object = NewObject { key: &image.key, bytes, format, sha256: digest, metadata };
+        self.context.timed(ports, Stage::Store, ports.store().put(object)).await?;
+        Ok(image)
+    }
+
+    /// Commits a stored image; nothing is acknowledged before the ledger has accepted it. When the ledger does not
+    /// answer, it may have: nothing is deleted then, and its alarm cleans up.
+    async fn commit(&self, image: StoredImage) -> Result<AcceptedImage, ApiError> {
+        let key = image.key.clone();
+        let command = CommitUpload { image: image.clone(), disposition: self.disposition() };
+        let ports = &self.app.ports;
+        let committing = ports.ledger().send_to_user(self.permit.owner(), command);
+        let outcome = self.context.timed(ports, Stage::Commit, committing).await?;
+        if let CommitOutcome::Accepted(receipt) = outcome {
+            return Ok(AcceptedImage { receipt: *receipt, is_new: true });
+        }
+        // Deleted at once, because storage costs. This may fail, and an earlier attempt at the write may still be
+        // in flight, so the alarm of the ledger deletes it again.
+        if let Err(error) = ports.store().delete(&key).await {
+            log::error("removal_failed", &[("cause", &error.to_string())]);
+        }
+        match outcome {
+            CommitOutcome::Same(first) => {
+                Ok(AcceptedImage { receipt: repeated(*first, image), is_new: false })
+            }
+            _ => Err(busy().into()),
+        }
+    }
+
+    fn disposition(&self) -> Disposition {
+        let uploads = &self.app.config.uploads;
+        if uploads.pending_roles.contains(&self.permit.role()) {
+            Disposition::Pending { for_s: uploads.pending_s }
+        } else {
+            Disposition::Register
+        }
+    }
+
+    /// Releases a grant. When the ledger does not answer, its lease ends by itself.
+    pub(super) async fn release(&self, upload_key: &UploadKey, may_be_stored: bool) {
+        let command = ReleaseUpload { upload_key: upload_key.clone(), may_be_stored };
+        let owner = self.permit.owner();
+        if let Err(error) = self.app.ports.ledger().send_to_user(owner, command).await {
+            log::error("release_failed", &[("cause", &error.to_string())]);
+        }
+    }
+}
+
+/// The image that was stored before, with what this request sent: another photo may become the same bytes once its
+/// private data are removed.
+fn repeated(first: Receipt, sent: StoredImage) -> Receipt {
+    let StoredImage { original_size_bytes, original_name, removed, .. } = sent;
+    let image = StoredImage { original_size_bytes, original_name, removed, ..first.image };
+    Receipt { image, ..first }
+}

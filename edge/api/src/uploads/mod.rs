@@ -1,0 +1,116 @@
+//! `POST /images`. Each step needs what the one before it made, so none can be skipped:
+//! `UploadSlot -> Principal -> Permit -> UploadGrant -> ParsedUpload -> Processed -> StoredImage -> Receipt`.
+
+mod image;
+mod policy;
+mod reply;
+mod tickets;
+
+pub use policy::policy;
+pub use tickets::issue_ticket;
+
+use edge_auth::{Permit, Principal};
+use edge_ledger::UploadGrant;
+use image_rules::{Format, Limits};
+
+use crate::{
+    admission::{FileOrder, admit_upload},
+    app::App,
+    body::{self, AnnouncedBody, BodyStream, ParsedUpload},
+    concurrency::{Lease, MeteredBody, Purpose, UploadSlot},
+    context::RequestContext,
+    error::ApiError,
+    ports::Ports,
+    response::HandlerResult,
+    telemetry::{FileCount, Outcome, Stage},
+};
+use image::UploadContext;
+
+/// Takes one image or several, stores each and answers with its URL.
+///
+/// # Errors
+/// Those of the first step that fails. Of several images each has its own result, and none of them is an error of
+/// the request.
+pub async fn upload<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    caller: Principal,
+    slot: &UploadSlot,
+    body: impl BodyStream,
+) -> HandlerResult<P> {
+    let permit = caller.may_upload(app.config.uploads.require_ticket)?;
+    let limits = permit.limits(app.config.policy.limits);
+    let bytes = AnnouncedBody::new(context.head).max_bytes(&limits);
+    let grant = admit_upload(app, context, &permit, FileOrder::First { bytes }).await?;
+    let upload = UploadContext { app, context, permit: &permit };
+    let receiving = receive(app, context, &permit, &limits, body);
+    let (parsed, memory) = match slot.while_receiving(|| app.ports.now_ms(), receiving).await {
+        Ok(received) => received,
+        Err(error) => {
+            upload.release(&grant.upload_key, false).await;
+            return Err(error);
+        }
+    };
+    let outcomes = take_all(&upload, grant, parsed, &memory).await;
+    drop(memory);
+    reply::respond(outcomes, app, context)
+}
+
+/// Reads the body, once there is memory for it.
+async fn receive<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    permit: &Permit,
+    limits: &Limits,
+    body: impl BodyStream,
+) -> Result<(ParsedUpload, Lease), ApiError> {
+    let bytes = AnnouncedBody::new(context.head).reserved_bytes(limits);
+    let memory = app.scheduler().reserve_memory(Purpose::Body, bytes).await?;
+    let body = MeteredBody::new(body, &memory);
+    let receiving = body::receive(permit, context.head, body, limits);
+    let mut parsed = context.timed(&app.ports, Stage::Read, receiving).await?;
+    permit.is_for(parsed.user_id.as_ref())?;
+    parsed.form_id = permit.form_id(parsed.form_id)?;
+    Ok((parsed, memory))
+}
+
+/// The first image uses the grant of the request; each further one needs its own.
+async fn take_all<P: Ports>(
+    upload: &UploadContext<'_, P>,
+    grant: UploadGrant,
+    parsed: ParsedUpload,
+    memory: &Lease,
+) -> Vec<reply::Outcome> {
+    let mut outcomes = Vec::with_capacity(parsed.files.len());
+    let mut first = Some(grant);
+    for file in parsed.files {
+        let (name, size_bytes) = (file.original_name.clone(), file.size_bytes());
+        let declared = file.file.as_ref().ok().map(|file| file.declared);
+        let grant = if let Some(grant) = first.take() {
+            Ok(grant)
+        } else {
+            let order = FileOrder::Additional { bytes: size_bytes };
+            admit_upload(upload.app, upload.context, upload.permit, order).await
+        };
+        let outcome = match grant {
+            Ok(grant) => upload.take(&grant, file, parsed.form_id.as_ref(), memory).await,
+            Err(error) => Err(error),
+        };
+        upload.context.record_file(file_count(declared, size_bytes, &outcome));
+        outcomes.push(outcome.map_err(|error| (error, name)));
+    }
+    outcomes
+}
+
+fn file_count(
+    format: Option<Format>,
+    bytes_in: u64,
+    outcome: &Result<reply::AcceptedImage, ApiError>,
+) -> FileCount {
+    let (outcome, bytes_stored) = match outcome {
+        Ok(accepted) if accepted.is_new => (Outcome::Stored, accepted.receipt.image.size_bytes),
+        Ok(_) => (Outcome::Repeated, 0),
+        Err(error) => (Outcome::Refused(error.code()), 0),
+    };
+    FileCount { outcome, format, bytes_in, bytes_stored }
+}

@@ -1,0 +1,163 @@
+//! The response of an upload: one image as itself, several as a list in their order.
+
+use edge_ledger::{Receipt, StoredImage};
+use edge_types::{FileName, ImageId, timestamp};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::{
+    app::App,
+    context::RequestContext,
+    error::ApiError,
+    ports::Ports,
+    request::base_url,
+    response::{self, Body, HandlerResult, Response},
+};
+
+/// What became of one file: what was taken, or why it was not and what it is called.
+pub(super) type Outcome = Result<AcceptedImage, (ApiError, Option<FileName>)>;
+
+pub(super) struct AcceptedImage {
+    pub(super) receipt: Receipt,
+    /// Whether it was stored now; otherwise the same bytes were stored before.
+    pub(super) is_new: bool,
+}
+
+/// A stored image in the shape of the contract.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredFile {
+    image_url: String,
+    key: String,
+    image_id: Option<ImageId>,
+    form_id: Option<String>,
+    file_size: u64,
+    original_filename: Option<String>,
+    content_type: &'static str,
+    width: u32,
+    height: u32,
+    sha256: String,
+    placeholder: String,
+    original_size: u64,
+    removed: Vec<String>,
+    uploaded_at: String,
+    expires_at: Option<String>,
+}
+
+impl StoredFile {
+    fn new(receipt: Receipt, base_url: &str) -> Self {
+        let Receipt { image, image_id, expires_ms } = receipt;
+        let StoredImage { key, sha256, format, width, height, .. } = image;
+        Self {
+            image_url: format!("{base_url}/{key}"),
+            key: key.to_string(),
+            image_id,
+            form_id: image.form_id,
+            file_size: image.size_bytes,
+            original_filename: image.original_name,
+            content_type: format.media_type(),
+            width,
+            height,
+            sha256,
+            placeholder: image.placeholder,
+            original_size: image.original_size_bytes,
+            removed: image.removed,
+            uploaded_at: timestamp(image.stored_ms),
+            expires_at: expires_ms.map(timestamp),
+        }
+    }
+}
+
+/// A refused file of several.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RefusedFile {
+    code: &'static str,
+    detail: String,
+    original_filename: Option<FileName>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ResultItem {
+    Stored(Box<StoredFile>),
+    Refused(RefusedFile),
+}
+
+#[derive(Serialize)]
+struct Uploaded<'a, D> {
+    message: &'static str,
+    data: &'a D,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    timestamp: String,
+}
+
+const MESSAGE: &str = "upload_image_success";
+
+/// The response of a request with one file or several.
+pub(super) fn respond<P: Ports>(
+    mut outcomes: Vec<Outcome>,
+    app: &App<P>,
+    context: &RequestContext<'_>,
+) -> HandlerResult<P> {
+    let base_url = base_url(&app.config, context.head);
+    let now = timestamp(app.ports.now_ms());
+    if outcomes.len() > 1 {
+        return Ok(list(outcomes, context, &base_url, now));
+    }
+    match outcomes.pop() {
+        Some(Ok(accepted)) => Ok(single(accepted, &base_url, now)),
+        Some(Err((error, _))) => Err(error),
+        None => Err(image_rules::Code::FileMissing.into()),
+    }
+}
+
+fn single<C>(accepted: AcceptedImage, base_url: &str, timestamp: String) -> Response<Body<C>> {
+    let status = if accepted.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let stored = StoredFile::new(accepted.receipt, base_url);
+    let url = Some(stored.image_url.as_str());
+    let mut response =
+        response::json(status, &Uploaded { message: MESSAGE, data: &stored, url, timestamp });
+    if let Ok(location) = HeaderValue::from_str(&stored.image_url) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+fn list<C>(
+    outcomes: Vec<Outcome>,
+    context: &RequestContext<'_>,
+    base_url: &str,
+    timestamp: String,
+) -> Response<Body<C>> {
+    let status = if outcomes.iter().all(Result::is_ok) {
+        StatusCode::CREATED
+    } else {
+        StatusCode::MULTI_STATUS
+    };
+    let items: Vec<_> =
+        outcomes.into_iter().map(|outcome| ResultItem::new(outcome, context, base_url)).collect();
+    // For clients that read one URL.
+    let url = items.iter().find_map(|item| match item {
+        ResultItem::Stored(stored) => Some(stored.image_url.as_str()),
+        ResultItem::Refused(_) => None,
+    });
+    response::json(status, &Uploaded { message: MESSAGE, data: &items, url, timestamp })
+}
+
+impl ResultItem {
+    fn new(outcome: Outcome, context: &RequestContext<'_>, base_url: &str) -> Self {
+        match outcome {
+            Ok(accepted) => Self::Stored(Box::new(StoredFile::new(accepted.receipt, base_url))),
+            Err((error, original_filename)) => {
+                let problem = context.to_problem(error);
+                Self::Refused(RefusedFile {
+                    code: problem.code.name(),
+                    detail: problem.message(context.language()).into_owned(),
+                    original_filename,
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `POST /uploads/tickets`: a token for one upload of one user, good for a minute, spent once.
+
+use edge_auth::{Principal, TicketScope};
+use edge_types::{FormId, MAX_SAFE_INTEGER, UserId};
+use http::StatusCode;
+use image_rules::{Code, Format, ImageError};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    body::{BodyStream, read_json_of},
+    context::RequestContext,
+    error::ApiError,
+    ports::Ports,
+    response::{self, HandlerResult},
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TicketRequest {
+    form_id: Option<String>,
+    content_type: Option<String>,
+    max_bytes: Option<u64>,
+    user_id: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Issued {
+    ticket: String,
+    expires_in: u32,
+}
+
+/// Issues a ticket to the caller; a back end may name another user.
+///
+/// # Errors
+/// `USER_MISMATCH`, `INVALID_FILE_TYPE`, `MALFORMED_REQUEST`.
+pub async fn issue_ticket<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    caller: &Principal,
+    body: impl BodyStream,
+) -> HandlerResult<P> {
+    let request: TicketRequest = read_json_of(caller, context.head, body).await?;
+    let user = match &request.user_id {
+        Some(user) => UserId::parse(user).ok_or(Code::MalformedRequest)?,
+        None => caller.user().clone(),
+    };
+    caller.check_access(&user)?;
+    let scope = scope(&request)?;
+    let (expires_in, now_ms) = (app.config.uploads.ticket_s, app.ports.now_ms());
+    let (signing, random) = (&app.config.auth.signing, app.ports.random());
+    let ticket = signing.issue_ticket(&user, &scope, random, expires_in, now_ms)?;
+    let data = Issued { ticket, expires_in };
+    Ok(response::success(StatusCode::CREATED, "issue_ticket_success", &data, now_ms))
+}
+
+fn scope(request: &TicketRequest) -> Result<TicketScope, ApiError> {
+    let form_id = match &request.form_id {
+        Some(text) => Some(FormId::from_text(text).ok_or(Code::MalformedRequest)?),
+        None => None,
+    };
+    let format = match &request.content_type {
+        Some(text) => Some(Format::from_media_type(text).ok_or(ImageError::DeclaredNotAccepted)?),
+        None => None,
+    };
+    if request.max_bytes.is_some_and(|bytes| !(1..=MAX_SAFE_INTEGER).contains(&bytes)) {
+        return Err(Code::MalformedRequest.into());
+    }
+    Ok(TicketScope { form_id, format, max_bytes: request.max_bytes })
+}

@@ -1,0 +1,350 @@
+//! The ports in memory, and what every test needs: an app, requests, and their responses.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+};
+
+use edge_api::{
+    app::App,
+    cache_urls,
+    config::Config,
+    dispatch::serve,
+    ports::{
+        AlertSink, AlertSinkError, Deployment, EdgeCache, Picture, Ports, RateLimiter,
+        RateLimiterError,
+    },
+    response::Body,
+};
+use edge_auth::testing::{FakeKeyServer, HS256_SECRET, NOW_MS, SIGNING_JWK, hs256};
+use edge_ledger::{LedgerDeps, testing::FakeLedger};
+use edge_registry::testing::{FakeRegistry, FakeUserStore};
+use edge_storage::{ObjectFacts, ObjectKey, testing::FakeStore};
+use edge_types::{ClientIp, Clock, Random, Variables, testing::TestClock};
+use futures_executor::block_on;
+use futures_util::stream;
+use http::{HeaderMap, Method, Request, StatusCode, request::Builder};
+use image_rules::Format;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// A GIF of one pixel.
+pub const PIXEL: &[u8] =
+    b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
+
+pub const BASE_URL: &str = "https://image.the-form";
+
+pub type TestApp = App<TestHarness>;
+
+/// Everything that a platform provides.
+pub struct TestHarness {
+    pub store: Rc<FakeStore>,
+    pub edge_cache: FakeEdgeCache,
+    pub registry: Rc<FakeRegistry>,
+    pub users: FakeUserStore,
+    pub rate_limiter: FakeRateLimiter,
+    pub ledger: FakeLedger,
+    pub key_server: FakeKeyServer,
+    pub alert_sink: FakeAlertSink,
+    pub clock: Rc<TestClock>,
+    /// How much time passes at each call of `now_ms`.
+    pub tick_ms: Cell<u64>,
+    random: Cell<u8>,
+}
+
+impl Default for TestHarness {
+    fn default() -> Self {
+        let (store, registry) = (Rc::<FakeStore>::default(), Rc::<FakeRegistry>::default());
+        let clock = TestClock::at(NOW_MS);
+        Self {
+            ledger: FakeLedger::over(Rc::clone(&store), Rc::clone(&registry), clock.shared()),
+            users: FakeUserStore::beside(Rc::clone(&registry)),
+            store,
+            registry,
+            edge_cache: FakeEdgeCache::default(),
+            rate_limiter: FakeRateLimiter::default(),
+            key_server: FakeKeyServer::new(&clock),
+            alert_sink: FakeAlertSink::default(),
+            clock,
+            tick_ms: Cell::default(),
+            random: Cell::default(),
+        }
+    }
+}
+
+impl TestHarness {
+    /// The keys of all stored objects.
+    pub fn stored(&self) -> Vec<String> {
+        self.store.objects.borrow().keys().cloned().collect()
+    }
+
+    pub fn set_time(&self, now_ms: u64) {
+        self.clock.shared().set(now_ms);
+    }
+}
+
+impl Clock for TestHarness {
+    fn now_ms(&self) -> u64 {
+        self.clock.advance(self.tick_ms.get());
+        self.clock.now_ms()
+    }
+
+    async fn sleep(&self, ms: u64) {
+        self.clock.sleep(ms).await;
+    }
+}
+
+impl Random for TestHarness {
+    fn random(&self) -> [u8; 16] {
+        self.random.set(self.random.get().wrapping_add(1));
+        [self.random.get(); 16]
+    }
+}
+
+impl LedgerDeps for TestHarness {
+    type Store = FakeStore;
+    type Registry = FakeRegistry;
+
+    fn store(&self) -> &FakeStore {
+        &self.store
+    }
+
+    fn registry(&self) -> &FakeRegistry {
+        &self.registry
+    }
+
+    async fn purge_copies(&self, key: &ObjectKey) {
+        for url in cache_urls(BASE_URL, key) {
+            self.edge_cache.purge(&url).await;
+        }
+    }
+}
+
+impl Ports for TestHarness {
+    type EdgeCache = FakeEdgeCache;
+    type UserStore = FakeUserStore;
+    type RateLimiter = FakeRateLimiter;
+    type Ledger = FakeLedger;
+    type KeyServer = FakeKeyServer;
+    type AlertSink = FakeAlertSink;
+
+    fn edge_cache(&self) -> &FakeEdgeCache {
+        &self.edge_cache
+    }
+
+    fn users(&self) -> &FakeUserStore {
+        &self.users
+    }
+
+    fn rate_limiter(&self) -> &FakeRateLimiter {
+        &self.rate_limiter
+    }
+
+    fn ledger(&self) -> &FakeLedger {
+        &self.ledger
+    }
+
+    fn key_server(&self) -> &FakeKeyServer {
+        &self.key_server
+    }
+
+    fn alert_sink(&self) -> &FakeAlertSink {
+        &self.alert_sink
+    }
+
+    async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
+        Sha256::digest(bytes).into()
+    }
+
+    fn wasm_memory_bytes(&self) -> u64 {
+        0
+    }
+
+    fn deployment(&self) -> Option<Deployment> {
+        Some(Deployment {
+            id: "v-1".to_owned(),
+            tag: String::new(),
+            since: "2025-11-14T00:00:00.000Z".to_owned(),
+        })
+    }
+}
+
+/// Admits every request until a test changes that.
+#[derive(Default)]
+pub struct FakeRateLimiter {
+    pub refuses: Cell<bool>,
+}
+
+impl RateLimiter for FakeRateLimiter {
+    async fn admits(&self, _client_ip: &ClientIp) -> Result<bool, RateLimiterError> {
+        Ok(!self.refuses.get())
+    }
+}
+
+/// Records what was sent.
+#[derive(Default)]
+pub struct FakeAlertSink {
+    /// URLs and bodies.
+    pub sent: RefCell<Vec<(String, String)>>,
+    /// The status of the webhook, if it is not a success.
+    pub status: Cell<Option<u16>>,
+    /// Whether the webhook never answers.
+    pub hanging: Cell<bool>,
+}
+
+impl AlertSink for FakeAlertSink {
+    async fn send(&self, url: &str, body: String) -> Result<(), AlertSinkError> {
+        if self.hanging.get() {
+            std::future::pending::<()>().await;
+        }
+        self.sent.borrow_mut().push((url.to_owned(), body));
+        self.status.get().map_or(Ok(()), |status| Err(AlertSinkError::Status(status)))
+    }
+}
+
+/// Keeps every copy.
+#[derive(Default)]
+pub struct FakeEdgeCache {
+    /// By URL.
+    pub copies: RefCell<BTreeMap<String, CachedCopy>>,
+}
+
+/// The bytes of a cached picture, and what is known of them.
+type CachedCopy = (Vec<u8>, ObjectFacts, Format);
+
+impl EdgeCache for FakeEdgeCache {
+    type Content = Vec<u8>;
+
+    async fn get(&self, url: &str) -> Option<Picture<Vec<u8>>> {
+        let (content, facts, format) = self.copies.borrow().get(url)?.clone();
+        Some(Picture { content, facts, format })
+    }
+
+    fn put(&self, url: &str, picture: Picture<Vec<u8>>) -> Picture<Vec<u8>> {
+        let copy = (picture.content.clone(), picture.facts.clone(), picture.format);
+        self.copies.borrow_mut().insert(url.to_owned(), copy);
+        picture
+    }
+
+    fn content(&self, bytes: Vec<u8>) -> Vec<u8> {
+        bytes
+    }
+
+    async fn purge(&self, url: &str) {
+        self.copies.borrow_mut().remove(url);
+    }
+}
+
+/// Variables of a test, beside those that every test has.
+struct TestVariables<'a>(&'a [(&'a str, &'a str)]);
+
+impl Variables for TestVariables<'_> {
+    fn read(&self, name: &str) -> Option<String> {
+        if let Some((_, value)) = self.0.iter().find(|(variable, _)| *variable == name) {
+            return Some((*value).to_owned());
+        }
+        let value = match name {
+            "SIGNING_JWK" => SIGNING_JWK,
+            "AUTH_HS256_SECRET" => HS256_SECRET,
+            "PUBLIC_BASE_URL" => BASE_URL,
+            "PLATFORM_ADMIN" => "true",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+}
+
+pub fn app() -> TestApp {
+    app_with(&[])
+}
+
+pub fn app_with(variables: &[(&str, &str)]) -> TestApp {
+    let config = Config::read(&TestVariables(variables)).expect("valid");
+    App { config: Rc::new(config), isolate: Rc::default(), ports: TestHarness::default() }
+}
+
+/// A response that was read to its end.
+pub struct TestResponse {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+    /// Null, unless the body is JSON.
+    pub json: Value,
+}
+
+impl TestResponse {
+    /// The code of an error; `none` for a success.
+    pub fn code(&self) -> &str {
+        self.json["code"].as_str().unwrap_or("none")
+    }
+}
+
+/// Serves a request whose body arrives in small chunks.
+pub fn send(app: &TestApp, request: Builder, body: &[u8]) -> TestResponse {
+    block_on(respond(app, request, body))
+}
+
+pub async fn respond(app: &TestApp, request: Builder, body: &[u8]) -> TestResponse {
+    let (head, ()) = request.body(()).expect("valid").into_parts();
+    let chunks: Vec<std::io::Result<Vec<u8>>> =
+        body.chunks(7).map(|chunk| Ok(chunk.to_vec())).collect();
+    let (head, body) = serve(app, &head, stream::iter(chunks)).await.into_parts();
+    let text = match body {
+        Body::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Body::Empty | Body::Stored(_) => String::new(),
+    };
+    let json = serde_json::from_str(&text).unwrap_or_default();
+    TestResponse { status: head.status, headers: head.headers, text, json }
+}
+
+pub fn get(path: &str) -> Builder {
+    Request::builder().uri(format!("https://edge.example{path}"))
+}
+
+/// An upload of a bare GIF by user 123.
+pub fn upload() -> Builder {
+    upload_with(&user_token())
+}
+
+pub fn upload_as(claims: &Value) -> Builder {
+    upload_with(&hs256(claims.clone(), 3600))
+}
+
+/// An upload of a bare GIF with this token.
+pub fn upload_with(token: &str) -> Builder {
+    upload_of("image/gif", token).header("x-filename", "me.gif")
+}
+
+pub fn upload_of(content_type: &str, token: &str) -> Builder {
+    get("/images")
+        .method(Method::POST)
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", content_type)
+}
+
+/// A token of user 123.
+pub fn user_token() -> String {
+    hs256(json!({"sub": "123"}), 3600)
+}
+
+/// A new token of a guest.
+pub fn guest_token(app: &TestApp) -> String {
+    let response = send(app, get("/auth/guest-token"), b"");
+    response.json["data"]["token"].as_str().expect("issued").to_owned()
+}
+
+/// Another GIF of one pixel for each shade.
+pub fn gif(shade: u8) -> Vec<u8> {
+    let mut bytes = PIXEL.to_vec();
+    bytes[16] = shade;
+    bytes
+}
+
+/// What remains of a limit, as the header `RateLimit` says.
+pub fn remaining(response: &TestResponse, name: &str) -> u64 {
+    let field = response.headers["ratelimit"].to_str().expect("text");
+    let entry = field.split(", ").find(|entry| entry.starts_with(&format!("\"{name}\";")));
+    let left = entry.expect("present").split(';').find_map(|part| part.strip_prefix("r="));
+    left.expect("present").parse().expect("a number")
+}

@@ -1,0 +1,32 @@
+//! Who is asking: from the `Authorization` header to a [`Principal`], and the tokens that are issued here.
+
+mod claims;
+mod config;
+mod duplicate_members;
+mod issue;
+mod jwk;
+mod key_server;
+mod key_set;
+mod keys;
+mod principal;
+mod remote;
+mod signing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod ticket;
+mod token;
+mod verify;
+
+pub use claims::TokenRules;
+pub use config::AuthConfig;
+pub use issue::SigningError;
+pub use key_server::{KeyServer, KeyServerError, KeyServerUrl, MAX_KEY_SET_BYTES};
+pub use key_set::KeySet;
+pub use keys::UnusableKey;
+pub use principal::{Permit, Principal, Rights, UPLOAD};
+pub use remote::RemoteKeys;
+pub use signing::{PublicJwk, SigningKey};
+pub use ticket::{Ticket, TicketScope};
+pub use verify::{Authenticator, TokenError, bearer};

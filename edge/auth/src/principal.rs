@@ -1,0 +1,147 @@
+//! The caller that a verified token names, and what the caller may do. The table of all endpoints is in the API.
+
+use edge_types::{FormId, Problem, Role, UserId};
+use image_rules::{Code, Format, Limits};
+
+use crate::ticket::Ticket;
+
+/// What the roles may do at one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// The roles that may call it, for what is their own.
+    pub roles: &'static [Role],
+    /// Those of them that may access what is another user's.
+    pub others: &'static [Role],
+    /// Whether a ticket is accepted as a token.
+    pub ticket: bool,
+}
+
+/// The rights of an upload: the only ones that a ticket has.
+pub const UPLOAD: Rights =
+    Rights { roles: &[Role::User, Role::Guest, Role::Service], others: &[], ticket: true };
+
+/// A caller whose token was verified; only verification makes one. Dispatch authorizes it for the endpoint
+/// before a handler gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    pub(crate) user: UserId,
+    pub(crate) role: Role,
+    pub(crate) ticket: Option<Ticket>,
+    pub(crate) may_access_others: bool,
+}
+
+impl Principal {
+    pub const fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The caller with a token of their own: a ticket is good for an upload only.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` for a ticket.
+    pub fn reject_ticket(self) -> Result<Self, Problem> {
+        if self.ticket.is_some() { Err(Problem::new(Code::TokenInvalid)) } else { Ok(self) }
+    }
+
+    /// The caller of an endpoint with these rights.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` for a ticket where none is accepted, `ROLE_NOT_ALLOWED`.
+    pub fn authorize(self, rights: Rights) -> Result<Self, Problem> {
+        let caller = if rights.ticket { self } else { self.reject_ticket()? };
+        if !rights.roles.contains(&caller.role) {
+            return Err(Problem::new(Code::RoleNotAllowed));
+        }
+        Ok(Self { may_access_others: rights.others.contains(&caller.role), ..caller })
+    }
+
+    /// Whether the caller may access what is another user's, at the endpoint that they were authorized for.
+    pub const fn may_access_others(&self) -> bool {
+        self.may_access_others
+    }
+
+    /// Checks that the caller may access what is this user's.
+    ///
+    /// # Errors
+    /// `USER_MISMATCH`.
+    pub fn check_access(&self, owner: &UserId) -> Result<(), Problem> {
+        if self.may_access_others || self.user == *owner {
+            Ok(())
+        } else {
+            Err(Problem::new(Code::UserMismatch))
+        }
+    }
+
+    /// The permission to upload.
+    ///
+    /// # Errors
+    /// `ROLE_NOT_ALLOWED`, and `TICKET_REQUIRED` for a token that is no ticket where one is required.
+    pub fn may_upload(self, require_ticket: bool) -> Result<Permit, Problem> {
+        let Self { user: owner, role, ticket, .. } = self.authorize(UPLOAD)?;
+        if require_ticket && ticket.is_none() {
+            return Err(Problem::new(Code::TicketRequired));
+        }
+        Ok(Permit { owner, role, ticket })
+    }
+}
+
+/// The permission to upload. No body is read without one.
+#[derive(Debug)]
+pub struct Permit {
+    owner: UserId,
+    role: Role,
+    ticket: Option<Ticket>,
+}
+
+impl Permit {
+    pub const fn ticket(&self) -> Option<&Ticket> {
+        self.ticket.as_ref()
+    }
+
+    /// The limits of this upload: those of the policy, narrowed by the ticket.
+    pub fn limits(&self, limits: Limits) -> Limits {
+        self.ticket.as_ref().map_or(limits, |ticket| ticket.narrow(limits))
+    }
+
+    /// The form of this upload.
+    ///
+    /// # Errors
+    /// `TICKET_REQUIRED` when the ticket is for another form.
+    pub fn form_id(&self, said: Option<FormId>) -> Result<Option<FormId>, Problem> {
+        match &self.ticket {
+            Some(ticket) => ticket.form_id(said),
+            None => Ok(said),
+        }
+    }
+
+    /// Checks that an image of this type may be uploaded.
+    ///
+    /// # Errors
+    /// `TICKET_REQUIRED` when the ticket is for another type.
+    pub fn allows(&self, declared: Format) -> Result<(), Problem> {
+        self.ticket.as_ref().map_or(Ok(()), |ticket| ticket.allows(declared))
+    }
+
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Checks the user that the request names, if it names one.
+    ///
+    /// # Errors
+    /// `USER_MISMATCH`.
+    pub fn is_for(&self, claimed: Option<&UserId>) -> Result<(), Problem> {
+        match claimed {
+            Some(claimed) if *claimed != self.owner => Err(Problem::new(Code::UserMismatch)),
+            _ => Ok(()),
+        }
+    }
+
+    pub const fn owner(&self) -> &UserId {
+        &self.owner
+    }
+}

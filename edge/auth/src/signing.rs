@@ -1,0 +1,112 @@
+//! The key that signs what is issued here, and its public half for others.
+
+use core::fmt;
+
+use hmac::{Hmac, Mac};
+use jwt_compact::jwk::JsonWebKey;
+use p256::ecdsa;
+use serde::Serialize;
+use sha2::Sha256;
+
+use crate::keys::{Algorithm, UnusableKey};
+
+/// The key that signs what is issued here.
+pub struct SigningKey {
+    pub(crate) key: ecdsa::SigningKey,
+    pub(crate) id: String,
+    /// What users are named with in the log; nobody who has it can sign.
+    names: Vec<u8>,
+}
+
+/// A public key as it stands in a key set (RFC 7517 §4).
+#[derive(Clone, Debug, Serialize)]
+pub struct PublicJwk {
+    #[serde(flatten)]
+    key: JsonWebKey<'static>,
+    kid: String,
+    #[serde(rename = "use")]
+    usage: &'static str,
+    alg: &'static str,
+}
+
+impl SigningKey {
+    /// From a private P-256 JWK.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn from_jwk(json: &str) -> Result<Self, UnusableKey> {
+        let jwk: JsonWebKey<'_> = serde_json::from_str(json).map_err(|_| UnusableKey::Malformed)?;
+        let key = ecdsa::SigningKey::try_from(&jwk).map_err(|_| UnusableKey::Malformed)?;
+        let names = authentic(&key.to_bytes(), b"names in logs");
+        Ok(Self { key, id: name(&jwk), names })
+    }
+
+    /// The name of a user in the log: the same for the same user while this key signs, and of no use to
+    /// whoever does not have it, also when all users can be guessed. 64 bits tell users apart.
+    pub fn pseudonym(&self, user: &str) -> String {
+        format!("{:016x}", leading_u64(&authentic(&self.names, user.as_bytes())))
+    }
+
+    pub(crate) fn public(&self) -> PublicKey {
+        PublicKey { key: *self.key.verifying_key(), id: self.id.clone() }
+    }
+}
+
+/// The public half of a key that signs here, or did.
+pub(crate) struct PublicKey {
+    pub(crate) key: ecdsa::VerifyingKey,
+    pub(crate) id: String,
+}
+
+impl PublicKey {
+    /// From a P-256 JWK; a private half in it is left aside.
+    pub(crate) fn from_jwk(json: &str) -> Result<Self, UnusableKey> {
+        let jwk: JsonWebKey<'_> = serde_json::from_str(json).map_err(|_| UnusableKey::Malformed)?;
+        let key = ecdsa::VerifyingKey::try_from(&jwk).map_err(|_| UnusableKey::Malformed)?;
+        Ok(Self { key, id: name(&jwk) })
+    }
+
+    pub(crate) fn jwk(&self) -> PublicJwk {
+        PublicJwk {
+            key: coordinates(&self.key),
+            kid: self.id.clone(),
+            usage: "sig",
+            alg: Algorithm::Es256.name(),
+        }
+    }
+}
+
+/// The thumbprint (RFC 7638) names the key, so a rotated key has another name by itself.
+fn name(jwk: &JsonWebKey<'_>) -> String {
+    format!("{:016x}", leading_u64(&jwk.thumbprint::<Sha256>()))
+}
+
+fn coordinates(public: &ecdsa::VerifyingKey) -> JsonWebKey<'static> {
+    let point = public.to_encoded_point(false);
+    let coordinate = |bytes: Option<&p256::FieldBytes>| {
+        bytes.map(|bytes| bytes.to_vec()).unwrap_or_default().into()
+    };
+    JsonWebKey::EllipticCurve {
+        curve: "P-256".into(),
+        x: coordinate(point.x()),
+        y: coordinate(point.y()),
+        secret: None,
+    }
+}
+
+fn authentic(key: &[u8], message: &[u8]) -> Vec<u8> {
+    // HMAC takes keys of every length (RFC 2104 §2).
+    let mac = Hmac::<Sha256>::new_from_slice(key).map(|mac| mac.chain_update(message));
+    mac.map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default()
+}
+
+/// 64 bits tell the few keys of one deployment apart.
+fn leading_u64(digest: &[u8]) -> u64 {
+    digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.id)
+    }
+}

@@ -1,0 +1,216 @@
+//! The account of one subject: limits, abuse record and what an administrator sees. Uploads and their
+//! removal are in the modules below.
+
+mod removal;
+mod uploads;
+
+pub use uploads::{ClaimStep, CommitStep};
+
+use edge_registry::Event;
+use edge_storage::{ObjectKey, UploadKey};
+use edge_types::{UploadLimitStatuses, UploadLimits, UserId};
+
+use crate::{
+    AbuseStatus, AccountSnapshot, AdmitUpload, Ban, CountRequest, Inspect, KnownUpload,
+    LimitExceeded, LimitKind, LookUpUploads, RequestAdmission, Strike, Unban, UploadAdmission,
+    UploadGrant,
+    storage::{AccountState, LedgerStorage, StorageResult},
+    upload::Upload,
+};
+
+/// How many uploads an administrator sees.
+const LATEST: u32 = 20;
+/// The longest lease of an upload: an hour, as in the configuration.
+const MAX_LEASE_S: u32 = 3600;
+
+/// The account at one moment.
+pub struct LedgerAccount<'a, S> {
+    pub storage: &'a S,
+    pub now_ms: u64,
+}
+
+impl<S: LedgerStorage> LedgerAccount<'_, S> {
+    pub fn count_request(&self, command: CountRequest) -> StorageResult<RequestAdmission> {
+        let mut account = self.storage.account()?;
+        let outcome = self.take_token(&mut account, command.rate_per_minute);
+        if outcome.is_ok() {
+            self.storage.write_account(&account)?;
+        }
+        let rate = account.rate.status(self.now_ms, command.rate_per_minute);
+        Ok(RequestAdmission { rate, exceeded: outcome.err() })
+    }
+
+    /// Checks everything before it spends anything, so a refused upload costs neither a token nor a ticket.
+    pub fn admit(
+        &self,
+        owner: &UserId,
+        random: [u8; 16],
+        command: &AdmitUpload,
+    ) -> StorageResult<UploadAdmission> {
+        let mut account = self.storage.account()?;
+        let outcome = self.grant(&mut account, owner, random, command)?;
+        if outcome.is_ok() {
+            self.storage.write_account(&account)?;
+        } else {
+            account = self.storage.account()?;
+        }
+        let limit_statuses = self.limit_statuses(&account, &command.limits);
+        Ok(UploadAdmission { limit_statuses, outcome })
+    }
+
+    fn grant(
+        &self,
+        account: &mut AccountState,
+        owner: &UserId,
+        random: [u8; 16],
+        command: &AdmitUpload,
+    ) -> StorageResult<Result<UploadGrant, LimitExceeded>> {
+        let AdmitUpload { limits, bytes, lease_s, ticket } = command;
+        let charged = self
+            .take_token(account, limits.rate_per_minute)
+            .and_then(|()| account.usage.charge(self.now_ms, limits, *bytes));
+        let charge = match charged {
+            Ok(charge) => charge,
+            Err(exceeded) => return Ok(Err(exceeded)),
+        };
+        if let Some(ticket) = ticket {
+            let refused = |kind| Ok(Err(LimitExceeded { kind, retry_after_s: 0 }));
+            if ticket.expires_ms <= self.now_ms {
+                return refused(LimitKind::TicketExpired);
+            }
+            if !self.storage.spend_ticket(ticket, self.now_ms)? {
+                return refused(LimitKind::TicketSpent);
+            }
+        }
+        let key = UploadKey::new(owner, self.now_ms, random);
+        let lease_ms = u64::from((*lease_s).clamp(1, MAX_LEASE_S)) * 1000;
+        let upload = Upload::new(key, self.now_ms, lease_ms, charge);
+        self.storage.write_upload(&upload)?;
+        Ok(Ok(UploadGrant { upload_key: upload.key, until_ms: upload.due_ms }))
+    }
+
+    /// Checks the ban and takes a token of the rate.
+    fn take_token(&self, account: &mut AccountState, quota: u32) -> Result<(), LimitExceeded> {
+        if let Some(until_ms) = account.abuse.banned_until_ms(self.now_ms) {
+            let left_s = (until_ms - self.now_ms).div_ceil(1000);
+            let retry_after_s = u32::try_from(left_s).unwrap_or(u32::MAX);
+            return Err(LimitExceeded { kind: LimitKind::Ban, retry_after_s });
+        }
+        account.rate.take(self.now_ms, quota).map_err(|retry_after_s| {
+            // A flood is a multiple of the quota in refusals within one minute.
+            let refusals = self.storage.count_rate_refusal(self.now_ms / 60_000);
+            let is_flood = refusals.is_multiple_of(quota.max(1));
+            let kind = if is_flood { LimitKind::Flood } else { LimitKind::Rate };
+            LimitExceeded { kind, retry_after_s }
+        })
+    }
+
+    fn limit_statuses(&self, account: &AccountState, limits: &UploadLimits) -> UploadLimitStatuses {
+        UploadLimitStatuses {
+            rate: account.rate.status(self.now_ms, limits.rate_per_minute),
+            daily_count: account.usage.count_status(self.now_ms, limits),
+            daily_bytes: account.usage.bytes_status(self.now_ms, limits),
+        }
+    }
+
+    pub fn abuse_status(&self) -> StorageResult<AbuseStatus> {
+        Ok(self.storage.account()?.abuse.status(self.now_ms, false))
+    }
+
+    pub fn strike(&self, subject: &str, strike: &Strike) -> StorageResult<AbuseStatus> {
+        let mut account = self.storage.account()?;
+        let newly_banned = account.abuse.strike(self.now_ms, strike);
+        self.storage.write_account(&account)?;
+        let status = account.abuse.status(self.now_ms, newly_banned);
+        if newly_banned {
+            let detail = format!("{} strikes", strike.strikes_to_ban.max(1));
+            let reason = strike.kind.into_str();
+            self.write_event("ban", subject, reason, status.banned_until_ms, detail)?;
+        }
+        Ok(status)
+    }
+
+    /// Counts an attempt as failed until [`Self::reset_login_throttle`]; returns the seconds to wait when
+    /// there may be none now.
+    pub fn count_login_attempt(&self) -> StorageResult<Option<u32>> {
+        let mut account = self.storage.account()?;
+        let outcome = account.login_throttle.count_attempt(self.now_ms);
+        if outcome.is_ok() {
+            self.storage.write_account(&account)?;
+        }
+        Ok(outcome.err())
+    }
+
+    pub fn reset_login_throttle(&self) -> StorageResult<()> {
+        let mut account = self.storage.account()?;
+        account.login_throttle.reset();
+        self.storage.write_account(&account)
+    }
+
+    pub fn ban(&self, subject: &str, ban: &Ban) -> StorageResult<AbuseStatus> {
+        let mut account = self.storage.account()?;
+        account.abuse.ban(ban.until_ms, &ban.reason);
+        self.storage.write_account(&account)?;
+        let detail = format!("by {}", ban.by);
+        self.write_event("ban", subject, &ban.reason, Some(ban.until_ms), detail)?;
+        Ok(account.abuse.status(self.now_ms, true))
+    }
+
+    pub fn unban(&self, subject: &str, unban: &Unban) -> StorageResult<()> {
+        let mut account = self.storage.account()?;
+        account.abuse.unban();
+        self.storage.write_account(&account)?;
+        self.write_event("lift", subject, "administrator", None, format!("by {}", unban.by))
+    }
+
+    /// Writes an audit event to the outbox; the alarm sends it to the database.
+    fn write_event(
+        &self,
+        kind: &str,
+        subject: &str,
+        reason: &str,
+        until_ms: Option<u64>,
+        detail: String,
+    ) -> StorageResult<()> {
+        self.storage.write_event(&Event {
+            idempotency_key: String::new(),
+            at_ms: self.now_ms,
+            kind: kind.to_owned(),
+            subject: subject.to_owned(),
+            reason: reason.to_owned(),
+            until_ms,
+            detail: Some(detail),
+        })
+    }
+
+    pub fn inspect(&self, command: Inspect) -> StorageResult<AccountSnapshot> {
+        let account = self.storage.account()?;
+        let latest = self.storage.latest_uploads(LATEST)?;
+        Ok(AccountSnapshot {
+            abuse_status: account.abuse.status(self.now_ms, false),
+            limit_statuses: self.limit_statuses(&account, &command.limits),
+            phases: self.storage.count_phases()?,
+            latest: latest.iter().map(|upload| known(upload.key.to_string(), upload)).collect(),
+        })
+    }
+
+    /// A key with another extension than the stored object's is unknown.
+    pub fn look_up(&self, command: LookUpUploads) -> StorageResult<Vec<KnownUpload>> {
+        let mut found = Vec::new();
+        for text in command.keys {
+            let object_key = ObjectKey::parse(&text);
+            let upload_key = object_key.as_ref().map(UploadKey::of);
+            let Some(upload_key) = upload_key.or_else(|| UploadKey::parse(&text)) else { continue };
+            if let Some(upload) = self.storage.upload(&upload_key)?
+                && object_key.is_none_or(|key| upload.object_keys().contains(&key))
+            {
+                found.push(known(text, &upload));
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn known(key: String, upload: &Upload) -> KnownUpload {
+    KnownUpload { key, phase: upload.state.phase(), due_ms: upload.due_ms }
+}

@@ -1,0 +1,141 @@
+//! The removal of an upload that failed, expired or was deleted. It is written down first, so the alarm
+//! finishes what fails halfway.
+
+use edge_storage::{ObjectKey, UploadKey};
+
+use super::LedgerAccount;
+use crate::{
+    ReleaseUpload,
+    storage::{LedgerStorage, OutboxEvent, StorageResult},
+    upload::{REGISTRATION_TIMEOUT_MS, Upload, UploadState},
+};
+
+/// The pause after a failure; it doubles with each further one.
+const FIRST_PAUSE_MS: u64 = 2_000;
+const MAX_PAUSE_MS: u64 = 600_000;
+/// How long the removal of a waiting caller has before the alarm repeats it.
+const CALLER_REMOVAL_MS: u64 = 30_000;
+
+impl<S: LedgerStorage> LedgerAccount<'_, S> {
+    /// Ends an upload that failed. An upload that was committed meanwhile stays: its caller may know of it.
+    pub fn release(&self, command: &ReleaseUpload) -> StorageResult<()> {
+        let Some(upload) = self.storage.upload(&command.upload_key)? else { return Ok(()) };
+        match upload.state {
+            UploadState::Intent if command.may_be_stored => self.abort(upload),
+            UploadState::Intent => {
+                self.refund(&upload)?;
+                self.storage.delete_upload(&upload.key)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refunds the charge and lets the alarm remove what was stored, once writes in flight have arrived.
+    pub(super) fn abort(&self, upload: Upload) -> StorageResult<()> {
+        self.refund(&upload)?;
+        let settled_ms = upload.settled_ms(self.now_ms);
+        let removing = upload.removing(self.now_ms, settled_ms);
+        self.storage.write_upload(&Upload { charge: None, ..removing })
+    }
+
+    /// The caller must write the upload without its charge, or delete it, so that it is refunded once.
+    fn refund(&self, upload: &Upload) -> StorageResult<()> {
+        let Some(charge) = upload.charge else { return Ok(()) };
+        let mut account = self.storage.account()?;
+        account.usage.refund(self.now_ms, charge);
+        self.storage.write_account(&account)
+    }
+
+    /// Begins the removal of an image, whether the ledger has its upload or not. [`None`] when the upload has
+    /// another object key.
+    pub fn begin_removal(&self, key: &ObjectKey) -> StorageResult<Option<Upload>> {
+        let due_ms = self.now_ms.saturating_add(CALLER_REMOVAL_MS);
+        let upload = match self.storage.upload(&UploadKey::of(key))? {
+            None => Upload::unknown_key(key, self.now_ms, due_ms),
+            Some(upload) if upload.object_keys().contains(key) => {
+                self.refund(&upload)?;
+                Upload { charge: None, ..upload.removing(self.now_ms, due_ms) }
+            }
+            Some(_) => return Ok(None),
+        };
+        self.storage.write_upload(&upload)?;
+        Ok(Some(upload))
+    }
+
+    /// Turns uploads that are due into removals and returns those that can begin now. A kept upload is only
+    /// forgotten. One whose lease has ended waits for writes in flight.
+    pub fn collect_removals(&self, limit: u32) -> StorageResult<Vec<Upload>> {
+        let mut removals = Vec::new();
+        for upload in self.storage.due_uploads(self.now_ms, limit)? {
+            match upload.state {
+                UploadState::Kept { .. } => {
+                    self.storage.delete_upload(&upload.key)?;
+                    continue;
+                }
+                UploadState::Intent => {
+                    self.abort(upload)?;
+                    continue;
+                }
+                _ => self.refund(&upload)?,
+            }
+            let upload = Upload { charge: None, ..upload.removing(self.now_ms, self.now_ms) };
+            self.storage.write_upload(&upload)?;
+            removals.push(upload);
+        }
+        Ok(removals)
+    }
+
+    /// Row, object and copies are gone: forgets the upload, unless a row may still appear or another
+    /// command has changed it.
+    pub fn end_removal(&self, upload: &Upload) -> StorageResult<()> {
+        if !self.is_unchanged(upload)? {
+            return Ok(());
+        }
+        match upload.row_expected_until_ms().filter(|until_ms| *until_ms > self.now_ms) {
+            Some(due_ms) => {
+                self.storage.write_upload(&Upload { due_ms, tries: 0, ..upload.clone() })
+            }
+            None => self.storage.delete_upload(&upload.key),
+        }
+    }
+
+    /// An upload was given up while its row was being written, so a row may exist or appear: the alarm
+    /// removes it.
+    pub(super) fn schedule_cleanup(&self, key: &ObjectKey) -> StorageResult<()> {
+        let until_ms = self.now_ms.saturating_add(REGISTRATION_TIMEOUT_MS);
+        self.storage.write_upload(&Upload::unknown_key(key, until_ms, self.now_ms))
+    }
+
+    /// The removal failed: retried later, unless another command has changed the upload.
+    pub fn fail_removal(&self, upload: &Upload) -> StorageResult<()> {
+        if self.is_unchanged(upload)? {
+            let (tries, due_ms) = self.backoff(upload.tries);
+            self.storage.write_upload(&Upload { due_ms, tries, ..upload.clone() })?;
+        }
+        Ok(())
+    }
+
+    /// The removal was not tried because another one failed: retried soon.
+    pub fn postpone_removal(&self, upload: &Upload) -> StorageResult<()> {
+        if self.is_unchanged(upload)? {
+            let due_ms = self.now_ms.saturating_add(FIRST_PAUSE_MS);
+            self.storage.write_upload(&Upload { due_ms, ..upload.clone() })?;
+        }
+        Ok(())
+    }
+
+    fn is_unchanged(&self, upload: &Upload) -> StorageResult<bool> {
+        Ok(self.storage.upload(&upload.key)?.as_ref() == Some(upload))
+    }
+
+    /// The database did not take an event: retried later.
+    pub fn fail_event(&self, event: &OutboxEvent) -> StorageResult<()> {
+        let (tries, due_ms) = self.backoff(event.tries);
+        self.storage.postpone_event(event.id, tries, due_ms)
+    }
+
+    fn backoff(&self, tries: u32) -> (u32, u64) {
+        let pause_ms = FIRST_PAUSE_MS.saturating_mul(1 << tries.min(20)).min(MAX_PAUSE_MS);
+        (tries.saturating_add(1), self.now_ms.saturating_add(pause_ms))
+    }
+}

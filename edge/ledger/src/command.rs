@@ -1,0 +1,431 @@
+//! The protocol of a ledger: typed commands, each with its reply, which travel as JSON.
+
+use edge_storage::{ObjectKey, UploadKey};
+use edge_types::{ImageId, LimitStatus, UploadLimitStatuses, UploadLimits, UserId};
+use image_rules::Format;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// A command with the subject that it is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LedgerRequest {
+    /// As [`edge_types::Subject`] writes it; the Durable Object has this name.
+    pub subject: String,
+    pub command: Command,
+}
+
+/// A command and the type of its reply.
+pub trait LedgerCommand: Into<Command> {
+    type Reply: Serialize + DeserializeOwned;
+}
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $command:ident -> $reply:ty),* $(,)?) => {
+        /// Any command.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Command {
+            $($(#[$doc])* $command($command)),*
+        }
+
+        $(
+            impl From<$command> for Command {
+                fn from(command: $command) -> Self {
+                    Self::$command(command)
+                }
+            }
+
+            impl LedgerCommand for $command {
+                type Reply = $reply;
+            }
+        )*
+    };
+}
+
+commands! {
+    /// Checks that the storage of the ledger works.
+    Probe -> (),
+    /// Counts a request of a client IP or a back end.
+    CountRequest -> RequestAdmission,
+    /// Admits an upload before its body is read.
+    AdmitUpload -> UploadAdmission,
+    /// Commits an upload whose object is stored.
+    CommitUpload -> CommitOutcome,
+    /// Ends an upload that failed.
+    ReleaseUpload -> (),
+    /// Keeps a pending image.
+    ClaimImage -> ClaimOutcome,
+    /// Removes an image: row, object and copies.
+    RemoveImage -> RemovalOutcome,
+    /// Those of the keys whose upload the ledger has.
+    LookUpUploads -> Vec<KnownUpload>,
+    /// Strikes and ban of the subject.
+    GetAbuseStatus -> AbuseStatus,
+    /// Records an incident.
+    Strike -> AbuseStatus,
+    /// Bans the subject until a time.
+    Ban -> AbuseStatus,
+    /// Ends the ban and deletes the strikes.
+    Unban -> (),
+    /// Counts a login attempt as failed; the reply is how many seconds it must wait instead, if it must.
+    CountLoginAttempt -> Option<u32>,
+    /// The login succeeded: deletes the attempts.
+    ResetLoginThrottle -> (),
+    /// What an administrator sees of the subject.
+    Inspect -> AccountSnapshot,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetAbuseStatus;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountLoginAttempt;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResetLoginThrottle;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountRequest {
+    pub rate_per_minute: u32,
+}
+
+/// Whether a request may continue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestAdmission {
+    /// After this request.
+    pub rate: LimitStatus,
+    pub exceeded: Option<LimitExceeded>,
+}
+
+/// The limit that stops a caller, and when to retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitExceeded {
+    pub kind: LimitKind,
+    /// Rounded up, at least one. Zero for a spent ticket, which stays spent.
+    pub retry_after_s: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum LimitKind {
+    Ban,
+    /// Too many requests in this minute.
+    Rate,
+    /// The same, and as many again after the refusal.
+    Flood,
+    DailyCount,
+    DailyBytes,
+    TicketSpent,
+    TicketExpired,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdmitUpload {
+    /// Of the caller's role.
+    pub limits: UploadLimits,
+    /// The declared size, or the largest that is accepted when none is declared.
+    pub bytes: u64,
+    /// How long the upload may take before its object is removed.
+    pub lease_s: u32,
+    /// For the first file of a request only.
+    pub ticket: Option<SpentTicket>,
+}
+
+/// A ticket to be spent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpentTicket {
+    pub id: String,
+    /// The ledger remembers the ticket until then.
+    pub expires_ms: u64,
+}
+
+/// Whether an upload may continue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadAdmission {
+    /// After this upload.
+    pub limit_statuses: UploadLimitStatuses,
+    pub outcome: Result<UploadGrant, LimitExceeded>,
+}
+
+/// The reservation for one object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadGrant {
+    pub upload_key: UploadKey,
+    /// The end of the lease: nothing may be written to the store from then on.
+    pub until_ms: u64,
+}
+
+/// All that is known of a stored image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredImage {
+    pub key: ObjectKey,
+    /// Of the stored bytes, in hexadecimal.
+    pub sha256: String,
+    pub format: Format,
+    /// Of the upright image.
+    pub width: u32,
+    pub height: u32,
+    pub size_bytes: u64,
+    /// The size of the file that was sent; this is charged.
+    pub original_size_bytes: u64,
+    /// The file name that the client sent.
+    pub original_name: Option<String>,
+    pub form_id: Option<String>,
+    /// A `ThumbHash`, in base64.
+    pub placeholder: String,
+    /// The kinds of private data that were removed.
+    pub removed: Vec<String>,
+    pub stored_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitUpload {
+    pub image: StoredImage,
+    pub disposition: Disposition,
+}
+
+/// What happens to a stored image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disposition {
+    /// It is registered at once.
+    Register,
+    /// It expires unless it is claimed.
+    Pending { for_s: u32 },
+}
+
+/// The result of a commit. Unless it was accepted, the caller deletes the object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommitOutcome {
+    /// The upload may be acknowledged.
+    Accepted(Box<Receipt>),
+    /// The same bytes are in the form already. Nothing is charged.
+    Same(Box<Receipt>),
+    /// The upload is unknown or its lease has ended.
+    Lapsed,
+    /// The database failed. Nothing is charged.
+    Unregistered,
+}
+
+/// An image that may be acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    pub image: StoredImage,
+    /// Once registered.
+    pub image_id: Option<ImageId>,
+    /// When a pending image expires.
+    pub expires_ms: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseUpload {
+    pub upload_key: UploadKey,
+    /// Whether an object may have been written.
+    pub may_be_stored: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimImage {
+    pub key: ObjectKey,
+    /// The new owner.
+    pub claimant: UserId,
+    /// Replaces the form of the upload.
+    pub form_id: Option<String>,
+    /// Used when the upload has no file name.
+    pub original_name: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimOutcome {
+    Claimed(Box<Receipt>),
+    /// It was claimed or registered before.
+    AlreadyRegistered,
+    NotFound,
+    /// The database failed; the claimant may retry.
+    Unregistered,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoveImage {
+    pub key: ObjectKey,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemovalOutcome {
+    Finished,
+    /// The database or the store failed; the ledger retries until the image is gone.
+    Underway,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookUpUploads {
+    /// Object keys or upload keys.
+    pub keys: Vec<String>,
+}
+
+/// An upload that the ledger has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownUpload {
+    /// As it was asked for, or the upload key.
+    pub key: String,
+    pub phase: UploadPhase,
+    /// When the alarm handles it.
+    pub due_ms: u64,
+}
+
+/// The phase of an upload; later phases never lead back.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum UploadPhase {
+    /// Admitted; an object may have been written.
+    Intent,
+    /// Stored; the row is being written.
+    Registering,
+    /// Stored; waits to be claimed.
+    Pending,
+    /// Claimed; the row is being written.
+    Claiming,
+    /// Registered. Remembered for a day, to recognise the same bytes.
+    Kept,
+    /// Row, object and copies are being removed.
+    Removing,
+}
+
+/// An incident to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strike {
+    pub kind: AbuseKind,
+    /// Identifies the incident; a repetition within the hour counts once.
+    pub fingerprint: String,
+    pub strikes_to_ban: u32,
+    /// The duration of the first ban.
+    pub ban_s: u32,
+}
+
+/// What honest callers do not do.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum AbuseKind {
+    /// A token that no issuer makes. Counted against the client IP.
+    ForgedToken,
+    /// A file that is not what its type says.
+    Disguise,
+    /// A small file that decodes to a huge image.
+    Bomb,
+    /// Requests that continue after the refusal.
+    Flood,
+    /// A wrong password. Counted against the client IP.
+    Guessing,
+}
+
+impl AbuseKind {
+    /// How many incidents are one strike. Only wrong passwords are honest mistakes now and then, and many
+    /// people may share a client IP.
+    pub const fn incidents_per_strike(self) -> u32 {
+        match self {
+            Self::Guessing => 5,
+            Self::ForgedToken | Self::Disguise | Self::Bomb | Self::Flood => 1,
+        }
+    }
+}
+
+/// Strikes and ban of a subject.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbuseStatus {
+    /// Strikes of the last day.
+    pub strikes: u32,
+    pub banned_until_ms: Option<u64>,
+    pub ban_reason: Option<String>,
+    /// Whether this very command banned the subject.
+    pub newly_banned: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ban {
+    pub until_ms: u64,
+    pub reason: String,
+    /// The administrator, for the audit log.
+    pub by: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unban {
+    /// The administrator, for the audit log.
+    pub by: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspect {
+    /// Of the subject's role.
+    pub limits: UploadLimits,
+}
+
+/// What an administrator sees of a subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountSnapshot {
+    pub abuse_status: AbuseStatus,
+    pub limit_statuses: UploadLimitStatuses,
+    /// How many uploads are in each phase.
+    pub phases: Vec<PhaseCount>,
+    /// The latest uploads, newest first.
+    pub latest: Vec<KnownUpload>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseCount {
+    pub phase: UploadPhase,
+    pub count: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_metrics_and_events_are_those_of_the_protocol() {
+        for kind in [
+            LimitKind::Ban,
+            LimitKind::Rate,
+            LimitKind::Flood,
+            LimitKind::DailyCount,
+            LimitKind::DailyBytes,
+            LimitKind::TicketSpent,
+            LimitKind::TicketExpired,
+        ] {
+            assert_eq!(serde_json::to_value(kind).expect("text"), kind.into_str());
+        }
+        for kind in <AbuseKind as strum::VariantArray>::VARIANTS {
+            assert_eq!(serde_json::to_value(kind).expect("text"), kind.into_str());
+        }
+    }
+}

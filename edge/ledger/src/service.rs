@@ -1,0 +1,242 @@
+//! Executes the commands of one ledger. Commands that need the database or the store await them between two
+//! reads of the ledger's storage; other commands run meanwhile, so nothing that was read before an await is
+//! trusted after it.
+
+use edge_registry::{Event, NewImage, Registry, RegistryError};
+use edge_storage::{ObjectKey, ObjectStore, StoreError, UploadKey};
+use edge_types::{Clock, ImageId, Random, Subject, UserId, log};
+use serde::Serialize;
+
+use crate::{
+    ClaimImage, ClaimOutcome, Command, CommitOutcome, CommitUpload, LedgerRequest, RemovalOutcome,
+    StoredImage,
+    account::{ClaimStep, CommitStep, LedgerAccount},
+    storage::{LedgerStorage, LedgerStorageError, StorageResult},
+    upload::Upload,
+};
+
+/// How many uploads and events one run of the alarm handles: six requests each stay far below the thousand
+/// that the platform allows one invocation.
+const BATCH: u32 = 50;
+/// How often, and how long each time, a commit waits for the same bytes that are being registered: 6 s in
+/// all, one more than the database's deadline.
+const DUPLICATE_POLLS: u32 = 120;
+const DUPLICATE_POLL_MS: u64 = 50;
+
+/// What a ledger needs beside its own storage.
+pub trait LedgerDeps: Clock + Random {
+    type Store: ObjectStore;
+    type Registry: Registry;
+
+    fn store(&self) -> &Self::Store;
+    fn registry(&self) -> &Self::Registry;
+    /// Purges the cached copies of an image, as far as they are within reach.
+    fn purge_copies(&self, key: &ObjectKey) -> impl Future<Output = ()>;
+}
+
+/// Why a command has no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error("the command is not for this subject")]
+    WrongSubject,
+    #[error(transparent)]
+    Storage(#[from] LedgerStorageError),
+}
+
+/// The ledger of one subject.
+pub struct LedgerService<'a, S, D> {
+    pub storage: &'a S,
+    pub deps: &'a D,
+}
+
+impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
+    fn account(&self) -> LedgerAccount<'_, S> {
+        LedgerAccount { storage: self.storage, now_ms: self.deps.now_ms() }
+    }
+
+    /// Executes a command. The reply is JSON.
+    pub async fn execute(&self, request: LedgerRequest) -> Result<String, CommandError> {
+        let reply = self.reply(&request.subject, request.command).await?;
+        self.storage.set_alarm().await?;
+        Ok(reply)
+    }
+
+    async fn reply(&self, subject: &str, command: Command) -> Result<String, CommandError> {
+        let account = self.account();
+        let owner = || match Subject::parse(subject) {
+            Some(Subject::User(owner)) => Ok(owner),
+            _ => Err(CommandError::WrongSubject),
+        };
+        // Only the ledger of the user that a key names has its upload.
+        let check_owner = |key: &UploadKey| {
+            if key.owner() == Some(owner()?) { Ok(()) } else { Err(CommandError::WrongSubject) }
+        };
+        match command {
+            Command::Probe(_) => json(&account.storage.next_due_ms().map(|_| ())?),
+            Command::CountRequest(command) => json(&account.count_request(command)?),
+            Command::GetAbuseStatus(_) => json(&account.abuse_status()?),
+            Command::Strike(strike) => json(&account.strike(subject, &strike)?),
+            Command::CountLoginAttempt(_) => json(&account.count_login_attempt()?),
+            Command::ResetLoginThrottle(_) => json(&account.reset_login_throttle()?),
+            Command::Ban(ban) => json(&account.ban(subject, &ban)?),
+            Command::Unban(unban) => json(&account.unban(subject, &unban)?),
+            Command::Inspect(command) => json(&account.inspect(command)?),
+            Command::LookUpUploads(command) => json(&account.look_up(command)?),
+            Command::AdmitUpload(command) => {
+                json(&account.admit(&owner()?, self.deps.random(), &command)?)
+            }
+            Command::CommitUpload(command) => {
+                check_owner(&UploadKey::of(&command.image.key))?;
+                json(&self.commit(&owner()?, &command).await?)
+            }
+            Command::ReleaseUpload(command) => {
+                check_owner(&command.upload_key)?;
+                json(&account.release(&command)?)
+            }
+            Command::ClaimImage(command) => {
+                check_owner(&UploadKey::of(&command.key))?;
+                json(&self.claim(command).await?)
+            }
+            Command::RemoveImage(command) => {
+                check_owner(&UploadKey::of(&command.key))?;
+                json(&self.remove(&command.key).await?)
+            }
+        }
+    }
+
+    async fn commit(&self, owner: &UserId, command: &CommitUpload) -> StorageResult<CommitOutcome> {
+        let mut polls = 0;
+        let image = loop {
+            match self.account().begin_commit(command, polls < DUPLICATE_POLLS)? {
+                CommitStep::Done(outcome) => return Ok(outcome),
+                CommitStep::Register(image) => break image,
+                CommitStep::Wait => {
+                    polls += 1;
+                    self.deps.sleep(DUPLICATE_POLL_MS).await;
+                }
+            }
+        };
+        self.storage.set_alarm().await?;
+        match self.register(&image, owner).await {
+            Ok(image_id) => self.account().end_commit(&image, image_id),
+            Err(error) => {
+                log_registry_error("commit", &error);
+                self.account().fail_commit(&image)
+            }
+        }
+    }
+
+    async fn claim(&self, command: ClaimImage) -> StorageResult<ClaimOutcome> {
+        let (image, claimant) = match self.account().begin_claim(command)? {
+            ClaimStep::Done(outcome) => return Ok(outcome),
+            ClaimStep::Register { image, claimant } => (image, claimant),
+        };
+        self.storage.set_alarm().await?;
+        match self.register(&image, &claimant).await {
+            Ok(image_id) => self.account().end_claim(&image, image_id),
+            Err(error) => {
+                log_registry_error("claim", &error);
+                self.account().fail_claim(&image)
+            }
+        }
+    }
+
+    async fn register(
+        &self,
+        image: &StoredImage,
+        owner: &UserId,
+    ) -> Result<ImageId, RegistryError> {
+        self.deps.registry().add(new_image(image, owner)).await
+    }
+
+    async fn remove(&self, key: &ObjectKey) -> StorageResult<RemovalOutcome> {
+        let Some(upload) = self.account().begin_removal(key)? else {
+            return Ok(RemovalOutcome::Finished);
+        };
+        self.storage.set_alarm().await?;
+        let is_finished = self.finish_removal(&upload).await?;
+        Ok(if is_finished { RemovalOutcome::Finished } else { RemovalOutcome::Underway })
+    }
+
+    /// Handles what is due: removals first, then audit events. After the first failed removal the rest of the
+    /// batch is postponed, so a store that is down gets one request instead of fifty.
+    pub async fn run_alarm(&self) -> StorageResult<()> {
+        let mut is_working = true;
+        for upload in &self.account().collect_removals(BATCH)? {
+            if is_working {
+                is_working = self.finish_removal(upload).await?;
+            } else {
+                self.account().postpone_removal(upload)?;
+            }
+        }
+        for outbox in self.storage.due_events(self.deps.now_ms(), BATCH)? {
+            let Event { subject, at_ms, .. } = &outbox.event;
+            let idempotency_key = format!("{subject}#{at_ms}-{}", outbox.id);
+            let event = Event { idempotency_key, ..outbox.event.clone() };
+            match self.deps.registry().event(&event).await {
+                Ok(()) => self.storage.delete_event(outbox.id)?,
+                Err(error) => {
+                    log_registry_error("event", &error);
+                    self.account().fail_event(&outbox)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes row, object and copies, in this order: at no time is there a row without an object that nobody
+    /// is about to remove. Whether all of it is gone.
+    async fn finish_removal(&self, upload: &Upload) -> StorageResult<bool> {
+        match self.delete(upload).await {
+            Ok(()) => self.account().end_removal(upload).map(|()| true),
+            Err(error) => {
+                log::error("removal_failed", &[("cause", &error.to_string())]);
+                self.account().fail_removal(upload).map(|()| false)
+            }
+        }
+    }
+
+    async fn delete(&self, upload: &Upload) -> Result<(), RemovalError> {
+        let may_have_row = upload.row_expected_until_ms().is_some();
+        for key in upload.object_keys() {
+            if may_have_row {
+                self.deps.registry().remove(&key).await?;
+            }
+            self.deps.store().delete(&key).await?;
+            self.deps.purge_copies(&key).await;
+        }
+        Ok(())
+    }
+}
+
+/// The row of an image.
+pub(crate) fn new_image<'a>(image: &'a StoredImage, owner: &'a UserId) -> NewImage<'a> {
+    NewImage {
+        key: &image.key,
+        owner,
+        form_id: image.form_id.as_deref(),
+        format: image.format,
+        width: image.width,
+        height: image.height,
+        size_bytes: image.size_bytes,
+        sha256: &image.sha256,
+        original_name: image.original_name.as_deref(),
+        created_ms: image.stored_ms,
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RemovalError {
+    #[error("database: {0}")]
+    Registry(#[from] RegistryError),
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+}
+
+fn json(reply: &impl Serialize) -> Result<String, CommandError> {
+    serde_json::to_string(reply).map_err(|error| LedgerStorageError(error.to_string()).into())
+}
+
+fn log_registry_error(during: &str, error: &RegistryError) {
+    log::error("registry_failed", &[("during", during), ("cause", &error.to_string())]);
+}

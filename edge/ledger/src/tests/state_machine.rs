@@ -1,0 +1,289 @@
+//! Uploads, claims, removals and alarms in any order, each of which may be cancelled at any await, while the
+//! store and the registry fail and recover: nothing that was acknowledged is lost, and in the end nothing
+//! else remains.
+
+mod slow;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Waker},
+};
+
+use edge_storage::{NewObject, ObjectKey, ObjectMetadata, ObjectStore};
+use edge_types::{Clock, UploadLimits};
+use futures_executor::block_on;
+use image_rules::Format;
+use proptest::prelude::*;
+
+use super::{image, user};
+use crate::{
+    AdmitUpload, ClaimImage, ClaimOutcome, CommitOutcome, CommitUpload, Disposition, LedgerCommand,
+    LedgerRequest, LedgerService, LedgerStorage, ReleaseUpload, RemoveImage,
+    testing::{FakeLedgerDeps, FakeLedgerStorage},
+};
+use slow::{DEADLINE_MS, Slow};
+
+const LEASE_S: u32 = 300;
+const PENDING_S: u32 = 3600;
+const LIMITS: UploadLimits =
+    UploadLimits { rate_per_minute: 1000, daily_count: 1000, daily_bytes: 1 << 40 };
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// One ledger, and what its callers have seen.
+struct TestHarness {
+    storage: FakeLedgerStorage,
+    deps: Slow,
+    /// The acknowledged pending images, and when each expires.
+    pending: RefCell<BTreeMap<String, u64>>,
+    /// The acknowledged registered images, and the owner of each.
+    kept: RefCell<BTreeMap<String, String>>,
+    /// Every key that a caller has seen.
+    seen: RefCell<Vec<ObjectKey>>,
+    /// The images whose removal was begun.
+    removed: RefCell<BTreeSet<String>>,
+}
+
+impl TestHarness {
+    fn service(&self) -> LedgerService<'_, FakeLedgerStorage, Slow> {
+        LedgerService { storage: &self.storage, deps: &self.deps }
+    }
+
+    async fn send<C: LedgerCommand>(&self, command: C) -> C::Reply {
+        let request = LedgerRequest { subject: "user:7".to_owned(), command: command.into() };
+        let reply = self.service().execute(request).await.expect("memory does not fail");
+        serde_json::from_str(&reply).expect("the reply of this command")
+    }
+
+    /// Does what the Worker does: admits, stores and commits an upload, and deletes what was not accepted.
+    async fn upload(self: Rc<Self>, content: u8, disposition: Disposition) {
+        let admit = AdmitUpload { limits: LIMITS, bytes: 100, lease_s: LEASE_S, ticket: None };
+        let grant = self.send(admit).await.outcome.expect("far below the limits");
+        self.deps.pause().await;
+        if self.deps.now_ms() >= grant.until_ms {
+            return;
+        }
+        let key = grant.upload_key.object_key(Format::Png).expect("a key");
+        let sha256 = [content; 32];
+        let bytes = vec![content];
+        let metadata = ObjectMetadata::default();
+        let object = NewObject { key: &key, bytes, format: Format::Png, sha256, metadata };
+        if self.deps.put(object).await.is_ok() {
+            let image = image(&key, &content.to_string(), self.deps.now_ms());
+            match self.send(CommitUpload { image, disposition }).await {
+                CommitOutcome::Accepted(receipt) | CommitOutcome::Same(receipt)
+                    if receipt.image.key == key =>
+                {
+                    return self.acknowledge(&receipt.image.key, receipt.expires_ms, "7");
+                }
+                CommitOutcome::Same(receipt) => {
+                    self.acknowledge(&receipt.image.key, receipt.expires_ms, "");
+                }
+                CommitOutcome::Accepted(_) => panic!("another key was accepted"),
+                CommitOutcome::Lapsed | CommitOutcome::Unregistered => {}
+            }
+            // The alarm deletes the object in any case.
+            let _ = self.deps.delete(&key).await;
+            return;
+        }
+        self.send(ReleaseUpload { upload_key: grant.upload_key, may_be_stored: true }).await;
+    }
+
+    /// `owner` is empty when the caller does not see it.
+    fn acknowledge(&self, key: &ObjectKey, expires_ms: Option<u64>, owner: &str) {
+        self.seen.borrow_mut().push(key.clone());
+        if self.removed.borrow().contains(key.as_str()) {
+            return;
+        }
+        if let Some(expires_ms) = expires_ms {
+            self.pending.borrow_mut().insert(key.to_string(), expires_ms);
+            return;
+        }
+        let mut kept = self.kept.borrow_mut();
+        let known_owner = kept.entry(key.to_string()).or_default();
+        if !owner.is_empty() {
+            owner.clone_into(known_owner);
+        }
+    }
+
+    async fn claim(self: Rc<Self>, key: ObjectKey, claimant: &'static str) {
+        let claim = ClaimImage {
+            key: key.clone(),
+            claimant: user(claimant),
+            form_id: None,
+            original_name: None,
+        };
+        if let ClaimOutcome::Claimed(receipt) = self.send(claim).await {
+            assert!(
+                self.kept.borrow().get(key.as_str()).is_none_or(String::is_empty),
+                "{key} was claimed twice"
+            );
+            self.acknowledge(&receipt.image.key, receipt.expires_ms, claimant);
+        }
+    }
+
+    async fn remove(self: Rc<Self>, key: ObjectKey) {
+        self.removed.borrow_mut().insert(key.to_string());
+        self.pending.borrow_mut().remove(key.as_str());
+        self.kept.borrow_mut().remove(key.as_str());
+        self.send(RemoveImage { key }).await;
+    }
+
+    async fn run_alarm(self: Rc<Self>) {
+        self.service().run_alarm().await.expect("memory does not fail");
+    }
+
+    /// Checks that everything that was acknowledged exists.
+    fn check(&self) {
+        let now_ms = self.deps.now_ms();
+        let objects = self.deps.inner.store.objects.borrow();
+        let rows = self.deps.inner.registry.rows.borrow();
+        for key in self.kept.borrow().keys() {
+            assert!(objects.contains_key(key), "{key} was registered and is lost");
+            assert!(rows.iter().any(|row| row.key == *key), "{key} lost its row");
+        }
+        for (key, expires_ms) in self.pending.borrow().iter() {
+            assert!(*expires_ms <= now_ms || objects.contains_key(key), "{key} is lost");
+        }
+    }
+
+    /// Checks that nothing else exists, after the last alarm.
+    fn check_end(&self) {
+        let kept = self.kept.borrow();
+        let objects = self.deps.inner.store.objects.borrow();
+        let rows = self.deps.inner.registry.rows.borrow();
+        let keys: Vec<_> = kept.keys().collect();
+        assert_eq!(objects.keys().collect::<Vec<_>>(), keys, "objects");
+        assert_eq!(rows.iter().map(|row| &row.key).collect::<BTreeSet<_>>().len(), rows.len());
+        assert_eq!(rows.len(), kept.len(), "rows");
+        for row in rows.iter() {
+            let owner = kept.get(&row.key).expect("only acknowledged images have a row");
+            assert!(owner.is_empty() || *owner == row.owner, "{} has another owner", row.key);
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Upload(u8, bool),
+    Claim(prop::sample::Index, bool),
+    Remove(prop::sample::Index),
+    RunAlarm,
+    /// One task runs until its next await.
+    Resume(prop::sample::Index),
+    /// All tasks run until they end.
+    Finish,
+    /// One task is cancelled where it awaits.
+    Cancel(prop::sample::Index),
+    Wait(u64),
+    /// Which parts fail from now on.
+    Outage {
+        store: bool,
+        registry: bool,
+        silent: bool,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        6 => (0_u8..3, any::<bool>()).prop_map(|(content, pending)| Step::Upload(content, pending)),
+        3 => (index(), any::<bool>()).prop_map(|(which, is_ann)| Step::Claim(which, is_ann)),
+        1 => index().prop_map(Step::Remove),
+        3 => Just(Step::RunAlarm),
+        30 => index().prop_map(Step::Resume),
+        1 => index().prop_map(Step::Cancel),
+        2 => Just(Step::Finish),
+        2 => (0_u64..400_000).prop_map(Step::Wait),
+        // Just before and at the ends of waits, leases and expiries.
+        4 => prop::sample::select(vec![59_999, 60_000, 299_999, 300_000, 3_540_000, 3_600_000])
+            .prop_map(Step::Wait),
+        1 => (any::<bool>(), any::<bool>(), any::<bool>())
+            .prop_map(|(store, registry, silent)| Step::Outage { store, registry, silent }),
+    ]
+}
+
+fn run(steps: Vec<Step>) {
+    let clock_ms = Rc::new(Cell::new(1_763_114_400_000));
+    let inner = FakeLedgerDeps { clock_ms: clock_ms.clone(), ..FakeLedgerDeps::default() };
+    let harness = Rc::new(TestHarness {
+        storage: FakeLedgerStorage::default(),
+        deps: Slow { inner, rows: RefCell::default() },
+        pending: RefCell::default(),
+        kept: RefCell::default(),
+        seen: RefCell::default(),
+        removed: RefCell::default(),
+    });
+    let mut tasks: Vec<Task> = Vec::new();
+    for step in steps {
+        let seen = |which: prop::sample::Index| {
+            let seen = harness.seen.borrow();
+            (!seen.is_empty()).then(|| seen[which.index(seen.len())].clone())
+        };
+        match step {
+            Step::Upload(content, pending) => {
+                let pending = pending.then_some(Disposition::Pending { for_s: PENDING_S });
+                let disposition = pending.unwrap_or(Disposition::Register);
+                tasks.push(Box::pin(harness.clone().upload(content, disposition)));
+            }
+            Step::Claim(which, is_ann) => {
+                let claimant = if is_ann { "ann" } else { "bob" };
+                let claim = seen(which).map(|key| harness.clone().claim(key, claimant));
+                tasks.extend(claim.map(|claim| Box::pin(claim) as Task));
+            }
+            Step::Remove(which) => {
+                let removal = seen(which).map(|key| harness.clone().remove(key));
+                tasks.extend(removal.map(|removal| Box::pin(removal) as Task));
+            }
+            Step::RunAlarm => tasks.push(Box::pin(harness.clone().run_alarm())),
+            Step::Resume(which) if !tasks.is_empty() => {
+                let at = which.index(tasks.len());
+                let mut context = Context::from_waker(Waker::noop());
+                if tasks[at].as_mut().poll(&mut context).is_ready() {
+                    drop(tasks.remove(at));
+                }
+            }
+            Step::Finish => tasks.drain(..).for_each(block_on),
+            Step::Cancel(which) if !tasks.is_empty() => {
+                drop(tasks.remove(which.index(tasks.len())));
+            }
+            Step::Resume(_) | Step::Cancel(_) => {}
+            Step::Wait(ms) => {
+                if ms >= DEADLINE_MS {
+                    harness.deps.settle(|at| (ms >> at) & 1 == 1);
+                }
+                clock_ms.set(clock_ms.get() + ms);
+            }
+            Step::Outage { store, registry, silent } => {
+                harness.deps.inner.store.broken.set(store);
+                harness.deps.inner.registry.broken.set(registry);
+                harness.deps.inner.registry.silent.set(silent);
+            }
+        }
+        harness.check();
+    }
+    drop(tasks);
+    harness.deps.settle(|_| true);
+    harness.deps.inner.store.broken.set(false);
+    harness.deps.inner.registry.broken.set(false);
+    harness.deps.inner.registry.silent.set(false);
+    while let Some(due_ms) = harness.storage.next_due_ms().expect("memory does not fail") {
+        clock_ms.set(clock_ms.get().max(due_ms));
+        block_on(harness.clone().run_alarm());
+        harness.check();
+    }
+    harness.check_end();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_acknowledged_is_lost_and_nothing_else_remains(
+        steps in prop::collection::vec(step(), 1..250),
+    ) {
+        run(steps);
+    }
+}

@@ -1,0 +1,195 @@
+//! One upload as a state machine. States only lead forward.
+
+use edge_storage::{ObjectKey, UploadKey};
+use edge_types::{ImageId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{Receipt, StoredImage, UploadPhase, quota::QuotaCharge};
+
+/// How long a registration may take, and how long its row may still appear after it was given up. The
+/// database's deadline is 5 s.
+pub const REGISTRATION_TIMEOUT_MS: u64 = 60_000;
+
+/// One upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    pub key: UploadKey,
+    pub state: UploadState,
+    /// When the alarm handles it.
+    pub due_ms: u64,
+    /// The lease; how long to wait for writes that are still in flight is derived from it.
+    pub lease_ms: u64,
+    /// Refunded when the upload fails.
+    pub charge: Option<QuotaCharge>,
+    /// Failed attempts of the alarm.
+    pub tries: u32,
+}
+
+/// The state of an upload, with what is known by then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UploadState {
+    /// Admitted; an object may have been written.
+    Intent,
+    /// Stored; the row is being written.
+    Registering(Box<StoredImage>),
+    /// Stored; waits to be claimed.
+    Pending(Box<StoredImage>),
+    /// Claimed; the row is being written.
+    Claiming { image: Box<StoredImage>, claimant: UserId },
+    /// Registered.
+    Kept { image: Box<StoredImage>, image_id: ImageId },
+    /// Row, object and copies are being removed.
+    Removing {
+        /// The only possible key, when it is known.
+        key: Option<String>,
+        /// Until when a row may still appear. The removal does not end before.
+        row_expected_until_ms: Option<u64>,
+    },
+}
+
+impl UploadState {
+    pub const fn phase(&self) -> UploadPhase {
+        match self {
+            Self::Intent => UploadPhase::Intent,
+            Self::Registering(_) => UploadPhase::Registering,
+            Self::Pending(_) => UploadPhase::Pending,
+            Self::Claiming { .. } => UploadPhase::Claiming,
+            Self::Kept { .. } => UploadPhase::Kept,
+            Self::Removing { .. } => UploadPhase::Removing,
+        }
+    }
+
+    pub fn image(&self) -> Option<&StoredImage> {
+        match self {
+            Self::Registering(image)
+            | Self::Pending(image)
+            | Self::Claiming { image, .. }
+            | Self::Kept { image, .. } => Some(image),
+            Self::Intent | Self::Removing { .. } => None,
+        }
+    }
+}
+
+impl UploadPhase {
+    pub const fn leads_to(self, next: Self) -> bool {
+        match self {
+            Self::Intent => matches!(next, Self::Registering | Self::Pending | Self::Removing),
+            Self::Registering => matches!(next, Self::Kept | Self::Removing),
+            Self::Pending => matches!(next, Self::Claiming | Self::Removing),
+            Self::Claiming => matches!(next, Self::Kept | Self::Removing),
+            Self::Kept => matches!(next, Self::Removing),
+            Self::Removing => false,
+        }
+    }
+}
+
+impl Upload {
+    pub const fn new(key: UploadKey, now_ms: u64, lease_ms: u64, charge: QuotaCharge) -> Self {
+        let due_ms = now_ms.saturating_add(lease_ms);
+        Self { key, state: UploadState::Intent, due_ms, lease_ms, charge: Some(charge), tries: 0 }
+    }
+
+    /// The upload in its next state; [`None`] when the state machine has no such transition.
+    pub fn advance(self, state: UploadState, due_ms: u64) -> Option<Self> {
+        let leads = self.state.phase().leads_to(state.phase());
+        leads.then_some(Self { state, due_ms, tries: 0, ..self })
+    }
+
+    /// The upload in the state of removal, which the alarm handles at `due_ms`. One that is being removed
+    /// already stays as it is.
+    #[must_use]
+    pub fn removing(self, now_ms: u64, due_ms: u64) -> Self {
+        let key = self.state.image().map(|image| image.key.to_string());
+        let row_expected_until_ms = match self.state {
+            UploadState::Removing { .. } => return self,
+            UploadState::Intent | UploadState::Pending(_) => None,
+            // Also of a kept one: a second registration may be in flight.
+            UploadState::Registering(_)
+            | UploadState::Claiming { .. }
+            | UploadState::Kept { .. } => Some(now_ms.saturating_add(REGISTRATION_TIMEOUT_MS)),
+        };
+        let state = UploadState::Removing { key, row_expected_until_ms };
+        Self { state, due_ms, tries: 0, ..self }
+    }
+
+    /// The removal of an image that the ledger does not have: registered long ago, or given up while its
+    /// row was being written.
+    pub fn unknown_key(key: &ObjectKey, row_expected_until_ms: u64, due_ms: u64) -> Self {
+        let state = UploadState::Removing {
+            key: Some(key.to_string()),
+            row_expected_until_ms: Some(row_expected_until_ms),
+        };
+        Self { key: UploadKey::of(key), state, due_ms, lease_ms: 0, charge: None, tries: 0 }
+    }
+
+    pub const fn row_expected_until_ms(&self) -> Option<u64> {
+        match self.state {
+            UploadState::Removing { row_expected_until_ms, .. } => row_expected_until_ms,
+            _ => None,
+        }
+    }
+
+    /// The keys that its object may have.
+    pub fn object_keys(&self) -> Vec<ObjectKey> {
+        let known = match &self.state {
+            UploadState::Removing { key, .. } => key.as_deref().and_then(ObjectKey::parse),
+            state => state.image().map(|image| image.key.clone()),
+        };
+        known.map_or_else(|| self.key.object_keys().collect(), |key| vec![key])
+    }
+
+    /// What may be acknowledged to a caller, once the image is kept or pending.
+    pub fn receipt(&self) -> Option<Box<Receipt>> {
+        let image = self.state.image()?.clone();
+        match self.state {
+            UploadState::Kept { image_id, .. } => {
+                Some(Box::new(Receipt { image, image_id: Some(image_id), expires_ms: None }))
+            }
+            UploadState::Pending(_) | UploadState::Claiming { .. } => {
+                Some(Box::new(Receipt { image, image_id: None, expires_ms: Some(self.due_ms) }))
+            }
+            _ => None,
+        }
+    }
+
+    /// When writes that are in flight now have arrived: after a fifth of the lease, a minute by default.
+    pub const fn settled_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_add(self.lease_ms / 5)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PHASES: [UploadPhase; 6] = [
+        UploadPhase::Intent,
+        UploadPhase::Registering,
+        UploadPhase::Pending,
+        UploadPhase::Claiming,
+        UploadPhase::Kept,
+        UploadPhase::Removing,
+    ];
+
+    #[test]
+    fn no_step_goes_back_and_removal_is_the_end() {
+        for from in PHASES {
+            for to in PHASES {
+                assert!(!from.leads_to(to) || from < to, "{from:?} to {to:?}");
+            }
+            assert_eq!(
+                from.leads_to(UploadPhase::Removing),
+                from != UploadPhase::Removing,
+                "{from:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_nobody_claimed_or_registered_is_never_kept() {
+        assert!(!UploadPhase::Intent.leads_to(UploadPhase::Kept));
+        assert!(!UploadPhase::Pending.leads_to(UploadPhase::Kept));
+        assert!(!UploadPhase::Registering.leads_to(UploadPhase::Pending));
+    }
+}

@@ -1,0 +1,149 @@
+-- The tables of the Worker. Times are milliseconds since 1970. Later migrations only add.
+
+CREATE TABLE images (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- Of the object. URLs are derived from it, so they follow when the domain changes.
+    key           TEXT    NOT NULL UNIQUE,
+    -- The user whose image it is now; the key keeps the user who uploaded it.
+    owner         TEXT    NOT NULL,
+    form_id       TEXT,
+    media_type    TEXT    NOT NULL,
+    -- Of the upright image.
+    width         INTEGER NOT NULL,
+    height        INTEGER NOT NULL,
+    size_bytes    INTEGER NOT NULL,
+    -- Of the stored bytes, in hexadecimal.
+    sha256        TEXT    NOT NULL,
+    original_name TEXT,
+    -- A ThumbHash, in base64.
+    placeholder   TEXT,
+    created_ms    INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX images_by_owner ON images (owner, id);
+CREATE INDEX images_by_owner_and_form ON images (owner, form_id, id);
+CREATE INDEX images_by_form ON images (form_id, id) WHERE form_id IS NOT NULL;
+-- Covers the statistics of uploaders.
+CREATE INDEX images_by_time ON images (created_ms, owner, size_bytes);
+
+CREATE TABLE users (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    -- Normalised. A user who signs in elsewhere may have none.
+    email         TEXT    UNIQUE,
+    -- A PHC string. A user who signs in elsewhere has none.
+    password_hash TEXT,
+    role          TEXT    NOT NULL DEFAULT 'USER' CHECK (role IN ('USER', 'SERVICE', 'ADMIN')),
+    nickname      TEXT,
+    image_key     TEXT,
+    created_ms    INTEGER NOT NULL
+) STRICT;
+
+-- E-mail addresses that a sign-up holds while it claims the image of its guest. A sign-up deletes its
+-- reservation; an expired one is ignored.
+CREATE TABLE reservations (
+    email    TEXT    NOT NULL PRIMARY KEY,
+    user_id  TEXT    NOT NULL,
+    until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row for each login: all refresh tokens that follow from it are its family.
+CREATE TABLE refresh_families (
+    -- Also the id of the session.
+    id           TEXT    NOT NULL PRIMARY KEY,
+    user_id      TEXT    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    -- Of the last token. Any other token of the family was used twice.
+    token_digest TEXT    NOT NULL,
+    created_ms   INTEGER NOT NULL,
+    expires_ms   INTEGER NOT NULL,
+    revoked_ms   INTEGER
+) STRICT;
+
+CREATE INDEX refresh_families_by_user ON refresh_families (user_id, expires_ms);
+
+-- The audit log.
+CREATE TABLE events (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- Chosen by the sender, so that an event that is sent twice is stored once.
+    idempotency_key TEXT    NOT NULL UNIQUE,
+    at_ms           INTEGER NOT NULL,
+    kind            TEXT    NOT NULL,
+    subject         TEXT    NOT NULL,
+    reason          TEXT    NOT NULL,
+    -- The end of a ban.
+    until_ms        INTEGER,
+    detail          TEXT
+) STRICT;
+
+CREATE INDEX events_by_subject ON events (subject, id);
+CREATE INDEX events_by_kind ON events (kind, id);
+CREATE INDEX events_by_ban_end ON events (until_ms) WHERE kind = 'ban';
+
+-- Responses and files by the hour, for the page of administrators.
+CREATE TABLE hour_counts (
+    -- Hours since 1970.
+    hour         INTEGER NOT NULL,
+    area         TEXT    NOT NULL,
+    code         TEXT    NOT NULL,
+    count        INTEGER NOT NULL,
+    bytes_in     INTEGER NOT NULL,
+    bytes_stored INTEGER NOT NULL,
+    PRIMARY KEY (hour, area, code)
+) STRICT;
+
+-- Counters since the beginning, for /metrics and alerts.
+CREATE TABLE totals (
+    name     TEXT    NOT NULL,
+    labels   TEXT    NOT NULL,
+    total    INTEGER NOT NULL,
+    -- The part of the total that alerts have reported.
+    reported INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (name, labels)
+) STRICT, WITHOUT ROWID;
+
+-- Histograms of durations. A column counts what took up to so many milliseconds and more than the column before.
+CREATE TABLE timings (
+    stage       TEXT    NOT NULL PRIMARY KEY,
+    sum_ms      INTEGER NOT NULL,
+    up_to_5     INTEGER NOT NULL,
+    up_to_10    INTEGER NOT NULL,
+    up_to_25    INTEGER NOT NULL,
+    up_to_50    INTEGER NOT NULL,
+    up_to_100   INTEGER NOT NULL,
+    up_to_250   INTEGER NOT NULL,
+    up_to_500   INTEGER NOT NULL,
+    up_to_1000  INTEGER NOT NULL,
+    up_to_2500  INTEGER NOT NULL,
+    up_to_5000  INTEGER NOT NULL,
+    up_to_10000 INTEGER NOT NULL,
+    above_10000 INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The memory of each isolate when it last wrote.
+CREATE TABLE isolates (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    at_ms      INTEGER NOT NULL,
+    used_bytes INTEGER NOT NULL,
+    peak_bytes INTEGER NOT NULL,
+    wasm_bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alert_states (
+    kind     TEXT    NOT NULL PRIMARY KEY,
+    -- The counts of the next alert begin here.
+    since_ms INTEGER NOT NULL,
+    -- No alert of this kind is sent before.
+    next_ms  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Where scheduled jobs stopped.
+CREATE TABLE job_cursors (
+    job    TEXT NOT NULL PRIMARY KEY,
+    cursor TEXT NOT NULL
+) STRICT;
+
+-- The id that this deployment shares with its bucket, which holds it in an object.
+CREATE TABLE deployment (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    id       TEXT    NOT NULL,
+    bound_ms INTEGER NOT NULL
+) STRICT;

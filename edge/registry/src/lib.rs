@@ -1,0 +1,143 @@
+//! The ports to the database: images, users, audit events, counters and alerts.
+
+mod audit;
+mod metrics;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod users;
+
+pub use audit::{AuditStore, Event, EventQuery, HourUploaders, StoredEvent, Uploader};
+pub use metrics::{
+    AlertState, CounterBatch, HourCount, IsolateMemory, MetricsSnapshot, MetricsStore, Timing,
+    Total, Unreported,
+};
+pub use users::{
+    Created, Edit, NewUser, PasswordHash, RefreshFamily, Reservation, TokenRotation, User,
+    UserChange, UserStore,
+};
+
+use edge_storage::ObjectKey;
+use edge_types::{ImageId, UserId};
+use image_rules::Format;
+use serde::Deserialize;
+
+/// The database failed, with the platform's message.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RegistryError(pub String);
+
+/// What the ledger needs of the database.
+pub trait Registry {
+    /// Adds an image; it is durable when this returns. Idempotent: a key that has a row keeps it, and its
+    /// number is returned.
+    fn add(&self, image: NewImage<'_>) -> impl Future<Output = Result<ImageId, RegistryError>>;
+
+    fn find(
+        &self,
+        key: &ObjectKey,
+    ) -> impl Future<Output = Result<Option<ImageRow>, RegistryError>>;
+
+    /// Removes the row of a key; succeeds when there is none.
+    fn remove(&self, key: &ObjectKey) -> impl Future<Output = Result<(), RegistryError>>;
+
+    /// Adds an event, once for its idempotency key.
+    fn event(&self, event: &Event) -> impl Future<Output = Result<(), RegistryError>>;
+
+    /// Checks that the database answers.
+    fn probe(&self) -> impl Future<Output = Result<(), RegistryError>>;
+}
+
+/// The images, for handlers and for the sweep.
+pub trait ImageStore: Registry {
+    /// Makes an image of `from` one of `to`. Whether it is one of `to` now; it may have been before.
+    fn transfer_ownership(
+        &self,
+        key: &ObjectKey,
+        from: &UserId,
+        to: &UserId,
+    ) -> impl Future<Output = Result<bool, RegistryError>>;
+
+    fn get(&self, id: ImageId) -> impl Future<Output = Result<Option<ImageRow>, RegistryError>>;
+
+    /// Images of one owner, newest first.
+    fn list(
+        &self,
+        listing: ImageListing<'_>,
+    ) -> impl Future<Output = Result<Vec<ImageRow>, RegistryError>>;
+
+    /// Those of the keys that have a row.
+    fn find_registered(
+        &self,
+        keys: &[String],
+    ) -> impl Future<Output = Result<Vec<String>, RegistryError>>;
+
+    /// Images in the order of their numbers, above one of them.
+    fn images_after(
+        &self,
+        id: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<ImageRow>, RegistryError>>;
+
+    /// The id that the deployment shares with its bucket.
+    fn deployment_id(&self) -> impl Future<Output = Result<Option<String>, RegistryError>>;
+
+    /// Writes the id of the deployment unless there is one. Returns the one that is stored now.
+    fn bind_deployment(
+        &self,
+        id: &str,
+        now_ms: u64,
+    ) -> impl Future<Output = Result<String, RegistryError>>;
+
+    /// Where a scheduled job stopped; empty at the beginning.
+    fn job_cursor(&self, job: &str) -> impl Future<Output = Result<String, RegistryError>>;
+
+    fn set_job_cursor(
+        &self,
+        job: &str,
+        cursor: &str,
+    ) -> impl Future<Output = Result<(), RegistryError>>;
+}
+
+/// Which images to list.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageListing<'a> {
+    pub owner: &'a UserId,
+    pub form_id: Option<&'a str>,
+    /// Older than this one.
+    pub before: Option<ImageId>,
+    pub limit: u32,
+}
+
+/// An image to be registered.
+#[derive(Clone, Copy)]
+pub struct NewImage<'a> {
+    pub key: &'a ObjectKey,
+    pub owner: &'a UserId,
+    pub form_id: Option<&'a str>,
+    pub format: Format,
+    /// Of the upright image.
+    pub width: u32,
+    pub height: u32,
+    pub size_bytes: u64,
+    /// Of the stored bytes, in hexadecimal.
+    pub sha256: &'a str,
+    /// The file name that the client sent.
+    pub original_name: Option<&'a str>,
+    pub created_ms: u64,
+}
+
+/// A registered image.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ImageRow {
+    pub id: ImageId,
+    pub key: String,
+    pub owner: String,
+    pub form_id: Option<String>,
+    pub media_type: String,
+    pub width: u32,
+    pub height: u32,
+    pub size_bytes: u64,
+    pub sha256: String,
+    pub original_name: Option<String>,
+    pub created_ms: u64,
+}

@@ -1,0 +1,168 @@
+//! The built-in accounts and the families of their refresh tokens.
+
+use edge_storage::ObjectKey;
+use edge_types::{Email, Nickname, Role, UserId};
+use serde::{Deserialize, Deserializer};
+
+use crate::RegistryError;
+
+/// Users and their refresh tokens.
+pub trait UserStore {
+    /// Reserves an e-mail address for a user who is about to be created. Fails (`false`) when an account has
+    /// the address or another user has reserved it. A repeated call extends the reservation.
+    fn reserve(
+        &self,
+        reservation: &Reservation<'_>,
+    ) -> impl Future<Output = Result<bool, RegistryError>>;
+
+    /// Ends a reservation of this user; succeeds when there is none.
+    fn release(
+        &self,
+        email: &Email,
+        id: &UserId,
+    ) -> impl Future<Output = Result<(), RegistryError>>;
+
+    /// Adds a user unless the address is reserved for another one, and ends their reservation. Durable when
+    /// this returns.
+    fn create(&self, user: &NewUser<'_>) -> impl Future<Output = Result<Created, RegistryError>>;
+
+    fn by_email(
+        &self,
+        email: &Email,
+    ) -> impl Future<Output = Result<Option<(User, PasswordHash)>, RegistryError>>;
+
+    fn by_id(&self, id: &UserId) -> impl Future<Output = Result<Option<User>, RegistryError>>;
+
+    /// Applies a change. Returns the user as they are then, if there is one.
+    fn change(
+        &self,
+        id: &UserId,
+        change: &UserChange,
+    ) -> impl Future<Output = Result<Option<User>, RegistryError>>;
+
+    /// Adds a family, and deletes the expired ones of the user.
+    fn open(&self, family: &RefreshFamily) -> impl Future<Output = Result<(), RegistryError>>;
+
+    /// Replaces the last token of a family by the next. Returns the user, or [`None`] when the family is
+    /// revoked or expired or `last` is not its last token. Of concurrent calls one succeeds.
+    fn rotate(
+        &self,
+        rotation: &TokenRotation<'_>,
+    ) -> impl Future<Output = Result<Option<UserId>, RegistryError>>;
+
+    fn family(
+        &self,
+        id: &str,
+    ) -> impl Future<Output = Result<Option<RefreshFamily>, RegistryError>>;
+
+    /// Ends a family. Whether this call ended it.
+    fn revoke(&self, id: &str, now_ms: u64) -> impl Future<Output = Result<bool, RegistryError>>;
+}
+
+/// A user, without the password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    pub id: UserId,
+    /// Normalised.
+    pub email: String,
+    pub role: Role,
+    pub nickname: Option<String>,
+    /// The profile image, as long as it is registered.
+    pub image_key: Option<String>,
+    pub created_ms: u64,
+}
+
+/// A password hash as a PHC string. There is no `Debug`, so that it is never printed.
+#[derive(Clone)]
+pub struct PasswordHash(pub String);
+
+/// A user to be added.
+pub struct NewUser<'a> {
+    pub id: &'a UserId,
+    pub email: &'a Email,
+    pub password: &'a PasswordHash,
+    pub nickname: Option<&'a Nickname>,
+    pub image_key: Option<&'a ObjectKey>,
+    pub created_ms: u64,
+}
+
+/// An e-mail address that is held for a user.
+#[derive(Clone, Copy)]
+pub struct Reservation<'a> {
+    pub email: &'a Email,
+    pub id: &'a UserId,
+    pub now_ms: u64,
+    pub until_ms: u64,
+}
+
+/// The result of adding a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    Now,
+    /// An account has this address, or it is reserved for another user.
+    EmailTaken,
+    /// An account has this id: its image was transferred before.
+    IdTaken,
+}
+
+/// A change of a profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserChange {
+    pub nickname: Edit<Nickname>,
+    pub image_key: Edit<ObjectKey>,
+}
+
+/// The change of one member: in JSON absent, `null` or a value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Edit<T> {
+    #[default]
+    Keep,
+    Remove,
+    Set(T),
+}
+
+impl<T> Edit<T> {
+    pub const fn keeps(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+
+    pub const fn value(&self) -> Option<&T> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Keep | Self::Remove => None,
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Edit<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(|value| value.map_or(Self::Remove, Self::Set))
+    }
+}
+
+/// All refresh tokens of one login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshFamily {
+    /// In hexadecimal.
+    pub id: String,
+    pub user: UserId,
+    /// The digest of its last token, in hexadecimal.
+    pub token: String,
+    pub created_ms: u64,
+    /// When its last token expires.
+    pub expires_ms: u64,
+    /// When it was ended before that.
+    pub revoked_ms: Option<u64>,
+}
+
+/// The replacement of a refresh token by the next one.
+pub struct TokenRotation<'a> {
+    pub family: &'a str,
+    /// The digest of the presented token.
+    pub last: &'a str,
+    /// The digest of the next one.
+    pub next: &'a str,
+    pub now_ms: u64,
+    /// When the next one expires.
+    pub expires_ms: u64,
+}

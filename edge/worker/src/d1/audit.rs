@@ -1,0 +1,79 @@
+//! Counts by the hour and audit events on D1.
+
+use edge_registry::{
+    AuditStore, CounterBatch, EventQuery, HourCount, HourUploaders, RegistryError, StoredEvent,
+    Uploader,
+};
+use serde::Deserialize;
+use worker::D1Type;
+
+use super::{D1Registry, before, json, number};
+
+// One statement for all rows, which are one JSON value.
+const ADD_COUNTS: &str = "INSERT INTO hour_counts (hour, area, code, count, bytes_in, bytes_stored) \
+     SELECT value ->> 'hour', value ->> 'area', value ->> 'code', value ->> 'count', \
+     value ->> 'bytes_in', value ->> 'bytes_stored' FROM json_each(?1) WHERE true \
+     ON CONFLICT (hour, area, code) DO UPDATE SET count = count + excluded.count, \
+     bytes_in = bytes_in + excluded.bytes_in, bytes_stored = bytes_stored + excluded.bytes_stored";
+const DELETE_COUNTS: &str = "DELETE FROM hour_counts WHERE hour < ?1";
+const COUNTS: &str = "SELECT * FROM hour_counts WHERE hour >= ?1 ORDER BY hour, area, code";
+const UPLOADERS_BY_HOUR: &str = "SELECT created_ms / 3600000 AS hour, \
+     COUNT(DISTINCT owner) AS uploaders FROM images WHERE created_ms >= ?1 GROUP BY 1 ORDER BY 1";
+// SQLite would scan the index by owner, which has all images.
+const UPLOADERS: &str = "SELECT owner, COUNT(*) AS count, SUM(size_bytes) AS bytes, \
+     MAX(created_ms) AS last_ms FROM images INDEXED BY images_by_time WHERE created_ms >= ?1 \
+     GROUP BY owner ORDER BY bytes DESC, last_ms DESC LIMIT ?2";
+const COUNT_UPLOADERS: &str = "SELECT COUNT(DISTINCT owner) AS uploaders FROM images \
+     INDEXED BY images_by_time WHERE created_ms >= ?1";
+const EVENTS: &str = "SELECT * FROM events WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+const EVENTS_OF_KIND: &str =
+    "SELECT * FROM events WHERE id < ?1 AND kind = ?3 ORDER BY id DESC LIMIT ?2";
+// With MAX, SQLite takes the other columns from the row that has the maximum.
+const BANS: &str = "SELECT MAX(id) AS id, at_ms, kind, subject, reason, until_ms, detail \
+     FROM events WHERE kind = 'ban' AND until_ms > ?1 GROUP BY subject ORDER BY 1 DESC LIMIT ?2";
+
+#[derive(Deserialize)]
+struct UploadersRow {
+    uploaders: u64,
+}
+
+impl AuditStore for D1Registry {
+    async fn add_counts(&self, batch: &CounterBatch) -> Result<(), RegistryError> {
+        let mut statements = self.metric_statements(batch)?;
+        statements.push(self.bind(ADD_COUNTS, &[D1Type::Text(&json(&batch.hours)?)])?);
+        self.batch(statements).await.map(|_| ())
+    }
+
+    async fn delete_counts(&self, before_hour: u64) -> Result<(), RegistryError> {
+        self.run(DELETE_COUNTS, &[number(before_hour)]).await
+    }
+
+    async fn counts(&self, since_hour: u64) -> Result<Vec<HourCount>, RegistryError> {
+        self.rows(COUNTS, &[number(since_hour)]).await
+    }
+
+    async fn uploaders_by_hour(&self, since_ms: u64) -> Result<Vec<HourUploaders>, RegistryError> {
+        self.rows(UPLOADERS_BY_HOUR, &[number(since_ms)]).await
+    }
+
+    async fn uploaders(&self, since_ms: u64, limit: u32) -> Result<Vec<Uploader>, RegistryError> {
+        self.rows(UPLOADERS, &[number(since_ms), number(limit.into())]).await
+    }
+
+    async fn count_uploaders(&self, since_ms: u64) -> Result<u64, RegistryError> {
+        let row: Option<UploadersRow> = self.first(COUNT_UPLOADERS, &[number(since_ms)]).await?;
+        Ok(row.map_or(0, |row| row.uploaders))
+    }
+
+    async fn events(&self, query: EventQuery<'_>) -> Result<Vec<StoredEvent>, RegistryError> {
+        let (before, limit) = (before(query.before), number(query.limit.into()));
+        match query.kind {
+            None => self.rows(EVENTS, &[before, limit]).await,
+            Some(kind) => self.rows(EVENTS_OF_KIND, &[before, limit, D1Type::Text(kind)]).await,
+        }
+    }
+
+    async fn bans(&self, now_ms: u64, limit: u32) -> Result<Vec<StoredEvent>, RegistryError> {
+        self.rows(BANS, &[number(now_ms), number(limit.into())]).await
+    }
+}

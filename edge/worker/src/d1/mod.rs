@@ -1,0 +1,245 @@
+//! The ports to the database on D1. Values are bound, never written into a statement, and every call has a
+//! timeout.
+
+mod audit;
+mod metrics;
+mod users;
+
+use edge_registry::{Event, ImageListing, ImageRow, ImageStore, NewImage, Registry, RegistryError};
+use edge_storage::ObjectKey;
+use edge_types::{ImageId, MAX_SAFE_INTEGER, UserId, with_timeout};
+use serde::{Deserialize, Serialize};
+use worker::{D1Database, D1PreparedStatement, D1Result, D1Type};
+
+use crate::runtime::Runtime;
+
+/// A D1 database; it fills all ports to the database.
+pub struct D1Registry(pub D1Database);
+
+// `DO NOTHING` returns no row, hence the update that changes nothing.
+const ADD_IMAGE: &str = "INSERT INTO images (key, owner, form_id, media_type, width, height, \
+     size_bytes, sha256, original_name, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+     ON CONFLICT (key) DO UPDATE SET key = key RETURNING id";
+const FIND_IMAGE: &str = "SELECT * FROM images WHERE key = ?1";
+const REMOVE_IMAGE: &str = "DELETE FROM images WHERE key = ?1";
+const ADD_EVENT: &str = "INSERT INTO events \
+     (idempotency_key, at_ms, kind, subject, reason, until_ms, detail) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (idempotency_key) DO NOTHING";
+
+const TRANSFER_OWNERSHIP: &str =
+    "UPDATE images SET owner = ?3 WHERE key = ?1 AND owner IN (?2, ?3) RETURNING id";
+const GET_IMAGE: &str = "SELECT * FROM images WHERE id = ?1";
+const LIST: &str = "SELECT * FROM images WHERE owner = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+const LIST_FORM: &str = "SELECT * FROM images WHERE owner = ?1 AND id < ?2 AND form_id = ?4 \
+     ORDER BY id DESC LIMIT ?3";
+const FIND_REGISTERED: &str =
+    "SELECT key FROM images WHERE key IN (SELECT value FROM json_each(?1))";
+const IMAGES_AFTER: &str = "SELECT * FROM images WHERE id > ?1 ORDER BY id LIMIT ?2";
+const DEPLOYMENT_ID: &str = "SELECT id FROM deployment";
+const BIND_DEPLOYMENT: &str = "INSERT INTO deployment (only_row, id, bound_ms) VALUES (1, ?1, ?2) \
+     ON CONFLICT (only_row) DO UPDATE SET id = id RETURNING id";
+const JOB_CURSOR: &str = "SELECT cursor FROM job_cursors WHERE job = ?1";
+const SET_JOB_CURSOR: &str = "INSERT INTO job_cursors (job, cursor) VALUES (?1, ?2) \
+     ON CONFLICT (job) DO UPDATE SET cursor = excluded.cursor";
+
+/// D1 answers within milliseconds, or seconds when it is far away or wakes up.
+const TIMEOUT_MS: u64 = 5_000;
+
+#[derive(Deserialize)]
+struct ImageIdRow {
+    id: ImageId,
+}
+
+#[derive(Deserialize)]
+struct KeyRow {
+    key: String,
+}
+
+#[derive(Deserialize)]
+struct DeploymentRow {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct CursorRow {
+    cursor: String,
+}
+
+impl Registry for D1Registry {
+    async fn add(&self, image: NewImage<'_>) -> Result<ImageId, RegistryError> {
+        let values = [
+            D1Type::Text(image.key.as_str()),
+            D1Type::Text(image.owner.as_str()),
+            text(image.form_id),
+            D1Type::Text(image.format.media_type()),
+            number(image.width.into()),
+            number(image.height.into()),
+            number(image.size_bytes),
+            D1Type::Text(image.sha256),
+            text(image.original_name),
+            number(image.created_ms),
+        ];
+        let row: Option<ImageIdRow> = self.first(ADD_IMAGE, &values).await?;
+        row.map(|row| row.id).ok_or_else(no_row)
+    }
+
+    async fn find(&self, key: &ObjectKey) -> Result<Option<ImageRow>, RegistryError> {
+        self.first(FIND_IMAGE, &[D1Type::Text(key.as_str())]).await
+    }
+
+    async fn remove(&self, key: &ObjectKey) -> Result<(), RegistryError> {
+        self.run(REMOVE_IMAGE, &[D1Type::Text(key.as_str())]).await
+    }
+
+    async fn event(&self, event: &Event) -> Result<(), RegistryError> {
+        let values = [
+            D1Type::Text(&event.idempotency_key),
+            number(event.at_ms),
+            D1Type::Text(&event.kind),
+            D1Type::Text(&event.subject),
+            D1Type::Text(&event.reason),
+            event.until_ms.map_or(D1Type::Null, number),
+            text(event.detail.as_deref()),
+        ];
+        self.run(ADD_EVENT, &values).await
+    }
+
+    /// Reads a table: a database without its tables is not ready.
+    async fn probe(&self) -> Result<(), RegistryError> {
+        self.run(DEPLOYMENT_ID, &[]).await
+    }
+}
+
+impl ImageStore for D1Registry {
+    async fn transfer_ownership(
+        &self,
+        key: &ObjectKey,
+        from: &UserId,
+        to: &UserId,
+    ) -> Result<bool, RegistryError> {
+        let values = [key.as_str(), from.as_str(), to.as_str()].map(D1Type::Text);
+        let row: Option<ImageIdRow> = self.first(TRANSFER_OWNERSHIP, &values).await?;
+        Ok(row.is_some())
+    }
+
+    async fn get(&self, id: ImageId) -> Result<Option<ImageRow>, RegistryError> {
+        self.first(GET_IMAGE, &[number(id.0)]).await
+    }
+
+    async fn list(&self, listing: ImageListing<'_>) -> Result<Vec<ImageRow>, RegistryError> {
+        let owner = D1Type::Text(listing.owner.as_str());
+        let (before, limit) = (before(listing.before.map(|id| id.0)), number(listing.limit.into()));
+        match listing.form_id {
+            None => self.rows(LIST, &[owner, before, limit]).await,
+            Some(form_id) => {
+                self.rows(LIST_FORM, &[owner, before, limit, D1Type::Text(form_id)]).await
+            }
+        }
+    }
+
+    async fn find_registered(&self, keys: &[String]) -> Result<Vec<String>, RegistryError> {
+        // As one value, because a statement has at most a hundred.
+        let rows: Vec<KeyRow> = self.rows(FIND_REGISTERED, &[D1Type::Text(&json(&keys)?)]).await?;
+        Ok(rows.into_iter().map(|row| row.key).collect())
+    }
+
+    async fn images_after(&self, id: u64, limit: u32) -> Result<Vec<ImageRow>, RegistryError> {
+        self.rows(IMAGES_AFTER, &[number(id.min(MAX_SAFE_INTEGER)), number(limit.into())]).await
+    }
+
+    async fn deployment_id(&self) -> Result<Option<String>, RegistryError> {
+        let row: Option<DeploymentRow> = self.first(DEPLOYMENT_ID, &[]).await?;
+        Ok(row.map(|row| row.id))
+    }
+
+    async fn bind_deployment(&self, id: &str, now_ms: u64) -> Result<String, RegistryError> {
+        let values = [D1Type::Text(id), number(now_ms)];
+        let row: Option<DeploymentRow> = self.first(BIND_DEPLOYMENT, &values).await?;
+        row.map(|row| row.id).ok_or_else(no_row)
+    }
+
+    async fn job_cursor(&self, job: &str) -> Result<String, RegistryError> {
+        let row: Option<CursorRow> = self.first(JOB_CURSOR, &[D1Type::Text(job)]).await?;
+        Ok(row.map(|row| row.cursor).unwrap_or_default())
+    }
+
+    async fn set_job_cursor(&self, job: &str, cursor: &str) -> Result<(), RegistryError> {
+        self.run(SET_JOB_CURSOR, &[D1Type::Text(job), D1Type::Text(cursor)]).await
+    }
+}
+
+impl D1Registry {
+    fn bind(&self, sql: &str, values: &[D1Type<'_>]) -> Result<D1PreparedStatement, RegistryError> {
+        self.0.prepare(sql).bind_refs(values).map_err(failed)
+    }
+
+    async fn run(&self, sql: &str, values: &[D1Type<'_>]) -> Result<(), RegistryError> {
+        in_time(self.bind(sql, values)?.run()).await.map(|_| ())
+    }
+
+    async fn first<T: for<'a> Deserialize<'a>>(
+        &self,
+        sql: &str,
+        values: &[D1Type<'_>],
+    ) -> Result<Option<T>, RegistryError> {
+        in_time(self.bind(sql, values)?.first(None)).await
+    }
+
+    async fn rows<T: for<'a> Deserialize<'a>>(
+        &self,
+        sql: &str,
+        values: &[D1Type<'_>],
+    ) -> Result<Vec<T>, RegistryError> {
+        in_time(self.bind(sql, values)?.all()).await?.results().map_err(failed)
+    }
+
+    /// Runs the statements in one transaction and one round trip.
+    async fn batch(
+        &self,
+        statements: Vec<D1PreparedStatement>,
+    ) -> Result<BatchResults, RegistryError> {
+        in_time(self.0.batch(statements)).await.map(BatchResults)
+    }
+}
+
+struct BatchResults(Vec<D1Result>);
+
+impl BatchResults {
+    /// The rows of one statement of the batch.
+    fn rows<T: for<'a> Deserialize<'a>>(&self, index: usize) -> Result<Vec<T>, RegistryError> {
+        self.0.get(index).ok_or_else(no_row)?.results().map_err(failed)
+    }
+}
+
+async fn in_time<T>(call: impl Future<Output = worker::Result<T>>) -> Result<T, RegistryError> {
+    let outcome = with_timeout(&Runtime, TIMEOUT_MS, call).await;
+    outcome.ok_or_else(|| RegistryError("no answer in time".to_owned()))?.map_err(failed)
+}
+
+fn no_row() -> RegistryError {
+    RegistryError("no row was returned".to_owned())
+}
+
+fn json(value: &impl Serialize) -> Result<String, RegistryError> {
+    serde_json::to_string(value).map_err(|error| RegistryError(error.to_string()))
+}
+
+fn text(value: Option<&str>) -> D1Type<'_> {
+    value.map_or(D1Type::Null, D1Type::Text)
+}
+
+/// The upper end of a page; the first page has none.
+fn before(id: Option<u64>) -> D1Type<'static> {
+    number(id.map_or(MAX_SAFE_INTEGER, |id| id.min(MAX_SAFE_INTEGER)))
+}
+
+/// D1 has JavaScript's numbers, which are exact up to 2^53. Sizes and milliseconds stay far below.
+#[expect(clippy::cast_precision_loss, reason = "all values are below 2^53")]
+fn number(value: u64) -> D1Type<'static> {
+    D1Type::Real(value as f64)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn failed(error: worker::Error) -> RegistryError {
+    RegistryError(error.to_string())
+}

@@ -1,0 +1,200 @@
+//! The built-in accounts and their refresh tokens on D1. Each decision is one statement, so that of concurrent
+//! calls one succeeds.
+
+use edge_registry::{
+    Created, NewUser, PasswordHash, RefreshFamily, RegistryError, Reservation, TokenRotation, User,
+    UserChange, UserStore,
+};
+use edge_storage::ObjectKey;
+use edge_types::{Email, Nickname, Role, UserId};
+use serde::Deserialize;
+use worker::D1Type;
+
+use super::{D1Registry, number, text};
+
+const DELETE_EXPIRED_RESERVATIONS: &str = "DELETE FROM reservations WHERE until_ms <= ?1";
+const RESERVE: &str = "INSERT INTO reservations (email, user_id, until_ms) SELECT ?1, ?2, ?3 \
+     WHERE NOT EXISTS (SELECT 1 FROM users WHERE email = ?1) \
+     ON CONFLICT (email) DO UPDATE SET until_ms = excluded.until_ms \
+     WHERE user_id = excluded.user_id RETURNING user_id AS id";
+const RELEASE: &str = "DELETE FROM reservations WHERE email = ?1 AND user_id = ?2";
+const CREATE: &str = "INSERT INTO users (id, email, password_hash, nickname, image_key, created_ms) \
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS \
+     (SELECT 1 FROM reservations WHERE email = ?2 AND user_id <> ?1 AND until_ms > ?6) \
+     ON CONFLICT DO NOTHING RETURNING id";
+const ID_TAKEN: &str = "SELECT id FROM users WHERE id = ?1 AND email IS NOT ?2";
+// A profile does not show an image that was deleted.
+const BY_EMAIL: &str = "SELECT users.*, images.key AS registered_key FROM users \
+     LEFT JOIN images ON images.key = users.image_key WHERE users.email = ?1";
+const BY_ID: &str = "SELECT users.*, images.key AS registered_key FROM users \
+     LEFT JOIN images ON images.key = users.image_key WHERE users.id = ?1";
+const CHANGE: &str = "UPDATE users SET nickname = CASE ?2 WHEN 1 THEN ?3 ELSE nickname END, \
+     image_key = CASE ?4 WHEN 1 THEN ?5 ELSE image_key END WHERE id = ?1";
+
+const DELETE_EXPIRED_FAMILIES: &str =
+    "DELETE FROM refresh_families WHERE user_id = ?1 AND expires_ms <= ?2";
+const OPEN: &str = "INSERT INTO refresh_families (id, user_id, token_digest, created_ms, expires_ms) \
+     VALUES (?1, ?2, ?3, ?4, ?5)";
+const ROTATE: &str = "UPDATE refresh_families SET token_digest = ?3, expires_ms = ?4 \
+     WHERE id = ?1 AND token_digest = ?2 AND revoked_ms IS NULL AND expires_ms > ?5 \
+     RETURNING user_id AS id";
+const FAMILY: &str = "SELECT * FROM refresh_families WHERE id = ?1";
+const REVOKE: &str = "UPDATE refresh_families SET revoked_ms = ?2 \
+     WHERE id = ?1 AND revoked_ms IS NULL RETURNING user_id AS id";
+
+#[derive(Deserialize)]
+struct UserRow {
+    id: UserId,
+    email: Option<String>,
+    password_hash: Option<String>,
+    role: Role,
+    nickname: Option<String>,
+    registered_key: Option<String>,
+    created_ms: u64,
+}
+
+impl UserRow {
+    fn user(self) -> (User, Option<PasswordHash>) {
+        let user = User {
+            id: self.id,
+            email: self.email.unwrap_or_default(),
+            role: self.role,
+            nickname: self.nickname,
+            image_key: self.registered_key,
+            created_ms: self.created_ms,
+        };
+        (user, self.password_hash.map(PasswordHash))
+    }
+}
+
+#[derive(Deserialize)]
+struct UserIdRow {
+    id: UserId,
+}
+
+#[derive(Deserialize)]
+struct FamilyRow {
+    id: String,
+    user_id: UserId,
+    token_digest: String,
+    created_ms: u64,
+    expires_ms: u64,
+    revoked_ms: Option<u64>,
+}
+
+impl From<FamilyRow> for RefreshFamily {
+    fn from(row: FamilyRow) -> Self {
+        Self {
+            id: row.id,
+            user: row.user_id,
+            token: row.token_digest,
+            created_ms: row.created_ms,
+            expires_ms: row.expires_ms,
+            revoked_ms: row.revoked_ms,
+        }
+    }
+}
+
+impl UserStore for D1Registry {
+    async fn reserve(&self, reservation: &Reservation<'_>) -> Result<bool, RegistryError> {
+        let Reservation { email, id, now_ms, until_ms } = *reservation;
+        let values = [D1Type::Text(email.as_str()), D1Type::Text(id.as_str()), number(until_ms)];
+        let statements = vec![
+            self.bind(DELETE_EXPIRED_RESERVATIONS, &[number(now_ms)])?,
+            self.bind(RESERVE, &values)?,
+        ];
+        let results = self.batch(statements).await?;
+        Ok(!results.rows::<UserIdRow>(1)?.is_empty())
+    }
+
+    async fn release(&self, email: &Email, id: &UserId) -> Result<(), RegistryError> {
+        self.run(RELEASE, &[email.as_str(), id.as_str()].map(D1Type::Text)).await
+    }
+
+    async fn create(&self, user: &NewUser<'_>) -> Result<Created, RegistryError> {
+        let (id, email) = (user.id.as_str(), user.email.as_str());
+        let values = [
+            D1Type::Text(id),
+            D1Type::Text(email),
+            D1Type::Text(&user.password.0),
+            text(user.nickname.map(Nickname::as_str)),
+            text(user.image_key.map(ObjectKey::as_str)),
+            number(user.created_ms),
+        ];
+        let statements =
+            vec![self.bind(CREATE, &values)?, self.bind(RELEASE, &[email, id].map(D1Type::Text))?];
+        let results = self.batch(statements).await?;
+        if !results.rows::<UserIdRow>(0)?.is_empty() {
+            return Ok(Created::Now);
+        }
+        let row: Option<UserIdRow> = self.first(ID_TAKEN, &[id, email].map(D1Type::Text)).await?;
+        Ok(if row.is_some() { Created::IdTaken } else { Created::EmailTaken })
+    }
+
+    /// A user without a password is not found: nobody can log in with one.
+    async fn by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>, RegistryError> {
+        let row: Option<UserRow> = self.first(BY_EMAIL, &[D1Type::Text(email.as_str())]).await?;
+        let (user, password) = row.map(UserRow::user).unzip();
+        Ok(user.zip(password.flatten()))
+    }
+
+    async fn by_id(&self, id: &UserId) -> Result<Option<User>, RegistryError> {
+        let row: Option<UserRow> = self.first(BY_ID, &[D1Type::Text(id.as_str())]).await?;
+        Ok(row.map(|row| row.user().0))
+    }
+
+    async fn change(
+        &self,
+        id: &UserId,
+        change: &UserChange,
+    ) -> Result<Option<User>, RegistryError> {
+        let values = [
+            D1Type::Text(id.as_str()),
+            number((!change.nickname.keeps()).into()),
+            text(change.nickname.value().map(Nickname::as_str)),
+            number((!change.image_key.keeps()).into()),
+            text(change.image_key.value().map(ObjectKey::as_str)),
+        ];
+        self.run(CHANGE, &values).await?;
+        self.by_id(id).await
+    }
+
+    async fn open(&self, family: &RefreshFamily) -> Result<(), RegistryError> {
+        let (user, created_ms) = (family.user.as_str(), number(family.created_ms));
+        let values = [
+            D1Type::Text(&family.id),
+            D1Type::Text(user),
+            D1Type::Text(&family.token),
+            number(family.created_ms),
+            number(family.expires_ms),
+        ];
+        let statements = vec![
+            self.bind(DELETE_EXPIRED_FAMILIES, &[D1Type::Text(user), created_ms])?,
+            self.bind(OPEN, &values)?,
+        ];
+        self.batch(statements).await.map(|_| ())
+    }
+
+    async fn rotate(&self, rotation: &TokenRotation<'_>) -> Result<Option<UserId>, RegistryError> {
+        let values = [
+            D1Type::Text(rotation.family),
+            D1Type::Text(rotation.last),
+            D1Type::Text(rotation.next),
+            number(rotation.expires_ms),
+            number(rotation.now_ms),
+        ];
+        let row: Option<UserIdRow> = self.first(ROTATE, &values).await?;
+        Ok(row.map(|row| row.id))
+    }
+
+    async fn family(&self, id: &str) -> Result<Option<RefreshFamily>, RegistryError> {
+        let row: Option<FamilyRow> = self.first(FAMILY, &[D1Type::Text(id)]).await?;
+        Ok(row.map(RefreshFamily::from))
+    }
+
+    async fn revoke(&self, id: &str, now_ms: u64) -> Result<bool, RegistryError> {
+        let values = [D1Type::Text(id), number(now_ms)];
+        let row: Option<UserIdRow> = self.first(REVOKE, &values).await?;
+        Ok(row.is_some())
+    }
+}

@@ -1,0 +1,121 @@
+//! Outgoing HTTP by `fetch`: the S3 service, the key server and the alert webhook. All URLs come from the
+//! configuration. Redirects are not followed: they would lead to a URL that nobody configured.
+
+use edge_api::ports::{AlertSink, AlertSinkError};
+use edge_auth::{KeyServer, KeyServerError, MAX_KEY_SET_BYTES};
+use edge_storage::s3::{HttpClient, HttpError, HttpRequest, HttpResponse};
+use edge_types::with_timeout;
+use futures_util::TryStreamExt;
+use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_LENGTH};
+use worker::{
+    CacheMode, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
+    ResponseBody, js_sys::Uint8Array,
+};
+
+use crate::{fetch_guard::FetchGuard, image_bytes::ImageBytes, runtime::Runtime};
+
+impl HttpClient for Runtime {
+    type Body = ImageBytes;
+
+    async fn send(&self, request: HttpRequest<'_>) -> Result<HttpResponse<ImageBytes>, HttpError> {
+        let timeout_ms = request.timeout_ms;
+        // The cause of a failure may contain the signed URL, so it is dropped.
+        let request = Fetch::Request(s3_request(&request).map_err(|_| HttpError::Broken)?);
+        let (guard, signal) = FetchGuard::new();
+        let response = with_timeout(self, timeout_ms, request.send_with_signal(&signal)).await;
+        let response = response.ok_or(HttpError::Timeout)?.map_err(|_| HttpError::Broken)?;
+        let (status, headers) = (response.status_code(), headers(&response));
+        let body = if headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0") {
+            guard.disarm();
+            ImageBytes::new(ResponseBody::Empty)
+        } else {
+            ImageBytes::fetched(response.into_parts().1, guard)
+        };
+        Ok(HttpResponse { status, headers, body })
+    }
+}
+
+fn s3_request(request: &HttpRequest<'_>) -> worker::Result<Request> {
+    let headers = Headers::new();
+    for (name, value) in &request.headers {
+        headers.set(name, value)?;
+    }
+    let mut init = RequestInit::new();
+    init.with_method(Method::from(request.method.to_owned()))
+        .with_headers(headers)
+        .with_redirect(RequestRedirect::Manual);
+    match request.body {
+        Some(bytes) => init.with_body(Some(Uint8Array::from(bytes).into())),
+        // Every URL is signed anew, so a cache would fill and never hit.
+        None => init.with_cache(CacheMode::NoStore),
+    };
+    Request::new_with_init(&request.url, &init)
+}
+
+fn headers(response: &Response) -> HeaderMap {
+    let pairs = response.headers().entries().filter_map(|(name, value)| {
+        Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(&value).ok()?))
+    });
+    pairs.collect()
+}
+
+impl KeyServer for Runtime {
+    async fn fetch(&self, url: &str) -> Result<String, KeyServerError> {
+        let unreachable = |error: worker::Error| KeyServerError::Unreachable(error.to_string());
+        let request = Fetch::Request(key_set_request(url).map_err(unreachable)?);
+        let (_guard, signal) = FetchGuard::new();
+        let response = request.send_with_signal(&signal).await;
+        read_key_set(response.map_err(unreachable)?).await
+    }
+}
+
+fn key_set_request(url: &str) -> worker::Result<Request> {
+    let headers = Headers::new();
+    headers.set("accept", "application/json")?;
+    let mut init = RequestInit::new();
+    // A cached response would hide a key that has just been published.
+    init.with_headers(headers)
+        .with_redirect(RequestRedirect::Manual)
+        .with_cache(CacheMode::NoStore);
+    Request::new_with_init(url, &init)
+}
+
+async fn read_key_set(mut response: Response) -> Result<String, KeyServerError> {
+    let unreachable = |error: worker::Error| KeyServerError::Unreachable(error.to_string());
+    if response.status_code() != 200 {
+        return Err(KeyServerError::Status(response.status_code()));
+    }
+    let mut bytes = Vec::new();
+    let mut chunks = response.stream().map_err(unreachable)?;
+    while let Some(chunk) = chunks.try_next().await.map_err(unreachable)? {
+        if bytes.len() + chunk.len() > MAX_KEY_SET_BYTES {
+            return Err(KeyServerError::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    String::from_utf8(bytes).map_err(|_| KeyServerError::NotText)
+}
+
+impl AlertSink for Runtime {
+    async fn send(&self, url: &str, body: String) -> Result<(), AlertSinkError> {
+        // The platform's message may contain the URL, which is a secret.
+        let request = alert_request(url, &body).map_err(|_| AlertSinkError::Unreachable)?;
+        let (_guard, signal) = FetchGuard::new();
+        let response = Fetch::Request(request).send_with_signal(&signal).await;
+        match response.map_err(|_| AlertSinkError::Unreachable)?.status_code() {
+            200..=299 => Ok(()),
+            status => Err(AlertSinkError::Status(status)),
+        }
+    }
+}
+
+fn alert_request(url: &str, body: &str) -> worker::Result<Request> {
+    let headers = Headers::new();
+    headers.set("content-type", "application/json")?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post)
+        .with_headers(headers)
+        .with_redirect(RequestRedirect::Manual)
+        .with_body(Some(body.into()));
+    Request::new_with_init(url, &init)
+}

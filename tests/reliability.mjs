@@ -1,0 +1,173 @@
+// Writes the table of docs/reliability.md from the counts of the trials (target/reliability.json). Exits with 1 when a
+// figure misses its bar or a trial has not run.
+import { readFileSync, writeFileSync } from "node:fs";
+
+import { reported } from "./report.mjs";
+
+const PAGE = "docs/reliability.md";
+const [BEGIN, END] = ["<!-- figures -->", "<!-- end of the figures -->"];
+const number = (value) => Number(value).toLocaleString("en-US");
+const most = (told, member) => Math.max(...Object.values(told).map((one) => one[member]));
+const tally = (outcomes) => Object.entries(outcomes).map(([name, times]) => `${number(times)} × ${name}`).join(", ");
+
+/** The trials: what was tried, the result, the bar, and whether the result meets it. */
+const ROWS = [
+  {
+    trial: "corporaInWorker",
+    what: "Public corpora (PngSuite, libwebp, reftests, fuzzer finds, polyglots, bombs), each file uploaded as each of the four types, with a good upload after each",
+    figure: (c) => `${number(c.files)} files, ${number(c.uploads)} uploads, ${number(c.accepted)} accepted. ${c.faults} responses 5xx, ${c.differing} verdicts unlike native code, ${c.undecodable} stored files that sharp cannot read, ${c.strays} stray objects, ${number(c.goodAfter)} good uploads`,
+    bar: "0, 0, 0, 0, all",
+    holds: (c) => c.faults + c.differing + c.undecodable + c.strays === 0 && c.goodAfter === c.uploads,
+  },
+  {
+    trial: "corporaInChromium",
+    what: "The same files in the browser package in Chromium",
+    figure: (c) => `${number(c.files)} files, ${c.differing} verdicts unlike native code`,
+    bar: "0",
+    holds: (c) => c.files > 0 && c.differing === 0,
+  },
+  {
+    trial: "hybrids",
+    what: "A ZIP, a script and a PDF hidden in every place that the four formats offer",
+    figure: (c) => `${number(c.places)} places, ${number(c.hybrids)} files: ${c.cleaned} cleaned, ${c.refused} refused, ${c.survived} stored with the payload`,
+    bar: "0 stored with the payload",
+    holds: (c) => c.survived === 0,
+  },
+  {
+    trial: "memory",
+    what: "Memory of the wasm module for the largest accepted picture of each kind, and for the four largest at once",
+    figure: (c) => `${Object.keys(c.mb).length} kinds, at most ${Math.max(...Object.values(c.mb))} MB; four at once ${c.fourWorstMb} MB`,
+    bar: "96 MB",
+    holds: (c) => Math.max(...Object.values(c.mb), c.fourWorstMb) <= c.barMb,
+  },
+  {
+    trial: "bombs",
+    what: "Decompression bombs: huge sizes in the header, thousands of frames",
+    figure: (c) => `${Object.keys(c).length} bombs. Memory grew by ${number(most(c, "grownBytes"))} bytes; median response at most ${most(c, "p50")} ms, slowest ${most(c, "max")} ms`,
+    bar: "under 1 MB, 50 ms",
+    holds: (c) => most(c, "grownBytes") < 1_000_000 && most(c, "max") <= 50,
+  },
+  {
+    trial: "forms",
+    what: "Multipart bodies split into chunks of 1, 2, 7, 64 and 4,096 bytes and at random, compared with other parsers",
+    figure: (c) => `${number(c.cases + (c.corpusBodies ?? 0))} bodies, ${number(c.requests + (c.corpusRequests ?? 0))} requests. ${c.dependedOnCuts} results depended on the chunks, ${c.differing + (c.corpusDiffering ?? 0)} differed from the oracle without a reason`,
+    bar: "0, 0",
+    holds: (c) => c.dependedOnCuts + c.differing + (c.corpusDiffering ?? 0) === 0,
+  },
+  {
+    trial: "names",
+    what: "Hostile strings as file names and form fields; keys, headers, log lines and tables must stay valid",
+    figure: (c) => `${number(c.names)} strings, ${number(c.requests)} requests, ${number(c.kept)} stored in ${number(c.rows)} rows, ${c.faults} responses 5xx`,
+    bar: "0",
+    holds: (c) => c.faults === 0 && c.rows === c.kept,
+  },
+  {
+    trial: "tokens",
+    what: "Forged and random tokens; key servers that are flooded, unreachable or hostile",
+    figure: (c) => `${c.forgedKinds} kinds of forgery, ${number(c.guesses)} random tokens, ${c.publishedExamples ?? 0} published attacks: ${c.forgedTaken + c.guessesTaken + (c.publishedTaken ?? 0)} accepted. ${c.addressesAsked} requests to internal addresses; ${c.unknownNames} unknown key ids caused ${c.fetchesTheyCaused} fetches; ${c.takenDuringOutage} valid tokens accepted during an outage`,
+    bar: "at least 200 kinds and 10,000 random; 0 accepted, 0 requests",
+    holds: (c) => c.forgedKinds >= 200 && c.guesses >= 10_000 && c.forgedTaken + c.guessesTaken + (c.publishedTaken ?? 0) + c.addressesAsked === 0,
+  },
+  {
+    trial: "http",
+    what: "Conditions, ranges and HEAD against a model of RFC 9110; CORS on every operation; REDbot",
+    figure: (c) => `${number(c.conditional)} conditional requests, ${c.conditionalWrong} wrong; ${c.routes} operations, ${number(c.cors)} cross-origin requests, ${c.corsWrong} wrong; ${c.notes} notes of REDbot, ${c.unexplained} unexplained`,
+    bar: "0, 0, 0",
+    holds: (c) => c.conditionalWrong + c.corsWrong + c.unexplained === 0,
+  },
+  {
+    trial: "kill",
+    what: "SIGKILL of the Worker during uploads and claims, then a restart on the same state",
+    figure: (c) => `${c.cycles} kills, ${number(c.uploads)} uploads, ${number(c.acknowledged)} acknowledged; ${c.lost} lost, ${c.leaked} leaked`,
+    bar: "0, 0",
+    holds: (c) => c.lost + c.leaked === 0,
+  },
+  {
+    trial: "storage",
+    what: "S3 behind a proxy that resets, stalls, truncates, answers 5xx or loses responses",
+    figure: (c) => `${number(c.calls)} calls, ${number(c.faults)} faults; ${c.lost} lost, ${c.leaked} leaked; slowest response ${number(c.slowestMs)} ms`,
+    bar: "0, 0",
+    holds: (c) => c.lost + c.leaked === 0,
+  },
+  {
+    trial: "registry",
+    what: "The tables of the database removed and restored during uploads",
+    figure: (c) => `${c.uploads} uploads, ${c.refused} refused; ${c.lost} lost, ${c.leaked} leaked`,
+    bar: "0, 0",
+    holds: (c) => c.lost + c.leaked === 0,
+  },
+  {
+    trial: "races",
+    what: "Races for limits, tickets, equal bytes, claim against expiry, delete against upload; bans and tickets across a kill",
+    figure: (c) => `${c.rounds} rounds, ${number(c.raced)} requests, ${c.claimedInTime} claims in time, ${c.claimedTooLate} too late; ${c.lost} lost, ${c.leaked} leaked, ${c.double} double`,
+    bar: "0, 0, 0",
+    holds: (c) => c.lost + c.leaked + c.double === 0,
+  },
+  {
+    trial: "hangup",
+    what: "Clients that disconnect (RST) while their upload is processed, queued, or has its body in memory",
+    figure: (c) => `${c.rounds} rounds, ${number(c.hungUp)} disconnects; others served and no slot held after ${number(c.slowestMs)} ms; ${number(c.heldBytes)} bytes of bodies freed after ${number(c.freedMs)} ms`,
+    bar: "everything is freed",
+    holds: (c) => c.hungUp > 0 && c.freedMs !== undefined,
+  },
+  {
+    trial: "overload",
+    what: "Twice the sustained load",
+    figure: (c) => `${c.seconds} s at ${c.offeredPerSecond} a second (sustained: ${c.sustained.perSecond}): ${tally(c.outcomes)}. The isolate held ${c.heldMb.early} MB early and ${c.heldMb.late} MB late, its wasm ${c.wasmMb.after} MB (the process with the simulators of R2 and D1: ${c.residentMb.early} and ${c.residentMb.late} MB). Normal after ${c.recoveredS} s; ${c.lost} lost, ${c.leaked} leaked`,
+    bar: "10 minutes; only 2xx, 429 and 503; at most 4 MB more; normal within 10 s",
+    holds: (c) => c.seconds >= 600 && c.lost + c.leaked === 0 && Object.keys(c.outcomes).every((name) => /^(200|201|429|503)\b/.test(name)) && c.recoveredS < 10 && c.heldMb.late - c.heldMb.early <= 4,
+  },
+  {
+    trial: "slow",
+    what: "Ten clients each that send headers, bodies or forms very slowly",
+    figure: (c) => `small uploads of others p50 ${c.besideMs.p50} ms, p99 ${c.besideMs.p99} ms (alone: ${c.aloneMs.p50} and ${c.aloneMs.p99}); all slow requests ended after ${c.endedS} s`,
+    bar: "others are served",
+    holds: (c) => c.besideMs.count >= 50,
+  },
+  {
+    trial: "crowded",
+    what: "Small uploads while one isolate processes twelve photos of 12 MP",
+    figure: (c) => `p50 ${c.besideMs.p50} ms, p99 ${c.besideMs.p99} ms (alone: ${c.aloneMs.p50} and ${c.aloneMs.p99}); photos ${tally(c.photos)}`,
+    bar: "p99 at most 1 s",
+    holds: (c) => c.besideMs.p99 <= 1000,
+  },
+  {
+    trial: "api",
+    what: "Every operation of the API against its description (schemathesis)",
+    figure: (c) => `${c.operations} operations, ${number(c.cases)} cases, ${number(c.failed)} failed`,
+    bar: "0",
+    holds: (c) => c.failed === 0,
+  },
+  {
+    trial: "fuzz",
+    what: "Coverage-guided fuzzing of the image rules",
+    figure: (c) => Object.entries(c).map(([target, { seconds, runs, crashes }]) => `\`${target}\` ${number(runs)} runs in ${Math.round(seconds / 60)} min, ${crashes} crashes`).join("; "),
+    bar: "an hour each, 0 crashes",
+    holds: (c) => Object.values(c).every(({ seconds, crashes }) => seconds >= 3600 && crashes === 0),
+  },
+  {
+    trial: "mutants",
+    what: "Mutation testing: the code is changed in one place, and its tests must fail",
+    figure: (c) => Object.entries(c).map(([area, { tried, survived, percent, shard }]) => `${area} ${percent} % (${survived} of ${tried} survive; ${shard === "all" ? "all places" : `shard ${shard}`})`).join("; "),
+    bar: "90 % in each area",
+    holds: (c) => ["auth", "limits", "ledger", "images", "cleaning"].every((area) => c[area]?.percent >= 90),
+  },
+];
+
+const { trials, states } = reported();
+let failed = 0;
+const lines = ROWS.map(({ trial, what, figure, bar, holds }) => {
+  const counts = trials[trial];
+  const verdict = counts ? (holds(counts) ? "met" : "**missed**") : "**not run**";
+  if (verdict !== "met") {
+    failed += 1;
+    console.error(`${trial}: ${verdict.replaceAll("*", "")}`);
+  }
+  return `| ${what} | ${counts ? figure(counts) : "–"} | ${bar} | ${verdict} | ${states[trial] ?? "–"} |`;
+});
+const page = readFileSync(PAGE, "utf8");
+const [before, after] = [page.slice(0, page.indexOf(BEGIN) + BEGIN.length), page.slice(page.indexOf(END))];
+const table = ["| trial | result | bar | | commit |", "|---|---|---|---|---|", ...lines].join("\n");
+writeFileSync(PAGE, `${before}\n${table}\n${after}`);
+console.log(`${PAGE}: ${ROWS.length - failed} of ${ROWS.length} figures meet their bar`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,89 @@
+# Long trials, benches, fuzzing and mutation testing. What they count lands in target/reliability.json, and `make reliability`
+# writes the table of docs/reliability.md from it.
+
+SECONDS ?= 60
+DIR ?= ../shared/corpora
+# Published collections of test files, where this folder exists; long tests send them as well.
+CORPORA ?= $(abspath $(wildcard ../shared/corpora))
+
+.PHONY: test-long
+LONG := node --test --test-concurrency=1 --test-timeout=1500000
+FUZZ_SECONDS ?= 3600
+LONG_PARTS := faults hostile load api corpora fuzz mutants
+# After a failed part the others still run; the table at the end has all results.
+test-long: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(TOOLS)/cargo-fuzz $(TOOLS)/cargo-mutants $(STAMPS)/bench-node $(STAMPS)/browser-node \
+	$(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) $(STAMPS)/redbot-$(REDBOT_VERSION)
+test-long: ## Run all long trials and write the table of docs/reliability.md (hours)
+	@for part in $(LONG_PARTS); do $(MAKE) test-long-$$part || failed="$$failed $$part"; done; \
+		$(MAKE) reliability || failed="$$failed (see the table)"; test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
+
+# Each part alone; only these keep their counts.
+.PHONY: $(addprefix test-long-,$(LONG_PARTS))
+$(addprefix test-long-,$(LONG_PARTS)): export KEEP_COUNTS := 1
+test-long-faults: setup edge www $(TOOLS)/s3s-fs
+	$(call say,Faults at length (ten minutes))
+	FAULT_CYCLES=50 FAULT_CALLS=1000 $(LONG) tests/faults/*.test.mjs
+
+test-long-hostile: setup edge www chromium $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
+	$(call say,Hostile input (ten minutes))
+	CORPORA='$(CORPORA)' $(LONG) tests/hostile/*.test.mjs tests/e2e/guesses.test.mjs tests/e2e/tokens.test.mjs
+
+test-long-load: setup edge www $(STAMPS)/browser-node
+	$(call say,Load and memory (twenty minutes))
+	CORPORA='$(CORPORA)' LOAD_SECONDS=600 $(LONG) tests/load/*.test.mjs
+
+test-long-api:
+	$(MAKE) test-api API_EXAMPLES=500
+
+test-long-corpora:
+	$(if $(CORPORA),$(MAKE) corpora DIR='$(CORPORA)',$(call say,No corpora beside this folder: set CORPORA))
+
+test-long-fuzz:
+	$(MAKE) fuzz SECONDS=$(FUZZ_SECONDS)
+
+test-long-mutants:
+	$(MAKE) mutants
+
+.PHONY: reliability
+reliability: | $(STAMPS)/node ## Write the table of docs/reliability.md from the counts
+	@node tests/reliability.mjs
+
+.PHONY: bench bench-image bench-browser bench-upload
+bench: bench-image bench-browser bench-upload ## Compare with other libraries and servers; writes target/bench/*.json
+
+bench-image: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
+	$(call say,Measuring beside sharp and photon and jSquash (some minutes))
+	node tests/bench/image.mjs
+
+bench-browser: browser chromium $(STAMPS)/bench-node
+	$(call say,Measuring in Chromium beside compressorjs and others (two minutes))
+	node tests/bench/browser.mjs
+
+bench-upload: setup edge www $(STAMPS)/bench-node $(TOOLS)/s3s-fs
+	$(call say,Measuring whole uploads beside Express and multer and sharp (five minutes))
+	node tests/bench/upload.mjs
+
+.PHONY: corpora
+corpora: setup edge www $(STAMPS)/bench-node chromium ## Compare verdicts and pixels over a folder of files (DIR=…)
+	cargo run --quiet --release -p image-rules --features codec --example corpora -- $(DIR)
+	$(call say,Pixels beside those of libpng and libwebp and libjpeg-turbo)
+	node tests/conformance/pixels.mjs $(DIR)
+	$(call say,Chromium beside native code)
+	node tests/conformance/browser.mjs $(DIR)
+	$(call say,The running Worker beside native code and sharp)
+	node tests/conformance/worker.mjs $(DIR)
+
+.PHONY: fuzz
+fuzz: $(TOOLS)/cargo-fuzz $(STAMPS)/node ## Fuzz all targets at once (SECONDS=60; needs the nightly toolchain)
+	@node shared/fuzz/run.mjs $(SECONDS)
+
+.PHONY: fuzz-corpus
+fuzz-corpus: $(TOOLS)/cargo-fuzz $(STAMPS)/node
+	@node shared/fuzz/run.mjs keep
+
+AREA ?=
+SHARD ?=
+AGAIN ?=
+.PHONY: mutants
+mutants: $(TOOLS)/cargo-mutants | $(STAMPS)/node ## Change the code in one place at a time and count what the tests notice (AREA=auth SHARD=1/4, AGAIN=1; hours)
+	@node tests/mutants.mjs "$(AREA)" $(if $(SHARD),--shard $(SHARD)) $(if $(AGAIN),--again)
