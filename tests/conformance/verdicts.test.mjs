@@ -139,7 +139,9 @@ test("Chromium reaches the native verdict and makes the native picture", async (
     );
     assert.equal(made.code, code, file);
     if (code) continue;
-    assert.deepEqual(made.report, report, file);
+    // These four are not in the report of the package: the plan is made from them in the wasm.
+    const { jpegBlocks, jpegQuality, payload, unterminated, ...shown } = report;
+    assert.deepEqual(made.report, shown, file);
     assert.deepEqual(
       [made.contentType, made.width, made.height, made.bytes, Buffer.from(made.placeholder, "base64").toString("hex")],
       [`image/${processed.format}`, processed.width, processed.height, processed.sizeBytes, processed.placeholder],
