@@ -48,7 +48,7 @@ test-long-mutants:
 reliability: | $(STAMPS)/node ## Write the table of docs/reliability.md from the counts
 	@node tests/reliability.mjs
 
-.PHONY: bench bench-image bench-browser bench-upload
+.PHONY: bench bench-image bench-browser bench-upload bench-codecs
 bench: bench-image bench-browser bench-upload ## Compare with other libraries and servers; writes target/bench/*.json
 
 bench-image: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
@@ -58,6 +58,10 @@ bench-image: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
 bench-browser: browser chromium $(STAMPS)/bench-node
 	$(call say,Measuring in Chromium beside compressorjs and others (two minutes))
 	node tests/bench/browser.mjs
+
+bench-codecs: ## Compare the JPEG decoder and the resizer with other crates (PHOTOS=… for a folder of yours; some minutes)
+	$(call say,Measuring beside zune-jpeg and jpeg-decoder and pic-scale and fast_image_resize)
+	cargo run --quiet --release --manifest-path tests/bench/codecs/Cargo.toml --target-dir target/bench-codecs -- $(PHOTOS)
 
 bench-upload: setup edge www $(STAMPS)/bench-node $(TOOLS)/s3s-fs
 	$(call say,Measuring whole uploads beside Express and multer and sharp (five minutes))
