@@ -1,5 +1,5 @@
-// The server is killed at moments that chance chooses while pictures are on their way, and started again
-// on what it left. Whatever it acknowledged is there; whatever it did not goes away.
+// Kills the server at random times during uploads and restarts it on the same stores. Each acknowledged image is still
+// served; what was not acknowledged is removed.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -10,12 +10,12 @@ const CYCLES = Number(process.env.FAULT_CYCLES ?? 3);
 const UPLOADS = 16;
 const OWNERS = ["anna", "bora", "chul", "dana", "eun", "guest-1", "guest-2", "guest-3"];
 const SPREAD_MS = 400;
-/** As short as it may be for a store that may take so long. */
+/** The shortest intent lease that the configuration accepts for this storage timeout. */
 const INTENT_S = 15;
 const STORAGE_TIMEOUT_MS = 1_150;
-/** Long enough that some are promised through several kills. */
+/** Long enough that some guest images are still promised after several kills. */
 const PENDING_S = CYCLES > 10 ? 60 : 30;
-/** A registration that a kill cut off is taken back after a minute; removals come in steps of seconds. */
+/** An interrupted registration is reverted after a minute; removals then take some seconds. */
 const SETTLED_S = 60 + INTENT_S + 30;
 
 let server;
@@ -25,7 +25,7 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** Sends pictures one shortly after the other. */
+/** Sends images at random times within SPREAD_MS. */
 function send(journal, random) {
   return Array.from({ length: UPLOADS }, async (_, at) => {
     await sleep(random() * SPREAD_MS);
@@ -33,7 +33,7 @@ function send(journal, random) {
   });
 }
 
-/** Sends pictures and claims, and kills when this time is over. */
+/** Sends images and claims, and kills the server after `killMs`. */
 async function cycle(journal, random, killMs, claimed) {
   const sending = send(journal, random);
   const claiming = claimed.map(async (upload) => {
@@ -47,60 +47,60 @@ async function cycle(journal, random, killMs, claimed) {
   return Promise.all(sending);
 }
 
-/** Objects first: a row that is gone by then was leaving, and its object with it. */
+/** Reads the objects before the rows, so that a removal in between never looks like a row without its object. */
 function look() {
   const objects = server.objects();
   return { objects, rows: server.rows() };
 }
 
-/** Kills and starts again as often as it is told, each time at another part of the time that uploads take. */
+/** Kills and restarts the server CYCLES times, each time at a later point of the usual duration of the uploads. */
 async function killAndLook(journal, random) {
   const started = Date.now();
-  let heard = await Promise.all(send(journal, random));
+  let acknowledged = await Promise.all(send(journal, random));
   let usualMs = Date.now() - started;
   for (let at = 0; at < CYCLES; at += 1) {
-    // Every other picture that a guest has just sent is claimed meanwhile.
-    const guests = heard.filter(({ owner }) => owner.startsWith("guest-"));
+    // Every second guest image of the last cycle is claimed during this one.
+    const guests = acknowledged.filter(({ owner }) => owner.startsWith("guest-"));
     const claimed = guests.filter((_, at) => at % 2 === 0);
     const sent = await cycle(journal, random, usualMs * ((at + random()) / CYCLES), claimed);
     journal.check(look());
-    heard = sent.filter(({ acknowledged }) => acknowledged);
-    await assertServed(server, heard);
-    // A machine may be slower than thought, or faster.
-    if (heard.length === 0) usualMs *= 1 + 1 / CYCLES;
-    if (heard.length === UPLOADS) usualMs *= 1 - 1 / CYCLES;
+    acknowledged = sent.filter((upload) => upload.acknowledged);
+    await assertServed(server, acknowledged);
+    // Adapt to a machine that is slower or faster than estimated.
+    if (acknowledged.length === 0) usualMs *= 1 + 1 / CYCLES;
+    if (acknowledged.length === UPLOADS) usualMs *= 1 - 1 / CYCLES;
   }
 }
 
-/** Whose claim was not answered claims again: it is theirs, or its time is over. */
+/** Repeats claims whose response was lost: each succeeds, or the guest image has expired. */
 async function claimAgain(journal) {
-  const silent = journal.uploads.filter(({ claim }) => claim === "lost");
-  for (const upload of silent) {
+  const lost = journal.uploads.filter(({ claim }) => claim === "lost");
+  for (const upload of lost) {
     await journal.claim(server, upload, "anna");
-    const isOver = upload.claim === "IMAGE_NOT_FOUND" && Date.parse(upload.acknowledged.expiresAt) < Date.now() + 2_000;
-    assert.ok(upload.keeper || isOver, `${upload.acknowledged.key}: ${upload.claim}`);
+    const isExpired = upload.claim === "IMAGE_NOT_FOUND" && Date.parse(upload.acknowledged.expiresAt) < Date.now() + 2_000;
+    assert.ok(upload.keeper || isExpired, `${upload.acknowledged.key}: ${upload.claim}`);
   }
-  return silent;
+  return lost;
 }
 
-/** Who heard nothing sends again, and once more when told to come back: a registration that a kill cut off
- *  holds the same bytes up for some seconds, and leases are short here. */
+/** Repeats uploads whose response was lost, and retries after BUSY: an interrupted registration blocks an upload of the
+ *  same bytes for some seconds. */
 async function sendAgain(journal) {
-  const silent = [...journal.unanswered];
-  for (let round = 0; round < 6 && silent.some((upload) => !upload.acknowledged); round += 1) {
-    const waiting = silent.filter((upload) => !upload.acknowledged);
+  const lost = [...journal.unanswered];
+  for (let round = 0; round < 6 && lost.some((upload) => !upload.acknowledged); round += 1) {
+    const waiting = lost.filter((upload) => !upload.acknowledged);
     for (let at = 0; at < waiting.length; at += UPLOADS) {
       await Promise.all(waiting.slice(at, at + UPLOADS).map((upload) => journal.send(server, upload)));
     }
-    const told = waiting.filter((upload) => !upload.acknowledged);
-    assert.ok(told.every(({ code, retryAfterS }) => code === "BUSY" && retryAfterS > 0), "told to come back");
-    if (told.length > 0) await sleep(10_000);
+    const rejected = waiting.filter((upload) => !upload.acknowledged);
+    assert.ok(rejected.every(({ code, retryAfterS }) => code === "BUSY" && retryAfterS > 0), "rejections are BUSY with Retry-After");
+    if (rejected.length > 0) await sleep(10_000);
   }
-  assert.deepEqual(silent.filter((upload) => !upload.acknowledged).map(({ code, status }) => code ?? status), []);
-  return silent;
+  assert.deepEqual(lost.filter((upload) => !upload.acknowledged).map(({ code, status }) => code ?? status), []);
+  return lost;
 }
 
-test(`${CYCLES} kills lose nothing that was acknowledged and leave nothing that was not`, { timeout: 1_500_000 }, async (t) => {
+test(`after ${CYCLES} kills each acknowledged image is served and nothing else is stored`, { timeout: 1_500_000 }, async (t) => {
   const journal = new Journal();
   const started = Date.now();
   await killAndLook(journal, chance(t));
@@ -121,5 +121,5 @@ test(`${CYCLES} kills lose nothing that was acknowledged and leave nothing that 
   assert.deepEqual(leaked, [], "left behind");
   journal.assertSettled(look());
   await assertServed(server, journal.promised());
-  assert.ok(counts.acknowledged > 0 && counts.sentAgain > 0, "kills came in the midst of it");
+  assert.ok(counts.acknowledged > 0 && counts.sentAgain > 0, "some uploads were acknowledged and some interrupted");
 });

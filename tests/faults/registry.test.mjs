@@ -1,5 +1,5 @@
-// A registry that cannot be written: somebody else holds the lock of its file. Uploads are refused or
-// come late, nothing is acknowledged that is not registered, and nothing is left behind.
+// A registry that cannot be written, because another process holds the lock of its file. Uploads are rejected or delayed,
+// only registered images are acknowledged, and nothing is left behind.
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
@@ -7,13 +7,13 @@ import { after, before, test } from "node:test";
 import { startServer } from "../e2e/server.mjs";
 import { Journal, assertServed, report, sleep } from "./trial.mjs";
 
-/** As short as it may be for a store that may take so long. */
+/** The shortest intent lease that the configuration accepts for this storage timeout. */
 const INTENT_S = 15;
 const STORAGE_TIMEOUT_MS = 1_150;
 const PENDING_S = 10;
-/** The registry is given five seconds, twice where the same picture is on its way; the rest is for the machine. */
+/** A write to the registry has a timeout of 5 s, and two when the same image is already being uploaded; the rest is margin. */
 const BOUND_MS = 2 * 5_000 + 4_000;
-/** A row may come late for a minute after it was asked for. */
+/** A row may be written up to a minute after its request. */
 const SETTLED_S = 60 + INTENT_S + 30;
 
 let server;
@@ -30,7 +30,7 @@ function look() {
 
 const send = (journal, owners) => Promise.all(owners.map((owner) => journal.upload(server, owner)));
 
-test("a registry that is locked for seconds", { timeout: 240_000 }, async (t) => {
+test("while the registry is locked users get 503 BUSY, guests are stored, and uploads succeed after the lock is released", { timeout: 240_000 }, async (t) => {
   const journal = new Journal();
   const owners = ["anna", "anna", "bora", "bora", "chul", "guest-1"];
   const started = Date.now();
@@ -40,7 +40,7 @@ test("a registry that is locked for seconds", { timeout: 240_000 }, async (t) =>
   const other = new DatabaseSync(server.registryFile());
   other.exec("BEGIN IMMEDIATE");
   const during = await send(journal, owners);
-  // The same pictures again, while those before may still be on their way.
+  // The same images again, while the first requests may still be active.
   await Promise.all(during.map((upload) => journal.send(server, upload)));
   const rowsDuring = server.rows().length;
   other.exec("ROLLBACK");
@@ -58,7 +58,7 @@ test("a registry that is locked for seconds", { timeout: 240_000 }, async (t) =>
 
   await sleep(refused[0].retryAfterS * 1000);
   await Promise.all(refused.map((upload) => journal.send(server, upload)));
-  assert.deepEqual(refused.map(({ status }) => status), refused.map(() => 201), "as soon as it is there again");
+  assert.deepEqual(refused.map(({ status }) => status), refused.map(() => 201), "a retry after Retry-After is stored");
   const leaked = await journal.watchExpiry(look, SETTLED_S);
   report(t, "registry", { uploads: journal.uploads.length, refused: refused.length, lost: journal.lost.size, leaked: leaked.length, ms: Date.now() - started });
   assert.deepEqual(leaked, [], "left behind");

@@ -1,5 +1,5 @@
-// Stands between the Worker and a real S3 server and breaks one request after the other, as it is
-// told. What is not broken passes unchanged, with its Host header, so that signatures hold.
+// A proxy between the Worker and a real S3 server that injects faults by a script. Other requests pass unchanged with their
+// Host header, so that signatures stay valid.
 //
 //   const proxy = await startProxy(s3.url);
 //   proxy.script(["500", "lost-answer"]);            // the next two requests; all others pass
@@ -7,11 +7,11 @@
 //   proxy.seen                                        // [{ method, path, fault }]
 //
 // reset        the connection breaks before the request is read
-// stall        the request is read and nothing is ever answered
-// cut          the answer breaks off in its middle
-// lost-answer  the server does it, and the connection breaks before it can say so
-// slow         the request passes after a second
-// 500, 503, …  that status with an S3 error document; the server never hears of the request
+// stall        the request is read and never answered
+// cut          the response ends in the middle
+// lost-answer  the server handles the request, and the connection breaks before the response
+// slow         the request is forwarded after a second
+// 500, 503, …  that status with an S3 error document; the request is not forwarded
 import { createServer, request } from "node:http";
 
 const SLOW_MS = 1_000;
@@ -81,7 +81,7 @@ function reject(status, outgoing) {
   outgoing.end(document);
 }
 
-/** Half of the body after a head that announces it whole; where there is no body, half of the head. */
+/** Sends the head and half of the body; without a body, half of the head. */
 function cut({ statusCode, headers, body }, socket) {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const head = Buffer.from(`HTTP/1.1 ${statusCode} OK\r\n${lines.join("")}\r\n`);

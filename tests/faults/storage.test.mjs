@@ -1,6 +1,5 @@
-// A store across the network that fails, hangs, breaks off, comes late or loses its answers, as chance
-// has it: whatever was acknowledged is there, whoever was refused is told when to come back and in
-// good time, and nothing is left behind.
+// An S3 store that fails, stalls, truncates, delays or loses responses at random. Each acknowledged image is stored, each
+// rejection has Retry-After and arrives in time, and nothing is left behind.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -14,10 +13,10 @@ const LANES = 6;
 const OWNERS = ["anna", "bora", "chul", "guest-1", "guest-2"];
 const FAULTS = ["reset", "stall", "cut", "lost-answer", "slow", "500", "503"];
 const TIMEOUT_MS = 400;
-/** What was given up may arrive a second later (`slow`); it is waited for a fifth of the lease. */
+/** A write that timed out may still arrive a second later (`slow`); cleanup waits for a fifth of the lease. */
 const INTENT_S = 15;
 const PENDING_S = 8;
-/** A write and the removal of its double, each two and a half attempts long; the rest is for the machine. */
+/** A write and the removal of its duplicate, each two and a half attempts long; the rest is margin. */
 const BOUND_MS = 2 * 2.5 * TIMEOUT_MS + 4_000;
 
 let s3, proxy, server;
@@ -30,13 +29,13 @@ before(async () => {
 });
 after(() => Promise.all([server?.stop(), proxy?.stop(), s3?.stop()]));
 
-/** Objects first: a row that is gone by then was leaving, and its object with it. */
+/** Reads the objects before the rows, so that a removal in between never looks like a row without its object. */
 function look() {
   const objects = s3.objects();
   return { objects, rows: server.rows() };
 }
 
-/** Half of the calls pass; some faults come alone, some stay for longer than anybody tries. */
+/** More than half of the calls pass; some faults are single, some last longer than all attempts. */
 function script(random) {
   const faults = [];
   while (faults.length < 2 * CALLS) {
@@ -48,7 +47,7 @@ function script(random) {
   return faults;
 }
 
-/** One caller after the other in one lane: sends, reads back, and sometimes sends again. */
+/** Sends uploads in sequence: uploads, reads back, and sometimes uploads again. */
 async function lane(journal, tally, random) {
   while (proxy.seen.length < CALLS) {
     const upload = await journal.upload(server, OWNERS[Math.floor(random() * OWNERS.length)]);
@@ -61,7 +60,7 @@ async function lane(journal, tally, random) {
   }
 }
 
-/** Reads a picture that is there while the store is as it is: whole, or an honest failure. */
+/** Reads a stored image through the failing store: "right", "refused" (503 with Retry-After), or what is wrong. */
 async function read({ number, bytes, acknowledged }) {
   const address = { "CF-Connecting-IP": `198.19.${number >> 8}.${number & 255}` };
   const answer = await fetch(`${server.url}/${acknowledged.key}`, { headers: address });
@@ -70,7 +69,7 @@ async function read({ number, bytes, acknowledged }) {
   return answer.status === 503 && Number(answer.headers.get("retry-after")) > 0 ? "refused" : `status ${answer.status}`;
 }
 
-/** What the callers heard, and what of it they should never hear. */
+/** Counts the responses, and lists those that must not occur. */
 class Tally {
   counts = { requests: 0, stored: 0, same: 0, refused: 0, slowestMs: 0 };
   wrong = [];
@@ -90,7 +89,7 @@ class Tally {
   }
 }
 
-test(`${CALLS} calls to a store that does what it likes`, { timeout: 900_000 }, async (t) => {
+test(`with random faults in ${CALLS} calls to the store each upload is stored or gets 503 with Retry-After`, { timeout: 900_000 }, async (t) => {
   const random = chance(t);
   const journal = new Journal();
   const tally = new Tally();
@@ -113,17 +112,17 @@ test(`${CALLS} calls to a store that does what it likes`, { timeout: 900_000 }, 
   await assertServed(server, journal.promised());
 });
 
-test("what cannot be removed is removed later", { timeout: 120_000 }, async () => {
+test("a failed removal is retried until the object is deleted", { timeout: 120_000 }, async () => {
   const journal = new Journal();
   await Promise.all(Array.from({ length: 5 }, () => journal.upload(server, "guest-3")));
   const keys = journal.acknowledged.map(({ acknowledged }) => acknowledged.key);
   assert.equal(keys.length, 5);
-  // Three attempts a run of the alarm, the runs two and four seconds apart.
+  // Each run of the alarm makes three attempts; the next runs follow after two and four seconds.
   proxy.script(Array(60).fill(["500", "reset", "stall"]).flat(), { method: "DELETE" });
   const tried = () => proxy.seen.filter(({ method }) => method === "DELETE").length;
-  await until(() => tried() >= 7, PENDING_S + 30, "removal was tried again and again");
+  await until(() => tried() >= 7, PENDING_S + 30, "the removal was retried");
   const left = () => keys.filter((key) => s3.objects().has(key));
-  assert.deepEqual(left(), keys, "no removal has come through");
+  assert.deepEqual(left(), keys, "no removal has succeeded");
   proxy.script([]);
-  await until(() => left().length === 0, 40, "all are gone");
+  await until(() => left().length === 0, 40, "all objects are removed");
 });

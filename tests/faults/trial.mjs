@@ -1,5 +1,5 @@
-// What the trials of faults have in common: a seeded chance, a journal of what was sent and what was
-// acknowledged, the questions that an acknowledgement must stand, and the file of counts.
+// Shared code of the fault tests: a seeded random generator, a journal of uploads and acknowledgements, checks of the stores
+// against the journal, and the file of counts.
 import assert from "node:assert/strict";
 import { createHash, randomInt } from "node:crypto";
 
@@ -9,7 +9,7 @@ import { writeReport } from "../report.mjs";
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
-/** Numbers from 0 to 1 that a seed repeats (mulberry32); FAULT_SEED gives a failed run again. */
+/** A seeded generator of numbers from 0 to 1 (mulberry32); FAULT_SEED repeats a failed run. */
 export function chance(t) {
   const seed = Number(process.env.FAULT_SEED ?? randomInt(2 ** 31));
   t.diagnostic(`FAULT_SEED=${seed}`);
@@ -22,7 +22,7 @@ export function chance(t) {
   };
 }
 
-/** Waits until it holds, for at most so many seconds. */
+/** Waits until `holds()` is true, for at most `seconds`. */
 export async function until(holds, seconds, what) {
   const deadline = Date.now() + seconds * 1000;
   while (!holds()) {
@@ -31,19 +31,19 @@ export async function until(holds, seconds, what) {
   }
 }
 
-/** Puts down counts of a trial, and shows them with its test. */
+/** Writes the counts of a trial to the report and to the output of its test. */
 export function report(t, name, counts) {
   writeReport(name, counts);
   t.diagnostic(`${name}: ${JSON.stringify(counts)}`);
 }
 
-/** Everything that one trial sends, and what it was told. */
+/** All uploads of a trial and the responses to them. */
 export class Journal {
   uploads = [];
-  /** Keys that were promised and then were not as promised. */
+  /** Keys that were acknowledged and then missing or different. */
   lost = new Set();
 
-  /** Sends a picture that no other upload has, as `owner`; those named `guest-…` are guests. */
+  /** Uploads an image with unique bytes as `owner`; owners named `guest-…` are guests. */
   async upload(server, owner) {
     const number = this.uploads.length;
     const upload = { number, owner, name: `${number}.gif`, bytes: gif(number), acknowledged: null };
@@ -52,7 +52,7 @@ export class Journal {
     return upload;
   }
 
-  /** Sends it, perhaps again. What counts as acknowledged was read to its last byte. */
+  /** Sends an upload, perhaps again. It counts as acknowledged when the whole response was read. */
   async send(server, upload) {
     const role = upload.owner.startsWith("guest-") ? "GUEST" : "USER";
     const started = Date.now();
@@ -64,7 +64,7 @@ export class Journal {
           Authorization: `Bearer ${server.token({ sub: upload.owner, role })}`,
           "Content-Type": "image/gif",
           "X-Filename": upload.name,
-          // Of its own, so that the limit of an address stays out of it.
+          // A separate client IP for each upload, so that its limit does not apply.
           "CF-Connecting-IP": `198.18.${upload.number >> 8}.${upload.number & 255}`,
         },
         body: upload.bytes,
@@ -75,12 +75,12 @@ export class Journal {
       upload.retryAfterS = Number(answer.headers.get("retry-after"));
       if (answer.status === 201 || answer.status === 200) upload.acknowledged = json.data;
     } catch {
-      // Lost on its way: nothing was said.
+      // The response was lost.
     }
     upload.tookMs = Date.now() - started;
   }
 
-  /** Registers a guest's picture for a user, as the platform's back end does, perhaps again. */
+  /** Claims a guest's image for a user, as the platform's back end does, perhaps again. */
   async claim(server, upload, keeper) {
     const { key } = upload.acknowledged;
     upload.claim = "lost";
@@ -94,12 +94,12 @@ export class Journal {
       const answer = await fetch(`${server.url}/images/metadata`, { method: "POST", headers, body });
       const { code, data } = await answer.json();
       upload.claim = code ?? "done";
-      // Who asks again because the answer was lost is told that it is registered, not as what.
+      // A repeated claim after a lost response gets the code, not the id.
       const registered = { done: () => data.imageId, IMAGE_ALREADY_REGISTERED: () => rowOf(server, key)?.id };
       const imageId = registered[upload.claim]?.();
       if (imageId !== undefined) Object.assign(upload, { keeper, acknowledged: { ...upload.acknowledged, imageId, expiresAt: null } });
     } catch {
-      // Lost on its way: it may be registered, or not.
+      // The response was lost: the image may be registered or not.
     }
   }
 
@@ -111,20 +111,20 @@ export class Journal {
     return this.uploads.filter(({ acknowledged, code }) => !acknowledged && !code);
   }
 
-  /** What was promised to be there at a moment. */
+  /** The acknowledged uploads that must exist at `nowMs`. */
   promised(nowMs = Date.now()) {
     const stays = ({ acknowledged: { expiresAt } }) => expiresAt === null || Date.parse(expiresAt) > nowMs;
     return this.acknowledged.filter(stays);
   }
 
-  /** Notes every promise that does not hold: bytes, rows, and rows whose bytes are not there. */
+  /** Records each acknowledged upload whose bytes or row are missing or wrong, and each row without an object. */
   check({ objects, rows }) {
     const byKey = new Map(rows.map((row) => [row.key, row]));
     const isKept = ({ owner, keeper = owner, name, bytes, acknowledged: { key, imageId } }) => {
       const row = byKey.get(key);
       return row?.id === imageId && row.owner === keeper && row.original_name === name && row.sha256 === sha256(bytes);
     };
-    // What expires in this moment may have been there when it was promised and gone when it was looked for.
+    // Skip what expires within two seconds: it may be removed between the calls.
     for (const upload of this.promised(Date.now() + 2_000)) {
       const { key, imageId } = upload.acknowledged;
       const isThere = objects.get(key)?.equals(upload.bytes) && (imageId === null || isKept(upload));
@@ -133,14 +133,14 @@ export class Journal {
     for (const { key } of rows) if (!objects.has(key)) this.lost.add(key);
   }
 
-  /** Objects and rows that belong to no promise. Whoever heard nothing has sent again by then. */
+  /** Objects and rows without an acknowledged upload. Lost uploads have been sent again by then. */
   strays({ objects, rows }) {
     const promised = new Set(this.promised().map(({ acknowledged }) => acknowledged.key));
     const there = new Set([...objects.keys(), ...rows.map(({ key }) => key)]);
     return [...there].filter((key) => !promised.has(key));
   }
 
-  /** Checks until all that expires has, and nothing is left that was not promised; or what is left. */
+  /** Checks until all guest images have expired and no strays are left; returns the strays that remain at the deadline. */
   async watchExpiry(look, seconds) {
     const deadline = Date.now() + seconds * 1000;
     for (;;) {
@@ -154,9 +154,9 @@ export class Journal {
     }
   }
 
-  /** In the end there is a row for each object and one for each picture that is kept. */
+  /** Asserts that objects, rows and acknowledged uploads are the same set. */
   assertSettled({ objects, rows }) {
-    assert.deepEqual([...this.lost], [], "acknowledged and lost, or a row without its object");
+    assert.deepEqual([...this.lost], [], "acknowledged and missing, or a row without its object");
     const keys = rows.map(({ key }) => key).sort();
     assert.deepEqual([...objects.keys()].sort(), keys, "objects and rows");
     assert.deepEqual(this.promised().map(({ acknowledged }) => acknowledged.key).sort(), keys, "answers and rows");
@@ -165,7 +165,7 @@ export class Journal {
 
 const rowOf = (server, key) => server.rows().find((row) => row.key === key);
 
-/** Fetches what was promised: every byte, as the type that it is. */
+/** Fetches each upload and compares status, type and bytes. */
 export async function assertServed(server, uploads) {
   for (const { bytes, acknowledged } of uploads) {
     const address = { "CF-Connecting-IP": `198.19.${acknowledged.key.length}.${bytes[16]}` };

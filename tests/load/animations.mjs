@@ -1,5 +1,5 @@
-// Animations whose frames cost far more to decode than their bytes suggest, made byte by byte: flat frames
-// compress to a thousandth.
+// Builds animations that are small files and expensive to decode: frames of one colour compress to a thousandth of their
+// size.
 import { deflateSync } from "node:zlib";
 
 import { chunk } from "../e2e/pictures.mjs";
@@ -11,7 +11,7 @@ const long = (...values) => Buffer.concat(values.map((value) => {
   return bytes;
 }));
 
-/** The LZW codes (GIF89a appendix F) of so many pixels of index 0: runs that are each one pixel longer. */
+/** The LZW codes (GIF89a appendix F) of `pixels` pixels of index 0. Each code stands for a run one pixel longer than the last. */
 function flatCodes(pixels) {
   const [CLEAR, END, MAX_CODE] = [4, 5, 4095];
   const bytes = [];
@@ -39,7 +39,7 @@ function flatCodes(pixels) {
   return Buffer.from(bytes);
 }
 
-/** A GIF of flat frames of the canvas's size. */
+/** A GIF whose frames have one colour and the size of the canvas. */
 export function flatGif(width, height, frames) {
   const codes = flatCodes(width * height);
   const blocks = [];
@@ -53,7 +53,7 @@ export function flatGif(width, height, frames) {
   return Buffer.concat([screen, ...Array(frames).fill(image), Buffer.from([0x3b])]);
 }
 
-/** An animated PNG of transparent frames of four channels. */
+/** An animated PNG (RGBA) whose frames are transparent. */
 export function flatPng(width, height, frames, { depth }) {
   const pixels = deflateSync(Buffer.alloc(height * (1 + width * 4 * (depth / 8))), { level: 9 });
   const control = (number) => chunk("fcTL", Buffer.concat([long(number, width, height, 0, 0), Buffer.from([0, 1, 0, 10, 0, 0])]));

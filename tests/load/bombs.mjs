@@ -1,5 +1,5 @@
-// Pictures whose headers announce far more than their bytes could hold: too many pixels in each format, and too
-// many frames in each that can move. Made here, byte by byte, as no encoder makes them.
+// Builds decompression bombs: images whose headers announce far more than their bytes can hold. Too many pixels in each
+// format, and too many frames in each animated format. They are built byte by byte, because no encoder writes them.
 import { readFileSync } from "node:fs";
 import { deflateSync } from "node:zlib";
 
@@ -15,7 +15,7 @@ const long = (...values) => Buffer.concat(values.map((value) => {
   return bytes;
 }));
 
-/** A real photo of another size in its frame header. */
+/** A real photo with another size written into its frame header. */
 function jpeg() {
   const bytes = readFileSync(new URL("../fixtures/jpeg/baseline-420.jpg", import.meta.url));
   const frame = bytes.indexOf(Buffer.from([0xff, 0xc0]));
@@ -27,13 +27,13 @@ function jpeg() {
 const SIGNATURE = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
 const header = (side) => chunk("IHDR", Buffer.concat([long(side, side), Buffer.from([8, 2, 0, 0, 0])]));
 
-/** A megabyte of nothing, which deflate makes a thousandth of. */
+/** The image data is a megabyte of zeros, which deflate compresses to a thousandth. */
 function png() {
   const content = chunk("IDAT", deflateSync(Buffer.alloc(1 << 20)));
   return Buffer.concat([SIGNATURE, header(SIDE), content, chunk("IEND", Buffer.alloc(0))]);
 }
 
-function movingPng() {
+function animatedPng() {
   const pixel = deflateSync(Buffer.alloc(4));
   const control = (number) => chunk("fcTL", Buffer.concat([long(number, 1, 1, 0, 0), Buffer.from([0, 1, 0, 10, 0, 0])]));
   const parts = [SIGNATURE, header(1), chunk("acTL", long(FRAMES, 0)), control(0), chunk("IDAT", pixel)];
@@ -55,18 +55,18 @@ function riff(...chunks) {
 }
 const named = (name, content) => Buffer.concat([Buffer.from(name), sized(content), Buffer.alloc(content.length % 2)]);
 const sized = (content) => Buffer.concat([long(content.length).reverse(), content]);
-/** Three bytes, the lowest first. */
-const short3 = (value) => Buffer.from([value & 255, (value >> 8) & 255, (value >> 16) & 255]);
-/** The signature and 14 bits for each side less one, and a picture that breaks off. */
+/** A 24-bit integer, little-endian. */
+const uint24 = (value) => Buffer.from([value & 255, (value >> 8) & 255, (value >> 16) & 255]);
+/** The signature, 14 bits for each side minus one, and truncated image data. */
 const lossless = (side) => named("VP8L", Buffer.concat([Buffer.from([0x2f]), long((((side - 1) << 14) | (side - 1)) >>> 0).reverse(), Buffer.alloc(64)]));
-const extended = (side, flags) => named("VP8X", Buffer.concat([Buffer.from([flags, 0, 0, 0]), short3(side - 1), short3(side - 1)]));
+const extended = (side, flags) => named("VP8X", Buffer.concat([Buffer.from([flags, 0, 0, 0]), uint24(side - 1), uint24(side - 1)]));
 
-function movingWebp() {
-  const frame = named("ANMF", Buffer.concat([Buffer.alloc(12), short3(100), Buffer.from([0]), lossless(1)]));
+function animatedWebp() {
+  const frame = named("ANMF", Buffer.concat([Buffer.alloc(12), uint24(100), Buffer.from([0]), lossless(1)]));
   return riff(extended(1, 2), named("ANIM", Buffer.alloc(6)), ...Array(FRAMES).fill(frame));
 }
 
-/** All of them: `{ name, type, body }`. */
+/** All bombs: `{ name, type, body }`. */
 export const bombs = () => [
   { name: "JPEG of 2500 MP", type: "image/jpeg", body: jpeg() },
   { name: "PNG of 2500 MP", type: "image/png", body: png() },
@@ -74,6 +74,6 @@ export const bombs = () => [
   { name: "WebP of 2500 MP", type: "image/webp", body: riff(extended(SIDE, 0), lossless(16_384)) },
   { name: "WebP of 268 MP, lossless", type: "image/webp", body: riff(lossless(16_384)) },
   { name: "GIF of 5000 frames", type: "image/gif", body: gif(1, FRAMES) },
-  { name: "PNG of 5000 frames", type: "image/png", body: movingPng() },
-  { name: "WebP of 5000 frames", type: "image/webp", body: movingWebp() },
+  { name: "PNG of 5000 frames", type: "image/png", body: animatedPng() },
+  { name: "WebP of 5000 frames", type: "image/webp", body: animatedWebp() },
 ];

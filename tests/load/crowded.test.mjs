@@ -1,5 +1,5 @@
-// Small pictures beside large ones: how long a small upload takes while twelve photos of 12 MP are in work.
-// An isolate has one thread, so a small one waits at least for the step that a large one is at.
+// Latency of small uploads while twelve photos of 12 MP are processed. An isolate has one thread, so a small upload waits at
+// least until the current step of a large one ends.
 import assert from "node:assert/strict";
 import { Agent } from "node:http";
 import { after, before, test } from "node:test";
@@ -12,7 +12,7 @@ import { IS_LONG, startOpen, tally, times, upload } from "./traffic.mjs";
 const PHOTOS = 12;
 const SMALL = 50;
 const ROUNDS = IS_LONG ? 5 : 1;
-/** Of small ones one after the other. A second is what somebody at a form begins to notice. */
+/** Upper bound of the p99 of small uploads sent in sequence. A user of a form notices a delay of one second. */
 const MOST_MS = 1_000;
 
 let server;
@@ -29,7 +29,7 @@ after(async () => {
 let sent = 0;
 const small = () => upload(server, { user: `small-${(sent += 1) % 10}`, address: 100 + (sent % 10), type: "image/png", body: noise(100, 100), agent });
 
-/** One after the other until `isOver`. */
+/** Sends small images in sequence until `isOver` returns true. */
 async function smalls(isOver) {
   const outcomes = [];
   while (!isOver(outcomes.length)) outcomes.push(await small());
@@ -38,7 +38,7 @@ async function smalls(isOver) {
 
 const ms = (outcomes) => times(outcomes.map((outcome) => outcome.ms));
 
-test(`small uploads beside ${PHOTOS} photos in work`, { timeout: 400_000 }, async (t) => {
+test(`small uploads are stored without long waits while ${PHOTOS} photos are processed`, { timeout: 400_000 }, async (t) => {
   const photo = await drawn(4032, 3024, { grain: 12 }).jpeg({ quality: 85 }).toBuffer();
   await smalls((count) => count >= SMALL);
   const alone = await smalls((count) => count >= SMALL);
@@ -53,19 +53,19 @@ test(`small uploads beside ${PHOTOS} photos in work`, { timeout: 400_000 }, asyn
     beside.push(...(await smalls(() => left === 0)));
     photos.push(...(await Promise.all(working)));
   }
-  const told = { aloneMs: ms(alone), besideMs: ms(beside), photosMs: ms(photos), photos: tally(photos) };
-  report(t, "crowded", told);
+  const results = { aloneMs: ms(alone), besideMs: ms(beside), photosMs: ms(photos), photos: tally(photos) };
+  report(t, "crowded", results);
   assert.deepEqual(tally([...alone, ...beside]), { 201: alone.length + beside.length });
-  // Of twelve at once on a slow machine the last may be told to come back.
+  // On a slow machine the last of the twelve photos may get BUSY.
   for (const { status, code, retryAfterS } of photos) assert.ok(status === 201 || (code === "BUSY" && retryAfterS > 0), `${status} ${code}`);
   assert.ok(photos.some(({ status }) => status === 201));
-  if (IS_LONG) assert.ok(told.besideMs.p99 <= MOST_MS, `p99 ${told.besideMs.p99} ms`);
+  if (IS_LONG) assert.ok(results.besideMs.p99 <= MOST_MS, `p99 ${results.besideMs.p99} ms`);
 });
 
 const CLIENTS = 8;
 const PHOTOS_EACH = IS_LONG ? 12 : 3;
 
-test(`${CLIENTS} clients that send photos one after the other wait equally long`, { timeout: 400_000 }, async (t) => {
+test(`${CLIENTS} clients that send photos in sequence wait about equally long`, { timeout: 400_000 }, async (t) => {
   const photo = await drawn(4032, 3024, { grain: 12 }).jpeg({ quality: 85 }).toBuffer();
   const client = async (_, at) => {
     const outcomes = [];
@@ -75,9 +75,9 @@ test(`${CLIENTS} clients that send photos one after the other wait equally long`
     return outcomes;
   };
   const outcomes = (await Promise.all(Array.from({ length: CLIENTS }, client))).flat();
-  const told = { ms: ms(outcomes), outcomes: tally(outcomes) };
-  report(t, "photos", told);
-  // First come, first served: nobody waits for much longer than for one photo of each of the others.
-  assert.ok(told.ms.max <= 4 * told.ms.p50, `median ${told.ms.p50} ms, longest ${told.ms.max} ms`);
-  if (IS_LONG) assert.deepEqual(told.outcomes, { 201: outcomes.length });
+  const results = { ms: ms(outcomes), outcomes: tally(outcomes) };
+  report(t, "photos", results);
+  // The queue is first come, first served: a client waits for about one photo of each other client.
+  assert.ok(results.ms.max <= 4 * results.ms.p50, `median ${results.ms.p50} ms, longest ${results.ms.max} ms`);
+  if (IS_LONG) assert.deepEqual(results.outcomes, { 201: outcomes.length });
 });

@@ -1,19 +1,19 @@
-// The largest pictures of every kind that the edge takes: as many pixels as its limits of bytes, pixels and
-// memory let through, to some percent. How many that are follows from shared/src/plan/budget/.
+// Generates the largest image of each kind that the edge accepts: within a few percent of its limits of bytes, pixels and
+// memory. The sizes follow from shared/src/plan/budget/.
 import { animated, drawn, patches } from "../browser/pictures.mjs";
 
-/** As phones have them. */
+/** Photo size of a common phone. */
 const PHOTO = [4032, 3024];
-/** As the largest phones have them. */
+/** Photo size of a phone with a 48 MP sensor. */
 const HUGE = [8064, 6048];
-/** One pixel more would be decoded at half its size. */
+/** The largest size that is decoded in full; one pixel more is decoded at half its size. */
 const WHOLE = [3838, 3838];
-/** Nothing larger is kept as it came. */
+/** The largest size that is stored without re-encoding. */
 const KEPT = [2048, 2048];
 
-/** More of them take more time and no more memory. */
+/** More frames take more time and no more memory. */
 const FRAMES = 6;
-/** Made in a second instead of a minute. */
+/** Options that make a GIF in a second instead of a minute. */
 const FEW_COLORS = { effort: 1, colours: 16, dither: 0 };
 
 const photo = (options) => drawn(...PHOTO, { grain: 12 }).jpeg({ quality: 85, ...options });
@@ -42,10 +42,10 @@ const KINDS = {
   "WebP animated, lossless with alpha": ["image/webp", async () => (await animated(1950, 1950, FRAMES, { channels: 4 })).webp({ lossless: true, effort: 0 })],
 };
 
-/** Those that take the most memory. */
+/** The kinds that take the most memory. */
 const WORST = ["JPEG 15 MP 4:4:4 decoded whole", "PNG with alpha", "WebP lossy with alpha", "WebP lossless with alpha"];
 
-/** All of them, or the worst, one after the other as they are asked for: `{ name, type, body }`. */
+/** Generates all kinds, or only the worst, one at a time: `{ name, type, body }`. */
 export async function* largest({ onlyWorst }) {
   const kinds = Object.entries(KINDS).filter(([name]) => !onlyWorst || WORST.includes(name));
   for (const [name, [type, make]] of kinds) yield { name, type, body: await (await make()).toBuffer() };

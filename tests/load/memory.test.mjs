@@ -1,6 +1,6 @@
-// How much memory the Worker takes for every kind of picture at its largest, alone and four of the worst at
-// once (the short form has only these); and that pictures whose headers announce too much take none and no time. What must be answered in
-// time is told always and asserted in the long form, which has the machine for itself.
+// Memory of the Worker for the largest image of each kind, alone, and for the four worst at once (the short form runs only
+// the worst kinds). Images whose headers announce too many pixels or frames are rejected without memory or time. Times are
+// always reported; they are asserted only in the long form, which needs a machine without other load.
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -11,9 +11,9 @@ import { bombs } from "./bombs.mjs";
 import { largest } from "./largest.mjs";
 import { IS_LONG, MB, startAfresh, startOpen, times, upload, wasmBytes } from "./traffic.mjs";
 
-/** An isolate has 128 MB; a quarter of it stays for JavaScript. */
+/** An isolate has 128 MB; a quarter is reserved for JavaScript. */
 const MOST_BYTES = 96 * MB;
-/** What looking at a header may take beside the file's own bytes. */
+/** Memory that reading a header may take in addition to the file's bytes. */
 const BOMB_BYTES = 1 * MB;
 const BOMB_MS = 50;
 const BOMB_ROUNDS = 20;
@@ -21,14 +21,14 @@ const CALLERS = 8;
 
 let server;
 before(async () => {
-  // Bombs are strikes, and to be banned for them is not what is measured.
+  // Bombs count as strikes; a high limit prevents a ban during the measurement.
   server = await startOpen({ STRIKES_TO_BAN: 1000 });
 });
 after(() => server?.stop());
 
 const inMB = (bytes) => Math.round((bytes / MB) * 10) / 10;
 
-test(`every kind of picture at its largest takes at most ${inMB(MOST_BYTES)} MB`, { timeout: 600_000 }, async (t) => {
+test(`the largest image of each kind is stored with at most ${inMB(MOST_BYTES)} MB of memory`, { timeout: 600_000 }, async (t) => {
   const peaks = {};
   const [kinds, refused] = [[], []];
   for await (const kind of largest({ onlyWorst: !IS_LONG })) {
@@ -44,7 +44,7 @@ test(`every kind of picture at its largest takes at most ${inMB(MOST_BYTES)} MB`
   const worst = kinds.toSorted((one, other) => peaks[other.name] - peaks[one.name]).slice(0, 4);
   await startAfresh(server);
   const together = await Promise.all(worst.map(({ type, body }, at) => upload(server, { user: `four-${at}`, address: at + 2, type, body })));
-  // Who waited too long for memory is told so; that it is not taken is what is tried.
+  // A request that waits too long for memory gets BUSY. The assertion is that memory stays below the bound.
   for (const { status, code } of together) assert.ok(status === 201 || code === "BUSY", `${status} ${code}`);
   assert.ok(together.some(({ status }) => status === 201));
   const four = await wasmBytes(server);
@@ -55,7 +55,7 @@ test(`every kind of picture at its largest takes at most ${inMB(MOST_BYTES)} MB`
   }
 });
 
-/** The bombs of a folder of hostile files, when there is one. */
+/** The bombs in a folder of hostile files; none without a folder. */
 function foreign(folder) {
   if (!folder) return [];
   const types = { png: "image/png", jpg: "image/jpeg", jpeg: "image/jpeg", gif: "image/gif", webp: "image/webp" };
@@ -64,16 +64,17 @@ function foreign(folder) {
     .map(({ parentPath, name }) => ({ name, type: types[name.split(".").at(-1)], body: readFileSync(join(parentPath, name)) }));
 }
 
-test("what announces too much in its header takes no memory and no time", { timeout: 300_000 }, async (t) => {
+test("a decompression bomb gets IMAGE_TOO_LARGE and takes almost no memory or time", { timeout: 300_000 }, async (t) => {
   const all = [...bombs(), ...foreign(process.env.CORPORA)];
-  const told = {};
+  const results = {};
   const failed = [];
   let sent = 0;
-  // Some callers, whose ledgers are open after the first bomb: to open one costs more than to refuse a picture.
+  // A few callers take turns, so that their ledgers exist after the first requests: creating a ledger costs more than
+  // rejecting an image.
   const send = (bomb) => upload(server, { ...bomb, user: `bomber-${(sent += 1) % CALLERS}`, address: 1000 + (sent % CALLERS) });
   for (const bomb of all) {
     await startAfresh(server);
-    // As many bytes that are no picture at all: what a body takes is not what a bomb takes.
+    // Bytes of the same length that are no image: the memory of the body itself is not the memory of the bomb.
     const padding = { type: "image/gif", body: Buffer.alloc(bomb.body.length, 0x20) };
     for (let round = 0; round < CALLERS; round += 1) await send(padding);
     const before = await wasmBytes(server);
@@ -81,12 +82,12 @@ test("what announces too much in its header takes no memory and no time", { time
     for (let round = 0; round < BOMB_ROUNDS; round += 1) outcomes.push(await send(bomb));
     const grownBytes = (await wasmBytes(server)) - before;
     const { p50, max } = times(outcomes.map(({ ms }) => ms));
-    told[bomb.name] = { code: outcomes[0].code, grownBytes, p50, max };
+    results[bomb.name] = { code: outcomes[0].code, grownBytes, p50, max };
     const isRefused = outcomes.every(({ status, code }) => status === 422 && code === "IMAGE_TOO_LARGE");
     if (!isRefused) failed.push(`${bomb.name}: ${outcomes[0].status} ${outcomes[0].code}`);
     if (grownBytes >= BOMB_BYTES) failed.push(`${bomb.name}: ${inMB(grownBytes)} MB`);
     if (IS_LONG && (p50 > BOMB_MS || max > BOMB_MS)) failed.push(`${bomb.name}: ${p50} ms, at most ${max} ms`);
   }
-  report(t, "bombs", told);
+  report(t, "bombs", results);
   assert.deepEqual(failed, []);
 });

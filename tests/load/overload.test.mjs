@@ -1,6 +1,6 @@
-// Twice as much as the server can take, for as long as LOAD_SECONDS says: everybody is answered, with what was
-// stored or with when to come again; memory stays what it was; afterwards all is as before, and of what was
-// acknowledged nothing is lost and of the rest nothing left.
+// Sends uploads at twice the sustained rate of the server for LOAD_SECONDS. Each request gets 201 or a rejection with
+// Retry-After. Memory does not grow. Afterwards latency recovers, each acknowledged image is in the stores, and nothing
+// else is.
 import assert from "node:assert/strict";
 import { Agent } from "node:http";
 import { after, before, test } from "node:test";
@@ -12,19 +12,20 @@ import { IS_LONG, LOAD_SECONDS, MB, heldBytes, residentBytes, startOpen, tally, 
 const CLIENTS = 8;
 const CALIBRATION_S = Math.min(10, LOAD_SECONDS / 2);
 const USERS = 50;
-/** An address may pass the gate of wrangler.toml 120 times a minute. */
+/** The rate limiter of wrangler.toml admits 120 requests a minute from one client IP. */
 const ADDRESSES = 200;
-/** As short as they may be: what was admitted and never stored is gone a fifth later, and with one more look. */
+/** The shortest values that the configuration accepts. An upload that was admitted and never stored is removed after
+ *  INTENT_S and a fifth, at the next run of the alarm. */
 const INTENT_S = 15;
 const STORAGE_TIMEOUT_MS = 1_150;
 const SETTLED_S = INTENT_S * 2 + 60;
 const SAMPLE_MS = 1_000;
-/** How often the isolate's garbage is collected to see what it holds: seldom, as nothing else goes on meanwhile. */
-const LOOKS = 12;
-/** What requests that are just at work may hold more at one moment than at another: 32 of them, with a body and an
- *  answer of 11 KB each, and what was counted and not yet written. */
+/** Number of heap samples. Each collects the isolate's garbage, and the isolate serves nothing meanwhile. */
+const HEAP_SAMPLES = 12;
+/** Allowed difference between heap samples: 32 active requests with a body and a response of 11 KB each, and counters
+ *  not yet written. */
 const FLAT_BYTES = 4 * MB;
-/** Whoever gets a place has waited at most four seconds for it, and as long for memory. */
+/** A stored upload has waited at most 4 s for a slot and at most 4 s for memory; the rest is processing. */
 const MOST_MS = 10_000;
 const RECOVERED_S = 30;
 
@@ -35,13 +36,13 @@ before(async () => {
 after(() => server?.stop());
 
 let count = 0;
-/** One upload of 11 KB of noise, which are kept as they are, by the next user from the next address. */
+/** Uploads 11 KB of noise, which are stored without re-encoding, as the next user from the next client IP. */
 async function send(agent) {
   const number = (count += 1);
   return upload(server, { user: `user-${number % USERS}`, address: number % ADDRESSES, type: "image/png", body: noise(60, 60), agent });
 }
 
-/** A ledger is made once in a life: that is not what is measured. */
+/** Creates the ledgers of all users and client IPs, so that their creation is not measured. */
 async function openLedgers() {
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   const outcomes = await Promise.all(Array.from({ length: ADDRESSES }, () => send(agent)));
@@ -49,7 +50,7 @@ async function openLedgers() {
   return outcomes;
 }
 
-/** What it sustains: each client sends its next picture when the last one is answered. */
+/** Measures the sustained rate: each client sends its next image when the last one is answered. */
 async function closedLoop(seconds) {
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   const outcomes = [];
@@ -62,7 +63,7 @@ async function closedLoop(seconds) {
   return { outcomes, perSecond: outcomes.length / ((performance.now() - began) / 1000) };
 }
 
-/** Everybody comes when it is their time, whether or not the others have been answered. */
+/** Sends requests at a fixed rate, whether or not earlier ones have been answered. */
 async function openLoop(perSecond, seconds) {
   const agent = new Agent({ keepAlive: true });
   const [outcomes, waiting] = [[], new Set()];
@@ -77,7 +78,7 @@ async function openLoop(perSecond, seconds) {
     });
     waiting.add(sending);
     mostWaiting = Math.max(mostWaiting, waiting.size);
-    // The event loop of this process has to hear the answers, too.
+    // Yield, so that this process reads the responses.
     if (at % 16 === 0) await sleep(0);
   }
   await Promise.all(waiting);
@@ -85,42 +86,42 @@ async function openLoop(perSecond, seconds) {
   return { outcomes, mostWaiting };
 }
 
-/** Looks at memory again and again until told to stop: that of the process, and what the isolate holds of it. */
+/** Samples the memory of the process and the heap of the isolate until the returned function is called. */
 function watchMemory() {
   const [resident, held] = [[], []];
   const began = performance.now();
   const atS = () => (performance.now() - began) / 1000;
   const timer = setInterval(() => resident.push({ atS: atS(), bytes: residentBytes(server) }), SAMPLE_MS);
   let isOver = false;
-  // One look after the other: the inspector has one visitor at a time.
-  const looking = (async () => {
+  // One sample at a time: the inspector accepts one connection.
+  const sampling = (async () => {
     while (!isOver) {
-      // Under this load the inspector, too, turns away now and then: there are looks enough.
+      // Under this load the inspector sometimes refuses a connection; the remaining samples suffice.
       const bytes = await heldBytes(server).catch(() => undefined);
       if (bytes !== undefined) held.push({ atS: atS(), bytes });
-      await sleep((LOAD_SECONDS * 1000) / LOOKS);
+      await sleep((LOAD_SECONDS * 1000) / HEAP_SAMPLES);
     }
   })();
   return async () => {
     isOver = true;
     clearInterval(timer);
-    await looking;
+    await sampling;
     return { resident, held, lengthS: atS() };
   };
 }
 
 const median = (list) => list.toSorted((one, other) => one - other)[list.length >> 1];
-/** The middle of what was held between two moments. */
+/** The median of the samples between two times. */
 const between = (samples, fromS, toS) => median(samples.filter(({ atS }) => atS >= fromS && atS < toS).map(({ bytes }) => bytes));
 
-/** How many a second were stored in each tenth of the time. */
+/** Images stored per second in each tenth of the duration. */
 function eachTenth(stored) {
   const lengthS = LOAD_SECONDS / 10;
   const within = (part) => stored.filter(({ atS }) => Math.floor(atS / lengthS) === part).length;
   return Array.from({ length: 10 }, (_, part) => round(within(part) / lengthS));
 }
 
-/** Seconds until an upload alone takes no more than three times what it took before, and what came of each. */
+/** Sends uploads in sequence until one takes at most three times `usualMs`; returns the seconds and each outcome. */
 async function recovery(usualMs) {
   const began = performance.now();
   for (const outcomes = []; ; ) {
@@ -132,9 +133,9 @@ async function recovery(usualMs) {
   }
 }
 
-const isTold = ({ status, code, retryAfterS }) => (status === 429 || status === 503) && code !== null && retryAfterS > 0;
+const isRejected = ({ status, code, retryAfterS }) => (status === 429 || status === 503) && code !== null && retryAfterS > 0;
 
-test(`${LOAD_SECONDS} s of twice what it can take`, { timeout: (LOAD_SECONDS + 600) * 1000 }, async (t) => {
+test(`at twice the sustained rate for ${LOAD_SECONDS} s each upload gets 201, 429 or 503 with Retry-After, and nothing is lost or left`, { timeout: (LOAD_SECONDS + 600) * 1000 }, async (t) => {
   const opened = await openLedgers();
   const alone = [];
   for (let at = 0; at < 20; at += 1) alone.push(await send());
@@ -148,13 +149,13 @@ test(`${LOAD_SECONDS} s of twice what it can take`, { timeout: (LOAD_SECONDS + 6
   const recovered = await recovery(usual.p99);
 
   const stored = outcomes.filter(({ status }) => status === 201);
-  const told = outcomes.filter(isTold);
-  const others = outcomes.filter((outcome) => outcome.status !== 201 && !isTold(outcome));
+  const rejected = outcomes.filter(isRejected);
+  const others = outcomes.filter((outcome) => outcome.status !== 201 && !isRejected(outcome));
   const quarters = (samples) => ({ early: between(samples, 0, lengthS / 4), late: between(samples, (3 * lengthS) / 4, lengthS) });
   const isolate = quarters(held);
   const process = quarters(resident);
-  const everybody = [...opened, ...alone, ...sustained.outcomes, ...outcomes, ...recovered.outcomes];
-  const acknowledged = everybody.filter(({ status }) => status === 201).map(({ data }) => data.key);
+  const all = [...opened, ...alone, ...sustained.outcomes, ...outcomes, ...recovered.outcomes];
+  const acknowledged = all.filter(({ status }) => status === 201).map(({ data }) => data.key);
   const lost = missingFrom(acknowledged, server.keys()).length + missingFrom(acknowledged, rowKeys()).length;
   const leaked = () => missingFrom(server.keys(), acknowledged).length + missingFrom(rowKeys(), acknowledged).length;
   const began = performance.now();
@@ -162,22 +163,22 @@ test(`${LOAD_SECONDS} s of twice what it can take`, { timeout: (LOAD_SECONDS + 6
   report(t, "overload", {
     seconds: LOAD_SECONDS, usualMs: usual, sustained: { perSecond: round(sustained.perSecond), ms: took(sustained.outcomes) },
     offeredPerSecond: round(sustained.perSecond * 2), outcomes: tally(outcomes), mostWaiting,
-    stored: { perSecond: round(stored.length / LOAD_SECONDS), eachTenth: eachTenth(stored), ms: took(stored) }, toldMs: took(told),
+    stored: { perSecond: round(stored.length / LOAD_SECONDS), eachTenth: eachTenth(stored), ms: took(stored) }, toldMs: took(rejected),
     heldMb: inMBs(isolate), residentMb: inMBs(process), wasmMb: { before: inMB(wasmBefore), after: inMB(await wasmBytes(server)) },
     recoveredS: round(recovered.seconds), acknowledged: acknowledged.length, lost, leaked: leaked(),
   });
 
-  assert.deepEqual(tally(others), {}, "neither stored nor told when to come again");
+  assert.deepEqual(tally(others), {}, "each request is stored or rejected with Retry-After");
   assert.ok(stored.length > 0);
-  // Of BUSY and RATE_LIMITED, in each minute that the trial touches; wrangler dev has one isolate.
+  // The log is limited to 60 lines a minute for BUSY and as many for RATE_LIMITED, in each isolate; wrangler dev has one.
   const minutes = Math.ceil(performance.now() / 60_000) + 1;
   const lines = server.lines().filter(({ event, level }) => event === "request" && level === "warn").length;
-  assert.ok(lines <= 2 * 60 * minutes, `${lines} lines in ${minutes} minutes for ${told.length} who were turned away`);
-  assert.equal(lost, 0, "acknowledged and not there");
-  assert.equal(leaked(), 0, "there and not acknowledged");
+  assert.ok(lines <= 2 * 60 * minutes, `${lines} lines in ${minutes} minutes for ${rejected.length} rejected requests`);
+  assert.equal(lost, 0, "acknowledged and missing");
+  assert.equal(leaked(), 0, "stored and not acknowledged");
   if (!IS_LONG) return;
-  assert.ok(told.length > 0, "it was more than it can take");
-  assert.ok(isolate.late <= isolate.early + FLAT_BYTES, `the isolate held ${inMB(isolate.early)} MB and then ${inMB(isolate.late)} MB`);
+  assert.ok(rejected.length > 0, "the load exceeded the capacity");
+  assert.ok(isolate.late <= isolate.early + FLAT_BYTES, `the isolate's heap grew from ${inMB(isolate.early)} MB to ${inMB(isolate.late)} MB`);
   assert.ok(took(stored).p99 <= MOST_MS, `stored after ${took(stored).p99} ms`);
 });
 

@@ -1,5 +1,5 @@
-// Clients that dribble: headers that do not end, bodies and forms of a byte a second. Others do not notice
-// them, they are given up in time, and nothing of them is kept.
+// Slow clients (slowloris): headers that do not end, bodies and forms of one byte a second. Other clients are served as
+// before, each slow body gets 408 in time, and nothing of it is stored.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -10,15 +10,15 @@ import { report } from "../faults/trial.mjs";
 import { IS_LONG, headersOf, startOpen, tally, times, upload } from "./traffic.mjs";
 
 const GOOD = 50;
-const DRIBBLERS = 10;
-const DRIBBLE_MS = 1_000;
-/** A body may take 20 s and as long as 16 KB a second need (edge/worker/src/request_body.rs). The short form
- *  announces less, so that its end need not be waited for so long. */
+const SLOW_CLIENTS = 10;
+const BYTE_MS = 1_000;
+/** A body may take 20 s and one second per 16 KB (edge/worker/src/request_body.rs). The short form announces fewer
+ *  bytes, so that the test ends sooner. */
 const ANNOUNCED_BYTES = IS_LONG ? 1_000_000 : 32_768;
-const GIVEN_UP_S = 20 + ANNOUNCED_BYTES / 16_384;
-/** On a busy machine; workerd itself may take as long to hear of a connection's end. */
+const TIMEOUT_S = 20 + ANNOUNCED_BYTES / 16_384;
+/** Margin for a busy machine and for workerd, which reports a closed connection late. */
 const GRACE_S = 60;
-/** How much slower others may be beside them, and the least that is called slower. */
+/** Upper bound of the slowdown of other clients: a factor, and an absolute difference below which nothing is slower. */
 const SLOWER = { times: 2, ms: 50 };
 
 let server;
@@ -27,7 +27,7 @@ before(async () => {
 });
 after(() => server?.stop());
 
-const BOUNDARY = "dribbled";
+const BOUNDARY = "slow";
 const PART = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.gif"\r\nContent-Type: image/gif\r\n\r\n`;
 
 function head(address, type, length) {
@@ -38,15 +38,15 @@ function head(address, type, length) {
 }
 
 const KINDS = {
-  /** A line of headers that never ends. */
-  headers: (address) => ({ start: `${head(address, "image/gif", ANNOUNCED_BYTES)}X-Slow: `, drop: "a", endsBody: false }),
-  body: (address) => ({ start: `${head(address, "image/gif", ANNOUNCED_BYTES)}\r\nGIF89a`, drop: "a", endsBody: true }),
-  form: (address) => ({ start: `${head(address, `multipart/form-data; boundary=${BOUNDARY}`)}\r\n${PART.length.toString(16)}\r\n${PART}\r\n`, drop: "1\r\na\r\n", endsBody: true }),
+  /** A header line that never ends. */
+  headers: (address) => ({ start: `${head(address, "image/gif", ANNOUNCED_BYTES)}X-Slow: `, byte: "a", endsBody: false }),
+  body: (address) => ({ start: `${head(address, "image/gif", ANNOUNCED_BYTES)}\r\nGIF89a`, byte: "a", endsBody: true }),
+  form: (address) => ({ start: `${head(address, `multipart/form-data; boundary=${BOUNDARY}`)}\r\n${PART.length.toString(16)}\r\n${PART}\r\n`, byte: "1\r\na\r\n", endsBody: true }),
 };
 
-/** Sends a drop a second until it is answered or cut off: what it heard, and when. */
-async function dribble(kind, address) {
-  const { start, drop, endsBody } = KINDS[kind](address);
+/** Sends one byte a second until the connection is answered or closed; records the response and the time. */
+async function sendSlowly(kind, address) {
+  const { start, byte, endsBody } = KINDS[kind](address);
   const { hostname, port } = new URL(server.url);
   const socket = connect(port, hostname);
   const outcome = { kind, endsBody, heard: "", endedS: null, socket };
@@ -60,7 +60,7 @@ async function dribble(kind, address) {
   socket.on("close", ended);
   await once(socket, "connect");
   socket.write(start);
-  const timer = setInterval(() => (outcome.endedS === null ? socket.write(drop) : clearInterval(timer)), DRIBBLE_MS);
+  const timer = setInterval(() => (outcome.endedS === null ? socket.write(byte) : clearInterval(timer)), BYTE_MS);
   outcome.stop = () => {
     clearInterval(timer);
     socket.destroy();
@@ -79,19 +79,19 @@ async function good() {
   return times(outcomes.map(({ ms }) => ms));
 }
 
-test(`${DRIBBLERS} clients of each kind that dribble stop nobody and leave nothing`, { timeout: 400_000 }, async (t) => {
+test(`${SLOW_CLIENTS} slow clients of each kind get 408, do not delay other clients and leave nothing stored`, { timeout: 400_000 }, async (t) => {
   await good();
   const alone = await good();
   const slow = [];
   for (const kind of Object.keys(KINDS)) {
-    for (let at = 0; at < DRIBBLERS; at += 1) slow.push(await dribble(kind, 1_000 + slow.length));
+    for (let at = 0; at < SLOW_CLIENTS; at += 1) slow.push(await sendSlowly(kind, 1_000 + slow.length));
   }
   t.after(() => slow.forEach(({ stop }) => stop()));
   const beside = await good();
   const early = slow.filter(({ endedS }) => endedS !== null).length;
 
   const bodies = slow.filter(({ endsBody }) => endsBody);
-  const deadline = performance.now() + (GIVEN_UP_S + GRACE_S) * 1000;
+  const deadline = performance.now() + (TIMEOUT_S + GRACE_S) * 1000;
   while (bodies.some(({ endedS }) => endedS === null) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 200));
   const answers = slow.map(({ kind, heard, endedS }) => ({
     kind,
@@ -103,11 +103,11 @@ test(`${DRIBBLERS} clients of each kind that dribble stop nobody and leave nothi
   const endedS = Math.max(...bodies.map(({ endedS }) => endedS ?? Infinity));
   report(t, "slow", { aloneMs: alone, besideMs: beside, afterMs: after, endedS: Math.round(endedS), answers: tally(answers.map((answer) => ({ ...answer, status: `${answer.kind}: ${answer.status}` }))) });
 
-  assert.equal(early, 0, "dribbling while the others were served");
-  assert.ok(bodies.every(({ endedS }) => endedS !== null), "each dribbled body was given up");
-  const untold = answers.filter(({ kind, status, code }) => kind !== "headers" && `${status} ${code}` !== "408 REQUEST_TIMEOUT");
-  assert.deepEqual(untold, [], "and told why");
+  assert.equal(early, 0, "all slow clients were connected while the others were served");
+  assert.ok(bodies.every(({ endedS }) => endedS !== null), "each slow body was answered or closed");
+  const others = answers.filter(({ kind, status, code }) => kind !== "headers" && `${status} ${code}` !== "408 REQUEST_TIMEOUT");
+  assert.deepEqual(others, [], "each slow body gets 408 REQUEST_TIMEOUT");
   const owners = new Set([...server.objects().keys(), ...server.rows().map(({ key }) => key)].map((key) => key.split("/")[1]));
-  assert.deepEqual([...owners].filter((owner) => owner.startsWith("slow-")), [], "nothing of them is kept");
+  assert.deepEqual([...owners].filter((owner) => owner.startsWith("slow-")), [], "nothing of a slow client is stored");
   if (IS_LONG) assert.ok(beside.p50 <= Math.max(alone.p50 * SLOWER.times, alone.p50 + SLOWER.ms), `p50 ${alone.p50} ms became ${beside.p50} ms`);
 });

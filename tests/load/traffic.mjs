@@ -1,32 +1,32 @@
-// What the trials of load have in common: a server whose limits of users and addresses stay out of the way,
-// one upload and all that can become of it, and how much memory the server has taken.
+// Shared code of the load tests: a server with high limits of users and client IPs, an upload that reports each possible
+// outcome, and the memory of the server.
 import { request } from "node:http";
 
 import { percentile } from "../bench/load.mjs";
 import { listeningPorts, residentMemory } from "../bench/usage.mjs";
 import { startServer } from "../e2e/server.mjs";
 
-/** Whether the long form was asked for: so many seconds of load; bars of time are asserted only then. */
+/** Seconds of load. More than 60 is the long form; only there times are asserted. */
 export const LOAD_SECONDS = Number(process.env.LOAD_SECONDS ?? 10);
 export const IS_LONG = LOAD_SECONDS > 60;
 export const MB = 1024 * 1024;
 
 const OPEN = { RATE_PER_MINUTE: 100_000, IP_PER_MINUTE: 100_000, DAILY_COUNT: 10_000_000, DAILY_BYTES: 2 ** 50 };
-// Only with it does a Worker tell how large its memory is; the log as in production.
-const TELLING = { FAULT_INJECTION: "true", LOG_LEVEL: "warn" };
+// FAULT_INJECTION enables the route that reports the size of the wasm memory; the log level is that of production.
+const REPORTING = { FAULT_INJECTION: "true", LOG_LEVEL: "warn" };
 const DAY_S = 86_400;
-/** How long the inspector may take to collect an isolate's garbage while others ask for all there is. */
+/** Timeout of the inspector for a garbage collection under full load. */
 const INSPECTOR_MS = 20_000;
-/** How long to wait for a port that may be another's. */
+/** Timeout of a request to a port that may belong to another program. */
 const PORT_MS = 2_000;
 
-/** A server of its own, with `vars` beside what opens it. */
-export const startOpen = (vars = {}) => startServer({ vars: { ...OPEN, ...TELLING, ...vars } });
+/** Starts a server with high limits and with `vars`. */
+export const startOpen = (vars = {}) => startServer({ vars: { ...OPEN, ...REPORTING, ...vars } });
 
 /**
- * The same server without what `wrangler dev` puts before it in order to exchange it: that passes on some two hundred
- * requests a second, whatever they are, and piles up the others until it has no file left for a connection. Where
- * there is no /proc to find its port in, the server as it is.
+ * The same server, addressed without the reload proxy of `wrangler dev`. That proxy forwards about two hundred requests a
+ * second and queues the others until it has no file descriptor left. Without /proc, where the port is found, the server is
+ * returned unchanged.
  */
 export async function withoutProxy(server) {
   const ports = listeningPorts(server.pid(), "workerd").filter((port) => port !== Number(new URL(server.url).port));
@@ -41,14 +41,14 @@ export async function withoutProxy(server) {
 
 const tokens = new Map();
 
-/** A token of a user, signed once, as signing is not what is measured. */
+/** A user's token. It is signed once, so that signing is not measured. */
 function tokenOf(server, user) {
   const name = `${server.url} ${user}`;
   if (!tokens.has(name)) tokens.set(name, server.token({ sub: user }, DAY_S));
   return tokens.get(name);
 }
 
-/** The headers of an upload by this user from the address of this number. */
+/** The headers of an upload by this user from client IP number `address`. */
 export function headersOf(server, { user, address, type, length }) {
   return {
     Authorization: `Bearer ${tokenOf(server, user)}`,
@@ -72,7 +72,7 @@ export function upload(server, { user = "load", address = 1, type, body, agent }
   });
 }
 
-/** What an answer says; what is no JSON is its text. */
+/** Parses a response; a body that is not JSON becomes the cause. */
 export async function answered(answer) {
   const chunks = [];
   for await (const chunk of answer) chunks.push(chunk);
@@ -87,34 +87,34 @@ export async function answered(answer) {
   }
 }
 
-/** How large the memory of the Worker's instance has become; it never shrinks. */
+/** Size of the wasm memory of the Worker; it never shrinks. */
 export async function wasmBytes(server) {
   const answer = await fetch(`${server.url}/_fault/memory`);
   return (await answer.json()).wasmBytes;
 }
 
 /**
- * What the Worker's isolate holds once its garbage is collected: objects and buffers of JavaScript, without the
- * memory of its wasm instance, which is a buffer that `wasmBytes` tells.
+ * Heap size of the Worker's isolate after a garbage collection: JavaScript objects and buffers, without the wasm memory,
+ * which `wasmBytes` returns.
  */
 export async function heldBytes(server) {
-  // wrangler lets nobody in who does not say where he comes from.
+  // wrangler rejects inspector connections without these headers.
   const socket = new WebSocket(server.inspector, { headers: { Origin: "https://devtools.devprod.cloudflare.dev", "User-Agent": "node" } });
   const late = AbortSignal.timeout(INSPECTOR_MS);
-  const heard = (wanted, isIt) => new Promise((resolve, reject) => {
+  const received = (wanted, isIt) => new Promise((resolve, reject) => {
     socket.addEventListener(wanted, (event) => isIt(event) && resolve(event));
-    late.addEventListener("abort", () => reject(new Error("the inspector is silent")));
-    for (const name of ["error", "close"]) socket.addEventListener(name, ({ message }) => reject(new Error(`the inspector is gone: ${message}`)));
+    late.addEventListener("abort", () => reject(new Error(`no answer of the inspector after ${INSPECTOR_MS} ms`)));
+    for (const name of ["error", "close"]) socket.addEventListener(name, ({ message }) => reject(new Error(`the inspector closed the connection: ${message}`)));
   });
   let last = 0;
   const ask = async (method) => {
     const id = (last += 1);
     socket.send(JSON.stringify({ id, method }));
-    const { data } = await heard("message", (event) => JSON.parse(event.data).id === id);
+    const { data } = await received("message", (event) => JSON.parse(event.data).id === id);
     return JSON.parse(data).result;
   };
   try {
-    await heard("open", () => true);
+    await received("open", () => true);
     await ask("HeapProfiler.enable");
     await ask("HeapProfiler.collectGarbage");
     const { usedSize, embedderHeapUsedSize, backingStorageSize } = await ask("Runtime.getHeapUsage");
@@ -124,10 +124,10 @@ export async function heldBytes(server) {
   }
 }
 
-/** What the largest process of the server holds now, without what only its file system holds. */
+/** Resident memory of the server's largest process, without memory of its file system. */
 export const residentBytes = (server) => residentMemory(server.pid(), "workerd");
 
-/** Throws the Worker's instance away, as a panic does, so that the next one begins with no more than it needs. */
+/** Replaces the Worker's wasm instance, as a panic does, so that the next one starts with its smallest memory. */
 export async function startAfresh(server) {
   await (await fetch(`${server.url}/_fault/panic`, { method: "POST" })).arrayBuffer();
 }
@@ -139,7 +139,7 @@ export function times(list) {
   return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
-/** How often each outcome came. */
+/** Counts outcomes by status and code. */
 export function tally(outcomes) {
   const counts = {};
   for (const { status, code, cause } of outcomes) {
