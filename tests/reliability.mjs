@@ -7,7 +7,7 @@ import { reported } from "./report.mjs";
 const PAGE = "docs/reliability.md";
 const [BEGIN, END] = ["<!-- figures -->", "<!-- end of the figures -->"];
 const number = (value) => Number(value).toLocaleString("en-US");
-const most = (told, member) => Math.max(...Object.values(told).map((one) => one[member]));
+const most = (results, member) => Math.max(...Object.values(results).map((one) => one[member]));
 const tally = (outcomes) => Object.entries(outcomes).map(([name, times]) => `${number(times)} × ${name}`).join(", ");
 
 /** The trials: what was tried, the result, the bar, and whether the result meets it. */
@@ -27,9 +27,9 @@ const ROWS = [
     holds: (c) => c.files > 0 && c.differing === 0,
   },
   {
-    trial: "hybrids",
+    trial: "polyglots",
     what: "A ZIP, a script and a PDF hidden in every place that the four formats offer",
-    figure: (c) => `${number(c.places)} places, ${number(c.hybrids)} files: ${c.cleaned} cleaned, ${c.refused} refused, ${c.survived} stored with the payload`,
+    figure: (c) => `${number(c.places)} places, ${number(c.polyglots)} files: ${c.cleaned} cleaned, ${c.refused} refused, ${c.survived} stored with the payload`,
     bar: "0 stored with the payload",
     holds: (c) => c.survived === 0,
   },
@@ -91,7 +91,7 @@ const ROWS = [
   },
   {
     trial: "registry",
-    what: "The tables of the database removed and restored during uploads",
+    what: "The database locked by another process during uploads",
     figure: (c) => `${c.uploads} uploads, ${c.refused} refused; ${c.lost} lost, ${c.leaked} leaked`,
     bar: "0, 0",
     holds: (c) => c.lost + c.leaked === 0,

@@ -1,6 +1,6 @@
-// Forms on the running Worker beside another parser, and cut into pieces of every size on their way: what a form means depends
-// on its bytes only. Natively the crate does the same over the corpora of three parsers (edge/api/src/body/part/tests.rs); with
-// CORPORA=/path their bodies are sent here as well.
+// Multipart forms on the running Worker, compared with another parser and sent in chunks of many sizes: the result depends only
+// on the bytes. edge/api/src/body/part/tests.rs does the same natively with the corpora of three parsers; with CORPORA=/path
+// these are sent here as well.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
@@ -15,7 +15,7 @@ import { bodies, oracle } from "./bodies.mjs";
 
 const AT_ONCE = 8;
 const SIZES = [1, 2, 7, 64, 4096];
-/** More pieces than these only take time. */
+/** More pieces only take time. */
 const MOST_PIECES = 4096;
 
 let server;
@@ -25,18 +25,18 @@ before(async () => {
 after(() => server?.stop());
 
 let sent = 0;
-/** Each in the name of a user of its own, so that none is the retry of another. */
+/** Each request is sent as a different user, so that none counts as the retry of another. */
 async function post({ body, type }, how) {
   const at = sent++;
   const headers = { "Content-Type": type, Authorization: `Bearer ${server.token({ sub: `u-${at}` })}`, "CF-Connecting-IP": `198.18.5.${Math.floor(at / 100)}` };
-  // A form without a length has room kept for the largest there may be, so that few are read at once.
+  // A form without a length reserves memory for the largest form, so that only few are read at once and others get BUSY.
   return patiently(async () => {
     const answer = await send(`${server.url}/images`, { headers, body, ...how });
     return { status: answer.status, headers: new Headers(answer.headers), ...answer.json() };
   });
 }
 
-/** The ways in which a body goes into the socket. */
+/** The ways in which a body is split into writes to the socket. */
 function* ways(body, random) {
   yield {};
   for (const size of SIZES.filter((size) => body.length / size <= MOST_PIECES)) yield { pieces: [...cut(body, size)] };
@@ -46,17 +46,17 @@ function* ways(body, random) {
 
 const results = ({ code, data }) => (code ? [{ code }] : [data].flat());
 
-/** What must be the same however the body was cut, with the stored bytes in the place of their key. */
+/** The part of a response that must not depend on the chunks, with the digest of the stored bytes instead of the key. */
 function outcome(answer, objects) {
-  const told = results(answer).map(({ code, key, originalFilename, formId, sha256, fileSize }) => {
+  const items = results(answer).map(({ code, key, originalFilename, formId, sha256, fileSize }) => {
     const stored = key && createHash("sha256").update(objects.get(key) ?? "").digest("hex");
-    if (key) assert.equal(stored, sha256, "what is stored is what was told");
+    if (key) assert.equal(stored, sha256, "the stored bytes have the digest of the response");
     return { code, originalFilename, formId, sha256, fileSize };
   });
-  return { status: answer.status, told };
+  return { status: answer.status, items };
 }
 
-/** Sends each of the bodies in all ways; the outcome of each. */
+/** Sends each body in all ways; returns the outcome of each body. */
 async function sendAll(list, random) {
   const waiting = list.flatMap((body) => [...ways(body.body, random)].map((how) => ({ body, how })));
   const answers = new Map(list.map((body) => [body, []]));
@@ -67,16 +67,16 @@ async function sendAll(list, random) {
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   const objects = server.objects();
   const outcomes = new Map();
-  for (const [body, told] of answers) {
-    const [first, ...others] = told.map((answer) => outcome(answer, objects));
+  for (const [body, responses] of answers) {
+    const [first, ...others] = responses.map((answer) => outcome(answer, objects));
     assert.ok(first.status < 500, `${body.what}: ${first.status}`);
-    for (const other of others) assert.deepEqual(other, first, `cut otherwise: ${body.what}`);
+    for (const other of others) assert.deepEqual(other, first, `depends on the chunks: ${body.what}`);
     outcomes.set(body, first);
   }
   return { outcomes, all };
 }
 
-/** What is to be said of a form that was read so. */
+/** The response that a form must get when the other parser reads `read`. */
 function expected(read) {
   if (!read) return { codes: ["MALFORMED_REQUEST"] };
   if (read.files.length === 0) return { codes: ["FILE_MISSING"] };
@@ -86,18 +86,18 @@ function expected(read) {
   return { codes, digests, formId: read.formId };
 }
 
-test("forms mean what another parser reads in them, however they are cut", { timeout: 600_000 }, async (t) => {
+test("a form gets the result that undici's parser implies, in chunks of any size", { timeout: 600_000 }, async (t) => {
   const { outcomes, all } = await sendAll(bodies, chance(t));
   const [counts, differ] = [{ cases: bodies.length, requests: all, agreed: 0, meantToDiffer: 0, differing: 0, dependedOnCuts: 0 }, []];
-  for (const [body, { told }] of outcomes) {
+  for (const [body, { items }] of outcomes) {
     const theirs = expected(await oracle(body));
-    const ours = { codes: told.map(({ code }) => code) };
-    const kept = told.filter(({ code }) => !code);
+    const ours = { codes: items.map(({ code }) => code) };
+    const kept = items.filter(({ code }) => !code);
     if (theirs.digests) Object.assign(ours, { digests: kept.map(({ sha256 }) => sha256), formId: kept[0]?.formId ?? (kept.length ? null : theirs.formId) });
     const isSame = JSON.stringify(ours) === JSON.stringify(theirs);
     if (body.ours) {
-      assert.ok(!isSame && body.why, `${body.what}: no difference any more`);
-      assert.deepEqual(ours.codes, [body.ours === "taken" ? undefined : body.ours], body.what);
+      assert.ok(!isSame && body.why, `${body.what}: the parsers agree now`);
+      assert.deepEqual(ours.codes, [body.ours === "accepted" ? undefined : body.ours], body.what);
       counts.meantToDiffer += 1;
     } else if (isSame) counts.agreed += 1;
     else differ.push(`${body.what}: ours ${JSON.stringify(ours)}, theirs ${JSON.stringify(theirs)}`);
@@ -118,7 +118,7 @@ function corpus(folder) {
   return new Map(bodies.map((body) => [createHash("sha256").update(body).digest("hex"), body]));
 }
 
-test("where three other parsers agree, the Worker agrees with them", { timeout: 900_000, skip: !process.env.CORPORA && "CORPORA is not set" }, async (t) => {
+test("a form of the corpora gets the result on which three other parsers agree", { timeout: 900_000, skip: !process.env.CORPORA && "CORPORA is not set" }, async (t) => {
   const folder = join(process.env.CORPORA, "multipart");
   const known = corpus(folder);
   const list = JSON.parse(readFileSync(join(folder, "oracle.json"))).map(({ case: what, boundary, body_sha256: digest, class: verdict, defnull_strict: { parts } }) => {
@@ -126,8 +126,8 @@ test("where three other parsers agree, the Worker agrees with them", { timeout: 
   });
   const { outcomes, all } = await sendAll(list, chance(t));
   const [counts, differ] = [{ corpusBodies: list.length, corpusRequests: all, corpusAgreed: 0, corpusDisputed: 0 }, []];
-  for (const [{ what, verdict, parts }, { told }] of outcomes) {
-    const codes = told.map(({ code }) => code);
+  for (const [{ what, verdict, parts }, { items }] of outcomes) {
+    const codes = items.map(({ code }) => code);
     const files = parts?.filter(([, name, length]) => name !== null && (name !== "" || length > 0)).length;
     const right = {
       "all-accept": () => (files === 0 ? codes[0] === "FILE_MISSING" : !codes.includes("MALFORMED_REQUEST") && codes.length === files),

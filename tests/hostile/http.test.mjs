@@ -1,5 +1,5 @@
-// HTTP as others read it: REDbot looks at what is served, and conditions, ranges and CORS are tried in every combination against
-// what RFC 9110 and the Fetch standard say.
+// HTTP conformance: REDbot checks the served resources, and all combinations of conditions, ranges and CORS are compared with
+// RFC 9110 and the Fetch standard.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { startServer } from "../e2e/server.mjs";
 import { send } from "../e2e/wire.mjs";
 import { report } from "../faults/trial.mjs";
-import { EXPLAINED, OPEN_FILES } from "./explained.mjs";
+import { ACCEPTED_NOTES, OPEN_FILES } from "./redbot_notes.mjs";
 import { expected } from "./rfc9110.mjs";
 
 const AT_ONCE = 8;
@@ -24,7 +24,7 @@ before(async () => {
 });
 after(() => Promise.all([server?.stop(), open?.stop()]));
 
-async function inTurn(tasks, work) {
+async function forEachTask(tasks, work) {
   const waiting = [...tasks];
   const worker = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) await work(next);
@@ -32,7 +32,7 @@ async function inTurn(tasks, work) {
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-test("REDbot finds nothing wrong that has no reason", { timeout: 300_000 }, async (t) => {
+test("REDbot reports no problem except the accepted notes", { timeout: 300_000 }, async (t) => {
   const paths = {
     picture: `/${key}`,
     thumbnail: `/${key}?v=thumb`,
@@ -45,19 +45,19 @@ test("REDbot finds nothing wrong that has no reason", { timeout: 300_000 }, asyn
     script: "/preflight/index.js",
   };
   const tasks = Object.entries(paths).flatMap(([name, path]) => ["GET", "HEAD"].map((method) => ({ name, method, url: server.url + path })));
-  const running = promisify(execFile)("target/redbot/bin/python", ["tests/hostile/droid.py"], { maxBuffer: 2 ** 26 });
+  const running = promisify(execFile)("target/redbot/bin/python", ["tests/hostile/redbot_check.py"], { maxBuffer: 2 ** 26 });
   running.child.stdin.end(JSON.stringify(tasks));
-  const told = JSON.parse((await running).stdout);
+  const results = JSON.parse((await running).stdout);
   const [used, unexpected] = [new Set(), []];
-  const counts = { looks: told.length, redbotRequests: 0, notes: 0, explained: 0, unexplained: 0 };
-  for (const [at, { name, status, error, requests, supports, notes }] of told.entries()) {
+  const counts = { looks: results.length, redbotRequests: 0, notes: 0, explained: 0, unexplained: 0 };
+  for (const [at, { name, status, error, requests, supports, notes }] of results.entries()) {
     const { method } = tasks[at];
     assert.deepEqual([error, status], [null, name === "no picture" ? 404 : 200], `${method} ${name}`);
     counts.redbotRequests += requests;
     counts.notes += notes.length;
     if (name === "picture" || name === "thumbnail") assert.deepEqual([supports.range, supports.ifNoneMatch, supports.ifModifiedSince], [method === "GET", true, true], `${method} ${name}`);
     for (const { level, check, note, summary } of notes.filter(({ level }) => level === "BAD" || level === "WARN")) {
-      const reason = EXPLAINED[note];
+      const reason = ACCEPTED_NOTES[note];
       if (reason?.of.includes(name)) used.add(`${note} ${name}`), (counts.explained += 1);
       else unexpected.push(`${level} ${method} ${name} (${check}): ${note}: ${summary}`);
     }
@@ -65,11 +65,11 @@ test("REDbot finds nothing wrong that has no reason", { timeout: 300_000 }, asyn
   counts.unexplained = unexpected.length;
   report(t, "http", counts);
   assert.deepEqual(unexpected, []);
-  const reasons = Object.entries(EXPLAINED).flatMap(([note, { of }]) => of.map((name) => `${note} ${name}`));
-  assert.deepEqual(reasons.filter((reason) => !used.has(reason)), [], "reasons that explain nothing any more");
+  const reasons = Object.entries(ACCEPTED_NOTES).flatMap(([note, { of }]) => of.map((name) => `${note} ${name}`));
+  assert.deepEqual(reasons.filter((reason) => !used.has(reason)), [], "accepted notes that REDbot no longer reports");
 });
 
-/** Pairs of conditions that meet, and what each may be. */
+/** Pairs of conditional headers that interact, with all combinations of their values. */
 function* conditions({ etag, modified, size }) {
   const [weak, other] = [`W/${etag}`, '"other"'];
   const tags = [undefined, etag, weak, other, `${other}, ${etag}`, `${other},${weak} , "x"`, "*", "nonsense"];
@@ -92,13 +92,13 @@ function* conditions({ etag, modified, size }) {
   yield* product("Range", spans.slice(0, 10), "If-Match", tags);
 }
 
-test("conditions and ranges in all their combinations are answered as RFC 9110 says", { timeout: 600_000 }, async (t) => {
+test("each combination of conditions and ranges gets the status, headers and bytes of RFC 9110", { timeout: 600_000 }, async (t) => {
   const counts = { conditional: 0, statuses: {}, conditionalWrong: 0 };
   for (const path of [`/${key}`, `/${key}?v=thumb`]) {
     const whole = await send(server.url + path, { method: "GET" });
     const known = { etag: whole.headers.etag, modified: Date.parse(whole.headers["last-modified"]) / 1000, size: whole.bytes.length };
     const tasks = [...conditions(known)].flatMap((headers) => ["GET", "HEAD"].map((method) => ({ method, headers: JSON.parse(JSON.stringify(headers)) })));
-    await inTurn(tasks, async ({ method, headers }) => {
+    await forEachTask(tasks, async ({ method, headers }) => {
       const [answer, should] = [await send(server.url + path, { method, headers }), expected(method, headers, known)];
       const what = `${method} ${path.includes("?") ? "thumbnail" : "picture"} ${JSON.stringify(headers)}`;
       counts.conditional += 1;
@@ -106,19 +106,19 @@ test("conditions and ranges in all their combinations are answered as RFC 9110 s
       assert.equal(answer.status, should.status, what);
       const body = { 200: whole.bytes, 206: whole.bytes.subarray(should.from, should.to + 1) }[should.status] ?? Buffer.alloc(0);
       assert.deepEqual(answer.bytes, method === "HEAD" ? Buffer.alloc(0) : body, what);
-      const tells = (name) => answer.headers[name];
+      const header = (name) => answer.headers[name];
       const range = { 206: `bytes ${should.from}-${should.to}/${known.size}`, 416: `bytes */${known.size}` }[should.status];
-      assert.equal(tells("content-range"), range, what);
-      if (body.length > 0) assert.equal(tells("content-length"), String(body.length), what);
-      // 15.4.5: what a cache would need is there, what describes bytes that are not sent is not.
-      if ([200, 206, 304].includes(should.status)) for (const name of ["etag", "cache-control", "vary"]) assert.equal(tells(name), whole.headers[name], what);
-      if (should.status === 304) assert.equal(tells("content-type"), undefined, what);
+      assert.equal(header("content-range"), range, what);
+      if (body.length > 0) assert.equal(header("content-length"), String(body.length), what);
+      // 15.4.5: a 304 has the headers that a cache needs, and none that describe a body.
+      if ([200, 206, 304].includes(should.status)) for (const name of ["etag", "cache-control", "vary"]) assert.equal(header(name), whole.headers[name], what);
+      if (should.status === 304) assert.equal(header("content-type"), undefined, what);
     });
   }
   report(t, "http", counts);
 });
 
-/** Every address of the description with its method, and something in the place of what varies. */
+/** Every operation of openapi.json as path and method, with values for the path parameters. */
 function routes() {
   const { paths } = JSON.parse(readFileSync(new URL("../../www/openapi.json", import.meta.url)));
   const [, userId, , file] = key.split("/");
@@ -129,14 +129,14 @@ function routes() {
   });
 }
 
-test("every address tells browsers of allowed origins what they may do, and others nothing", { timeout: 300_000 }, async (t) => {
+test("every operation sends CORS headers to allowed origins only", { timeout: 300_000 }, async (t) => {
   const counts = { routes: 0, cors: 0, corsWrong: 0 };
   let asked = 0;
   for (const [worker, isOpen] of [[server, false], [open, true]]) {
     const all = routes().flatMap((route) => [undefined, ORIGIN, "https://evil.example", `${ORIGIN}.evil.example`, "null"].map((origin) => ({ ...route, origin })));
     counts.routes = new Set(all.map(({ path, method }) => `${method} ${path}`)).size;
-    await inTurn(all, async ({ path, method, origin }) => {
-      // The description itself is a file: for everybody, and never with cookies.
+    await forEachTask(all, async ({ path, method, origin }) => {
+      // openapi.json is a static file: open to every origin, and never with cookies.
       const isFile = OPEN_FILES.includes(path);
       const allowed = isFile ? "*" : origin === undefined || (!isOpen && origin !== ORIGIN) ? undefined : isOpen ? "*" : origin;
       const hasCookies = /^\/(users\/signup|auth\/(signup|login|refresh_token|logout))$/.test(path);

@@ -1,10 +1,10 @@
-// Names that files never should have had, and what is documented to become of a name: folders, control characters and
-// characters that show as nothing or turn the text are dropped, white space around it too, and 255 bytes are kept.
+// Hostile file names, and a model of the documented cleaning: folders, control characters, invisible and bidirectional
+// characters and surrounding white space are removed, and at most 255 bytes are kept.
 import { readFileSync } from "node:fs";
 
 const repeat = (text, times) => text.repeat(times);
 
-/** Of our own making: strings, and bytes where no string has them. */
+/** Hostile names of this project: strings, and bytes that are no valid string. */
 const OWN = [
   "plain.gif", "", " ", ".", "..", "...", "/", "\\", "//", "a//b", "../../etc/passwd", "..\\..\\windows\\win.ini", "..%2f..%2fsecret", "%2e%2e%2f%2e%2e%2f", "%252e%252e%252f",
   "/etc/passwd\0.gif", "a\0b", "\0", "\r\n", "a\r\nSet-Cookie: owned=1", "a\r\n\r\n<script>alert(1)</script>", "a\nX-Injected: yes", "%0d%0aX-Injected:%20yes", "\x01\x02\x03\x1b[31mred\x07", "\x7f", "\x85\x9b",
@@ -19,7 +19,7 @@ const OWN = [
   Buffer.from([0xed, 0xa0, 0x80, 0x2e, 0x67]), Buffer.from([0xff, 0xfe, 0x00, 0x61]), Buffer.from([0xc0, 0xae, 0xc0, 0xaf]), Buffer.from([0xf8, 0x88, 0x80, 0x80, 0x80]), Buffer.from([0x61, 0xe9, 0x2e, 0x67]), Buffer.from([0xe2, 0x82]),
 ];
 
-/** All of a corpus where there is one, else our own. */
+/** Our names, and those of the corpus with CORPORA. */
 export function names() {
   const { CORPORA } = process.env;
   const list = CORPORA ? [...JSON.parse(readFileSync(`${CORPORA}/names/blns/blns.json`)), ...OWN] : OWN;
@@ -31,7 +31,7 @@ export const asText = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).d
 const HIDDEN = /[\p{Cc}\p{Bidi_Control}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
 const MOST_BYTES = 255;
 
-/** What is kept of a name, or null. */
+/** The name that is stored, or null. */
 export function cleaned(text) {
   const seen = text.split(/[/\\]/).at(-1).replace(HIDDEN, "").replace(/^\p{White_Space}+|\p{White_Space}+$/gu, "");
   let name = "";
@@ -42,8 +42,8 @@ export function cleaned(text) {
   return name || null;
 }
 
-/** Every byte that is no letter or digit as `%XX`. */
+/** Percent-encodes every byte that is no letter or digit. */
 export const percentEncoded = (bytes) => [...bytes].map((byte) => (/[A-Za-z0-9]/.test(String.fromCharCode(byte)) ? String.fromCharCode(byte) : `%${byte.toString(16).padStart(2, "0")}`)).join("");
 
-/** `%XX` read once, as a header's value is; what is no such thing stays. */
+/** Percent-decodes once, as a header value is decoded; other text stays. */
 export const percentDecoded = (bytes) => asText(Buffer.from(bytes.toString("latin1").replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16))), "latin1"));

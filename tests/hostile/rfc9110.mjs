@@ -1,6 +1,6 @@
-// What RFC 9110 says is to be answered to a GET or HEAD with conditions and ranges, as a small model of its own: sections 13.2.2
-// (in which order), 13.1 (what each condition means), 14.2 (ranges) and 15.3.7, 15.5.17. Where the specification leaves a
-// choice, the choice of this service stands here as a sentence.
+// A small model of RFC 9110: the response to a GET or HEAD with conditions and ranges. Sections 13.2.2 (precedence), 13.1
+// (conditions), 14.2 (ranges), 15.3.7 (206) and 15.5.17 (416). Where the specification leaves a choice, a comment states the
+// choice of this service.
 
 /** A list of entity tags; `*` is "any". */
 function tags(text) {
@@ -15,7 +15,7 @@ const FORMS = [
   /^\w{3} (?<month>\w{3}) (?<day>[ \d]\d) (?<h>\d\d):(?<m>\d\d):(?<s>\d\d) (?<year>\d{4})$/,
 ];
 
-/** Seconds of a date in one of its three forms (5.6.7), or undefined for what is none. */
+/** Seconds of a date in one of its three forms (5.6.7), or undefined. */
 function date(text) {
   const found = FORMS.map((form) => form.exec(text)).find(Boolean)?.groups;
   if (!found) return undefined;
@@ -23,7 +23,7 @@ function date(text) {
   return Date.UTC(year, MONTHS.indexOf(found.month) / 3, Number(found.day), found.h, found.m, found.s) / 1000;
 }
 
-/** One range (14.1.2). Several at once, other units and what is malformed are ignored, as a server may. */
+/** One range (14.1.2). Multiple ranges, other units and malformed values are ignored, which the specification allows. */
 function range(text, size) {
   const found = /^bytes=(\d*)-(\d*)$/i.exec(text);
   if (!found || (found[1] === "" && found[2] === "")) return { status: 200 };
@@ -33,7 +33,7 @@ function range(text, size) {
   return first >= size ? { status: 416 } : { status: 206, from: first, to: Math.min(last ?? size - 1, size - 1) };
 }
 
-/** What is to be answered: a status, and of 206 the first and last byte. `known` is the picture's etag, time in seconds, size. */
+/** The expected status, and for 206 the first and last byte. `known` is the image's etag, modification time in seconds and size. */
 export function expected(method, headers, known) {
   const has = (name) => headers[name] !== undefined;
   const names = (list, isStrong) => list === "any" || list.some((tag) => tag.opaque === known.etag && !(isStrong && tag.isWeak));

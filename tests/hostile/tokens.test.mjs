@@ -1,5 +1,5 @@
-// Forged tokens of every known kind, shown to the running Worker: none is a way in, and no address in one is asked.
-// With CORPORA=/path the published examples of RFC 7515 and 8037 are shown, too.
+// Sends forged tokens of every known kind to the running Worker: each gets 401, and none causes a request to a URL in it.
+// With CORPORA=/path the published examples of RFC 7515 and 8037 are sent as well.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
@@ -11,7 +11,7 @@ import { report } from "../faults/trial.mjs";
 import { forgeries } from "./forgeries.mjs";
 
 const AT_ONCE = 8;
-/** A client IP may ask 1,200 times a minute. */
+/** A client IP may send 1,200 requests a minute. */
 const PER_ADDRESS = 1000;
 
 const keys = algorithms.map((alg) => makeKey(alg, `key-${alg}`));
@@ -19,7 +19,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
 let keyServer, trap, server;
 before(async () => {
   keyServer = await startKeyServer(keys.map(({ jwk }) => jwk));
-  // What it would publish is what a stranger could sign with.
+  // The trap publishes the keys that an attacker would sign with.
   trap = await startKeyServer(algorithms.map((alg) => makeKey(alg, `key-${alg}`).jwk));
   server = await startServer({ vars: { AUTH_JWKS_URL: keyServer.url, ...ISSUER, STRIKES_TO_BAN: 1000, IP_PER_MINUTE: 100_000 } });
 });
@@ -28,10 +28,10 @@ after(async () => {
   await Promise.all([server?.stop(), keyServer?.stop(), trap?.stop()]);
 });
 
-let shown = 0;
-/** By node:http, since `fetch` refuses to send some of them. */
-function show(token) {
-  const address = `198.18.3.${Math.floor(shown++ / PER_ADDRESS)}`;
+let sent = 0;
+/** Uses node:http, because `fetch` refuses to send some of these tokens. */
+function send(token) {
+  const address = `198.18.3.${Math.floor(sent++ / PER_ADDRESS)}`;
   const headers = { Authorization: `Bearer ${token}`, "CF-Connecting-IP": address };
   return new Promise((resolve, reject) => {
     const asking = request(`${server.url}/images`, { agent, headers }, async (answer) => {
@@ -42,39 +42,39 @@ function show(token) {
   });
 }
 
-async function showAll(tokens, expected) {
+async function assertAllRejected(tokens, expected) {
   const waiting = [...tokens];
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const { status, code } = await show(next[1]);
+      const { status, code } = await send(next[1]);
       assert.ok(status === 401 && expected.includes(code), `${status} ${code} for ${next[0]}: ${next[1].slice(0, 300)}`);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
 
-test("what the forgeries start from is taken", async () => {
+test("the valid tokens that the forgeries modify get 200", async () => {
   for (const key of keys) {
-    assert.equal((await show(mint(key))).status, 200, key.alg);
-    assert.equal((await show(mint(key, { head: { kid: undefined, typ: "at+jwt", x5t: Buffer.alloc(20, 7).toString("base64url") }, claims: { aud: ["a", "images"], nbf: 0 } }))).status, 200, key.alg);
+    assert.equal((await send(mint(key))).status, 200, key.alg);
+    assert.equal((await send(mint(key, { head: { kid: undefined, typ: "at+jwt", x5t: Buffer.alloc(20, 7).toString("base64url") }, claims: { aud: ["a", "images"], nbf: 0 } }))).status, 200, key.alg);
   }
 });
 
-test("no forged token is taken, and nobody asks the addresses in them", { timeout: 300_000 }, async (t) => {
+test("each forged token gets 401 TOKEN_INVALID and causes no request to a URL in it", { timeout: 300_000 }, async (t) => {
   const all = [...forgeries(keys, trap.url)];
   const kinds = new Set(all.map(([what]) => what));
   const distinct = new Map(all.map(([what, token]) => [token, what]));
-  assert.equal(kinds.size, all.length, "each is a kind of its own");
+  assert.equal(kinds.size, all.length, "each kind occurs once");
   assert.ok(distinct.size >= 200, `${distinct.size} kinds`);
-  await showAll(all, ["TOKEN_INVALID"]);
+  await assertAllRejected(all, ["TOKEN_INVALID"]);
   assert.equal(trap.asked, 0, trap.paths.join());
   assert.deepEqual(new Set(keyServer.paths), new Set(["/jwks.json"]));
   report(t, "tokens", { forgedKinds: distinct.size, forgedTaken: 0, addressesAsked: trap.asked });
 });
 
-test("published examples are no way in, whoever knows their keys", { skip: !process.env.CORPORA && "CORPORA is not set" }, async (t) => {
+test("the published examples of the RFCs, whose keys are public, get 401", { skip: !process.env.CORPORA && "CORPORA is not set" }, async (t) => {
   const all = JSON.parse(readFileSync(`${process.env.CORPORA}/jwt/rfc/rfc7515_8037.json`));
   const examples = all.filter(({ compact }) => compact);
-  await showAll(examples.map(({ id, compact }) => [id, compact]), ["TOKEN_INVALID", "TOKEN_EXPIRED"]);
+  await assertAllRejected(examples.map(({ id, compact }) => [id, compact]), ["TOKEN_INVALID", "TOKEN_EXPIRED"]);
   report(t, "tokens", { publishedExamples: examples.length, publishedTaken: 0 });
 });

@@ -1,7 +1,7 @@
-"""Has REDbot look at addresses and prints, as JSON, what it notes at each: one list of notes an address and method.
+"""Runs REDbot on a list of URLs and prints its notes as JSON, one result for each URL and method.
 
-Reads a JSON list of {"name", "url", "method"?, "headers"?} from stdin; driving the library is what lets HEAD be asked, too.
-What a note means, and whether it matters, is judged by http.test.mjs.
+Reads a JSON list of {"name", "url", "method"?, "headers"?} from stdin. It uses the library, because the command line cannot
+send HEAD. http.test.mjs decides which notes are accepted.
 """
 
 import json
@@ -14,13 +14,13 @@ from redbot.resource import HttpResource
 
 def configuration():
     parser = ConfigParser()
-    # Without it REDbot refuses to look at this machine.
+    # REDbot refuses local addresses without this setting.
     parser.read_dict({"redbot": {"enable_local_access": "True"}})
     return parser["redbot"]
 
 
 def notes_of(resource):
-    """The notes of the answer itself and those of the further requests that were made to probe it."""
+    """The notes on the response and on the further requests that REDbot makes to probe it."""
     sources = [(resource.check_name, resource)]
     sources += [(check.check_name, check) for check in resource.subreqs.values() if check.fetch_started]
     for check, source in sources:
@@ -35,13 +35,13 @@ def notes_of(resource):
             }
 
 
-def told_of(task, resource):
+def result_of(task, resource):
     return {
         "name": task["name"],
         "status": resource.response.status_code,
         "error": resource.fetch_error and resource.fetch_error.desc,
         "requests": 1 + sum(1 for check in resource.subreqs.values() if check.fetch_started),
-        # None where it had nothing to try it on.
+        # None when REDbot had nothing to test.
         "supports": {
             "range": resource.partial_support,
             "ifNoneMatch": resource.inm_support,
@@ -52,28 +52,28 @@ def told_of(task, resource):
     }
 
 
-def look(config, tasks):
-    """One after the other in one loop, which cannot be started twice."""
-    told = []
+def check_all(config, tasks):
+    """Checks in sequence in one event loop, because thor's loop cannot be started twice."""
+    results = []
 
     def next_task():
-        if len(told) == len(tasks):
+        if len(results) == len(tasks):
             return thor.stop()
-        task = tasks[len(told)]
+        task = tasks[len(results)]
         resource = HttpResource(config)
         resource.set_request(task["url"], task.get("method", "GET"), list(task.get("headers", {}).items()))
 
         @thor.events.on(resource)
         def check_done():
-            told.append(told_of(task, resource))
+            results.append(result_of(task, resource))
             thor.schedule(0, next_task)
 
         resource.check()
 
     thor.schedule(0, next_task)
     thor.run()
-    return told
+    return results
 
 
 if __name__ == "__main__":
-    json.dump(look(configuration(), json.load(sys.stdin)), sys.stdout, default=str)  # some texts are translated only when written
+    json.dump(check_all(configuration(), json.load(sys.stdin)), sys.stdout, default=str)  # REDbot translates some texts only when they are written

