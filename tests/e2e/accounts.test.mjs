@@ -1,5 +1,5 @@
-// Accounts on the built Worker: signing up with and without a picture, logging in and out, profiles,
-// and what is tried against them. Node's fetch keeps no cookies, so they are carried by hand.
+// Accounts on the built Worker: sign-up with and without an image, log-in, log-out, profiles, and attacks on them. Node's
+// fetch stores no cookies, so the tests pass them on.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -16,7 +16,7 @@ before(async () => {
 });
 after(() => server.stop());
 
-/** A new address of a caller, since each may send 120 requests a minute without a good token. */
+/** A new client IP, because each may send 120 requests a minute without a valid token. */
 const address = () => `198.18.${8 + Math.floor(++people / 250)}.${people % 250}`;
 
 async function ask(method, path, { token, json, cookie, from = address(), headers = {} } = {}) {
@@ -56,7 +56,7 @@ async function guestPicture() {
   return { guestToken: data.token, ...(await answer.json()).data };
 }
 
-test("from sign-up to log-out, and nothing readable is kept", async () => {
+test("sign-up, log-in, refresh and log-out succeed, and passwords and tokens are stored hashed only", async () => {
   const { email, id, token, cookie, answer } = await signUp({ nickname: "지민" });
   assert.equal(answer.message, "signup_success");
   assert.deepEqual(Object.keys(answer.data.payload), ["sub", "email", "role", "iat", "exp"]);
@@ -79,7 +79,7 @@ test("from sign-up to log-out, and nothing readable is kept", async () => {
   assert.deepEqual([out.status, out.message], [200, "logout_success"]);
   assert.match(out.set, /^__Host-refresh_token=; Max-Age=0; Path=\/; HttpOnly; Secure; SameSite=Strict$/);
   assert.equal((await refresh(next.cookie)).code, "TOKEN_INVALID");
-  assert.equal((await refresh(login.cookie)).status, 200, "another login goes on");
+  assert.equal((await refresh(login.cookie)).status, 200, "another session stays valid");
 
   const kept = JSON.stringify([server.rows("users"), server.rows("refresh_families")]);
   assert.match(kept, /\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
@@ -87,27 +87,27 @@ test("from sign-up to log-out, and nothing readable is kept", async () => {
   assert.ok(!server.log().includes(email));
 });
 
-test("a guest's picture is adopted by the account, once, and by nobody else", async () => {
+test("a sign-up claims a guest image with the guest's token, once; other tokens get USER_MISMATCH", async () => {
   const { guestToken, key } = await guestPicture();
   const other = await guestPicture();
-  const email = `adopter-${people}@example.org`;
-  const adopt = (json) => ask("POST", "/auth/signup", { json: { email, password: PASSWORD, ...json } });
-  assert.equal((await adopt({ imageKey: key })).code, "USER_MISMATCH");
-  assert.equal((await adopt({ imageKey: key, guestToken: other.guestToken })).code, "USER_MISMATCH");
-  assert.equal((await adopt({ imageKey: EVIL, guestToken })).code, "INVALID_IMAGE_URL");
-  assert.equal(server.rows("users").some((row) => row.email === email), false, "no account without the picture");
+  const email = `claimer-${people}@example.org`;
+  const claim = (json) => ask("POST", "/auth/signup", { json: { email, password: PASSWORD, ...json } });
+  assert.equal((await claim({ imageKey: key })).code, "USER_MISMATCH");
+  assert.equal((await claim({ imageKey: key, guestToken: other.guestToken })).code, "USER_MISMATCH");
+  assert.equal((await claim({ imageKey: EVIL, guestToken })).code, "INVALID_IMAGE_URL");
+  assert.equal(server.rows("users").some((row) => row.email === email), false, "a failed claim creates no account");
 
-  const all = await Promise.all([adopt({ imageKey: key, guestToken }), adopt({ imageKey: key, guestToken })]);
+  const all = await Promise.all([claim({ imageKey: key, guestToken }), claim({ imageKey: key, guestToken })]);
   const [won, lost] = all.sort((a, b) => a.status - b.status);
-  assert.deepEqual([won.status, lost.status, lost.code], [201, 409, "EMAIL_TAKEN"], "a double click makes one account");
+  assert.deepEqual([won.status, lost.status, lost.code], [201, 409, "EMAIL_TAKEN"], "two equal sign-ups create one account");
   assert.equal(won.data.user.profileImageKey, key);
   assert.equal((await fetch(won.data.user.profileImageUrl)).status, 200);
   assert.equal(server.rows().find((row) => row.key === key).owner, won.data.user.id);
-  const second = await adopt({ email: `second-${people}@example.org`, imageKey: key, guestToken });
+  const second = await claim({ email: `second-${people}@example.org`, imageKey: key, guestToken });
   assert.equal(second.code, "IMAGE_ALREADY_REGISTERED");
 });
 
-test("of several who sign up with one address at once one has it, and the others' pictures stay claimable", async () => {
+test("of concurrent sign-ups with one address one gets 201, the others EMAIL_TAKEN, and their guest images stay claimable", async () => {
   const email = `raced-${++people}@example.org`;
   const guests = await Promise.all(Array.from({ length: 6 }, guestPicture));
   const all = await Promise.all(
@@ -120,26 +120,25 @@ test("of several who sign up with one address at once one has it, and the others
   assert.equal(server.rows("reservations").length, 0);
   const { id } = won[0].data.user;
   const owners = new Map(server.rows().map(({ key, owner }) => [key, owner]));
-  const token = server.token({ sub: "saviour" });
+  const token = server.token({ sub: "claimer" });
   for (const [n, { key, guestToken }] of guests.entries()) {
-    assert.equal(owners.get(key), all[n].status === 201 ? id : undefined, "no picture belongs to an id without an account");
+    assert.equal(owners.get(key), all[n].status === 201 ? id : undefined, "no image belongs to an id without an account");
     const claimed = await ask("POST", "/images/metadata", { token, json: { key, guestToken } });
     assert.equal(claimed.status, all[n].status === 201 ? 409 : 201, claimed.detail);
   }
 });
 
-test("a replayed refresh token ends its family, and it is on record", async () => {
+test("a reused refresh token revokes its family and is in the audit log", async () => {
   const { id, cookie } = await signUp();
   const next = await refresh(cookie);
   assert.equal(next.status, 200);
-  assert.equal((await refresh(cookie)).code, "TOKEN_INVALID", "the thief, or the one stolen from");
-  assert.equal((await refresh(next.cookie)).code, "TOKEN_INVALID", "the other of them");
+  assert.equal((await refresh(cookie)).code, "TOKEN_INVALID", "the reused token");
+  assert.equal((await refresh(next.cookie)).code, "TOKEN_INVALID", "the latest token of the same family");
   const events = server.rows("events").filter(({ subject }) => subject === `user:${id}`);
-  const told = events.map(({ kind, reason }) => [kind, reason]);
-  assert.deepEqual(told, [["signup", "without_picture"], ["revoke", "refresh_token_reused"]]);
+  assert.deepEqual(events.map(({ kind, reason }) => [kind, reason]), [["signup", "without_picture"], ["revoke", "refresh_token_reused"]]);
 });
 
-test("of refreshes that race, one wins at most, and none of it survives", async () => {
+test("of concurrent refreshes with one token one succeeds, and the family is revoked", async () => {
   const { cookie } = await signUp();
   const all = await Promise.all(Array.from({ length: 8 }, () => refresh(cookie)));
   const won = all.filter(({ status }) => status === 200);
@@ -148,22 +147,22 @@ test("of refreshes that race, one wins at most, and none of it survives", async 
   assert.equal((await refresh(won[0].cookie)).code, "TOKEN_INVALID");
 });
 
-test("a cookie that was planted is not adopted", async () => {
+test("a log-in never continues the family of a cookie that is sent with it", async () => {
   const eve = await signUp();
   const ann = await signUp();
   const login = await logIn(ann.email, PASSWORD, { cookie: eve.cookie });
   assert.notEqual(login.cookie, eve.cookie);
-  assert.notEqual(login.cookie.slice(0, 41), eve.cookie.slice(0, 41), "not even the family");
+  assert.notEqual(login.cookie.slice(0, 41), eve.cookie.slice(0, 41), "the family is a new one");
   assert.equal((await refresh(eve.cookie)).data.user.id, eve.id);
   for (const garbled of ["__Host-refresh_token=x", `__Host-refresh_token=${"A".repeat(64)}`, `__Host-refresh_token=${EVIL}`]) {
     assert.equal((await refresh(garbled)).code, "TOKEN_INVALID");
   }
   assert.equal((await refresh("")).code, "TOKEN_MISSING");
   const unprefixed = (await signUp()).cookie.replace("__Host-", "");
-  assert.equal((await refresh(unprefixed)).code, "TOKEN_MISSING", "a sibling host could have set it");
+  assert.equal((await refresh(unprefixed)).code, "TOKEN_MISSING", "a cookie without the __Host- prefix is ignored, because a sibling host could have set it");
 });
 
-test("pages of other sites cannot use the cookie", async () => {
+test("requests with the cookie from other origins or as form posts are rejected", async () => {
   const { cookie } = await signUp();
   for (const origin of ["https://evil.example", "https://the-form.evil.example", "null"]) {
     for (const path of ["/auth/refresh_token", "/auth/logout"]) {
@@ -184,7 +183,7 @@ test("pages of other sites cannot use the cookie", async () => {
   assert.equal(policy.headers.get("access-control-allow-credentials"), null);
 });
 
-test("another's id opens nothing, in whatever route it is put", async () => {
+test("another user's id gets USER_MISMATCH in every route", async () => {
   const [ann, eve] = [await signUp(), await signUp()];
   const token = eve.token;
   const { data: picture } = await fetch(`${server.url}/images`, {
@@ -214,14 +213,14 @@ test("another's id opens nothing, in whatever route it is put", async () => {
   assert.equal((await ask("GET", `/users/${ann.id}`, { token: ann.token })).data.profileImageUrl, null);
 });
 
-test("SQL in every field is text", async () => {
+test("SQL in a field is stored and compared as text", async () => {
   const { id, token, cookie } = await signUp({ nickname: EVIL });
   const users = server.rows("users").length;
   const own = await ask("GET", `/users/${id}`, { token });
   assert.equal(own.data.nickname, EVIL);
   const quoted = `o'or'1'='1@example.org`;
   const answer = await ask("POST", "/users/signup", { json: { email: quoted, password: EVIL } });
-  assert.equal(answer.status, 201, "quotes and signs are letters of an address");
+  assert.equal(answer.status, 201, "an e-mail address may contain quotes and signs");
   assert.equal(answer.data.user.email, quoted);
   const plain = await ask("POST", "/users/signup", { json: { email: "o'hara--@example.org", password: EVIL } });
   assert.equal(plain.status, 201, plain.detail);
@@ -237,7 +236,7 @@ test("SQL in every field is text", async () => {
   assert.equal((await refresh(cookie)).status, 200);
 });
 
-test("guessing is slowed for the account wherever it comes from, known or not", async () => {
+test("wrong passwords for one address get 429 after five attempts, whether or not the account exists", async () => {
   const { email } = await signUp();
   for (const whom of [email, "nobody@example.org"]) {
     const all = await Promise.all(Array.from({ length: 12 }, (_, at) => logIn(whom, `guess number ${at}`)));
@@ -249,12 +248,12 @@ test("guessing is slowed for the account wherever it comes from, known or not", 
     }
   }
   await new Promise((resolve) => setTimeout(resolve, 1_100));
-  assert.equal((await logIn(email)).status, 200, "the owner waits a second");
+  assert.equal((await logIn(email)).status, 200, "the right password succeeds a second later");
 });
 
-test("an unknown address and a wrong password are told alike and take alike", async (t) => {
+test("an unknown address and a wrong password get the same response in a similar time", async (t) => {
   const times = { wrong: [], unknown: [], right: [], unhashed: [] };
-  const told = new Set();
+  const responses = new Set();
   for (let round = 0; round < 12; round++) {
     const { email } = await signUp();
     for (const [kind, whom, password] of [
@@ -266,17 +265,17 @@ test("an unknown address and a wrong password are told alike and take alike", as
       const began = performance.now();
       const { status, headers, requestId, timestamp, ...rest } = await logIn(whom, password);
       times[kind].push(performance.now() - began);
-      if (kind === "wrong" || kind === "unknown") told.add(JSON.stringify([status, [...headers.keys()], { ...rest, data: undefined }]));
+      if (kind === "wrong" || kind === "unknown") responses.add(JSON.stringify([status, [...headers.keys()], { ...rest, data: undefined }]));
     }
   }
-  assert.equal(told.size, 1, [...told].join("\n"));
+  assert.equal(responses.size, 1, [...responses].join("\n"));
   const median = (list) => list.sort((a, b) => a - b)[list.length / 2];
   const [wrong, unknown, right, unhashed] = [times.wrong, times.unknown, times.right, times.unhashed].map(median);
-  t.diagnostic(`median ms: wrong ${wrong.toFixed(1)}, unknown ${unknown.toFixed(1)}, right ${right.toFixed(1)}, no address at all ${unhashed.toFixed(1)}`);
-  assert.ok(unknown > wrong / 3, "no answer without the work");
+  t.diagnostic(`median ms: wrong ${wrong.toFixed(1)}, unknown ${unknown.toFixed(1)}, right ${right.toFixed(1)}, malformed address ${unhashed.toFixed(1)}`);
+  assert.ok(unknown > wrong / 3, "the password hash is computed for an unknown address as well");
 });
 
-test("one address that guesses at many is shut out", async (t) => {
+test("a client IP that tries passwords of many accounts gets USER_BANNED", async (t) => {
   const strict = await startServer({ vars: { STRIKES_TO_BAN: "2", BAN_S: "60", IP_PER_MINUTE: "1000", AUTH_BUILTIN: "true" } });
   t.after(() => strict.stop());
   const guess = (at) =>
@@ -289,7 +288,7 @@ test("one address that guesses at many is shut out", async (t) => {
   assert.equal((await guess(10)).code, "USER_BANNED");
 });
 
-test("AUTH_BUILTIN=false leaves accounts to the platform", async (t) => {
+test("with AUTH_BUILTIN=false the account routes get NOT_FOUND", async (t) => {
   const without = await startServer({ vars: { AUTH_BUILTIN: "false" } });
   t.after(() => without.stop());
   for (const [method, path] of [["POST", "/users/signup"], ["POST", "/auth/login"], ["POST", "/auth/refresh_token"], ["GET", "/users/u1"]]) {

@@ -60,20 +60,20 @@ test("an account that `make admin` has promoted sees the panels after signing in
   await page.route("**/auth/logout", (route) => route.abort());
   await page.locator("#sign-out").press("Enter");
   await page.locator("#sign-out-problem", { hasText: "You are still signed in." }).waitFor();
-  assert.ok(await page.locator("#board").isVisible(), "a failed sign-out ends nothing");
+  assert.ok(await page.locator("#board").isVisible(), "a failed sign-out leaves the session open");
   await page.unroute("**/auth/logout");
   const { name, value } = (await page.context().cookies()).find((cookie) => cookie.name.includes("refresh_token"));
   await page.locator("#sign-out").press("Enter");
   await page.locator("#entry").waitFor();
   assert.equal(await page.locator("#sign-out-problem").isVisible(), false);
-  assert.equal((await refresh(`${name}=${value}`)).code, "TOKEN_INVALID", "the refresh cookie of before is worthless");
+  assert.equal((await refresh(`${name}=${value}`)).code, "TOKEN_INVALID", "the old refresh cookie is revoked");
   assert.equal((await page.context().cookies()).length, 0);
   await page.reload();
   await page.locator("#entry").waitFor();
-  assert.deepEqual(complaints, [], "and signing out lasts");
+  assert.deepEqual(complaints, [], "the user stays signed out");
 });
 
-test("`make admin` names an address without an account, and rejects what is no address", async () => {
+test("`make admin` reports an address without an account, and rejects a malformed address", async () => {
   await assert.rejects(makeAdmin("nobody@example.org"), ({ stderr }) => /no account with the address nobody@example\.org/.test(stderr));
   for (const email of ["", "x' OR '1'='1", "a b@example.org"]) {
     await assert.rejects(makeAdmin(email), ({ stderr }) => /EMAIL is the address of an account/.test(stderr), email);

@@ -59,7 +59,7 @@ test("uploads appear without moving the focus", async () => {
   assert.equal(await page.locator("#tiles .refused dd").innerText(), "1");
   assert.equal(await page.locator("#parts .works").count(), 4);
   await page.keyboard.type("ten");
-  assert.equal(await page.locator('#find [name="user"]').inputValue(), "half-written", "nobody took the focus");
+  assert.equal(await page.locator('#find [name="user"]').inputValue(), "half-written", "the input keeps the focus and its text");
 
   await page.locator("#chart").focus();
   await page.keyboard.press("End");
@@ -94,7 +94,7 @@ test("by keyboard: a user is banned and unbanned", async () => {
   await close();
 });
 
-test("in Korean and by keyboard: a user is looked up and a picture deleted, after being asked", async () => {
+test("in Korean and by keyboard: a user is looked up and a picture deleted after a confirmation", async () => {
   const stored = [];
   for (const [width, name] of [[300, "여름.png"], [320, "겨울.png"]]) stored.push((await upload("carol", png(width, 200), "image/png", name)).data);
   const { page, complaints, close } = await open("ko-KR");
@@ -110,7 +110,7 @@ test("in Korean and by keyboard: a user is looked up and a picture deleted, afte
 
   await remove.press("Enter");
   await page.keyboard.press("Escape");
-  assert.equal(await focused(page), "여름.png 삭제", "who thinks better of it is where they were");
+  assert.equal(await focused(page), "여름.png 삭제", "after canceling the focus is on the same button");
   assert.ok(server.objects().has(stored[0].key));
   await remove.press("Enter");
   await page.keyboard.press("Tab");

@@ -1,5 +1,4 @@
-// Administrators on the built Worker: counts that are exact once written, bans that hold, users looked
-// up; and nobody else comes in.
+// The admin API on the built Worker: statistics, status, bans, user lookup, and rejection of other roles.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -32,11 +31,11 @@ async function ask(method, path, { token = boss, json, body, type, headers = {} 
 
 const upload = (sub, bytes, type = "image/gif") => ask("POST", "/images", { token: server.token({ sub }), body: bytes, type });
 
-/** Waits until it holds. */
+/** Waits until `holds()` is true. */
 async function until(holds, seconds = 20) {
   const deadline = Date.now() + seconds * 1000;
   while (!(await holds())) {
-    assert.ok(Date.now() < deadline, "did not come about in time");
+    assert.ok(Date.now() < deadline, `not true after ${seconds} s: ${holds}`);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
@@ -44,7 +43,7 @@ async function until(holds, seconds = 20) {
 const written = (area, code) =>
   server.rows("hour_counts").filter((row) => row.area === area && row.code === code).reduce((sum, row) => sum + row.count, 0);
 
-test("counts are written by themselves some seconds later, and their sums are exact", async () => {
+test("counters are written to the database within seconds without a request, and the statistics have exact sums", async () => {
   const size = gif(1).length;
   const all = await Promise.all(Array.from({ length: 30 }, (_, n) => upload(`u-${n % 3}`, gif(n + 1))));
   assert.ok(all.every(({ status }) => status === 201));
@@ -68,7 +67,7 @@ test("counts are written by themselves some seconds later, and their sums are ex
   assert.equal(data.series.length, 1);
 });
 
-test("the status tells of every part, and an answer is in the next one's sums at once", async () => {
+test("the status lists every component, and counts the previous response at once", async () => {
   const { data } = await ask("GET", "/admin/api/status");
   assert.deepEqual(data.parts, { storage: "ok", registry: "ok", ledger: "ok", bucket: "bound" });
   assert.match(data.version, /^\d+\.\d+\.\d+$/);
@@ -78,7 +77,7 @@ test("the status tells of every part, and an answer is in the next one's sums at
   assert.equal(later.requests.areas.other.refused, data.requests.areas.other.refused + 1);
 });
 
-test("a ban holds at once, is listed truly, and is lifted; events tell of both", async () => {
+test("a ban applies at once, is listed until it ends, and can be lifted; the audit log has both", async () => {
   const ban = (json) => ask("POST", "/admin/api/bans", { json });
   const made = await ban({ account: "user:mallory", seconds: 3600, reason: "스팸 '; DROP TABLE events; --" });
   assert.equal(made.status, 201);
@@ -103,7 +102,7 @@ test("a ban holds at once, is listed truly, and is lifted; events tell of both",
   assert.equal((await ask("DELETE", "/admin/api/bans/nobody")).code, "NOT_FOUND");
 });
 
-test("a user is looked up, and a picture of theirs deleted", async () => {
+test("an administrator looks up a user and deletes one of their images", async () => {
   const { data: stored } = await upload("looked-up", gif(700));
   const { data } = await ask("GET", "/admin/api/users/looked-up");
   assert.equal(data.standing.strikes, 0);
@@ -116,7 +115,7 @@ test("a user is looked up, and a picture of theirs deleted", async () => {
   assert.deepEqual((await ask("GET", "/admin/api/users/looked-up")).data.images, []);
 });
 
-test("nobody else comes in, and browsers ask first as everywhere", async () => {
+test("other roles get 403, no token gets 401, and preflights are answered as on all routes", async () => {
   for (const role of ["USER", "GUEST", "SERVICE"]) {
     const refused = await ask("GET", "/admin/api/status", { token: server.token({ role }) });
     assert.deepEqual([refused.status, refused.code], [403, "ROLE_NOT_ALLOWED"]);

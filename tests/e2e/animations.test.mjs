@@ -1,5 +1,5 @@
-// Animations that cost far more to work on than their bytes suggest: what is refused, what becomes a still, and
-// ranges of what is made smaller.
+// Animations that are small files and expensive to decode: which are rejected, which variants are stills, and ranges of
+// variants.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -7,7 +7,7 @@ import { noisy } from "../browser/pictures.mjs";
 import { flatGif, flatPng } from "../load/animations.mjs";
 import { startOpen, wasmBytes } from "../load/traffic.mjs";
 
-/** To send 4 MB to a busy machine takes a second; to work on the GIF took 27 s. */
+/** Sending 4 MB to a busy machine takes a second; decoding the GIF took 27 s. */
 const MOST_REFUSAL_MS = 4_000;
 const MB = 1024 * 1024;
 
@@ -44,7 +44,7 @@ function gif(bytes) {
   return { width: bytes.readUInt16LE(6), height: bytes.readUInt16LE(8), frames };
 }
 
-test("animations with too many pixels in all their frames are refused unseen", async (t) => {
+test("an animation with too many pixels in all its frames gets IMAGE_TOO_LARGE without being decoded", async (t) => {
   const all = [
     ["image/gif", flatGif(2052, 1218, 200), /150 megapixels/, /150백만 화소/],
     ["image/gif", flatGif(2052, 1218, 40), /made smaller here/, /줄일 수 없습니다/],
@@ -61,7 +61,7 @@ test("animations with too many pixels in all their frames are refused unseen", a
   }
 });
 
-test("the largest that is kept has its first frame for variants, and a small one still moves", async (t) => {
+test("variants of the largest stored animation are stills, and those of a small one are animated", async (t) => {
   const largest = await upload("image/gif", flatGif(2048, 1218, 60));
   assert.equal(largest.status, 201, JSON.stringify(largest.json));
   for (const [variant, width] of [["thumb", 200], ["small", 480], ["medium", 1024]]) {
@@ -71,12 +71,12 @@ test("the largest that is kept has its first frame for variants, and a small one
     assert.deepEqual(gif(bytes), { width, height: Math.round((width * 1218) / 2048), frames: 1 });
   }
   const small = await upload("image/gif", flatGif(600, 400, 10));
-  // Frames that change nothing are one pixel each, yet they are there.
+  // Frames without a change are encoded as one pixel each.
   assert.equal(gif((await get(`${small.json.url}?v=small`)).bytes).frames, 10);
 });
 
-test("ranges of variants are spans of the whole, and many readers of them take little memory", async (t) => {
-  // Animated WebP is not made smaller, so that its variant is as large as itself.
+test("a range of a variant gets 206 with the right bytes, and forty concurrent ranges take little memory", async (t) => {
+  // Animated WebP is not resized, so its variant has the bytes of the original.
   const bytes = await noisy(640, 600, 4).webp({ lossless: true, effort: 0 }).toBuffer();
   t.diagnostic(`${bytes.length} bytes`);
   assert.ok(bytes.length > 3 * MB && bytes.length <= 5 * MB);

@@ -1,5 +1,5 @@
-// What docs/operate.md says of a back-up: the exported database and the copied bucket make a new deployment that has
-// every picture and account, and goes on.
+// The restore procedure of docs/operate.md: a new deployment from the exported database and the copied bucket has every image
+// and account, and accepts uploads.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -32,7 +32,7 @@ const upload = async (at, body) => (await post(at, "/images", body, { Authorizat
 const list = async (at) => (await (await fetch(`${at.url}/images`, { headers: { Authorization: `Bearer ${at.token()}` } })).json()).data.images;
 const json = { "Content-Type": "application/json" };
 
-/** `wrangler d1 export --local` knows only the state beside its configuration, so a folder is made that has both. */
+/** `wrangler d1 export --local` reads only the state beside its configuration, so this creates a folder with both. */
 function exportDatabase() {
   const [, binding] = /(\[\[d1_databases\]\][^[]+)/.exec(readFileSync("wrangler.toml", "utf8"));
   const folder = mkdtempSync(join(tmpdir(), "the-form-export-"));
@@ -44,8 +44,8 @@ function exportDatabase() {
   rmSync(folder, { recursive: true });
 }
 
-test("a database that was exported and a bucket that was copied make a deployment that has everything and goes on", async (t) => {
-  const kept = [await upload(server, gif(1)), await upload(server, gif(2))];
+test("a deployment from an exported database and a copied bucket has all images and accounts and accepts uploads", async (t) => {
+  const uploaded = [await upload(server, gif(1)), await upload(server, gif(2))];
   const signedUp = await post(server, "/users/signup", JSON.stringify(account), json);
   assert.equal(signedUp.status, 201);
   const before = await list(server);
@@ -60,13 +60,13 @@ test("a database that was exported and a bucket that was copied make a deploymen
   t.after(restored.stop);
 
   assert.deepEqual(await list(restored), before);
-  for (const { data } of kept) {
-    const [there, here] = await Promise.all([restored, server].map(async ({ url }) => Buffer.from(await (await fetch(`${url}/${data.key}`)).arrayBuffer())));
-    assert.ok(there.length > 0 && there.equals(here), data.key);
+  for (const { data } of uploaded) {
+    const [copied, original] = await Promise.all([restored, server].map(async ({ url }) => Buffer.from(await (await fetch(`${url}/${data.key}`)).arrayBuffer())));
+    assert.ok(copied.length > 0 && copied.equals(original), data.key);
   }
-  assert.equal((await post(restored, "/auth/login", JSON.stringify(account), json)).status, 200, "accounts are there");
+  assert.equal((await post(restored, "/auth/login", JSON.stringify(account), json)).status, 200, "the account is restored");
   const { data } = await upload(restored, gif(3));
-  assert.ok(data.imageId > Math.max(...kept.map(({ data: { imageId } }) => imageId)), "numbers go on");
-  for (let times = 0; times < 3; times += 1) assert.ok((await restored.ring()).ok);
-  assert.deepEqual(restored.rows("events").filter(({ kind }) => kind === "sweep"), [], "and the sweep finds nothing amiss");
+  assert.ok(data.imageId > Math.max(...uploaded.map(({ data: { imageId } }) => imageId)), "new ids are larger than the restored ones");
+  for (let times = 0; times < 3; times += 1) assert.ok((await restored.runCron()).ok);
+  assert.deepEqual(restored.rows("events").filter(({ kind }) => kind === "sweep"), [], "the sweep finds no difference");
 });

@@ -1,5 +1,5 @@
-// The bucket of another deployment, an empty one, a misspelt one and one that was copied half: nothing is removed, and
-// everybody hears of it. And rows that were lost are registered again from the store, on R2 and on a real S3.
+// A wrong bucket (empty, misspelt, half copied, or of another deployment): the sweep removes nothing, and readiness, alerts
+// and `make doctor` report it. And lost rows are registered again from the store, on R2 and on a real S3.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
@@ -11,10 +11,10 @@ import { startS3 } from "./s3.mjs";
 import { startServer } from "./server.mjs";
 
 const run = promisify(execFile);
-const PATIENCE_MS = 40_000;
+const MAX_WAIT_MS = 40_000;
 
 async function until(holds, what) {
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = Date.now() + MAX_WAIT_MS;
   while (!(await holds())) {
     assert.ok(Date.now() < deadline, await what());
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -43,10 +43,10 @@ const ready = async (server) => {
 };
 const sweeps = (server) => server.rows("events").filter(({ kind }) => kind === "sweep");
 const stops = (server, reason) => server.rows("totals").find(({ name, labels }) => name === "sweep_stops" && labels === `reason="${reason}"`)?.total ?? 0;
-/** Only when the lease of its upload is over is a picture anybody's to judge. */
+/** The sweep compares an image only after the lease of its upload has expired, so the lease is short. */
 const LEASE = { INTENT_S: 10, STORAGE_TIMEOUT_MS: 700 };
 
-test("an empty bucket and a misspelt one take no row along, and everybody hears of it", async (t) => {
+test("with an empty or misspelt bucket no row is removed, and readiness, the alert and `make doctor` name the cause", async (t) => {
   const [s3, receiver] = await Promise.all([startS3(), startReceiver()]);
   t.after(() => Promise.all([s3.stop(), receiver.stop()]));
   const secrets = { ALERT_WEBHOOK_URL: receiver.url, ALERT_WEBHOOK_KIND: "slack" };
@@ -59,50 +59,49 @@ test("an empty bucket and a misspelt one take no row along, and everybody hears 
   assert.deepEqual(await ready(server), [200, "bound"]);
 
   await server.restart({}, { vars: s3.vars() });
-  await server.ring();
+  await server.runCron();
   await until(() => stops(server, "missing") > 0, () => server.log());
   await until(() => receiver.messages.some(({ json }) => /The bucket is not this deployment's.*\(missing 1\)/.test(json.text)), () => JSON.stringify(receiver.messages));
-  assert.deepEqual(server.rows(), rows, "no row is gone");
-  assert.equal(s3.deploymentId(), undefined, "and the bucket is not taken");
+  assert.deepEqual(server.rows(), rows, "no row is removed");
+  assert.equal(s3.deploymentId(), undefined, "no id is written to the bucket");
   assert.equal(sweeps(server).at(-1).reason, "stopped");
   assert.deepEqual(await ready(server), [503, "missing"]);
-  const told = await doctor(server);
-  assert.match(told, /^FAIL +ready +This is not the bucket of this database/m);
+  assert.match(await doctor(server), /^FAIL +ready +This is not the bucket of this database/m);
 
   await server.restart({}, { vars: { S3_BUCKET: "picturs" } });
-  await server.ring();
+  await server.runCron();
   await until(() => server.lines().some(({ event }) => event === "sweep_failed"), () => server.log());
-  assert.deepEqual(server.rows(), rows, "no row is gone");
+  assert.deepEqual(server.rows(), rows, "no row is removed");
   assert.match(await doctor(server), /^FAIL +ready +The object store cannot be reached/m);
 
-  // Back at its own, all is as it was.
+  // With its own bucket the deployment is ready again.
   await server.restart({}, { vars: { STORAGE: "r2" } });
-  await server.ring();
+  await server.runCron();
   assert.deepEqual(await ready(server), [200, "bound"]);
   assert.deepEqual(server.rows(), rows);
 });
 
-test("a bucket that was copied half takes no row along, though it has the id", async (t) => {
+test("with a half-copied bucket that has the deployment's id no row is removed", async (t) => {
   const server = await startServer({ vars: { SWEEP_REPAIR: "remove", RATE_PER_MINUTE: 100 } });
   t.after(server.stop);
   const stored = [];
   for (let n = 0; n < 24; n++) stored.push(await upload(server, n));
   for (let n = 0; n < 24; n += 2) server.loseObject(stored[n].key);
   for (let runs = 1; runs <= 2; runs++) {
-    await server.ring();
+    await server.runCron();
     await until(() => stops(server, "too_much_missing") >= runs, () => server.log());
   }
-  assert.equal(server.rows().length, 24, "neither of the first twenty nor of the last four");
+  assert.equal(server.rows().length, 24, "no row of the first page of twenty and of the last four is removed");
   assert.deepEqual(await ready(server), [200, "bound"]);
 });
 
-test("another deployment's bucket is bound by an administrator only, and it is on record", async (t) => {
+test("only an administrator can bind a bucket, and the audit log has it", async (t) => {
   const server = await startServer({ vars: { SWEEP_REPAIR: "remove" } });
   t.after(server.stop);
   const { key } = await upload(server, 1);
   server.loseObject("deployment-id");
   server.loseObject(key);
-  await server.ring();
+  await server.runCron();
   assert.deepEqual(await ready(server), [503, "missing"]);
   assert.equal(server.rows().length, 1);
   const bind = async (token) => {
@@ -119,11 +118,11 @@ test("another deployment's bucket is bound by an administrator only, and it is o
   assert.equal(server.deploymentId(), server.rows("deployment")[0].id);
   const [event] = server.rows("events").filter(({ kind }) => kind === "bind");
   assert.deepEqual([event.subject, event.reason, event.detail], ["store", "missing", "by boss"]);
-  await until(async () => (await server.ring(), server.rows().length === 0), () => server.log());
+  await until(async () => (await server.runCron(), server.rows().length === 0), () => server.log());
 });
 
-/** A world where pictures are stored, all rows are lost, and the sweep may register. */
-async function lose(t, vars, store) {
+/** Stores images, deletes all rows, and asserts that the sweep registers them again. */
+async function assertRegisteredAgain(t, vars, store) {
   const server = await startServer({ vars: { ...LEASE, ...vars, SWEEP_REPAIR: "register" } });
   t.after(server.stop);
   await upload(server, 1, { formId: "설문-7", name: "고양이 사진.gif", sub: "ann" });
@@ -131,7 +130,7 @@ async function lose(t, vars, store) {
   await upload(server, 3, { formId: "f-3", sub: "cat" });
   const before = server.rows();
   assert.deepEqual(before.map(({ form_id, original_name }) => [form_id, original_name]), [["설문-7", "고양이 사진.gif"], [null, "2.gif"], ["f-3", "3.gif"]]);
-  // The third is from before there was metadata, and the ledgers have forgotten all of them.
+  // The third object has no metadata, like those of older versions, and the ledgers have no record of any.
   const objects = store(server);
   const meanwhile = () => {
     objects.forgetMetadata(before[2].key);
@@ -139,14 +138,14 @@ async function lose(t, vars, store) {
     server.changeLedgers("DELETE FROM uploads");
   };
   await server.restart({}, { meanwhile });
-  await until(async () => (await server.ring(), server.rows().length === 3), () => server.log());
+  await until(async () => (await server.runCron(), server.rows().length === 3), () => server.log());
   const [ann, bob, cat] = ["ann", "bob", "cat"].map((sub) => server.rows().find(({ owner }) => owner === sub));
   const plain = ({ id, created_ms, ...row }) => row;
   assert.deepEqual(plain(ann), plain(before[0]));
   assert.deepEqual(plain(bob), plain(before[1]));
-  assert.deepEqual(plain(cat), plain({ ...before[2], form_id: null, original_name: null }), "read from its bytes");
+  assert.deepEqual(plain(cat), plain({ ...before[2], form_id: null, original_name: null }), "without metadata the row has what the bytes contain");
   for (const [n, row] of [ann, bob, cat].entries()) assert.ok(Math.abs(row.created_ms - before[n].created_ms) < 2_000);
-  assert.equal(objects.keys().length, 3, "no object is gone");
+  assert.equal(objects.keys().length, 3, "no object is removed");
   assert.equal(sweeps(server).at(-1).reason, "registered");
   const token = server.token({ sub: "ann" });
   const listed = await fetch(`${server.url}/images?formId=${encodeURIComponent("설문-7")}`, { headers: { Authorization: `Bearer ${token}` } });
@@ -154,7 +153,7 @@ async function lose(t, vars, store) {
 }
 
 test("lost rows are registered again from R2", async (t) => {
-  await lose(t, {}, (server) => ({
+  await assertRegisteredAgain(t, {}, (server) => ({
     keys: () => server.keys(),
     forgetMetadata: (key) => server.changeObjects("UPDATE _mf_objects SET custom_metadata = '{}' WHERE key = ?", key),
   }));
@@ -163,7 +162,7 @@ test("lost rows are registered again from R2", async (t) => {
 test("lost rows are registered again from a real S3", async (t) => {
   const s3 = await startS3();
   t.after(s3.stop);
-  await lose(t, s3.vars(), () => ({
+  await assertRegisteredAgain(t, s3.vars(), () => ({
     keys: () => [...s3.objects().keys()],
     forgetMetadata: (key) => s3.loseAttributes(key),
   }));

@@ -1,5 +1,4 @@
-// A variable that cannot be used stops everything that might half-work, and is named; so is one that does not
-// go with another.
+// With an invalid variable, or one that contradicts another, the Worker serves nothing and names the variable.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -11,7 +10,7 @@ before(async () => {
 });
 after(() => server.stop());
 
-test("a wrong variable is named by /readyz and in the log, and nothing is served", async () => {
+test("an invalid variable is named by /readyz and in the log, and requests get 503", async () => {
   const answer = await fetch(`${server.url}/readyz`);
   assert.equal(answer.status, 503);
   const { configuration } = await answer.json();

@@ -1,5 +1,5 @@
-// The refresh cookie in two engines, on the built Worker over http on loopback: Chromium and Firefox take the `__Host-`
-// prefix there, show the cookie to no script, and send it back.
+// The refresh cookie in Chromium and Firefox, on the built Worker over http on loopback: both accept the `__Host-` prefix
+// there, hide the cookie from scripts, and send it back.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -21,17 +21,17 @@ async function session(email) {
     const { message, code } = await answer.json();
     return message ?? code;
   };
-  const told = [
+  const messages = [
     await post("/users/signup", { email, password: "correct horse battery" }),
     await post("/auth/refresh_token"),
     await post("/auth/logout"),
     await post("/auth/refresh_token"),
   ];
-  return [told, document.cookie];
+  return [messages, document.cookie];
 }
 const EXPECTED = [["signup_success", "refresh_token_success", "logout_success", "TOKEN_MISSING"], ""];
 
-test("in Chromium, and what pages carry", async (t) => {
+test("Chromium keeps the session of the cookie, and the page has its security headers", async (t) => {
   const browser = await startBrowser();
   t.after(() => browser.close());
   const page = await browser.newPage();
@@ -41,7 +41,7 @@ test("in Chromium, and what pages carry", async (t) => {
   assert.deepEqual(await page.evaluate(session, "chromium@example.org"), EXPECTED);
 });
 
-test("in Firefox", async (t) => {
+test("Firefox keeps the session of the cookie", async (t) => {
   const firefox = await startFirefox();
   t.after(() => firefox.stop());
   await firefox.goto(`${server.url}/admin/`);

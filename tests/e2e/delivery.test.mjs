@@ -1,4 +1,4 @@
-// Serving on the built Worker: whole, in part, on condition, in smaller sizes, and nothing else.
+// Delivery on the built Worker: whole images, ranges, conditions, variants, CORS, and 404 for all other paths.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -27,8 +27,8 @@ async function upload(body, type) {
 const get = (headers = {}, method = "GET", query = "") => fetch(url + query, { method, headers });
 const body = async (answer) => Buffer.from(await answer.arrayBuffer());
 
-test("a picture is served with all that keeps it safe and fast", async () => {
-  for (const time of ["from the store", "from its copy"]) {
+test("an image is served with its security and caching headers, from the store and from the cache", async () => {
+  for (const time of ["from the store", "from the cache"]) {
     const answer = await get({ Origin: ORIGIN });
     const header = (name) => answer.headers.get(name);
     assert.deepEqual(await body(answer), bytes, time);
@@ -47,7 +47,7 @@ test("a picture is served with all that keeps it safe and fast", async () => {
   }
 });
 
-test("ranges are cut out of the store's bytes", async () => {
+test("a range gets 206 with its bytes, an unsatisfiable one 416, and an unsupported one 200", async () => {
   for (const [range, from, to] of [["bytes=0-9", 0, 10], ["bytes=100-", 100, bytes.length], ["bytes=-7", bytes.length - 7, bytes.length], ["bytes=5-999999", 5, bytes.length]]) {
     const answer = await get({ Range: range });
     assert.equal(answer.status, 206, range);
@@ -67,7 +67,7 @@ test("ranges are cut out of the store's bytes", async () => {
   assert.equal((await get({ Range: "bytes=0-9", "If-Range": '"other"' })).status, 200);
 });
 
-test("conditions are weighed", async () => {
+test("conditional requests get 304 or 412 by ETag and date", async () => {
   const modified = (await get()).headers.get("last-modified");
   assert.equal((await get({ "If-None-Match": etag })).status, 304);
   assert.equal((await get({ "If-None-Match": `W/${etag}` })).status, 304);
@@ -80,22 +80,22 @@ test("conditions are weighed", async () => {
   assert.equal((await body(unchanged)).length, 0);
 });
 
-test("HEAD tells the same without the bytes", async () => {
+test("HEAD has the headers of GET and no body", async () => {
   const answer = await get({}, "HEAD");
   assert.equal(answer.status, 200);
   assert.equal(answer.headers.get("content-length"), String(bytes.length));
   assert.equal(answer.headers.get("etag"), etag);
   assert.equal((await body(answer)).length, 0);
-  assert.equal((await get({ Range: "bytes=0-9" }, "HEAD")).status, 200, "ranges are for GET");
+  assert.equal((await get({ Range: "bytes=0-9" }, "HEAD")).status, 200, "HEAD ignores Range");
 });
 
-test("smaller sizes fit their squares and are made once", async () => {
+test("a variant fits its square, keeps its ETag and serves ranges; an unknown variant gets MALFORMED_REQUEST", async () => {
   const { data } = await upload(png(1500, 1000), "image/png");
   let largest = 0;
   for (const [name, edge] of [["thumb", 200], ["small", 480], ["medium", 1024]]) {
     const answer = await fetch(`${data.imageUrl}?v=${name}`);
     assert.equal(answer.status, 200);
-    // Soft colours without loss: a JPEG has far fewer bytes.
+    // For smooth colours a JPEG has far fewer bytes than a PNG.
     assert.equal(answer.headers.get("content-type"), "image/jpeg");
     const small = await body(answer);
     assert.deepEqual(jpegSize(small), [edge, Math.round((edge * 2) / 3)]);
@@ -113,8 +113,8 @@ test("smaller sizes fit their squares and are made once", async () => {
   assert.equal((await fetch(`${data.imageUrl}?utm=1`)).status, 200);
 });
 
-test("smaller sizes of drawings stay PNG, and so does what is stored of a photo in PNG", async () => {
-  // Its areas do not fill it in whole blocks, so it is no pixel art.
+test("variants of drawings are PNG, and so is the stored image of a photo uploaded as PNG", async () => {
+  // Its size is no multiple of its areas, so it does not count as pixel art.
   const { data: drawing } = await upload(flat(1501, 1001), "image/png");
   const answer = await fetch(`${drawing.imageUrl}?v=small`);
   assert.equal(answer.headers.get("content-type"), "image/png");
@@ -131,7 +131,7 @@ function jpegSize(bytes) {
   return [bytes.readUInt16BE(frame + 7), bytes.readUInt16BE(frame + 5)];
 }
 
-test("nothing but pictures is reachable", async () => {
+test("a path that is no stored image gets 404", async () => {
   const missing = key.replace(/-[0-9a-f]{8}-/, "-00000000-");
   for (const [path, code] of [
     [missing, "IMAGE_NOT_FOUND"],
@@ -151,7 +151,7 @@ test("nothing but pictures is reachable", async () => {
   }
 });
 
-test("every address tells browsers of allowed origins what they may do, and others nothing", async () => {
+test("every route sends CORS headers to allowed origins only, also with 405", async () => {
   const addresses = [
     ["/images", "POST", "DELETE"],
     ["/auth/guest-token", "GET", "POST"],
@@ -175,12 +175,12 @@ test("every address tells browsers of allowed origins what they may do, and othe
     const wrong = await fetch(server.url + path, { method: refused, headers: { Origin: ORIGIN } });
     assert.equal(wrong.status, 405, path);
     assert.ok(wrong.headers.get("allow").includes(allowed), path);
-    assert.equal(wrong.headers.get("access-control-allow-origin"), ORIGIN, "refusals too can be read");
+    assert.equal(wrong.headers.get("access-control-allow-origin"), ORIGIN, "an error response is readable by the page");
     assert.equal((await wrong.json()).code, "METHOD_NOT_ALLOWED");
   }
 });
 
-test("the policy is that which uploads are held against", async () => {
+test("/policy has the limits and types of uploads", async () => {
   const policy = await (await fetch(`${server.url}/policy`)).json();
   assert.equal(policy.limits.maxBytes, 5_242_880);
   assert.deepEqual(policy.acceptedTypes, ["image/jpeg", "image/png", "image/gif", "image/webp"]);

@@ -45,10 +45,10 @@ test("a guest's picture, an account that claims it, logging out and in, upload a
   await items(page, "uploaded").waitFor();
   const [key] = await keyOf(page);
   assert.match(key, /^users\/guest-/);
-  assert.ok(server.objects().has(key), "R2 holds it");
-  assert.ok(!server.objects().get(key).includes("Exif"), "without the place");
+  assert.ok(server.objects().has(key), "the image is in R2");
+  assert.ok(!server.objects().get(key).includes("Exif"), "without its GPS position");
   assert.match(await items(page, "uploaded").innerText(), /Removed: camera data, location/);
-  assert.deepEqual(owners(), [], "it waits to be claimed");
+  assert.deepEqual(owners(), [], "a guest image has no row until it is claimed");
 
   await page.locator("#survey .primary").click();
   assert.match(await page.locator("#rating-problem").innerText(), /stars/);
@@ -71,7 +71,7 @@ test("a guest's picture, an account that claims it, logging out and in, upload a
 
   await page.locator('[data-try="photo"]').click();
   await page.locator("#pictures li").nth(1).waitFor();
-  assert.deepEqual(owners(), [mina, mina], "what is sent from now on is sent by the account");
+  assert.deepEqual(owners(), [mina, mina], "later uploads belong to the account");
   await page.locator("#pictures .remove").first().click();
   await page.locator("#confirm .danger").click();
   await page.locator("#pictures li").nth(1).waitFor({ state: "detached" });
@@ -94,14 +94,14 @@ test("a guest's picture, an account that claims it, logging out and in, upload a
   assert.deepEqual(owners(), [mina, mina]);
   await page.reload();
   await page.locator("#pictures li").nth(1).waitFor();
-  assert.equal(await page.locator("#who").innerText(), "미나", "the session is taken up again");
+  assert.equal(await page.locator("#who").innerText(), "미나", "the session continues after a reload");
 
   const oldest = page.locator("#pictures li").nth(1);
   await oldest.locator(".remove").click();
   await page.locator("#confirm .danger").click();
   await page.locator("#pictures li").nth(1).waitFor({ state: "detached" });
   assert.equal(server.rows().length, 1);
-  assert.ok(!server.objects().has(key), "its bytes are gone, too");
+  assert.ok(!server.objects().has(key), "the object is deleted as well");
   assert.deepEqual(complaints.filter((text) => !/401/.test(text)), []);
 
   const admin = await page.context().newPage();

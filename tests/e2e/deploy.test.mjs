@@ -1,5 +1,5 @@
-// What can be known of a deployment without an account: both environments build whole, and the rights that the
-// guide gives to the key of S3 are those that are needed, no fewer and no more.
+// Checks of a deployment that need no Cloudflare account: both environments build, and the IAM policy of the guide grants
+// exactly the S3 actions that the Worker uses.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -10,21 +10,21 @@ import { startS3 } from "./s3.mjs";
 import { startServer } from "./server.mjs";
 
 for (const environment of ["staging", "production"]) {
-  test(`${environment} builds whole: the Worker, its pages and every binding`, () => {
-    const told = execFileSync("node_modules/.bin/wrangler", ["deploy", "--dry-run", "--env", environment, "--outdir", `target/dry-run/${environment}`], {
+  test(`${environment} builds with every binding and fits the free plan`, () => {
+    const output = execFileSync("node_modules/.bin/wrangler", ["deploy", "--dry-run", "--env", environment, "--outdir", `target/dry-run/${environment}`], {
       encoding: "utf8",
       env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    for (const binding of ["LEDGER", "REGISTRY", "IMAGES", "ADDRESS_LIMIT", "SITE_LIMIT", "VERSION"]) assert.match(told, new RegExp(`env\\.${binding}\\b`), told);
-    // Workers of the paid plan may have 10 MB, those of the free plan 3; the less, the sooner it answers.
-    const [, kib] = /gzip: ([\d.]+) KiB/.exec(told) ?? [];
-    assert.ok(Number(kib) < 3072, told);
-    assert.match(told, /dry-run: exiting/);
+    for (const binding of ["LEDGER", "REGISTRY", "IMAGES", "ADDRESS_LIMIT", "SITE_LIMIT", "VERSION"]) assert.match(output, new RegExp(`env\\.${binding}\\b`), output);
+    // The paid plan allows 10 MB, the free plan 3 MB; a smaller Worker starts sooner.
+    const [, kib] = /gzip: ([\d.]+) KiB/.exec(output) ?? [];
+    assert.ok(Number(kib) < 3072, output);
+    assert.match(output, /dry-run: exiting/);
   });
 }
 
-test("without an environment a command of wrangler reaches neither, and no environment writes the platform's own line for each request", async () => {
+test("the environments have different Worker names, and none writes the platform's invocation logs", async () => {
   const { unstable_readConfig: readConfig } = await import("wrangler");
   const of = (env) => readConfig({ config: "wrangler.toml", env }, { hideWarnings: true });
   const names = [undefined, "staging", "production"].map((env) => of(env).name);
@@ -35,22 +35,22 @@ test("without an environment a command of wrangler reaches neither, and no envir
   }
 });
 
-test("every environment bounds the CPU time of a request", async () => {
+test("every environment limits the CPU time of a request to 30 s", async () => {
   const { unstable_readConfig: readConfig } = await import("wrangler");
   for (const env of [undefined, "staging", "production"]) {
     assert.equal(readConfig({ config: "wrangler.toml", env }).limits?.cpu_ms, 30_000, env);
   }
 });
 
-test("make deploy migrates first and then deploys the environment that is named", () => {
+test("`make deploy` applies the migrations and then deploys the named environment", () => {
   const planned = execFileSync("make", ["--dry-run", "--silent", "deploy", "ENV=staging"], { encoding: "utf8" });
   const [migrate, deploy] = planned.split("\n").filter((line) => line.startsWith("wrangler "));
   assert.equal(migrate, "wrangler d1 migrations apply REGISTRY --remote --env staging");
   assert.equal(deploy, "wrangler deploy --env staging");
 });
 
-/** What right a request to S3 needs, and on what. */
-function right({ method, url }) {
+/** The S3 action that a request needs, and its key or prefix. */
+function neededAction({ method, url }) {
   const { pathname, searchParams } = new URL(url, "http://s3");
   const [, , ...key] = pathname.split("/");
   if (key.join("/") === "") return { action: searchParams.get("list-type") === "2" ? "s3:ListBucket" : `unknown ${url}`, prefix: searchParams.get("prefix") };
@@ -58,24 +58,24 @@ function right({ method, url }) {
   return { action: actions[method], key: key.join("/") };
 }
 
-test("the rights in docs/deploy/iam-policy.json are those that are used", async (t) => {
+test("docs/deploy/iam-policy.json grants exactly the actions that the Worker uses", async (t) => {
   const s3 = await startS3();
   t.after(s3.stop);
   const used = [];
-  const ear = createServer((incoming, outgoing) => {
-    used.push(right(incoming));
+  const proxy = createServer((incoming, outgoing) => {
+    used.push(neededAction(incoming));
     const onward = request(new URL(incoming.url, s3.url), { method: incoming.method, headers: incoming.headers }, (answer) => {
       outgoing.writeHead(answer.statusCode, answer.headers);
       answer.pipe(outgoing);
     });
     incoming.pipe(onward);
   });
-  await new Promise((resolve) => ear.listen(0, "127.0.0.1", resolve));
+  await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
   t.after(() => {
-    ear.closeAllConnections();
-    ear.close();
+    proxy.closeAllConnections();
+    proxy.close();
   });
-  const server = await startServer({ vars: s3.vars(`http://127.0.0.1:${ear.address().port}`) });
+  const server = await startServer({ vars: s3.vars(`http://127.0.0.1:${proxy.address().port}`) });
   t.after(server.stop);
 
   const headers = { Authorization: `Bearer ${server.token()}`, "Content-Type": "image/jpeg" };

@@ -1,11 +1,11 @@
-// Keys and tokens as platforms have them, made by node:crypto, and a server that publishes keys.
+// Keys and tokens of a platform, made with node:crypto, and a server that publishes keys.
 import { createHmac, generateKeyPairSync, sign } from "node:crypto";
 import { createServer } from "node:http";
 
 export const encode = (value) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
 export const now = () => Math.floor(Date.now() / 1000);
 
-/** A key pair of each kind, and how node signs with it. */
+/** How to create a key pair for each algorithm. */
 const makers = {
   RS256: () => generateKeyPairSync("rsa", { modulusLength: 2048 }),
   ES256: () => generateKeyPairSync("ec", { namedCurve: "P-256" }),
@@ -24,19 +24,19 @@ export function makeKey(alg, kid) {
   return { alg, kid, privateKey, publicKey, jwk: { ...publicKey.export({ format: "jwk" }), kid, alg, use: "sig" } };
 }
 
-/** What tokens of the platform say of where they come from and for whom, and the variables that demand it. */
+/** Issuer and audience of the platform's tokens, and the variables that require them. */
 export const OURS = { iss: "https://login.example", aud: "images" };
 export const ISSUER = { AUTH_ISSUER: OURS.iss, AUTH_AUDIENCE: OURS.aud };
 
 let users = 0;
-/** A token of this key for a user of its own; `head` and `claims` change what it says. */
+/** A token signed with this key, for a new user each time; `head` and `claims` override members. */
 export function mint({ alg, kid, privateKey }, { head = {}, claims = {} } = {}) {
   const payload = { sub: `user-${++users}`, exp: now() + 60, ...OURS, ...claims };
   const text = `${encode({ alg, kid, ...head })}.${encode(payload)}`;
   return `${text}.${signature[alg](privateKey, Buffer.from(text)).toString("base64url")}`;
 }
 
-/** A server that publishes keys, counts who asks, and can be made to hang or to go away. */
+/** A server that publishes keys, records requests, and can stall, redirect or send too much (`mode`). */
 export async function startKeyServer(keys = []) {
   const state = { asked: 0, paths: [], keys, mode: "answer" };
   const server = createServer((request, response) => {

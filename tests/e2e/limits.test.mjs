@@ -1,16 +1,16 @@
-// Limits, strikes, bans and expiry on the built Worker: many at once, told truly, and remembered when
-// everything is killed and started again.
+// Limits, strikes, bans and expiry on the built Worker: exact under concurrency, reported in headers, and durable over a kill
+// and a restart.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 
-import { patiently } from "./patience.mjs";
+import { retryWhileBusy } from "./retry.mjs";
 import { hs256, startServer } from "./server.mjs";
 
 const jpeg = readFileSync(new URL("../fixtures/jpeg/baseline-420.jpg", import.meta.url));
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A GIF of one pixel in a colour of its own. */
+/** A GIF of one pixel in the colour `number`. */
 function pixel(number) {
   const color = [number >> 16, number >> 8, number].map((byte) => byte & 255);
   const head = [...Buffer.from("GIF89a"), 1, 0, 1, 0, 0x80, 0, 0, ...color, 255, 255, 255];
@@ -18,7 +18,7 @@ function pixel(number) {
 }
 
 let addresses = 0;
-/** An address that nobody has used yet. */
+/** A client IP that no test has used. */
 const nextAddress = () => `198.18.${++addresses >> 8}.${addresses & 255}`;
 
 async function post(server, body, { sub, token, type = "image/gif", address = nextAddress(), ...claims } = {}) {
@@ -42,26 +42,26 @@ function limits(headers, field = "ratelimit") {
   return Object.fromEntries(items);
 }
 
-/** Waits until it holds, for at most so many seconds. */
+/** Waits until `holds()` is true, for at most `seconds`. */
 async function until(holds, seconds = 20) {
   const deadline = Date.now() + seconds * 1000;
   while (!(await holds())) {
-    assert.ok(Date.now() < deadline, "did not come about in time");
+    assert.ok(Date.now() < deadline, `not true after ${seconds} s: ${holds}`);
     await sleep(200);
   }
 }
 
 const mine = (server, sub) => [...server.objects().keys()].filter((key) => key.startsWith(`users/${sub}/`));
 
-describe("many at once", () => {
+describe("concurrent uploads", () => {
   let server;
   before(async () => {
     server = await startServer({ vars: { DAILY_COUNT: 100, RATE_PER_MINUTE: 100_000, IP_PER_MINUTE: 100_000 } });
   });
   after(() => server?.stop());
 
-  test("of a thousand uploads exactly as many are taken as may be", async () => {
-    const all = await Promise.all(Array.from({ length: 1000 }, (_, at) => patiently(() => post(server, pixel(at), { sub: "many" }))));
+  test("of a thousand concurrent uploads with a daily quota of 100 exactly 100 get 201 and 900 QUOTA_EXCEEDED", async () => {
+    const all = await Promise.all(Array.from({ length: 1000 }, (_, at) => retryWhileBusy(() => post(server, pixel(at), { sub: "many" }))));
     const counts = {};
     for (const { status, code } of all) counts[code ?? status] = (counts[code ?? status] ?? 0) + 1;
     assert.deepEqual(counts, { 201: 100, QUOTA_EXCEEDED: 900 });
@@ -77,7 +77,7 @@ describe("many at once", () => {
     assert.equal(limits(refused.headers).day.r, 0);
   });
 
-  test("the same bytes at the same time are one picture, and charged once", async () => {
+  test("twenty concurrent uploads of the same bytes are one image and count once against the quota", async () => {
     const all = await Promise.all(Array.from({ length: 20 }, () => post(server, jpeg, { sub: "same", type: "image/jpeg" })));
     assert.deepEqual(all.map(({ status }) => status).sort(), [...Array(19).fill(200), 201]);
     assert.equal(new Set(all.map(({ data }) => data.key)).size, 1);
@@ -88,7 +88,7 @@ describe("many at once", () => {
   });
 });
 
-describe("requests a minute", () => {
+describe("requests per minute", () => {
   const list = async (server, count, claims, address) => {
     const headers = { ...(claims && { Authorization: `Bearer ${server.token(claims)}` }), "CF-Connecting-IP": address };
     const statuses = [];
@@ -104,7 +104,7 @@ describe("requests a minute", () => {
     return server;
   };
 
-  test("IP_PER_MINUTE has effect above its default, and a back end has a limit of its own", async (t) => {
+  test("IP_PER_MINUTE applies above its default, and SERVICE_PER_MINUTE limits back ends separately", async (t) => {
     const server = await started(t, { IP_PER_MINUTE: 300, SERVICE_PER_MINUTE: 20 });
     const [beganMs, passed] = [Date.now(), await list(server, 400, undefined, nextAddress())];
     const came = Math.ceil((Date.now() - beganMs) / 200);
@@ -113,7 +113,7 @@ describe("requests a minute", () => {
     assert.ok(backEnd >= 20 && backEnd < 40, String(backEnd));
   });
 
-  test("by default a client IP has 120 and a back end more than that", async (t) => {
+  test("by default a client IP gets 120 requests a minute and a back end more than 500", async (t) => {
     const server = await started(t, {});
     const [beganMs, passed] = [Date.now(), await list(server, 200, undefined, nextAddress())];
     const came = Math.ceil((Date.now() - beganMs) / 500);
@@ -121,23 +121,23 @@ describe("requests a minute", () => {
     assert.equal(await list(server, 500, { sub: "shop", role: "SERVICE" }, nextAddress()), 500);
   });
 
-  test("the flood limit of a client IP holds for everybody", async (t) => {
+  test("the flood limit admits 1,200 requests a minute from one client IP, also with tokens", async (t) => {
     const server = await started(t, {});
-    // Genuine and expired: answered without a ledger, so that all of them fit into one minute.
+    // An expired token is rejected without a ledger, so that 1,250 requests fit into one minute.
     const headers = { Authorization: `Bearer ${server.token({}, -60)}` };
     const ask = async (address) => (await fetch(`${server.url}/images`, { headers: { ...headers, "CF-Connecting-IP": address } })).status;
-    // The binding counts in minutes of the clock.
+    // The rate-limit binding counts per minute of the clock.
     await sleep(60_000 - (Date.now() % 60_000));
     const [address, counts] = [nextAddress(), {}];
     for (let at = 0; at < 1250; at += 25) {
       for (const status of await Promise.all(Array.from({ length: 25 }, () => ask(address)))) counts[status] = (counts[status] ?? 0) + 1;
     }
     assert.deepEqual(counts, { 401: 1200, 429: 50 });
-    assert.equal(await ask(nextAddress()), 401, "from another");
+    assert.equal(await ask(nextAddress()), 401, "from another client IP");
   });
 });
 
-describe("one by one", () => {
+describe("sequential uploads", () => {
   let server;
   before(async () => {
     const vars = { RATE_PER_MINUTE: 6, STRIKES_TO_BAN: 3, BAN_S: 30, PENDING_S: 2, IP_PER_MINUTE: 10 };
@@ -145,7 +145,7 @@ describe("one by one", () => {
   });
   after(() => server?.stop());
 
-  test("what the fields tell is true, and Retry-After is enough", async () => {
+  test("RateLimit has the remaining requests, and an upload after Retry-After gets 201", async () => {
     const beganMs = Date.now();
     const lefts = [];
     for (let at = 0; at < 6; at += 1) {
@@ -156,7 +156,7 @@ describe("one by one", () => {
       assert.ok(user.t >= 1 && user.t <= 60);
       lefts.push([user.r, day.r]);
     }
-    // A token comes every ten seconds, also while they are sent.
+    // The bucket refills one token every ten seconds, also during the uploads.
     const came = Math.ceil((Date.now() - beganMs) / 10_000);
     assert.ok(lefts.every(([left], at) => left >= 5 - at && left <= 5 - at + came), JSON.stringify(lefts));
     assert.deepEqual(lefts.map(([, day]) => day), [999, 998, 997, 996, 995, 994]);
@@ -173,23 +173,23 @@ describe("one by one", () => {
     assert.equal((await post(server, pixel(10), { sub: "steady" })).code, "RATE_LIMITED");
   });
 
-  test("a client IP has its own limit for guests, and none for users", async () => {
+  test("the limit of a client IP applies to guests and not to users", async () => {
     const address = nextAddress();
     const [beganMs, all] = [Date.now(), []];
     for (let at = 0; at < 12 || all.at(-1).status === 201; at += 1) all.push(await post(server, pixel(at), { sub: `guest-u${at}`, role: "GUEST", address }));
     const passed = all.filter(({ status }) => status === 201).length;
-    // A token comes every six seconds, also while they are sent.
+    // The bucket refills one token every six seconds, also during the uploads.
     const came = Math.ceil((Date.now() - beganMs) / 6_000);
     assert.ok(passed >= 10 && passed <= 10 + came, String(passed));
     assert.equal(all.at(-1).code, "RATE_LIMITED");
-    assert.equal((await post(server, pixel(1), { sub: "guest-u11", role: "GUEST" })).status, 201, "from another");
-    assert.equal((await post(server, pixel(1), { sub: "u12", address })).status, 201, "a user from the same");
+    assert.equal((await post(server, pixel(1), { sub: "guest-u11", role: "GUEST" })).status, 201, "from another client IP");
+    assert.equal((await post(server, pixel(1), { sub: "u12", address })).status, 201, "a user from the same client IP");
   });
 
-  test("disguises ban, a retry is the same deed, and the ban outlives a crash", async () => {
+  test("three different disguised files ban a user, a retry counts once, and the ban survives a kill", async () => {
     const disguise = (word) => post(server, `<svg xmlns="${word}"></svg>`, { sub: "mallory", type: "image/jpeg" });
     for (const word of ["a", "a", "a", "b"]) assert.equal((await disguise(word)).code, "INVALID_FILE_SIGNATURE");
-    assert.equal((await post(server, pixel(1), { sub: "mallory" })).status, 201, "two deeds do not ban yet");
+    assert.equal((await post(server, pixel(1), { sub: "mallory" })).status, 201, "two strikes do not ban");
     await disguise("c");
     const banned = await post(server, pixel(2), { sub: "mallory" });
     assert.equal(banned.code, "USER_BANNED");
@@ -204,11 +204,11 @@ describe("one by one", () => {
     await server.restart();
     assert.equal((await post(server, pixel(2), { sub: "mallory" })).code, "USER_BANNED");
     const counted = await post(server, pixel(2), { sub: "counted" });
-    assert.equal(limits(counted.headers).day.r, 998, "what was used is remembered, too");
+    assert.equal(limits(counted.headers).day.r, 998, "the used quota survives the kill as well");
     await until(async () => (await post(server, pixel(3), { sub: "mallory" })).status === 201, 40);
   });
 
-  test("tokens that only an attacker makes ban their client IP, badly signed ones do not, and users pass the ban", async () => {
+  test("unsigned tokens ban their client IP, wrongly signed ones do not, and users are admitted from a banned IP", async () => {
     const address = nextAddress();
     for (const sub of ["a", "b", "c", "d"]) {
       const token = hs256("a secret of somebody else, but as long as ours", { sub }, 300);
@@ -220,14 +220,14 @@ describe("one by one", () => {
     assert.equal((await post(server, pixel(1), { sub: "guest-9", role: "GUEST", address })).code, "USER_BANNED");
     assert.equal((await post(server, pixel(1), { sub: "honest", address })).status, 201);
     assert.equal((await post(server, pixel(2), { sub: "guest-9", role: "GUEST" })).status, 201);
-    // This is a developer's own machine, where this request comes from.
+    // A loopback client IP, as on a developer's machine, is never banned.
     for (let at = 0; at < 9; at += 1) {
       const answer = await fetch(`${server.url}/images`, { headers: { Authorization: `Bearer ${unsigned(`l${at}`)}` } });
       assert.equal((await answer.json()).code, "TOKEN_INVALID");
     }
   });
 
-  test("what a guest uploads and nobody claims goes away, also over a crash", async () => {
+  test("an unclaimed guest image is removed after PENDING_S, also after a kill", async () => {
     const first = await post(server, pixel(1), { sub: "guest-1", role: "GUEST" });
     assert.equal(first.status, 201);
     assert.equal(first.data.imageId, null);

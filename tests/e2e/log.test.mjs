@@ -1,4 +1,4 @@
-// The log of the built Worker: one line a request, which says what it was and nothing of whom.
+// The log of the built Worker: one line per request, without personal data or secrets.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -16,10 +16,10 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** The lines of requests, but for those that ask the starting server whether it is ready: they may still come. */
+/** The lines of requests, without those of /healthz, which the start of the server sends. */
 const requests = () => server.lines().filter(({ event, route }) => event === "request" && route !== "healthz");
 
-/** Waits until so many requests have their line. */
+/** Waits until `count` requests have a line. */
 async function logged(count) {
   const deadline = Date.now() + 30_000;
   while (requests().length < count) {
@@ -31,7 +31,7 @@ async function logged(count) {
 
 const post = (path, body, headers) => fetch(server.url + path, { method: "POST", body, headers: { "CF-Connecting-IP": ADDRESS, ...headers } });
 
-test("an upload leaves one line", async () => {
+test("an upload writes one log line with route, outcome, sizes, request id and stages", async () => {
   const before = requests().length;
   const headers = { Authorization: `Bearer ${server.token()}`, "Content-Type": "image/gif" };
   const answer = await post("/images", gif(1), headers);
@@ -45,7 +45,7 @@ test("an upload leaves one line", async () => {
   assert.deepEqual(Object.keys(line.stagesMs).sort(), ["admit", "commit", "read", "rules", "store"]);
 });
 
-test("secrets in every place of a request leave nothing in the log", async () => {
+test("secrets in headers, paths, queries and bodies are not in the log", async () => {
   const before = requests().length;
   const token = server.token({ sub: "s3cret-jane_doe", email: MAIL });
   const marks = {
@@ -84,7 +84,7 @@ test("secrets in every place of a request leave nothing in the log", async () =>
   }
 });
 
-test("with the level of production a refusal's id leads to its line, the guide's search finds a failure, and a look-up shows whose it is", async (t) => {
+test("at production's log level a request id finds its line, the search of the guide finds failures, and a lookup shows the user's pseudonym", async (t) => {
   const [, level] = /LOG_LEVEL = "(\w+)"/.exec(readFileSync("wrangler.toml", "utf8"));
   const gone = { STORAGE: "s3", S3_ENDPOINT: `http://127.0.0.1:${await freePort()}`, S3_REGION: "auto", S3_BUCKET: "b", S3_ACCESS_KEY_ID: "k", S3_SECRET_ACCESS_KEY: "s", STORAGE_TIMEOUT_MS: 1000 };
   const production = await startServer({ vars: { LOG_LEVEL: level, ...gone } });
@@ -100,11 +100,11 @@ test("with the level of production a refusal's id leads to its line, the guide's
     assert.ok(Date.now() < deadline, production.log().slice(-2000));
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  // What `wrangler tail --search` compares with is the text of the line.
+  // `wrangler tail --search` compares the text of the line.
   const searches = [...readFileSync("docs/operate.md", "utf8").matchAll(/^npx wrangler tail .*--search (\S+)$/gm)].map(([, text]) => text);
   const [byId, failures] = searches;
   assert.equal(byId, "REQUEST_ID");
-  assert.deepEqual(raw(failures).length, 1, `"${failures}" finds failures only`);
+  assert.deepEqual(raw(failures).length, 1, `"${failures}" finds only failures`);
   assert.ok(raw(failures)[0].includes(ids[1]));
   const lines = production.lines().filter(({ requestId }) => ids.includes(requestId));
   assert.deepEqual(lines.map(({ level, ray }) => [level, ray]), [["warn", "8f1a2b3c4d5e6f70-ICN"], ["error", "8f1a2b3c4d5e6f70-ICN"]]);

@@ -1,5 +1,5 @@
-// Metrics of the built Worker as a real Prometheus reads them: counts that move and that survive the Worker,
-// a text that promtool accepts, and nothing in dashboard and rules that is not there.
+// Metrics of the built Worker, scraped by a real Prometheus: counters increase and survive a restart, promtool accepts the
+// text, and the dashboard and the rules name only existing metrics.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -34,7 +34,7 @@ async function upload(number, type = "image/gif", body = gif(number)) {
   return (await fetch(`${server.url}/images`, { method: "POST", headers, body })).status;
 }
 
-/** Waits until an expression has this value. */
+/** Waits until an expression has the expected value. */
 async function becomes(expression, expected, seconds = 60) {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
@@ -47,14 +47,14 @@ async function becomes(expression, expected, seconds = 60) {
 
 const stored = 'image_edge_uploads_total{outcome="STORED",format="gif"}';
 
-test("only the scraper and administrators may look", async () => {
+test("/metrics gets 200 with the scraper's token or an administrator's, 403 for users, and 401 otherwise", async () => {
   assert.equal((await scrape(server.token({ role: "ADMIN" }))).status, 200);
   assert.equal((await scrape(server.token())).status, 403);
   assert.equal((await scrape()).status, 401);
   assert.equal((await scrape(TOKEN.slice(1))).status, 401);
 });
 
-test("Prometheus sees what happens", async () => {
+test("Prometheus scrapes uploads, rejections, bytes, stages and memory", async () => {
   await becomes(stored, 0);
   for (let number = 1; number <= 12; number += 1) assert.equal(await upload(number), 201);
   assert.equal(await upload(1), 200);
@@ -72,11 +72,11 @@ test("Prometheus sees what happens", async () => {
   assert.equal((await prometheus.query("image_edge_build_info")).length, 1);
 });
 
-test("a ban and a sweep are seen", async () => {
+test("Prometheus scrapes bans, sweeps and probes", async () => {
   const json = JSON.stringify({ account: "user:mallory", seconds: 3600, reason: "spam" });
   const headers = { Authorization: `Bearer ${server.token({ sub: "boss", role: "ADMIN" })}`, "Content-Type": "application/json", ...address() };
   assert.equal((await fetch(`${server.url}/admin/api/bans`, { method: "POST", headers, body: json })).status, 201);
-  await server.ring();
+  await server.runCron();
   await becomes("image_edge_bans", 1);
   await becomes('image_edge_bans_total{reason="administrator"}', 1);
   await becomes('image_edge_sweeps_total{outcome="clean"}', 1);
@@ -84,8 +84,8 @@ test("a ban and a sweep are seen", async () => {
   assert.ok((await prometheus.value("time() - image_edge_swept_timestamp_seconds")) < 60);
 });
 
-test("no counter goes back when the Worker is killed, and it goes on counting", async () => {
-  // What waits to be written is written by the scrape of the isolate that counted it.
+test("counters never reset when the Worker is killed, and continue to increase", async () => {
+  // A scrape writes the pending counts of its isolate to the database.
   await scrape(TOKEN);
   await server.restart();
   const began = Date.now() / 1000;
@@ -99,7 +99,7 @@ test("no counter goes back when the Worker is killed, and it goes on counting", 
   for (const name of counters) assert.equal(await prometheus.value(`max(resets(${name}[30m]))`), 0, name);
 });
 
-test("promtool accepts the text, the rules and what they do", async () => {
+test("promtool accepts the metrics, the rules, their tests and the configuration", async () => {
   const { tool } = findPrometheus();
   const input = await (await scrape(TOKEN)).text();
   assert.equal(execFileSync(tool, ["check", "metrics"], { input, encoding: "utf8" }), "");
@@ -107,25 +107,25 @@ test("promtool accepts the text, the rules and what they do", async () => {
   execFileSync(tool, ["test", "rules", "alerts.test.yml"], { cwd: MONITORING, stdio: "pipe" });
   execFileSync(tool, ["check", "config", "--syntax-only", `${MONITORING}/prometheus.yml`], { stdio: "pipe" });
   const { activeAlertmanagers } = await prometheus.ask("/api/v1/alertmanagers");
-  assert.deepEqual(activeAlertmanagers.map(({ url }) => new URL(url).host), ["localhost:9093"], "alerts are sent on");
+  assert.deepEqual(activeAlertmanagers.map(({ url }) => new URL(url).host), ["localhost:9093"], "alerts are sent to the Alertmanager");
   const { groups } = await prometheus.ask("/api/v1/rules");
   assert.deepEqual(groups.flatMap(({ rules }) => rules).filter(({ health }) => health !== "ok"), []);
 });
 
-test("dashboard, rules and documentation name what is there and nothing else", async () => {
-  const there = new Set([...(await (await scrape(TOKEN)).text()).matchAll(/^(image_edge_\w+)/gm)].map(([name]) => name));
+test("the dashboard and the rules name existing metrics only, and the documentation names all of them", async () => {
+  const existing = new Set([...(await (await scrape(TOKEN)).text()).matchAll(/^(image_edge_\w+)/gm)].map(([name]) => name));
   const dashboard = JSON.parse(readFileSync(`${MONITORING}/grafana.json`, "utf8"));
   const expressions = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
   assert.ok(expressions.length > 10);
   const read = (file) => readFileSync(`${MONITORING}/${file}`, "utf8");
   const names = (texts) => new Set(texts.flatMap((text) => text.match(/image_edge_\w+/g) ?? []));
-  assert.deepEqual([...names([...expressions, read("alerts.yml"), read("alerts.test.yml")])].filter((name) => !there.has(name)), []);
-  // The documentation names families, and all of them.
-  const families = new Set([...there].map((name) => name.replace(/(_seconds)_(bucket|sum|count)$/, "$1")));
+  assert.deepEqual([...names([...expressions, read("alerts.yml"), read("alerts.test.yml")])].filter((name) => !existing.has(name)), []);
+  // The documentation names families: all of them.
+  const families = new Set([...existing].map((name) => name.replace(/(_seconds)_(bucket|sum|count)$/, "$1")));
   assert.deepEqual([...names([read("README.md")])].sort(), [...families].sort());
   for (const expression of expressions) {
     const asked = expression.replaceAll("$__rate_interval", "1m").replaceAll("$instance", ".*");
     const found = await prometheus.query(asked);
-    assert.ok(found.length > 0 || /== 1/.test(asked), `nothing: ${asked}`);
+    assert.ok(found.length > 0 || /== 1/.test(asked), `no data: ${asked}`);
   }
 });

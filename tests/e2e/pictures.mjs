@@ -1,8 +1,8 @@
-// Pictures made for a test: of any size, and as many different ones as it takes.
+// Generates images for tests: of any size, and with unique bytes.
 import { randomBytes } from "node:crypto";
 import { crc32, deflateSync } from "node:zlib";
 
-/** A PNG of soft colours. */
+/** A PNG with smooth colour gradients. */
 export function png(width, height) {
   const rows = Buffer.alloc((width * 3 + 1) * height);
   let at = 0;
@@ -17,7 +17,7 @@ export function png(width, height) {
   return encode(width, height, rows);
 }
 
-/** A PNG of some flat areas, as in a drawing. */
+/** A PNG with large areas of one colour, as in a drawing. */
 export function flat(width, height) {
   const rows = Buffer.alloc((width * 3 + 1) * height);
   for (let y = 0; y < height; y++) {
@@ -38,7 +38,7 @@ function encode(width, height, rows) {
   return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), ...chunks]);
 }
 
-/** A chunk of a PNG. */
+/** A PNG chunk with its length and CRC. */
 export function chunk(name, content) {
   const named = Buffer.concat([Buffer.from(name, "latin1"), content]);
   const framed = Buffer.alloc(8 + named.length);
@@ -48,14 +48,14 @@ export function chunk(name, content) {
   return framed;
 }
 
-/** A small GIF that no other number gives. */
+/** A GIF of one pixel, with different bytes for each number. */
 export function gif(number) {
   const bytes = Buffer.from("GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b", "latin1");
   bytes.writeUIntBE(number, 13, 6);
   return bytes;
 }
 
-/** A PNG of noise: nobody makes its bytes fewer. */
+/** A PNG of random noise, which cannot be compressed. */
 export function noise(width, height) {
   const rows = randomBytes((width * 3 + 1) * height);
   for (let y = 0; y < height; y++) rows[y * (width * 3 + 1)] = 0; // filter: none

@@ -1,4 +1,4 @@
-// Starts a real Prometheus with a folder of its own on the Worker's metrics, asks it, and takes it down.
+// Starts a real Prometheus in a temporary folder, which scrapes the Worker, and queries and stops it.
 import { spawn } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { freePort } from "./server.mjs";
 
 const START_MS = 60_000;
 
-/** One that scrapes `target` (host and port) every two seconds with this token, as docs/monitoring says. */
+/** Starts Prometheus with the configuration of docs/monitoring; it scrapes `target` (host and port) every two seconds. */
 export async function startPrometheus(target, token) {
   const folder = mkdtempSync(join(tmpdir(), "the-form-prometheus-"));
   const [config, port] = [join(folder, "prometheus.yml"), await freePort()];
@@ -31,9 +31,9 @@ export async function startPrometheus(target, token) {
   };
   const prometheus = {
     ask,
-    /** What an expression is now: a list of labels with their values. */
+    /** The current result of an expression: a list of labels with their values. */
     query: async (expression) => (await ask(`/api/v1/query?query=${encodeURIComponent(expression)}`)).result,
-    /** The one value of an expression; nothing when there is none. */
+    /** The single value of an expression, or undefined. */
     value: async (expression) => {
       const [found] = await prometheus.query(expression);
       return found && Number(found.value[1]);

@@ -1,7 +1,7 @@
-// A webhook on this machine: keeps what it is sent, and answers as it is told.
+// A local webhook receiver: records messages, and answers with a chosen status or not at all.
 import { createServer } from "node:http";
 
-/** One that answers at once with a status, or never with `silent`. */
+/** Starts a receiver that answers with `status`, or never while `silent` is true. */
 export async function startReceiver() {
   const messages = [];
   const receiver = { messages, status: 200, silent: false };

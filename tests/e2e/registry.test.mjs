@@ -1,5 +1,5 @@
-// Pictures once they are stored, on the built Worker: claimed, listed, read, deleted; tickets; and
-// the sweep that compares registry, ledger and store.
+// Stored images on the built Worker: claim, list, read and delete; upload tickets; and the sweep, which compares registry,
+// ledger and store.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -35,7 +35,7 @@ async function guest() {
   return { token: data.token, ...(await upload(data.token)).data };
 }
 
-test("a guest's picture expires unless it is claimed, once, with the guest's token", async () => {
+test("a guest image has an expiry, and one of several concurrent claims with the guest's token gets 201", async () => {
   const { token, key, imageId, imageUrl, expiresAt } = await guest();
   assert.equal(imageId, null);
   assert.ok(Date.parse(expiresAt) > Date.now() + 3_500_000);
@@ -47,7 +47,7 @@ test("a guest's picture expires unless it is claimed, once, with the guest's tok
 
   const all = await Promise.all(Array.from({ length: 8 }, (_, n) => claim({ imageUrl, guestToken: token, formId: "f-9" }, `user-${n}`)));
   const won = all.filter(({ status }) => status === 201);
-  assert.equal(won.length, 1, "of several who ask at once, one has it");
+  assert.equal(won.length, 1, "one of the concurrent claims succeeds");
   for (const { status, code } of all.filter(({ status }) => status !== 201)) {
     assert.deepEqual([status, code], [409, "IMAGE_ALREADY_REGISTERED"]);
   }
@@ -58,7 +58,7 @@ test("a guest's picture expires unless it is claimed, once, with the guest's tok
   assert.deepEqual([row.id, row.form_id], [won[0].data.imageId, "f-9"]);
 });
 
-test("pictures are listed by form and page, and only by whom they belong to", async () => {
+test("images are listed in pages to their owner and to SERVICE; other users get USER_MISMATCH", async () => {
   const token = server.token({ sub: "lister" });
   for (let n = 0; n < 5; n++) assert.equal((await upload(token)).status, 201);
   const first = await ask("GET", "/images?limit=3", { token });
@@ -77,7 +77,7 @@ test("pictures are listed by form and page, and only by whom they belong to", as
   assert.match(first.headers.get("cache-control"), /no-store/);
 });
 
-test("deleting takes the row, the object and the copies", async () => {
+test("deleting an image removes its row, its object and its cached copies", async () => {
   const token = server.token({ sub: "deleter" });
   const { data } = await upload(token);
   assert.equal((await fetch(data.imageUrl)).status, 200);
@@ -95,7 +95,7 @@ test("deleting takes the row, the object and the copies", async () => {
   assert.equal((await ask("DELETE", `/images/${data.imageId}`, { token })).code, "IMAGE_NOT_FOUND");
 });
 
-test("SQL in every field is text", async () => {
+test("SQL in a field is stored and compared as text", async () => {
   const evil = `'; DROP TABLE images; --`;
   const token = server.token({ sub: "sql" });
   const { data } = await ask("POST", "/images", {
@@ -113,7 +113,7 @@ test("SQL in every field is text", async () => {
   assert.equal(server.rows().length, rows);
 });
 
-test("a ticket is spent exactly once, even when uploads race with it", async () => {
+test("of ten concurrent uploads with one ticket one gets 201, the others TICKET_SPENT; its limits apply", async () => {
   const issue = async (json = {}, claims = { sub: "ticketed" }) =>
     (await ask("POST", "/uploads/tickets", { token: server.token(claims), json })).data.ticket;
   const ticket = await issue({ formId: "f-1", contentType: "image/gif", maxBytes: 1000 });
@@ -128,7 +128,7 @@ test("a ticket is spent exactly once, even when uploads race with it", async () 
   assert.match((await upload(await issue({ userId: "for-7" }, { sub: "api", role: "SERVICE" }))).data.key, /^users\/for-7\//);
 });
 
-test("REQUIRE_TICKET insists on one", async (t) => {
+test("with REQUIRE_TICKET an upload without a ticket gets TICKET_REQUIRED, and a late one TOKEN_EXPIRED", async (t) => {
   const strict = await startServer({ vars: { REQUIRE_TICKET: "true", TICKET_S: 1 } });
   t.after(() => strict.stop());
   const post = (path, body, type, token = strict.token()) =>
@@ -141,13 +141,13 @@ test("REQUIRE_TICKET insists on one", async (t) => {
   assert.equal((await post("/images", gif(2), "image/gif", late)).code, "TOKEN_EXPIRED");
 });
 
-test("the sweep finds a row without its object and mends it", async () => {
+test("the sweep removes a row without an object and writes it to the audit log", async () => {
   const { data } = await upload(server.token({ sub: "swept" }));
   server.loseObject(data.key);
   assert.ok(server.rows().some(({ key }) => key === data.key));
   const deadline = Date.now() + 20_000;
   while (server.rows().some(({ key }) => key === data.key)) {
-    assert.ok(Date.now() < deadline, "the sweep did not come by");
+    assert.ok(Date.now() < deadline, "the sweep did not remove the row in time");
     await fetch(`${server.url}/cdn-cgi/handler/scheduled`);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }

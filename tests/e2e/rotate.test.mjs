@@ -1,5 +1,5 @@
-// `make rotate`: what it decides, on a running server whose secrets it changes; and that the real wrangler sends it as one
-// change of the right Worker, with no private key anywhere but there.
+// `make rotate`: the planned secrets, applied to a running server; and the real wrangler sends them as one change of the right
+// Worker, without a private key in any output.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createServer } from "node:http";
@@ -20,7 +20,7 @@ after(() => server?.stop());
 const published = async () => (await (await fetch(`${server.url}/.well-known/jwks.json`)).json()).keys;
 const signer = (token) => JSON.parse(Buffer.from(token.split(".")[0], "base64url")).kid;
 const signUp = async (email) => (await (await fetch(`${server.url}/users/signup`, { method: "POST", headers: json, body: JSON.stringify({ email, password: "correct horse battery" }) })).json()).data;
-/** What a token of an account is answered at its own profile. */
+/** The status and code that an account's token gets for its profile. */
 async function answers({ accessToken, user }) {
   const answer = await fetch(`${server.url}/users/${user.id}`, { headers: { Authorization: `Bearer ${accessToken}` } });
   return [answer.status, answer.ok ? undefined : (await answer.json()).code];
@@ -28,20 +28,20 @@ async function answers({ accessToken, user }) {
 
 async function rotate(url, ...words) {
   const all = ["--silent", "--no-print-directory", "rotate", ...(url ? [`URL=${url}`] : []), ...words];
-  return run("make", all, { encoding: "utf8" }).then((told) => ({ code: 0, ...told }), (error) => error);
+  return run("make", all, { encoding: "utf8" }).then((result) => ({ code: 0, ...result }), (error) => error);
 }
 
-test("after a rotation tokens of before hold, new ones are signed anew; after a leak only new ones hold", async () => {
+test("after a rotation old tokens are accepted and new ones have the new key; after a leak old tokens get TOKEN_INVALID", async () => {
   const first = await signUp("first@example.org");
   const [original] = await published();
   assert.equal(signer(first.accessToken), original.kid, "the first published key signs");
 
   const normal = planRotation(await published());
   assert.deepEqual(Object.keys(normal.secrets).sort(), ["SIGNING_JWK", "SIGNING_JWK_PREVIOUS"]);
-  assert.equal(JSON.parse(normal.secrets.SIGNING_JWK_PREVIOUS).d, undefined, "the public half is all there is");
+  assert.equal(JSON.parse(normal.secrets.SIGNING_JWK_PREVIOUS).d, undefined, "the previous key has its public members only");
   await server.restart(normal.secrets);
-  const [second, kept] = await published();
-  assert.deepEqual([kept.kid, second.kid === original.kid], [original.kid, false]);
+  const [second, previous] = await published();
+  assert.deepEqual([previous.kid, second.kid === original.kid], [original.kid, false]);
   assert.deepEqual(await answers(first), [200, undefined]);
   const next = await signUp("second@example.org");
   assert.equal(signer(next.accessToken), second.kid);
@@ -56,7 +56,7 @@ test("after a rotation tokens of before hold, new ones are signed anew; after a 
   assert.deepEqual(await answers(await signUp("third@example.org")), [200, undefined]);
 });
 
-test("what it says holds no private key, and a second first key is refused", async () => {
+test("the output contains no private key, and FIRST=1 is rejected when the deployment has a key", async () => {
   const [{ kid }] = await published();
   for (const words of [[], ["LEAKED=1"]]) {
     const { code, stdout, stderr } = await rotate(server.url, "DRY_RUN=1", ...words);
@@ -67,13 +67,13 @@ test("what it says holds no private key, and a second first key is refused", asy
     assert.doesNotMatch(stdout, /"d"|kty|"x"/);
   }
   assert.match((await rotate(server.url, "FIRST=1")).stderr, /has a key already/);
-  const nobody = await rotate(`http://127.0.0.1:${await freePort()}`);
-  assert.match(nobody.stderr, /cannot be read.*FIRST=1/);
-  assert.equal(nobody.stderr.split("\n").filter((line) => line && !/^make/.test(line)).length, 1, nobody.stderr);
+  const unreachable = await rotate(`http://127.0.0.1:${await freePort()}`);
+  assert.match(unreachable.stderr, /cannot be read.*FIRST=1/);
+  assert.equal(unreachable.stderr.split("\n").filter((line) => line && !/^make/.test(line)).length, 1, unreachable.stderr);
   assert.match((await rotate(undefined, "ENV=staging")).stderr, /Say where staging is served: URL=/);
 });
 
-/** Stands in for Cloudflare's API; the wrangler that asks it is the real one. */
+/** Starts a server that replaces Cloudflare's API; the wrangler that calls it is the real one. */
 async function startApi(t) {
   const asked = [];
   const api = createServer(async (request, answer) => {
@@ -86,11 +86,11 @@ async function startApi(t) {
     api.closeAllConnections();
     api.close();
   });
-  const env = { CLOUDFLARE_API_BASE_URL: `http://127.0.0.1:${api.address().port}`, CLOUDFLARE_API_TOKEN: "of-nobody", CLOUDFLARE_ACCOUNT_ID: "0".repeat(32), CI: "1" };
+  const env = { CLOUDFLARE_API_BASE_URL: `http://127.0.0.1:${api.address().port}`, CLOUDFLARE_API_TOKEN: "test-token", CLOUDFLARE_ACCOUNT_ID: "0".repeat(32), CI: "1" };
   return { asked, env: { ...process.env, ...env } };
 }
 
-test("wrangler changes both secrets of production's Worker in one request", async (t) => {
+test("`make rotate` changes both secrets of production's Worker in one request", async (t) => {
   const { asked, env } = await startApi(t);
   const { stdout } = await run("make", ["--silent", "rotate", "ENV=production", `URL=${server.url}`], { encoding: "utf8", env });
   const changes = asked.filter(({ method }) => method !== "GET");

@@ -1,5 +1,4 @@
-// Starts a real S3 server (s3s-fs, which verifies signatures) on a folder of its own, looks into that
-// folder, and takes it down again.
+// Starts a real S3 server (s3s-fs, which verifies signatures) in a temporary folder, reads that folder, and stops the server.
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +10,7 @@ import { freePort } from "./server.mjs";
 const START_MS = 20_000;
 const SERVER = "target/tools/bin/s3s-fs";
 
-/** A running S3 server with an empty bucket. */
+/** Starts an S3 server with an empty bucket. */
 export async function startS3({ bucket = "pictures" } = {}) {
   const root = mkdtempSync(join(tmpdir(), "the-form-s3-"));
   mkdirSync(join(root, bucket));
@@ -23,7 +22,7 @@ export async function startS3({ bucket = "pictures" } = {}) {
   const url = `http://127.0.0.1:${port}`;
   const s3 = {
     url,
-    /** The variables of a Worker that stores here, or behind a proxy at another address. */
+    /** The variables of a Worker that uses this store, directly or through a proxy at `endpoint`. */
     vars: (endpoint = url) => ({
       STORAGE: "s3",
       S3_ENDPOINT: endpoint,
@@ -33,9 +32,9 @@ export async function startS3({ bucket = "pictures" } = {}) {
       S3_SECRET_ACCESS_KEY: keys.secret,
     }),
     objects: () => objects(join(root, bucket)),
-    /** The id of the deployment that lies in the bucket. */
+    /** The deployment id in the bucket. */
     deploymentId: () => read(join(root, bucket, "deployment-id")),
-    /** Takes an object out of the bucket, or what the server keeps beside it. */
+    /** Deletes an object from the bucket, or its attributes. */
     lose: (key) => rmSync(join(root, bucket, key)),
     loseAttributes: (key) => rmSync(attributesFile(root, bucket, key)),
     attributes: (key) => attributes(root, bucket, key),
@@ -69,7 +68,7 @@ async function stop(child, root) {
   rmSync(root, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** The pictures in the bucket: key -> bytes. */
+/** The images in the bucket: key -> bytes. */
 function objects(folder) {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const paths = files.map((entry) => join(entry.parentPath, entry.name));
@@ -77,7 +76,7 @@ function objects(folder) {
   return new Map(pictures.map((path) => [relative(folder, path), readFileSync(path)]));
 }
 
-/** What the server keeps beside an object, such as its content type. */
+/** The attributes of an object, such as its content type. */
 const attributes = (root, bucket, key) => JSON.parse(readFileSync(attributesFile(root, bucket, key), "utf8"));
 
 function attributesFile(root, bucket, key) {

@@ -1,5 +1,4 @@
-// Starts the real `wrangler dev` with its own port, keys and state folder, looks into its stores,
-// and takes it down again.
+// Starts the real `wrangler dev` with its own port, keys and state folder, reads its stores, and stops it.
 import { spawn, execFileSync } from "node:child_process";
 import { createHmac, generateKeyPairSync, KeyObject, randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -11,8 +10,8 @@ import { DatabaseSync } from "node:sqlite";
 const START_MS = 120_000;
 const LOCKED_MS = 10_000;
 const WRANGLER = "node_modules/.bin/wrangler";
-// NODE_ENV=test keeps miniflare from asking the internet where we are; the others keep it from writing down
-// every step of every request for a page that nobody looks at here.
+// NODE_ENV=test disables miniflare's request for the location; the others disable its record of every request, which only its
+// own page shows.
 const QUIET = {
   ...process.env,
   CI: "1",
@@ -23,19 +22,19 @@ const QUIET = {
   NO_COLOR: "1",
 };
 
-/** A private key as it stands in a variable, whether node or the Web Crypto API made it. */
+/** A private key of node or of the Web Crypto API as the text of a variable. */
 const jwk = (key) => JSON.stringify((key instanceof KeyObject ? key : KeyObject.from(key)).export({ format: "jwk" }));
 
 /**
- * A running Worker. `vars` are added to those of wrangler.toml, `secrets` to its keys; `signing` and `secret` are its
- * keys, if not fresh ones, and `previous` the signing key before. `backup` is a file of SQL that its database begins with.
+ * Starts a Worker. `vars` are added to those of wrangler.toml, `secrets` to its secrets; `signing` and `secret` replace the
+ * generated keys, `previous` is the previous signing key. `backup` is an SQL file that is loaded into the database first.
  */
 export async function startServer({ vars = {}, secrets = {}, signing, previous, secret = randomBytes(32).toString("base64url"), backup } = {}) {
   const state = mkdtempSync(join(tmpdir(), "the-form-"));
   const privateKey = signing ?? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
   const keys = join(state, "keys.env");
   const all = { AUTH_HS256_SECRET: secret, PLATFORM_ADMIN: "true", SIGNING_JWK: jwk(privateKey), ...(previous && { SIGNING_JWK_PREVIOUS: jwk(previous) }), ...secrets };
-  /** As `wrangler secret bulk` does it: what is not named stays, null removes. */
+  /** Changes secrets as `wrangler secret bulk` does: null removes one, others stay. */
   const change = (secrets) => {
     Object.assign(all, secrets);
     const lines = Object.entries(all).filter(([, value]) => value !== null).map(([name, value]) => `${name}='${value}'\n`);
@@ -54,7 +53,7 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
   const options = ["--ip", "127.0.0.1", "--port", port, "--persist-to", state, "--env-file", keys];
   const inspectorPort = await freePort();
   const quiet = ["--show-interactive-dev-session=false", "--inspector-port", inspectorPort];
-  // Apart, since each comes in pieces.
+  // Separate, because each arrives in chunks.
   let [out, err] = ["", ""];
   let child;
   const launch = async () => {
@@ -71,38 +70,38 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
   const server = {
     url: `http://127.0.0.1:${port}`,
     log: () => `${out}\n${err}`,
-    /** What the Worker itself wrote: one object a line. */
+    /** The log lines of the Worker: one object per line. */
     lines: () => [...server.log().matchAll(/\{.*"event":.*\}/g)].map(([line]) => JSON.parse(line)),
-    /** Lets cron ring now. */
-    ring: () => fetch(`http://127.0.0.1:${port}/cdn-cgi/handler/scheduled`),
+    /** Runs the cron handler. */
+    runCron: () => fetch(`http://127.0.0.1:${port}/cdn-cgi/handler/scheduled`),
     pid: () => child.pid,
-    /** Where the isolate can be looked into. */
+    /** The URL of the isolate's inspector. */
     inspector: `ws://127.0.0.1:${inspectorPort}/ws`,
     token: (claims = {}, lifetimeS = 300) => hs256(secret, claims, lifetimeS),
     signing: privateKey,
     secret,
     state,
     objects: () => objects(state),
-    /** The keys of what lies in R2, where there is too much of it to read. */
+    /** The keys in R2, without reading the objects. */
     keys: () => stored(state).map(({ key }) => key),
     rows: (table = "images") => rows(state, table),
-    /** What lies beside an object in R2. */
+    /** The custom metadata of an object in R2. */
     metadata: (key) => JSON.parse(stored(state).find((object) => object.key === key).custom_metadata),
-    /** Changes what R2 has written down of its objects, behind the Worker's back. */
+    /** Changes R2's records of its objects, bypassing the Worker. */
     changeObjects: (sql, ...values) => changeObjects(state, sql, values),
-    /** Changes the registry behind the Worker's back. */
+    /** Changes the registry, bypassing the Worker. */
     changeRows: (sql, ...values) => writeTo(server.registryFile(), sql, values),
-    /** Changes all ledgers; only while nothing runs. */
+    /** Changes all ledgers; only while the server is stopped. */
     changeLedgers: (sql) => ledgers(state).forEach((path) => writeTo(path, sql, [])),
-    /** Takes an object out of R2 behind the Worker's back. */
+    /** Deletes an object from R2, bypassing the Worker. */
     loseObject: (key) => loseObject(state, key),
-    /** The file in which the registry lies. */
+    /** The database file of the registry. */
     registryFile: () => registries(state).find((path) => hasTable(path, "images")),
-    /** The id of the deployment that lies in R2. */
+    /** The deployment id in R2. */
     deploymentId: () => objects(state, "deployment-id").get("deployment-id")?.toString(),
     /**
-     * Ends it at once, as a crash would, and starts it again on the same state, with these secrets and variables changed;
-     * `meanwhile` is done while nothing runs.
+     * Kills the server and starts it again on the same state, with these secrets and variables changed. `meanwhile` runs
+     * while the server is stopped.
      */
     restart: async (secrets = {}, { vars: more = {}, meanwhile = () => {} } = {}) => {
       await end(child, "SIGKILL");
@@ -138,14 +137,14 @@ async function ready(server, child) {
 async function end(child, signal) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  // The whole group: wrangler starts workerd, and workerd must not outlive it.
+  // Signals the whole process group, because workerd must not outlive wrangler.
   process.kill(-child.pid, signal);
   const killer = setTimeout(() => process.kill(-child.pid, "SIGKILL"), 5_000);
   await ended;
   clearTimeout(killer);
 }
 
-/** A port that nobody listens on now. */
+/** A free port. */
 export function freePort() {
   return new Promise((resolve) => {
     const probe = createServer().listen(0, "127.0.0.1", () => {
@@ -157,7 +156,7 @@ export function freePort() {
 
 const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-/** A token as a platform's own back end would sign it. */
+/** A token signed with HS256, as a platform's back end signs it. */
 export function hs256(secret, claims, lifetimeS) {
   const now = Math.floor(Date.now() / 1000);
   const payload = { sub: "123", role: "USER", iat: now, exp: now + lifetimeS, ...claims };
@@ -165,19 +164,19 @@ export function hs256(secret, claims, lifetimeS) {
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }
 
-/** The pictures in R2, straight from the state folder: key -> bytes. */
+/** The images in R2, read from the state folder: key -> bytes. */
 function objects(state, prefix) {
   const found = new Map();
   const bucket = join(state, "v3/r2");
   for (const { key, blob_id } of stored(state, prefix)) {
     const folder = readdirSync(bucket).find((name) => existsSync(join(bucket, name, "blobs", blob_id)));
-    // Deleted since it was listed.
+    // The object may have been deleted since it was listed.
     if (folder) found.set(key, readFileSync(join(bucket, folder, "blobs", blob_id)));
   }
   return found;
 }
 
-/** What R2 has written down of its objects: of the pictures, unless another prefix is asked for. */
+/** R2's records of the objects with a prefix; by default those of images. */
 function stored(state, prefix = "users/") {
   const files = databases(join(state, "v3/r2", "miniflare-R2BucketObject")).filter((path) => hasTable(path, "_mf_objects"));
   const found = files.flatMap((path) => query(path, "SELECT key, blob_id, custom_metadata FROM _mf_objects"));
@@ -198,7 +197,7 @@ function writeTo(path, sql, values) {
   database.close();
 }
 
-/** The rows of a table of the registry, straight from the state folder. */
+/** The rows of a table of the registry, read from the state folder. */
 function rows(state, table) {
   return registries(state).flatMap((database) =>
     hasTable(database, table) ? query(database, `SELECT * FROM ${table} ORDER BY 1`) : [],
@@ -224,7 +223,7 @@ function hasTable(path, name) {
 }
 
 function query(path, sql) {
-  // Right after a crash whoever opens it first mends it, and others wait.
+  // After a kill the first connection recovers the database, and others wait for the lock.
   const database = new DatabaseSync(path, { readOnly: true, timeout: LOCKED_MS });
   try {
     return database.prepare(sql).all();

@@ -53,7 +53,7 @@ for (const [name, { fault, cause, remedy, ...options }] of Object.entries({
   "another server answers 404": { fault: answer(/^\/images$/, { status: 404, ...html }), cause: /\/images answered 404/, remedy: /`endpoint`/ },
   "another server answers a page": { fault: answer(/^\/images$/, { status: 200, ...html }), cause: /\/images answered 200/, remedy: /`endpoint`/ },
   "the endpoint has a path": { attributes: 'endpoint="/images/"', cause: /\/images\/images answered 40[45]/, remedy: /`endpoint`/ },
-  "nobody listens at the endpoint": { attributes: `endpoint="${NOWHERE}"`, policy: "", cause: /127\.0\.0\.1:1\/healthz does not answer/, remedy: /`endpoint`.*`connect-src`.*`ALLOWED_ORIGINS`/ },
+  "no server at the endpoint": { attributes: `endpoint="${NOWHERE}"`, policy: "", cause: /127\.0\.0\.1:1\/healthz does not answer/, remedy: /`endpoint`.*`connect-src`.*`ALLOWED_ORIGINS`/ },
   "the policy of the page forbids the endpoint": { attributes: `endpoint="${NOWHERE}"`, cause: /healthz is blocked by the Content-Security-Policy/, remedy: /`connect-src`/ },
   "the service itself is not set up": {
     fault: answer(/^\/images$/, { status: 503, headers: { "Content-Type": "application/json" }, body: '{"configuration":[{"variable":"SIGNING_JWK","expected":"a key"}]}' }),
@@ -73,10 +73,10 @@ for (const [name, { fault, cause, remedy, ...options }] of Object.entries({
     if (fault) proxy.fault = fault;
     const { text, console } = await outcome(t, options);
     assert.match(text, NOT_THE_NETWORK.en);
-    const [{ type, text: told }] = console;
+    const [{ type, text: message }] = console;
     assert.equal(type, "error");
-    assert.match(told, cause);
-    assert.match(told, remedy);
+    assert.match(message, cause);
+    assert.match(message, remedy);
   });
 }
 
@@ -110,7 +110,7 @@ test("without a token source a picture fails after some seconds, and is sent whe
 
 test("properties that were set before the element is defined are kept", async (t) => {
   const { page } = await open(t, { attributes: 'endpoint="/wrong"' });
-  const told = await page.evaluate(async () => {
+  const result = await page.evaluate(async () => {
     // An element of a document without a window is upgraded when it is inserted into the page.
     const field = document.implementation.createHTMLDocument().createElement("image-upload");
     const early = { endpoint: "", name: "early", formId: "f-1", offline: "u1", maxFiles: 2, required: true, disabled: false, token: () => window.tokenFor(), assets: {} };
@@ -120,7 +120,7 @@ test("properties that were set before the element is defined are kept", async (t
     const kept = Object.keys(early).filter((name) => Object.hasOwn(field, name) || field[name] !== early[name]);
     return { attributes, kept };
   });
-  assert.deepEqual(told, { attributes: { endpoint: "", name: "early", "form-id": "f-1", offline: "u1", "max-files": "2" }, kept: [] });
+  assert.deepEqual(result, { attributes: { endpoint: "", name: "early", "form-id": "f-1", offline: "u1", "max-files": "2" }, kept: [] });
 });
 
 for (const [lang, loading] of [["en", "Getting ready…"], ["ko", "준비 중…"]]) {

@@ -1,5 +1,4 @@
-// The object stores on the built Worker: one suite for R2 and S3 alike, then what only a service
-// across the network can do wrong.
+// The object stores on the built Worker: one suite for both R2 and S3, then network faults and configuration errors of S3.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -19,7 +18,7 @@ const PICTURES = [
 const UNKNOWN = "users/123/images/1699876543210-00000000-0000-4000-8000-000000000000.jpeg";
 const TIMEOUT_MS = 1_500;
 
-// Each upload is another user's, from another address: limits and repeated pictures stay out of it.
+// Each upload has a new user and client IP, so that neither limits nor duplicates apply.
 let caller = 0;
 
 function post(server, body, type = "image/jpeg", token) {
@@ -47,7 +46,7 @@ async function assertUnavailable(answer) {
   assert.ok(Number(answer.headers.get("retry-after")) > 0);
 }
 
-/** The log of a server comes a little after its answers. */
+/** Waits for a log line, because the log arrives a little after the response. */
 async function assertLogged(server, pattern) {
   for (let waits = 0; waits < 50 && !pattern.test(server.log()); waits += 1) {
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -55,7 +54,7 @@ async function assertLogged(server, pattern) {
   assert.match(server.log(), pattern);
 }
 
-/** The status of a path that is sent as it is: `fetch` would tidy it up. */
+/** The status of a raw path, which `fetch` would normalise. */
 function statusOf(server, path) {
   const { hostname, port } = new URL(server.url);
   return new Promise((resolve, reject) => {
@@ -69,12 +68,12 @@ function statusOf(server, path) {
   });
 }
 
-/** The suite that every store passes; `world` has a `server` and knows its `objects`. */
-function behavesAsStore(world) {
+/** Tests that every store must pass; `store` has a `server` and its `objects`. */
+function testStore(store) {
   for (const [type, path] of PICTURES) {
-    test(`${type} lies in the store byte for byte and is served as it lies`, async () => {
-      const { key, url, data } = await stored(world.server, type, path);
-      const object = world.objects().get(key);
+    test(`${type} is served with the bytes of the stored object, also with If-None-Match and HEAD`, async () => {
+      const { key, url, data } = await stored(store.server, type, path);
+      const object = store.objects().get(key);
       assert.equal(object.length, data.fileSize);
 
       const picture = await fetch(url);
@@ -93,14 +92,14 @@ function behavesAsStore(world) {
     });
   }
 
-  test("an unknown key is not found", async () => {
-    const answer = await fetch(`${world.server.url}/${UNKNOWN}`);
+  test("an unknown key gets 404 IMAGE_NOT_FOUND", async () => {
+    const answer = await fetch(`${store.server.url}/${UNKNOWN}`);
     assert.equal(answer.status, 404);
     assert.equal((await answer.json()).code, "IMAGE_NOT_FOUND");
   });
 
-  test("an object has one address", async () => {
-    const { key } = await stored(world.server);
+  test("an object is served at its exact path only", async () => {
+    const { key } = await stored(store.server);
     const others = [
       `/${key}/`,
       `//${key}`,
@@ -112,83 +111,83 @@ function behavesAsStore(world) {
       "/users/",
       "/users/123/images/%2e%2e/",
     ];
-    for (const path of others) assert.equal(await statusOf(world.server, path), 404, path);
-    assert.equal(await statusOf(world.server, `/${key}`), 200);
+    for (const path of others) assert.equal(await statusOf(store.server, path), 404, path);
+    assert.equal(await statusOf(store.server, `/${key}`), 200);
   });
 
-  test("refused uploads leave nothing", async () => {
-    const objectsBefore = [...world.objects().keys()];
-    assert.equal((await post(world.server, "just text")).status, 400);
-    assert.equal((await post(world.server, fixture("jpeg/baseline-420.jpg").subarray(0, 200))).status, 422);
-    assert.equal((await post(world.server, fixture("jpeg/baseline-420.jpg"), "image/jpeg", "forged")).status, 401);
-    assert.deepEqual([...world.objects().keys()], objectsBefore);
+  test("rejected uploads store no object", async () => {
+    const objectsBefore = [...store.objects().keys()];
+    assert.equal((await post(store.server, "just text")).status, 400);
+    assert.equal((await post(store.server, fixture("jpeg/baseline-420.jpg").subarray(0, 200))).status, 422);
+    assert.equal((await post(store.server, fixture("jpeg/baseline-420.jpg"), "image/jpeg", "forged")).status, 401);
+    assert.deepEqual([...store.objects().keys()], objectsBefore);
   });
 
-  test("the store is ready", async () => {
-    const answer = await fetch(`${world.server.url}/readyz`);
+  test("/readyz reports the store as ok", async () => {
+    const answer = await fetch(`${store.server.url}/readyz`);
     assert.equal((await answer.json()).storage, "ok");
     assert.equal(answer.status, 200);
   });
 }
 
 describe("R2", () => {
-  const world = {};
+  const store = {};
   before(async () => {
-    world.server = await startServer();
-    world.objects = () => world.server.objects();
+    store.server = await startServer();
+    store.objects = () => store.server.objects();
   });
-  after(() => world.server?.stop());
-  behavesAsStore(world);
+  after(() => store.server?.stop());
+  testStore(store);
 });
 
 describe("S3", () => {
-  const world = {};
+  const store = {};
   let s3;
   let proxy;
   before(async () => {
     s3 = await startS3();
     proxy = await startProxy(s3.url);
-    world.server = await startServer({ vars: { ...s3.vars(proxy.url), STORAGE_TIMEOUT_MS: TIMEOUT_MS } });
-    world.objects = () => s3.objects();
+    store.server = await startServer({ vars: { ...s3.vars(proxy.url), STORAGE_TIMEOUT_MS: TIMEOUT_MS } });
+    store.objects = () => s3.objects();
   });
-  after(() => Promise.all([world.server?.stop(), proxy?.stop(), s3?.stop()]));
-  behavesAsStore(world);
+  after(() => Promise.all([store.server?.stop(), proxy?.stop(), s3?.stop()]));
+  testStore(store);
 
   const uploadDuring = (faults, method) => {
     proxy.script(faults, { method });
-    return post(world.server, fixture("jpeg/baseline-420.jpg"));
+    return post(store.server, fixture("jpeg/baseline-420.jpg"));
   };
   const tried = (method) => proxy.seen.filter((seen) => seen.method === method).length;
 
-  test("an object says what it is and that it never changes", async () => {
+  test("an object has its content type and an immutable cache-control", async () => {
     for (const [type, path] of PICTURES) {
-      const { key } = await stored(world.server, type, path);
+      const { key } = await stored(store.server, type, path);
       const { content_type, cache_control } = s3.attributes(key);
       assert.equal(content_type, type);
       assert.equal(cache_control, "public, max-age=31536000, immutable");
     }
   });
 
-  test("nothing else of the bucket is reachable", async () => {
+  test("other objects of the bucket get 404", async () => {
     for (const key of ["secret.txt", "users/123/images/secret.txt", "users/123/secret.jpeg", "other/a.jpeg"]) {
       s3.plant(key, "private");
-      assert.equal(await statusOf(world.server, `/${key}`), 404, key);
+      assert.equal(await statusOf(store.server, `/${key}`), 404, key);
     }
-    assert.equal(await statusOf(world.server, "/users/123/images/../../../secret.txt"), 404);
-    assert.equal(await statusOf(world.server, "/users/123/images/..%2f..%2f..%2fsecret.txt"), 404);
+    assert.equal(await statusOf(store.server, "/users/123/images/../../../secret.txt"), 404);
+    assert.equal(await statusOf(store.server, "/users/123/images/..%2f..%2f..%2fsecret.txt"), 404);
   });
 
   for (const faults of [["500", "500"], ["503", "reset"], ["reset", "cut"], ["stall"], ["slow"]]) {
-    test(`an upload gets past ${faults.join(" and ")}`, async () => {
+    test(`an upload is stored despite ${faults.join(" and ")}`, async () => {
       const objectsBefore = s3.objects().size;
       const answer = await uploadDuring(faults);
-      assert.equal(answer.status, 201, world.server.log());
+      assert.equal(answer.status, 201, store.server.log());
       assert.equal(tried("PUT"), faults[0] === "slow" ? 1 : faults.length + 1);
       assert.equal(s3.objects().size, objectsBefore + 1);
     });
   }
 
-  test("an upload whose answer is lost is stored once and acknowledged once", async () => {
+  test("an upload whose response from the store is lost is stored once and gets 201", async () => {
     const objectsBefore = s3.objects().size;
     const answer = await uploadDuring(["lost-answer"]);
     const { data } = await answer.json();
@@ -199,59 +198,59 @@ describe("S3", () => {
   });
 
   for (const fault of ["500", "503", "reset", "stall"]) {
-    test(`a service that only knows ${fault} is given up in bounded time, and nothing is acknowledged`, async () => {
-      const rowsBefore = world.server.rows().length;
+    test(`with a store that always answers ${fault} an upload gets 503 in bounded time and stores nothing`, async () => {
+      const rowsBefore = store.server.rows().length;
       const objectsBefore = s3.objects().size;
       const started = Date.now();
       await assertUnavailable(await uploadDuring(Array(20).fill(fault)));
       assert.ok(Date.now() - started < 4 * TIMEOUT_MS, `${Date.now() - started} ms`);
       assert.ok(proxy.seen.length <= 3, `${proxy.seen.length} attempts`);
-      assert.equal(world.server.rows().length, rowsBefore);
+      assert.equal(store.server.rows().length, rowsBefore);
       assert.equal(s3.objects().size, objectsBefore);
       proxy.script([]);
     });
   }
 
-  test("what would fail again is not tried again", async () => {
+  test("403 and 404 of the store are not retried", async () => {
     for (const fault of ["403", "404"]) {
       await assertUnavailable(await uploadDuring([fault]));
       assert.deepEqual(proxy.seen.map((seen) => seen.fault), [fault]);
     }
-    await assertLogged(world.server, /AccessDenied/);
-    await assertLogged(world.server, /NoSuchBucket/);
+    await assertLogged(store.server, /AccessDenied/);
+    await assertLogged(store.server, /NoSuchBucket/);
   });
 
-  test("a picture that breaks off on its way is no whole picture", async () => {
-    const { key, url } = await stored(world.server);
+  test("a truncated response of the store fails the download and is not cached", async () => {
+    const { key, url } = await stored(store.server);
     proxy.script(["cut"], { method: "GET" });
     const picture = await fetch(url);
     await assert.rejects(picture.arrayBuffer());
     proxy.script([]);
     const whole = Buffer.from(await (await fetch(url)).arrayBuffer());
-    assert.deepEqual(whole, s3.objects().get(key), "nor is a copy of it kept");
+    assert.deepEqual(whole, s3.objects().get(key), "the next download is complete");
   });
 
-  test("readiness names a store that fails, and recovers with it", async () => {
+  test("/readyz gets 503 while the store fails, and 200 afterwards", async () => {
     proxy.script(Array(2).fill("503"));
-    const failing = await fetch(`${world.server.url}/readyz`);
+    const failing = await fetch(`${store.server.url}/readyz`);
     assert.equal(failing.status, 503);
     assert.equal((await failing.json()).storage, "unreachable");
     proxy.script([]);
-    assert.equal((await fetch(`${world.server.url}/readyz`)).status, 200);
+    assert.equal((await fetch(`${store.server.url}/readyz`)).status, 200);
   });
 
-  // Late, since the isolate remembers it.
-  test("a service without conditional writes is asked before each write", async () => {
+  // Last, because the isolate remembers it.
+  test("with a store without conditional writes each PUT follows a HEAD", async () => {
     const answer = await uploadDuring(["501"]);
     assert.equal(answer.status, 201);
     assert.deepEqual(proxy.seen.map(({ method }) => method), ["PUT", "HEAD", "PUT"]);
-    await assertLogged(world.server, /s3_knows_no_conditional_writes/);
+    await assertLogged(store.server, /s3_knows_no_conditional_writes/);
   });
 
-  test("no signature and no key is ever logged", () => {
+  test("the log contains no signature and no key", () => {
     const { S3_SECRET_ACCESS_KEY, S3_ACCESS_KEY_ID } = s3.vars();
-    // Wrangler itself prints the variables that it was started with, before the first request.
-    const log = world.server.log().split("\n").filter((line) => line.includes('"level"')).join("\n");
+    // wrangler itself prints its variables before the first request.
+    const log = store.server.log().split("\n").filter((line) => line.includes('"level"')).join("\n");
     assert.match(log, /"cause":".*","event":"request"/);
     for (const secret of ["X-Amz-Signature", "X-Amz-Credential", S3_SECRET_ACCESS_KEY, S3_ACCESS_KEY_ID]) {
       assert.ok(!log.includes(secret), secret);
@@ -259,7 +258,7 @@ describe("S3", () => {
   });
 });
 
-describe("S3, set up wrongly", () => {
+describe("S3 with a wrong configuration", () => {
   let s3;
   before(async () => {
     s3 = await startS3();
@@ -279,11 +278,11 @@ describe("S3, set up wrongly", () => {
     assert.equal(s3.objects().size, 0);
   }
 
-  test("a wrong secret stores nothing, and readiness says so", (t) =>
+  test("with a wrong secret uploads and /readyz get 503", (t) =>
     assertNotServing(t, { S3_SECRET_ACCESS_KEY: "not-the-secret" }, /SignatureDoesNotMatch/));
 
-  // s3s-fs makes a bucket of whatever is written to, so an upload is no question here.
-  test("a missing bucket is not ready", async (t) => {
+  // No upload here, because s3s-fs creates a missing bucket on the first write.
+  test("with a missing bucket /readyz gets 503", async (t) => {
     const server = await startServer({ vars: { ...s3.vars(), S3_BUCKET: "nowhere" } });
     t.after(() => server.stop());
     const ready = await fetch(`${server.url}/readyz`);
@@ -292,10 +291,10 @@ describe("S3, set up wrongly", () => {
     await assertLogged(server, /NoSuchBucket/);
   });
 
-  test("a server that is not there stores nothing, and readiness says so", async (t) =>
+  test("without a server at the endpoint uploads and /readyz get 503", async (t) =>
     assertNotServing(t, { S3_ENDPOINT: `http://127.0.0.1:${await freePort()}` }, /"cause":"store: unreachable"/));
 
-  test("a missing variable is named", async (t) => {
+  test("/readyz names missing variables", async (t) => {
     const { S3_BUCKET, S3_SECRET_ACCESS_KEY, ...vars } = s3.vars();
     const server = await startServer({ vars });
     t.after(() => server.stop());

@@ -1,4 +1,4 @@
-// POST /images on the built Worker: what is stored, what is refused, and that nothing refused stays.
+// POST /images on the built Worker: stored images, rejections with their codes, guest tokens, and removal of private data.
 import assert from "node:assert/strict";
 import { createHash, createPublicKey, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -25,7 +25,7 @@ function post(body, { type = "image/jpeg", token = server.token(), headers = {} 
   });
 }
 
-/** The refusal has this code, looks as in the contract, and left nothing behind. */
+/** Asserts the code, the status and the problem document of a rejection. */
 async function assertRefused(answer, status, code) {
   const problem = await answer.json();
   assert.equal(problem.code, code);
@@ -64,7 +64,7 @@ for (const [type, path] of [
     assert.equal(picture.headers.get("content-type"), type);
     assert.equal(picture.headers.get("x-content-type-options"), "nosniff");
     assert.match(picture.headers.get("cache-control"), /immutable/);
-    assert.deepEqual(server.objects().get(data.key), served, "R2 holds what is served");
+    assert.deepEqual(server.objects().get(data.key), served, "the served bytes are those in R2");
     assert.equal(data.fileSize, served.length);
     assert.equal(createHash("sha256").update(served).digest("hex"), data.sha256);
 
@@ -81,7 +81,7 @@ for (const [type, path] of [
   });
 }
 
-test("whatever is refused has its code and leaves nothing behind", async () => {
+test("each rejected upload has its code and stores no object or row", async () => {
   const jpeg = fixture("jpeg/baseline-420.jpg");
   const objectsBefore = server.objects().size;
   const rowsBefore = server.rows().length;
@@ -103,7 +103,7 @@ test("whatever is refused has its code and leaves nothing behind", async () => {
   assert.equal(server.rows().length, rowsBefore);
 });
 
-test("six megabytes are refused, announced or not", async () => {
+test("six megabytes get FILE_TOO_LARGE, with or without a Content-Length", async () => {
   const big = Buffer.concat([fixture("jpeg/baseline-420.jpg"), Buffer.alloc(6_000_000)]);
   const objectsBefore = server.objects().size;
   await assertRefused(await post(big), 413, "FILE_TOO_LARGE");
@@ -117,7 +117,7 @@ test("six megabytes are refused, announced or not", async () => {
   assert.equal(server.objects().size, objectsBefore);
 });
 
-test("refusals speak the caller's language, and browsers of other origins may read them", async () => {
+test("a rejection is in the caller's language and has CORS headers", async () => {
   const headers = { "Accept-Language": "ko-KR,ko;q=0.9", Origin: "https://survey.example" };
   const answer = await post("", { headers });
   const problem = await assertRefused(answer, 400, "FILE_MISSING");
@@ -148,7 +148,7 @@ test("a guest token is issued, verifies with the published key, and uploads", as
 
   const { keys } = await (await fetch(`${server.url}/.well-known/jwks.json`)).json();
   assert.equal(keys[0].kid, head.kid);
-  assert.equal(keys[0].d, undefined, "the private part stays here");
+  assert.equal(keys[0].d, undefined, "the private member is not published");
   const { x } = createPublicKey(server.signing).export({ format: "jwk" });
   assert.equal(keys[0].x, x);
 
@@ -158,7 +158,7 @@ test("a guest token is issued, verifies with the published key, and uploads", as
   assert.ok(uploaded.data.key.startsWith(`users/${payload.sub}/images/`));
 });
 
-test("ES256 is verified by the published key, and only by it", async () => {
+test("an ES256 token needs the published key id and a valid signature", async () => {
   const { keys } = await (await fetch(`${server.url}/.well-known/jwks.json`)).json();
   const now = Math.floor(Date.now() / 1000);
   const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -169,38 +169,38 @@ test("ES256 is verified by the published key, and only by it", async () => {
     return `${signed}.${signature.toString("base64url")}`;
   };
   const jpeg = fixture("jpeg/baseline-420.jpg");
-  assert.equal((await post(jpeg, { token: mint(keys[0].kid) })).status, 200, "the same bytes as before");
+  assert.equal((await post(jpeg, { token: mint(keys[0].kid) })).status, 200, "200, because the same bytes were stored before");
   await assertRefused(await post(jpeg, { token: mint(keys[0].kid, true) }), 401, "TOKEN_INVALID");
   await assertRefused(await post(jpeg, { token: mint("another") }), 401, "TOKEN_INVALID");
 });
 
-test("only pictures can be reached, and unknown ones are told apart from nothing", async () => {
+test("a key without an image gets IMAGE_NOT_FOUND, and a path that is no key NOT_FOUND", async () => {
   const missing = `users/123/images/1699876543210-00000000-0000-4000-8000-000000000000.jpeg`;
   await assertRefused(await fetch(`${server.url}/${missing}`), 404, "IMAGE_NOT_FOUND");
   await assertRefused(await fetch(`${server.url}/users/123/images/secret.txt`), 404, "NOT_FOUND");
 });
 
-test("every part is ready", async () => {
+test("/readyz gets 200 with every component ok", async () => {
   const answer = await fetch(`${server.url}/readyz`);
   assert.deepEqual(await answer.json(), { storage: "ok", registry: "ok", ledger: "ok", bucket: "bound" });
   assert.equal(answer.status, 200);
 });
 
-test("what is private does not reach the store, and the answer says what was removed", async () => {
+test("private metadata is removed before the store, and the response lists it", async () => {
   const answer = await post(fixture("jpeg/private.jpg"));
   const { data } = await answer.json();
   assert.equal(answer.status, 201);
   assert.deepEqual(data.removed, ["exif", "gps", "thumbnail", "xmp", "iptc", "icc", "comment", "vendor", "trailing"]);
   assert.ok(data.originalSize > data.fileSize);
   const stored = server.objects().get(data.key).toString("latin1");
-  // An EXIF block with nothing but the orientation stays, so that the picture does not turn.
+  // An EXIF block with only the orientation stays, so that the image is shown upright.
   for (const trace of ["ns.adobe.com", "Photoshop", "8BIM", "hello", "Ducky", "not a real archive"]) {
     assert.ok(!stored.includes(trace), trace);
-    assert.ok(fixture("jpeg/private.jpg").toString("latin1").includes(trace), `the fixture carries ${trace}`);
+    assert.ok(fixture("jpeg/private.jpg").toString("latin1").includes(trace), `the fixture contains ${trace}`);
   }
 });
 
-test("a photo larger than the policy is made smaller, upright", async (t) => {
+test("a photo larger than MAX_EDGE is resized", async (t) => {
   const photo = new URL("../fixtures/jpeg/orientation-6.jpg", import.meta.url);
   const small = await startServer({ vars: { MAX_EDGE: "16" } });
   t.after(() => small.stop());

@@ -1,13 +1,13 @@
-// Requests as they go over the wire: header values that are any bytes, and a body in pieces of one's own choice.
+// Raw HTTP requests: header values with arbitrary bytes, and a body in chosen chunks.
 import { Agent, request } from "node:http";
 
-// A connection for each, so that no request waits behind another's pieces.
+// A connection for each request, so that none waits for the chunks of another.
 const agent = new Agent({ maxSockets: 16 });
 
-/** A name as a header's value holds it: the bytes of its UTF-8, or bytes as they are. */
+/** A header value with the bytes of `name`, which is a string (sent as UTF-8) or a buffer. */
 export const bytesAsText = (name) => Buffer.from(name).toString("latin1");
 
-/** Pieces of so many bytes, or as long as a function says. */
+/** Splits a body into pieces of `size` bytes, or of the sizes that a function returns. */
 export function* cut(body, size) {
   const next = typeof size === "function" ? size : () => size;
   for (let at = 0; at < body.length; ) {
@@ -18,8 +18,8 @@ export function* cut(body, size) {
 }
 
 /**
- * Sends it and reads the whole answer. With `pieces` each goes into the socket by itself, once the one before has; `isChunked`
- * frames each as a chunk instead of telling the length.
+ * Sends a request and reads the whole response. `pieces` are written to the socket one after the other; `isChunked` sends each
+ * as a chunk of the transfer encoding instead of a Content-Length.
  */
 export function send(url, { method = "POST", headers = {}, body = Buffer.alloc(0), pieces, isChunked = false } = {}) {
   return new Promise((resolve, reject) => {

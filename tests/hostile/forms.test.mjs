@@ -7,7 +7,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { patiently } from "../e2e/patience.mjs";
+import { retryWhileBusy } from "../e2e/retry.mjs";
 import { startServer } from "../e2e/server.mjs";
 import { cut, send } from "../e2e/wire.mjs";
 import { chance, report } from "../faults/trial.mjs";
@@ -30,7 +30,7 @@ async function post({ body, type }, how) {
   const at = sent++;
   const headers = { "Content-Type": type, Authorization: `Bearer ${server.token({ sub: `u-${at}` })}`, "CF-Connecting-IP": `198.18.5.${Math.floor(at / 100)}` };
   // A form without a length reserves memory for the largest form, so that only few are read at once and others get BUSY.
-  return patiently(async () => {
+  return retryWhileBusy(async () => {
     const answer = await send(`${server.url}/images`, { headers, body, ...how });
     return { status: answer.status, headers: new Headers(answer.headers), ...answer.json() };
   });
