@@ -1,5 +1,6 @@
-//! `POST /images`. Each step needs what the one before it made, so none can be skipped:
+//! `POST /images`. The steps produce these values in this order:
 //! `UploadSlot -> Principal -> Permit -> UploadGrant -> ParsedUpload -> Processed -> StoredImage -> Receipt`.
+//! Admission takes a `Permit`, storing an `UploadGrant` and a `Processed`, and the commit a `StoredImage`.
 
 mod image;
 mod policy;
