@@ -1,20 +1,20 @@
-// Makes an account an administrator: in the local database, or in that of an environment.
+// Gives an account the role ADMIN, in the local database or in that of an environment.
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 
 const { values } = parseArgs({ options: { email: { type: "string" }, env: { type: "string" }, state: { type: "string" } } });
 const { email = "", env, state } = values;
-// Nothing that could end the text of a statement is let through; what is left is quoted as SQL wants it.
-if (!/^[^\s@"\\\x00-\x1f]+@[^\s@"\\\x00-\x1f]+$/.test(email)) fail("EMAIL is the address of an account, such as me@example.com.");
+// Rejects characters that could end an SQL string; quotes in the rest are doubled.
+if (!/^[^\s@"\\\x00-\x1f]+@[^\s@"\\\x00-\x1f]+$/.test(email)) fail("EMAIL must be the address of an account, such as me@example.com.");
 const quoted = `'${email.toLowerCase().replaceAll("'", "''")}'`;
 const statement = `UPDATE users SET role = 'ADMIN' WHERE email = ${quoted} RETURNING email`;
 
 const local = ["--local", ...(state ? ["--persist-to", state] : [])];
 const where = env ? ["--remote", "--env", env] : local;
-// No shell in between, so that there is one kind of quoting only.
-const told = run("wrangler", ["d1", "execute", "REGISTRY", ...where, "--json", "--command", statement]);
-const changed = JSON.parse(told).flatMap(({ results }) => results);
-if (changed.length === 0) fail(`There is no account with the address ${email}. Sign up first.`);
+// Without a shell, so that only SQL quoting applies.
+const output = run("wrangler", ["d1", "execute", "REGISTRY", ...where, "--json", "--command", statement]);
+const changed = JSON.parse(output).flatMap(({ results }) => results);
+if (changed.length === 0) fail(`No account has the address ${email}. Sign up first.`);
 console.log(`${email} is an administrator from the next sign-in on.`);
 
 function run(command, words) {

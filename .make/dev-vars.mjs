@@ -1,4 +1,4 @@
-// Writes .dev.vars with fresh keys for the local server. Of one that is there it changes nothing and adds what is missing.
+// Writes .dev.vars with new keys for the local server. In an existing file it only adds missing keys.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
@@ -8,16 +8,16 @@ const signingKey = () => generateKeyPairSync("ec", { namedCurve: "P-256" }).priv
 const keys = {
   AUTH_HS256_SECRET: secret,
   METRICS_TOKEN: secret,
-  // Here `make token` is the platform, and prints tokens of administrators as well.
+  // Locally `make token` acts as the platform and prints tokens of administrators as well.
   PLATFORM_ADMIN: () => "true",
   SIGNING_JWK: () => `'${JSON.stringify(signingKey())}'`,
 };
 
-const there = existsSync(FILE)
+const existing = existsSync(FILE)
   ? readFileSync(FILE, "utf8")
   : "# Keys of this checkout only, made by `make setup`. Never commit or share them.\n";
-const missing = Object.keys(keys).filter((name) => !new RegExp(`^${name}=`, "m").test(there));
+const missing = Object.keys(keys).filter((name) => !new RegExp(`^${name}=`, "m").test(existing));
 const added = missing.map((name) => `${name}=${keys[name]()}\n`).join("");
-writeFileSync(FILE, `${there.endsWith("\n") ? there : `${there}\n`}${added}`, { mode: 0o600 });
+writeFileSync(FILE, `${existing.endsWith("\n") ? existing : `${existing}\n`}${added}`, { mode: 0o600 });
 // Not on stdout, where `make -s token` prints a token.
 if (missing.length > 0) console.error(`Added to ${FILE}: ${missing.join(", ")}.`);

@@ -1,6 +1,6 @@
-// Makes the npm package of the browser module: the entries that `exports` in browser/package.json names, the script of the Web Worker, types, and
-// the wasm; weighs it, and packs what `npm install` takes. The names of the wasm, the worker and the shared scripts have a hash of their content, so
-// that caches can keep them.
+// Builds the npm package of the browser module: the entries of `exports` in browser/package.json, the script of the Web Worker, types, and the wasm.
+// Checks its size and packs the tarball. The names of the wasm, the worker and the shared scripts contain a hash of their content, so that caches can
+// keep them permanently.
 //
 // `node .make/package.mjs FROM TO TARBALL`: the folder of the wasm with its bindings, that of the package, and the packed package.
 import { execFileSync } from "node:child_process";
@@ -11,7 +11,7 @@ import { brotliCompressSync } from "node:zlib";
 
 import { build } from "esbuild";
 
-/** All scripts and the wasm as a server with brotli sends them: what a page pays that uses all of it. */
+/** Upper bound of all scripts and the wasm, compressed with brotli: the download of a page that uses everything. */
 const MOST_BYTES = 280_000;
 const SCRIPTS = "browser/js";
 
@@ -19,7 +19,7 @@ const [module, out, tarball] = process.argv.slice(2);
 const manifest = JSON.parse(readFileSync("browser/package.json", "utf8"));
 const hashOf = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 8);
 const bytes = readFileSync(join(module, "preflight_bg.wasm"));
-/** Files by their name in the sources, with their name in the package. */
+/** The names of files in the sources, and their names in the package. */
 const renamed = { "./preflight.wasm": `./preflight-${hashOf(bytes)}.wasm` };
 const renamedIn = (text) => Object.entries(renamed).reduce((text, [source, name]) => text.replaceAll(`"${source}"`, `"${name}"`), text);
 const scripts = Object.values(manifest.exports).map((entry) => entry.default ?? entry).filter((path) => path.endsWith(".js"));
@@ -57,11 +57,11 @@ for (const types of readdirSync("browser/types")) copyFileSync(join("browser/typ
 writeFileSync(join(out, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 copyFileSync("browser/README.md", join(out, "README.md"));
 for (const licence of ["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"]) copyFileSync(licence, join(out, licence));
-weigh();
+checkSize();
 const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", dirname(tarball), `./${out}`], { encoding: "utf8" });
 renameSync(join(dirname(tarball), packed.trim().split("\n").at(-1)), tarball);
 
-function weigh() {
+function checkSize() {
   const names = readdirSync(out, { recursive: true }).filter((name) => /\.(js|wasm)$/.test(name)).sort();
   let total = 0;
   for (const name of names) {
@@ -70,8 +70,8 @@ function weigh() {
     total += packed;
     console.log(`${name.padEnd(28)} ${kilobytes(bytes.length)}, brotli ${kilobytes(packed)}`);
   }
-  console.log(`${"together".padEnd(28)} brotli ${kilobytes(total)} of ${kilobytes(MOST_BYTES)}`);
-  if (total > MOST_BYTES) throw new Error("The package has become too heavy.");
+  console.log(`${"total".padEnd(28)} brotli ${kilobytes(total)} of ${kilobytes(MOST_BYTES)}`);
+  if (total > MOST_BYTES) throw new Error("The package is larger than its limit.");
 }
 
 function kilobytes(bytes) {

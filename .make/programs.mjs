@@ -1,10 +1,10 @@
-// Finds Chromium with its driver, Firefox, and Prometheus with promtool, or installs them where it may (Debian as root), or
-// says what to do. Tests import the finders; `node .make/programs.mjs chromium` makes sure that a program is there.
+// Finds Chromium with its driver, Firefox, and Prometheus with promtool. `node .make/programs.mjs chromium` installs a missing
+// program with apt when run as root on Debian, and otherwise prints how to install it. Tests import the finders.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-/** The paths of what is installed; a variable in the environment overrides each. */
+/** The paths of installed programs; an environment variable overrides each. */
 export const findChromium = () =>
   process.env.CHROMIUM || firstOf("chromium", "chromium-browser", "google-chrome", "google-chrome-stable") || onMac("Google Chrome.app/Contents/MacOS/Google Chrome");
 export const findDriver = () => process.env.CHROMEDRIVER || which("chromedriver");
@@ -18,19 +18,19 @@ export function findPrometheus() {
 
 const PROGRAMS = {
   chromium: {
-    isThere: () => findChromium() && findDriver(),
+    isInstalled: () => findChromium() && findDriver(),
     packages: ["chromium", "chromium-driver"],
     missing:
       "Chromium (or Chrome) and chromedriver. Install both (Debian: apt-get install chromium chromium-driver; " +
       "macOS: brew install --cask google-chrome chromedriver) or set CHROMIUM and CHROMEDRIVER to their paths.",
   },
   firefox: {
-    isThere: findFirefox,
+    isInstalled: findFirefox,
     packages: ["firefox-esr"],
     missing: "Firefox. Install it (Debian: apt-get install firefox-esr; macOS: brew install --cask firefox) or set FIREFOX to its path.",
   },
   prometheus: {
-    isThere: () => (process.env.PROMETHEUS || which("prometheus")) && (process.env.PROMTOOL || which("promtool")),
+    isInstalled: () => (process.env.PROMETHEUS || which("prometheus")) && (process.env.PROMTOOL || which("promtool")),
     packages: ["prometheus"],
     missing:
       "prometheus and promtool. Install both (Debian: apt-get install prometheus; macOS: brew install prometheus; " +
@@ -60,9 +60,9 @@ function install(packages) {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { isThere, packages, missing } = PROGRAMS[process.argv[2]];
-  if (!isThere() && which("apt-get") && process.getuid?.() === 0) install(packages);
-  if (!isThere()) {
+  const { isInstalled, packages, missing } = PROGRAMS[process.argv[2]];
+  if (!isInstalled() && which("apt-get") && process.getuid?.() === 0) install(packages);
+  if (!isInstalled()) {
     console.error(`Missing: ${missing}`);
     process.exit(1);
   }

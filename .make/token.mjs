@@ -9,11 +9,11 @@ const { values } = parseArgs({
 });
 const { role = "USER", sub = "123", ttl = "3600" } = values;
 if (!ROLES.includes(role)) fail(`ROLE must be one of ${ROLES.join(", ")}.`);
-if (!/^[A-Za-z0-9_-]{1,64}$/.test(sub)) fail("SUB takes 1 to 64 of A-Z a-z 0-9 _ -.");
-if (!/^-?\d+$/.test(ttl)) fail("TTL is a number of seconds.");
+if (!/^[A-Za-z0-9_-]{1,64}$/.test(sub)) fail("SUB must have 1 to 64 characters of A-Z a-z 0-9 _ -.");
+if (!/^-?\d+$/.test(ttl)) fail("TTL must be a number of seconds.");
 
 const secret = /^AUTH_HS256_SECRET=(.+)$/m.exec(readFileSync(".dev.vars", "utf8"))?.[1];
-if (!secret) fail("There is no AUTH_HS256_SECRET in .dev.vars. Remove the file and run make setup.");
+if (!secret) fail(".dev.vars has no AUTH_HS256_SECRET. Remove the file and run make setup.");
 
 const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 const now = Math.floor(Date.now() / 1000);

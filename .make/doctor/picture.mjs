@@ -1,4 +1,4 @@
-// A tiny picture that nobody has uploaded before: eight by eight random pixels as a PNG.
+// Generates a small image with unique bytes: a PNG of eight by eight random pixels.
 import { randomBytes } from "node:crypto";
 import { crc32, deflateSync } from "node:zlib";
 
@@ -17,9 +17,9 @@ export function newPicture() {
   const head = Buffer.alloc(13);
   head.writeUInt32BE(EDGE, 0);
   head.writeUInt32BE(EDGE, 4);
-  // Eight bits, RGB, and none of the optional ways.
+  // Eight bits, RGB, default compression and filter, not interlaced.
   head.set([8, 2, 0, 0, 0], 8);
-  // Each row begins with its filter: none.
+  // Each row begins with its filter type, 0.
   const rows = Array.from({ length: EDGE }, () => [Buffer.from([0]), randomBytes(EDGE * 3)]).flat();
   const parts = [chunk("IHDR", head), chunk("IDAT", deflateSync(Buffer.concat(rows))), chunk("IEND", Buffer.alloc(0))];
   return Buffer.concat([Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]), ...parts]);

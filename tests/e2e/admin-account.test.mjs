@@ -74,9 +74,9 @@ test("an account that `make admin` has promoted sees the panels after signing in
 });
 
 test("`make admin` reports an address without an account, and rejects a malformed address", async () => {
-  await assert.rejects(makeAdmin("nobody@example.org"), ({ stderr }) => /no account with the address nobody@example\.org/.test(stderr));
+  await assert.rejects(makeAdmin("nobody@example.org"), ({ stderr }) => /No account has the address nobody@example\.org/.test(stderr));
   for (const email of ["", "x' OR '1'='1", "a b@example.org"]) {
-    await assert.rejects(makeAdmin(email), ({ stderr }) => /EMAIL is the address of an account/.test(stderr), email);
+    await assert.rejects(makeAdmin(email), ({ stderr }) => /EMAIL must be the address of an account/.test(stderr), email);
   }
   assert.equal(server.rows("users").length, 1);
 });

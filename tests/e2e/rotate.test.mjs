@@ -70,7 +70,7 @@ test("the output contains no private key, and FIRST=1 is rejected when the deplo
   const unreachable = await rotate(`http://127.0.0.1:${await freePort()}`);
   assert.match(unreachable.stderr, /cannot be read.*FIRST=1/);
   assert.equal(unreachable.stderr.split("\n").filter((line) => line && !/^make/.test(line)).length, 1, unreachable.stderr);
-  assert.match((await rotate(undefined, "ENV=staging")).stderr, /Say where staging is served: URL=/);
+  assert.match((await rotate(undefined, "ENV=staging")).stderr, /URL of staging is unknown.*URL=/);
 });
 
 /** Starts a server that replaces Cloudflare's API; the wrangler that calls it is the real one. */
