@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-# One heavy build at a time: each uses all cores by itself.
+# One heavy build at a time, because each uses all cores.
 .NOTPARALLEL:
 
 PORT ?= 8787
@@ -25,12 +25,12 @@ BROWSER_RUST := $(shell find browser/src -name '*.rs') browser/Cargo.toml
 BROWSER_SCRIPTS := $(shell find browser/js browser/types -name '*.ts')
 PAGES := $(shell find www -type f -not -path '*/node_modules/*')
 MIGRATIONS := $(wildcard edge/migrations/*.sql)
-# What `npm install` takes of the browser package.
+# The npm tarball of the browser package.
 TARBALL := target/the-form-preflight.tgz
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 .PHONY: help help-all
-# Prints the targets in these files that have a text.
+# Prints the documented targets in these files.
 list = @sed -n 's/^\([a-z-]*\):.*\#\# \(.*\)/\1|\2/p' $(1) | while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 help:
 	@printf 'The-Form Images: start with make dev; before you propose a change, run make check and make test.\n\n'
@@ -98,7 +98,7 @@ check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets test-tidy ## Check d
 	$(call say,Licences and sources and advisories)
 	@sh .make/deny.sh
 
-# Committed, so that readers and editors have it; `make check` fails when it is out of date.
+# The generated file is committed for readers and editors; `make check` fails when it is out of date.
 .PHONY: codes
 codes: ## Generate browser/js/codes.ts from the codes in Rust
 	cargo run --quiet -p image-rules --example codes_ts > browser/js/codes.ts.new
@@ -126,7 +126,7 @@ $(STAMPS)/targets: | prerequisites
 .dev.vars: .make/dev-vars.mjs | $(STAMPS)/node
 	@node .make/dev-vars.mjs
 
-# What workerd and today's browsers take.
+# The wasm features of workerd and current browsers.
 WASM_FEATURES := --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
 	--enable-mutable-globals --enable-reference-types --enable-multivalue --enable-exception-handling
 
@@ -137,8 +137,8 @@ edge: target/edge/index.js
 browser: target/browser/index.js $(TARBALL)
 www: $(STAMPS)/www
 
-# A request whose caller hangs up is never polled again and never dropped, with all that it holds of places and memory;
-# so each runs to its end (waitUntil), for which the platform gives it 30 seconds more.
+# Workers stops polling a disconnected request without dropping it, so its slot and its memory would leak. Therefore each request
+# runs to completion under waitUntil, for at most 30 seconds more.
 target/edge/index.js: $(EDGE_SOURCES) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS)/targets $(TOOLS)/worker-build
 	$(call say,Building the Worker (a minute or two))
 	RUN_TO_COMPLETION=1 worker-build --release --out-dir ../../target/edge edge/worker
@@ -146,9 +146,9 @@ target/edge/index.js: $(EDGE_SOURCES) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS
 	@mv $(@D)/stripped.wasm $(@D)/index_bg.wasm
 	@touch $@
 
-# As in .cargo/config.toml, and functions are put into each other a fifth as readily: a page waits for these bytes.
+# As in .cargo/config.toml, with a low inline threshold, because pages download this module.
 BROWSER_FLAGS := -C target-feature=+simd128 -C llvm-args=-inline-threshold=50
-# The module as Rust has it; what is shipped of it lies in target/browser.
+# The module as built by Rust; the package in target/browser contains its files.
 MODULE := target/browser-module
 $(MODULE)/preflight_bg.wasm: $(BROWSER_RUST) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
 	$(call say,Building the browser module)
@@ -159,7 +159,7 @@ $(MODULE)/preflight_bg.wasm: $(BROWSER_RUST) $(RULES_SOURCES) | $(STAMPS)/node $
 target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS) browser/package.json browser/README.md .make/package.mjs
 	@node .make/package.mjs $(MODULE) $(@D) $(TARBALL)
 
-# Made with the folder; packed anew when it went missing.
+# Packed together with the folder, and again when the file is missing.
 $(TARBALL): target/browser/index.js
 	@test -f $@ || node .make/package.mjs $(MODULE) target/browser $@
 	@touch $@
@@ -167,7 +167,7 @@ $(TARBALL): target/browser/index.js
 $(STAMPS)/www: target/browser/index.js $(PAGES)
 	@rm -rf target/www && mkdir -p target/www/preflight $(STAMPS)
 	@cp -R www/. target/www/
-	@rm -rf $(addprefix target/www/examples/,README.md react vue svelte) # made by their own bundler
+	@rm -rf $(addprefix target/www/examples/,README.md react vue svelte) # built by their own bundlers
 	@cp -R target/browser/. target/www/preflight/
 	@touch $@
 

@@ -1,6 +1,6 @@
-# Tools that building, checking and testing need: their versions, and how each is installed into target/ when a target needs it.
+# Tools for building, checking and testing: their versions and their installation into target/ when a target needs them.
 
-# The versions go together: the wasm-bindgen crate (Cargo.toml) and its command line must be the same.
+# The wasm-bindgen crate (Cargo.toml) and its command line must have the same version.
 WASM_BINDGEN_VERSION := 0.2.130
 WORKER_BUILD_VERSION := 0.8.7
 CARGO_DENY_VERSION := 0.20.2
@@ -10,16 +10,16 @@ S3S_FS_VERSION := 0.14.1
 SCHEMATHESIS_VERSION := 4.32.5
 REDBOT_VERSION := 2.7.1
 
-# The libraries that benches compare with; building does not need them.
+# The libraries that the benchmarks compare with; building does not need them.
 $(STAMPS)/bench-node: tests/bench/package.json tests/bench/package-lock.json | prerequisites
-	$(call say,Installing the peers to compare with)
+	$(call say,Installing the libraries of the benchmarks)
 	cd tests/bench && npm ci --no-fund --no-audit --loglevel=error
 	@mkdir -p $(@D) && touch $@
 
-# For the tests of the browser package: a bundler, an encoder of a format that it does not read, and the uploaders of
-# others, which are tested against the edge.
+# For the tests of the browser package: a bundler, an encoder of a format that it does not decode, and other uploaders, which
+# are tested against the edge.
 $(STAMPS)/browser-node: tests/browser/package.json tests/browser/package-lock.json | prerequisites
-	$(call say,Installing what the tests of the browser package need)
+	$(call say,Installing the packages of the browser tests)
 	cd tests/browser && npm ci --no-fund --no-audit --loglevel=error
 	@mkdir -p $(@D) && touch $@
 
@@ -53,7 +53,7 @@ $(TOOLS)/s3s-fs: | prerequisites
 	$(call say,Building s3s-fs $(S3S_FS_VERSION) (once; about two minutes))
 	$(install) --locked s3s-fs@$(S3S_FS_VERSION) --features binary
 
-# A Python command with its packages in a folder of its own: its name and its version.
+# Installs a Python command with its packages into its own folder. Arguments: name and version.
 define python_command
 	$(call say,Installing $(1) $(2) (once; about half a minute))
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo 'Missing: Python 3.10 or newer with venv. On Debian or Ubuntu: apt-get install python3-venv'; exit 1; }

@@ -1,7 +1,7 @@
-// Mutation testing: changes the code in one place at a time and counts which changes the tests notice. `node
-// tests/mutants.mjs [AREA,…] [--again] [further arguments of cargo mutants]`. Quick tests judge first; `--again` makes only those
-// changes that survived the last time, has all tests of their crates judge them, and counts them anew. Which files make an
-// area, and which tests judge it at first, stands here; what survives, and why, in docs/reliability.md.
+// Mutation testing: changes the code in one place at a time and counts the mutants that the tests catch. `node
+// tests/mutants.mjs [AREA,…] [--again] [further arguments of cargo mutants]`. The first run uses quick tests; `--again` runs all
+// tests of the crates on the mutants that survived, and counts them again. This file lists the files and the quick tests of
+// each area; docs/reliability.md lists the survivors with the reasons.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 
@@ -10,8 +10,8 @@ import { writeReport } from "./report.mjs";
 const OUTPUT = `${process.cwd()}/target/mutants`;
 const TREE = `${OUTPUT}/tree`;
 
-// The request tests of edge-api judge all crates of the edge, without those that hash passwords or are about other things. The
-// list of forged tokens takes as long.
+// The request tests of edge-api test all crates of the edge. SLOW lists those that hash passwords, test other things, or send
+// many forged tokens.
 const REQUESTS = ["--cargo-arg=--tests"];
 const SLOW = ["accounts::", "admin::", "alerts::", "access::", "log::", "scheduling::", "bucket_binding::", "response_contract::", "tests::forged"];
 const edge = (crate, files) => ({
@@ -28,13 +28,13 @@ const rules = (files, tests, options = []) => ({
   tests: tests.length > 0 ? ["--", ...tests] : [],
   options,
 });
-// Pixels are judged by whole pictures, which takes longer.
+// Pixel code is tested by whole images, which takes longer.
 const CODEC = ["--features", "codec", "--cargo-arg=--test=processing", "--cargo-arg=--test=laws"];
-/** What judges the survivors of the quick tests. */
+/** The tests for the survivors of the quick tests. */
 const ALL = { shared: { options: ["--all-features", "--cargo-arg=--tests"], tests: [] }, edge: { options: REQUESTS, tests: [] } };
 
-// The pixel arithmetic of decode/, encode/ and resize is no decision: every sum there changes a golden hash,
-// and a run would take half a day.
+// Without the pixel arithmetic of decode/, encode/ and resize: every change there changes a golden hash, and a run would take
+// half a day.
 const AREAS = {
   auth: [edge("auth", ["**"])],
   limits: [
@@ -48,12 +48,12 @@ const AREAS = {
 
 for (const parts of Object.values(AREAS)) parts.forEach((part, number) => (part.number = number));
 
-/** Whatever a run leaves behind. */
+/** The output folder of a run. */
 const folder = (area, part) => `${OUTPUT}/${area}-${part.number}`;
 
 /**
- * The tree whose code is changed: always at the same place, so that what is not changed is compiled once. Files of the
- * sources that are changed get a new date, as the last thing that was compiled of them is a mutant.
+ * Copies the tree that is mutated, always to the same path, so that unchanged crates are compiled once. Files of the mutated
+ * sources get a new date, because the last build of them was one of a mutant.
  */
 function copy(sources) {
   const { stdout } = spawnSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" });
@@ -71,16 +71,16 @@ function run(area, part, extra) {
   const place = ["--dir", TREE, "--in-place", "--output", folder(area, part)];
   const judges = part.packages.flatMap((name) => ["--test-package", name]);
   const options = ["--package", part.packages[0], ...judges, ...files, ...part.options, ...place, ...extra];
-  // A folder for each: what is compiled of shared may be a mutant, and the edge is built upon it.
+  // A target folder for each source tree, because the edge must not be built on a mutant of shared.
   const env = { ...process.env, CARGO_TARGET_DIR: `${OUTPUT}/build-${part.sources}`, CARGO_PROFILE_TEST_DEBUG: "0" };
   copy(part.sources);
   const { status } = spawnSync("cargo", ["mutants", ...options, ...tests], { stdio: "inherit", env });
-  // Survivors end it with 2, those that ran out of time with 3: they are counted below.
+  // cargo mutants exits with 2 for survivors and 3 for timeouts, which are counted below.
   if (![0, 2, 3].includes(status)) process.exit(status ?? 1);
 }
 
 const json = (file) => JSON.parse(readFileSync(file, "utf8"));
-/** What became of each change, at first and at last. */
+/** The file with the first and the last verdict on each mutant. */
 const verdicts = (area, part) => `${folder(area, part)}/verdicts.json`;
 const VERDICTS = { CaughtMutant: "killed", MissedMutant: "survived", Unviable: "unviable", Timeout: "timeout" };
 
@@ -88,7 +88,7 @@ function record(area, part, past) {
   const changes = { ...past.changes };
   for (const { scenario, summary } of json(`${folder(area, part)}/mutants.out/outcomes.json`).outcomes) {
     const name = scenario.Mutant?.name;
-    // cargo mutants also makes every "delete field", whatever it is asked for: those were not in the shard.
+    // cargo mutants also runs every "delete field" mutant in spite of the filter; those were not in the shard.
     if (scenario === "Baseline" || (past.changes && !past.changes[name])) continue;
     const last = VERDICTS[summary];
     changes[name] = { first: changes[name]?.first ?? last, last };
@@ -96,7 +96,7 @@ function record(area, part, past) {
   writeFileSync(verdicts(area, part), JSON.stringify({ ...past, changes }, null, 1));
 }
 
-/** The very changes that survived; one whose line has moved since counts as a survivor until its area is run whole. */
+/** Runs the mutants that survived. One whose line has moved counts as a survivor until its area is run again completely. */
 function runAgain(area, part, extra) {
   const past = json(verdicts(area, part));
   const survivors = Object.keys(past.changes).filter((name) => past.changes[name].last === "survived");
@@ -112,9 +112,9 @@ function count(area) {
   const changes = runs.flatMap((run) => Object.values(run.changes));
   const of = (verdict, when = "last") => changes.filter((change) => change[when] === verdict).length;
   const counts = { tried: changes.length, unviable: of("unviable"), killed: of("killed"), timeout: of("timeout"), survived: of("survived") };
-  // Whatever never ends is noticed, too.
-  const noticed = counts.killed + counts.timeout;
-  const percent = Math.round((1000 * noticed) / (noticed + counts.survived)) / 10;
+  // A timeout counts as caught.
+  const caught = counts.killed + counts.timeout;
+  const percent = Math.round((1000 * caught) / (caught + counts.survived)) / 10;
   return { ...counts, survivedAtFirst: of("survived", "first"), percent, shard: [...new Set(runs.map((run) => run.shard))].join(", ") };
 }
 
@@ -124,12 +124,12 @@ const extra = rest.filter((option) => option !== "--again");
 const at = extra.indexOf("--shard");
 const shard = at < 0 ? "all" : extra[at + 1];
 for (const area of wanted ? wanted.split(",") : Object.keys(AREAS)) {
-  if (!AREAS[area]) throw new Error(`no such area: ${area} (there are ${Object.keys(AREAS).join(", ")})`);
+  if (!AREAS[area]) throw new Error(`unknown area: ${area}; the areas are ${Object.keys(AREAS).join(", ")}`);
   for (const part of AREAS[area]) {
     if (again) {
       runAgain(area, part, extra);
     } else {
-      // Neighbours are alike: every fourth change says more than the first quarter of them.
+      // Neighbouring mutants are similar, so every fourth mutant is a better sample than the first quarter.
       run(area, part, at < 0 ? extra : ["--sharding", "round-robin", ...extra]);
       record(area, part, { shard });
     }

@@ -1,13 +1,13 @@
-// The file in which trials leave what they counted: target/reliability.json. `make reliability` makes the table of
-// docs/reliability.md from it.
+// Reads and writes target/reliability.json, the counts of the trials, from which `make reliability` writes the table of
+// docs/reliability.md.
 //
-// Only with KEEP_COUNTS in the environment, as `make test-long` has it: short forms and half runs are shown and not kept.
+// Counts are written only with KEEP_COUNTS, which `make test-long` sets; those of short forms and partial runs are only shown.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 export const REPORT = "target/reliability.json";
 
-/** Everything that was kept: `trials`, trial -> counts, and `states`, trial -> of which state of the code they are. */
+/** The stored counts: `trials`, trial -> counts, and `states`, trial -> commit. */
 export function reported() {
   try {
     return JSON.parse(readFileSync(REPORT, "utf8"));
@@ -17,10 +17,10 @@ export function reported() {
   }
 }
 
-/** Its commit, and a mark when something was changed since. */
+/** The current commit, with a mark for uncommitted changes. */
 const state = () => execFileSync("git", ["describe", "--always", "--dirty=+"], { encoding: "utf8" }).trim();
 
-/** Puts down counts of a trial, beside those of others and of other tests of the same matter. */
+/** Adds counts to those of a trial, which may come from several tests. */
 export function writeReport(name, counts) {
   if (!process.env.KEEP_COUNTS) return;
   const { trials, states } = reported();

@@ -1,27 +1,27 @@
-# Long trials, benches, fuzzing and mutation testing. What they count lands in target/reliability.json, and `make reliability`
-# writes the table of docs/reliability.md from it.
+# Long trials, benchmarks, fuzzing and mutation testing. Their counts are in target/reliability.json, from which `make reliability`
+# writes the table of docs/reliability.md.
 
 SECONDS ?= 60
 DIR ?= ../shared/corpora
-# Published collections of test files, where this folder exists; long tests send them as well.
+# Public collections of test files; if this folder exists, the long tests send them as well.
 CORPORA ?= $(abspath $(wildcard ../shared/corpora))
 
 .PHONY: test-long
 LONG := node --test --test-concurrency=1 --test-timeout=1500000
 FUZZ_SECONDS ?= 3600
 LONG_PARTS := faults hostile load api corpora fuzz mutants
-# After a failed part the others still run; the table at the end has all results.
+# A failed part does not stop the others; the table at the end has all results.
 test-long: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(TOOLS)/cargo-fuzz $(TOOLS)/cargo-mutants $(STAMPS)/bench-node $(STAMPS)/browser-node \
 	$(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) $(STAMPS)/redbot-$(REDBOT_VERSION)
 test-long: ## Run all long trials and write the table of docs/reliability.md (hours)
 	@for part in $(LONG_PARTS); do $(MAKE) test-long-$$part || failed="$$failed $$part"; done; \
 		$(MAKE) reliability || failed="$$failed (see the table)"; test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
 
-# Each part alone; only these keep their counts.
+# One target for each part; only these store their counts.
 .PHONY: $(addprefix test-long-,$(LONG_PARTS))
 $(addprefix test-long-,$(LONG_PARTS)): export KEEP_COUNTS := 1
 test-long-faults: setup edge www $(TOOLS)/s3s-fs
-	$(call say,Faults at length (ten minutes))
+	$(call say,Faults (ten minutes))
 	FAULT_CYCLES=50 FAULT_CALLS=1000 $(LONG) tests/faults/*.test.mjs
 
 test-long-hostile: setup edge www chromium $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
@@ -36,7 +36,7 @@ test-long-api:
 	$(MAKE) test-api API_EXAMPLES=500
 
 test-long-corpora:
-	$(if $(CORPORA),$(MAKE) corpora DIR='$(CORPORA)',$(call say,No corpora beside this folder: set CORPORA))
+	$(if $(CORPORA),$(MAKE) corpora DIR='$(CORPORA)',$(call say,No corpora: set CORPORA to their folder))
 
 test-long-fuzz:
 	$(MAKE) fuzz SECONDS=$(FUZZ_SECONDS)
@@ -52,29 +52,29 @@ reliability: | $(STAMPS)/node ## Write the table of docs/reliability.md from the
 bench: bench-image bench-browser bench-upload ## Compare with other libraries and servers; writes target/bench/*.json
 
 bench-image: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
-	$(call say,Measuring beside sharp and photon and jSquash (some minutes))
+	$(call say,Comparing with sharp and photon and jSquash (some minutes))
 	node tests/bench/image.mjs
 
 bench-browser: browser chromium $(STAMPS)/bench-node
-	$(call say,Measuring in Chromium beside compressorjs and others (two minutes))
+	$(call say,Comparing with compressorjs and others in Chromium (two minutes))
 	node tests/bench/browser.mjs
 
-bench-codecs: ## Compare the JPEG decoder and the resizer with other crates (PHOTOS=… for a folder of yours; some minutes)
-	$(call say,Measuring beside zune-jpeg and jpeg-decoder and pic-scale and fast_image_resize)
+bench-codecs: ## Compare the JPEG decoder and the resizer with other crates (PHOTOS=… for your own folder; some minutes)
+	$(call say,Comparing with zune-jpeg and jpeg-decoder and pic-scale and fast_image_resize)
 	cargo run --quiet --release --manifest-path tests/bench/codecs/Cargo.toml --target-dir target/bench-codecs -- $(PHOTOS)
 
 bench-upload: setup edge www $(STAMPS)/bench-node $(TOOLS)/s3s-fs
-	$(call say,Measuring whole uploads beside Express and multer and sharp (five minutes))
+	$(call say,Comparing whole uploads with Express and multer and sharp (five minutes))
 	node tests/bench/upload.mjs
 
 .PHONY: corpora
 corpora: setup edge www $(STAMPS)/bench-node chromium ## Compare verdicts and pixels over a folder of files (DIR=…)
 	cargo run --quiet --release -p image-rules --features codec --example corpora -- $(DIR)
-	$(call say,Pixels beside those of libpng and libwebp and libjpeg-turbo)
+	$(call say,Comparing pixels with libpng and libwebp and libjpeg-turbo)
 	node tests/conformance/pixels.mjs $(DIR)
-	$(call say,Chromium beside native code)
+	$(call say,Comparing Chromium with native code)
 	node tests/conformance/browser.mjs $(DIR)
-	$(call say,The running Worker beside native code and sharp)
+	$(call say,Comparing the running Worker with native code and sharp)
 	node tests/conformance/worker.mjs $(DIR)
 
 .PHONY: fuzz
@@ -89,5 +89,5 @@ AREA ?=
 SHARD ?=
 AGAIN ?=
 .PHONY: mutants
-mutants: $(TOOLS)/cargo-mutants | $(STAMPS)/node ## Change the code in one place at a time and count what the tests notice (AREA=auth SHARD=1/4, AGAIN=1; hours)
+mutants: $(TOOLS)/cargo-mutants | $(STAMPS)/node ## Change the code in one place at a time and count what the tests catch (AREA=auth SHARD=1/4, AGAIN=1; hours)
 	@node tests/mutants.mjs "$(AREA)" $(if $(SHARD),--shard $(SHARD)) $(if $(AGAIN),--again)

@@ -1,5 +1,5 @@
-"""What schemathesis has to know of this API beyond its description: pictures that are pictures, things
-that exist, and that each request comes from another address, as one address may ask 120 times a minute."""
+"""Hooks for schemathesis: valid images as bodies, ids that exist, and a different client IP for each request, because one
+client IP may send 120 requests a minute."""
 
 import ipaddress
 import json
@@ -11,15 +11,15 @@ import schemathesis
 from hypothesis import strategies as st
 
 FIXTURES = pathlib.Path(__file__).parent.parent / "fixtures"
-# What exists on the server, as the runner has put it there: ids, keys, users. Some of it goes away on the way.
+# Ids, keys and users that run.mjs has created on the server. Some are deleted during the run.
 KNOWN = json.loads(os.environ["API_KNOWN"])
 NETWORK = int(ipaddress.IPv6Address("2001:db8::"))
 
 
 def pictures(folder):
-    """Real pictures of a type, often with bytes after their end, and bytes that are none."""
+    """Valid images of a type, often with bytes after their end, and bytes that are no image."""
     files = st.sampled_from([path.read_bytes() for path in sorted((FIXTURES / folder).iterdir())])
-    # A picture with bytes behind it is another picture, so that not all are the same again.
+    # Bytes after the end make a different file, so that not all uploads are duplicates.
     return st.one_of(st.builds(lambda file, more: file + more, files, st.binary(max_size=16)), st.binary(max_size=64))
 
 
@@ -29,7 +29,7 @@ for name, folder in {"jpeg": "jpeg", "png": "png", "gif": "gif", "webp": "webp"}
 
 @schemathesis.auth(refresh_interval=None)
 class Caller:
-    """Who asks: an administrator where only they may, elsewhere a back end, and nobody where anybody may."""
+    """The caller's token: an administrator for admin operations, a back end for others, none for public ones."""
 
     def get(self, case, context):
         path = case.operation.path
@@ -43,23 +43,23 @@ class Caller:
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """A /64 of its own for each request: of IPv6 the first 64 bits count."""
+    """Sends each request from a different IPv6 /64, because limits count the first 64 bits."""
     address = ipaddress.IPv6Address(NETWORK + (secrets.randbits(32) << 64) + 1)
     case.headers["CF-Connecting-IP"] = str(address)
 
 
 @schemathesis.hook
 def flatmap_path_parameters(context, parameters):
-    """Now and then something that exists, where there is something of that name."""
+    """Sometimes replaces path parameters by those of an existing resource."""
     known = KNOWN["paths"].get(context.operation.path)
     if known and parameters:
-        return st.sampled_from([parameters, *({**parameters, **thing} for thing in known)])
+        return st.sampled_from([parameters, *({**parameters, **existing} for existing in known)])
     return st.just(parameters)
 
 
 @schemathesis.hook
 def flatmap_body(context, body):
-    """Now and then a picture that exists, where a body names one."""
+    """Sometimes replaces members of a body by those of an existing image."""
     if not isinstance(body, dict):
         return st.just(body)
     known = {name: value for name, value in KNOWN["members"].items() if isinstance(body.get(name), type(value))}

@@ -1,5 +1,5 @@
-// Tries a running Worker against openapi.json with schemathesis: requests that the description allows and
-// requests that it does not, and every answer must be as described. API_EXAMPLES says how many an operation.
+// Tests a running Worker against openapi.json with schemathesis: it sends valid and invalid requests, and every response must
+// match the description. API_EXAMPLES is the number of examples per operation.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
@@ -8,7 +8,7 @@ import { startServer } from "../e2e/server.mjs";
 import { writeReport } from "../report.mjs";
 
 const examples = process.env.API_EXAMPLES ?? "25";
-// Nobody is held back here, and nobody shut out: limits have tests of their own.
+// High limits prevent rejections and bans; limits have their own tests.
 const UNLIMITED = { RATE_PER_MINUTE: 100_000, IP_PER_MINUTE: 100_000, SERVICE_PER_MINUTE: 100_000, DAILY_COUNT: 10_000_000, DAILY_BYTES: 2 ** 50, STRIKES_TO_BAN: 1000 };
 
 const FIXTURES = new URL("../fixtures/jpeg/", import.meta.url);
@@ -19,8 +19,8 @@ async function ask(url, options) {
   return (await answer.json()).data;
 }
 
-/** Puts pictures and a user there; what hooks.py tells schemathesis of. */
-async function plant(server, token) {
+/** Creates images and a user; returns their ids and keys for hooks.py. */
+async function createResources(server, token) {
   const headers = { Authorization: `Bearer ${token}`, "Content-Type": "image/jpeg" };
   const pictures = [];
   for (const name of readdirSync(FIXTURES)) {
@@ -29,7 +29,7 @@ async function plant(server, token) {
   }
   const account = JSON.stringify({ email: "owner@example.org", password: "correct horse battery" });
   const { user } = await ask(`${server.url}/users/signup`, { method: "POST", headers: { "Content-Type": "application/json" }, body: account });
-  // Those that are asked for by number may be deleted by it; one is for looking only.
+  // Operations with an id may delete its image; the first one is used only in bodies and for delivery.
   const [shown, ...deletable] = pictures;
   const [, userId, , file] = shown.key.split("/");
   return {
@@ -49,17 +49,17 @@ function schemathesis(server, environment) {
   const how = ["--max-examples", examples, "--generation-deterministic", "--no-color", ...process.argv.slice(2)];
   const env = { ...process.env, ...environment, SCHEMATHESIS_HOOKS: "hooks", PYTHONPATH: "tests/api", PYTHONDONTWRITEBYTECODE: "1" };
   const child = spawn(command, [...words, ...how], { env, stdio: ["ignore", "pipe", "inherit"] });
-  let said = "";
+  let output = "";
   child.stdout.on("data", (text) => {
     process.stdout.write(text);
-    said += text;
+    output += text;
   });
-  return new Promise((resolve, reject) => child.once("error", reject).once("close", (status) => resolve({ status, said })));
+  return new Promise((resolve, reject) => child.once("error", reject).once("close", (status) => resolve({ status, output })));
 }
 
-/** The counts of its last lines. */
-function count(said) {
-  const after = (pattern) => Number(pattern.exec(said)?.[1] ?? NaN);
+/** The counts in the summary of schemathesis. */
+function count(output) {
+  const after = (pattern) => Number(pattern.exec(output)?.[1] ?? NaN);
   const [operations, cases, passed] = [after(/Tested: (\d+)/), after(/(\d+) generated/), after(/generated, (\d+) passed/)];
   return { operations, cases, failed: cases - passed };
 }
@@ -69,10 +69,10 @@ try {
   const LIFETIME_S = 7200;
   const service = server.token({ sub: "tester", role: "SERVICE" }, LIFETIME_S);
   const admin = server.token({ sub: "boss", role: "ADMIN" }, LIFETIME_S);
-  const known = await plant(server, service);
+  const known = await createResources(server, service);
   const environment = { API_SERVICE_TOKEN: service, API_ADMIN_TOKEN: admin, API_KNOWN: JSON.stringify(known) };
-  const { status, said } = await schemathesis(server, environment);
-  writeReport("api", count(said));
+  const { status, output } = await schemathesis(server, environment);
+  writeReport("api", count(output));
   process.exitCode = status;
 } finally {
   await server.stop();

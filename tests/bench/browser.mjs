@@ -1,7 +1,7 @@
-// The browser part of the bench: the package in Chromium beside what pages use today, on one page, turn by turn.
+// Browser benchmark: compares the package in Chromium with other libraries, alternating on one page.
 //
-// `node tests/bench/browser.mjs [--rounds N]` after `make browser`. Pictures as in image.mjs, and a screenshot made
-// here. Writes target/bench/browser.json; exits with 1 when a bar is missed.
+// `node tests/bench/browser.mjs [--rounds N]` after `make browser`. The images are those of image.mjs and a generated
+// screenshot. Writes target/bench/browser.json; exits with 1 when a bar is missed.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,9 +20,9 @@ const QUALITY = 0.8;
 const PEERS = ['compressorjs', 'compressionMain', 'compressionWorker', 'picaMain', 'jsquash'];
 const NAMES = { compressionMain: 'browser-image-compression (main)', compressionWorker: 'browser-image-compression (worker)',
   picaMain: 'pica', jsquash: 'jSquash' };
-/** Peers put styles and workers where ours needs none. */
+/** A loose policy, because peers use inline styles and blob workers. */
 const LOOSE = "default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; script-src 'self' 'unsafe-eval' blob:";
-/** What Chromium calls a long task: a person notices. */
+/** Chromium's threshold of a long task, which a user can notice. */
 const LONG_MS = 50;
 
 const at = process.argv.indexOf('--rounds');
@@ -51,7 +51,7 @@ const missed = results.filter(({ ratio, bar }) => bar !== undefined && !(ratio <
 for (const { name, peer_name, ratio, bar } of missed) console.log(`MISSED: ${name} beside ${peer_name}: ${ratio.toFixed(2)}, bar ${bar}`);
 process.exitCode = missed.length > 0 ? 1 : 0;
 
-/** From nothing to a worker that can begin, each time in a browser profile that has seen none of it. */
+/** Measures the time until the worker is ready, each time in a new browser profile without a cache. */
 async function ready() {
   const times = [];
   for (let turn = 0; turn < rounds; turn += 1) {
@@ -107,7 +107,7 @@ async function compare(picture, name, type, bytes) {
   await page.close();
 }
 
-/** How many bytes compressorjs needs for the score of ours, between the two of its qualities around it. */
+/** The size that compressorjs needs for our score, interpolated between its two nearest qualities. */
 async function equalQuality(label, bytes, ours, points, turn) {
   let below;
   for (let percent = 60; percent <= 100; percent += 2) {
@@ -120,17 +120,17 @@ async function equalQuality(label, bytes, ours, points, turn) {
     }
     below = { points: theirs, bytes: blob.length };
   }
-  console.log(`  compressorjs never reaches ${points.toFixed(1)}: at quality 100 it comes to ${below.points.toFixed(1)}`);
+  console.log(`  compressorjs never reaches ${points.toFixed(1)}: at quality 100 it has ${below.points.toFixed(1)}`);
   say(`${label}, effort small: bytes at equal SSIMULACRA2`, ours.length, below.bytes, 'compressorjs at quality 100, which is less', 'bytes', 0.88);
 }
 
-/** In the page: one run of one contender, its time, and the longest task of the page meanwhile. */
+/** Runs one contender once in the page; returns the time and the longest task of the page. */
 async function once({ work, url, type, options }) {
   const get = (globalThis.files ??= {});
   get[url] ??= await (await fetch(url)).blob();
   const file = new File([get[url]], url.split('/').at(-1), { type });
   let longestMs = 0;
-  const look = (list) => {
+  const record = (list) => {
     for (const { duration } of list.getEntries()) longestMs = Math.max(longestMs, duration);
   };
   const { preflight } = await import('/preflight/index.js');
@@ -139,13 +139,13 @@ async function once({ work, url, type, options }) {
   const contender = { fast: () => ours('fast'), small: () => ours('small') }[work] ?? (() => peers[work](file, options));
   const quiet = () => new Promise((resolve) => requestIdleCallback(() => setTimeout(resolve)));
   await quiet();
-  const observer = new PerformanceObserver(look);
+  const observer = new PerformanceObserver(record);
   observer.observe({ type: 'longtask' });
   const start = performance.now();
   const blob = await contender();
   const ms = performance.now() - start;
   await quiet();
-  look({ getEntries: () => observer.takeRecords() });
+  record({ getEntries: () => observer.takeRecords() });
   observer.disconnect();
   const reader = new FileReader();
   const read = new Promise((resolve) => reader.addEventListener('load', resolve));

@@ -1,4 +1,4 @@
-// The peers as a page would use them, each as one function from a file to a blob; bundled for the page.
+// Other browser libraries, each as a function from a file to a blob; bundled for the page.
 import imageCompression from 'browser-image-compression';
 import Compressor from 'compressorjs';
 import decodeJpeg, { init as initDecode } from '@jsquash/jpeg/decode.js';
@@ -10,11 +10,11 @@ import createPica from 'pica';
 
 export const compressorjs = (file, { edge, quality }) =>
   new Promise((success, error) => {
-    // A PNG stays one, as with us: by itself it makes JPEG of a large one.
+    // Keeps PNG as PNG, as our package does; by default a large PNG becomes a JPEG.
     new Compressor(file, { maxWidth: edge, maxHeight: edge, quality, convertTypes: [], success, error });
   });
 
-// Its worker loads the library again, by default from a CDN.
+// The worker of this library loads the library again, by default from a CDN.
 const compression = (useWebWorker) => (file, { edge, quality }) =>
   imageCompression(file, { maxWidthOrHeight: edge, initialQuality: quality, maxSizeMB: 100, useWebWorker,
     libURL: new URL('/peers/browser-image-compression/dist/browser-image-compression.js', location.href).href });

@@ -1,5 +1,5 @@
-// Starts what is compared: the built Worker under `wrangler dev`, storing in R2, in S3, and in S3 as two isolates, and
-// the stack of stack.mjs; all that store in S3 do so in the same server, which verifies signatures.
+// Starts the servers of the upload benchmark: the built Worker under `wrangler dev` with R2, with S3, and with S3 in two
+// isolates, and the stack of stack.mjs. All use the same S3 server, which verifies signatures.
 import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import { hs256, startServer } from '../e2e/server.mjs';
 import { USERS, addresses, form, raw } from './uploads.mjs';
 
 const DAY_S = 86_400;
-// What bounds one user or one address would be measured in place of the work.
+// High limits, so that rate limiting is not measured.
 const UNLIMITED = {
   RATE_PER_MINUTE: 100_000,
   DAILY_COUNT: 10_000_000,
@@ -19,10 +19,10 @@ const UNLIMITED = {
   // As in production.
   LOG_LEVEL: 'warn',
 };
-// Only with it does a Worker tell how large its memory is.
-const TELLING = { FAULT_INJECTION: 'true' };
+// Enables the route that reports the size of the wasm memory.
+const REPORTING = { FAULT_INJECTION: 'true' };
 
-/** All of them, each `{ name, urls, pids, process, series, log }`, and `stop` for all. */
+/** Starts all contenders, each `{ name, urls, pids, process, series, log }`, and returns them with `stop`. */
 export async function startAll() {
   const running = [];
   const stop = async () => {
@@ -35,8 +35,8 @@ export async function startAll() {
   };
   try {
     const s3 = await start(startS3());
-    const r2Worker = await start(startServer({ vars: { ...UNLIMITED, ...TELLING } }));
-    const s3Worker = () => start(startServer({ vars: { ...UNLIMITED, ...TELLING, ...s3.vars() } }));
+    const r2Worker = await start(startServer({ vars: { ...UNLIMITED, ...REPORTING } }));
+    const s3Worker = () => start(startServer({ vars: { ...UNLIMITED, ...REPORTING, ...s3.vars() } }));
     const s3Workers = [await s3Worker(), await s3Worker()];
     const stack = await start(startStack(s3.vars()));
     await Promise.all([r2Worker, ...s3Workers].map(({ url }) => openLedgers(url)));
@@ -53,14 +53,14 @@ export async function startAll() {
   }
 }
 
-/** A new address opens its ledger once in its life: that is not what is compared. */
+/** Creates the ledger of each client IP, so that its creation is not measured. */
 async function openLedgers(url) {
   for (const address of addresses()) {
     await (await fetch(`${url}/auth/guest-token`, { headers: { 'CF-Connecting-IP': address } })).arrayBuffer();
   }
 }
 
-/** An isolate has one thread; several share the users, as they do at the edge. */
+/** A contender of one or more isolates. An isolate has one thread; several share the users, as on the platform. */
 function workers(name, servers) {
   const series = (picture) => {
     const each = servers.map(({ url, token }) => raw(picture, users((claims) => token(claims, DAY_S), servers.length), url));
@@ -79,7 +79,7 @@ async function startStack(s3) {
   });
   child.send({ secret, s3 });
   const [{ port }] = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => {
-    throw new Error('the stack to compare with did not start');
+    throw new Error('the stack did not start');
   })]);
   const tokens = users((claims) => hs256(secret, claims, DAY_S));
   const url = `http://127.0.0.1:${port}`;
@@ -96,5 +96,5 @@ async function startStack(s3) {
   };
 }
 
-/** `team` keeps apart who shares a server: the same bytes of the same user would be recognised. */
+/** Tokens of the users. `team` separates contenders that share a store, because equal bytes of one user are a duplicate. */
 const users = (sign, team = 1) => Array.from({ length: USERS }, (_, index) => sign({ sub: `bench-${team}-${index}` }));

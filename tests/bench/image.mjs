@@ -1,8 +1,8 @@
-// The image part of the bench: what the rules cost in wasm, beside what people use today, in one run.
+// Image benchmark: compares time and memory of the image rules in wasm with other libraries, in one run.
 //
-// `node tests/bench/image.mjs [--rounds N]` from anywhere. Photos come from $PHOTOS (or ../shared/photos
-// beside the checkout) when it holds phone12mp.jpg and preflighted1600.jpg; otherwise a picture with the
-// statistics of a photo is made. Writes target/bench/image.json; exits with 1 when a bar is missed.
+// `node tests/bench/image.mjs [--rounds N]` from anywhere. Photos come from $PHOTOS (or ../shared/photos beside the checkout)
+// when it contains phone12mp.jpg and preflighted1600.jpg; otherwise an image with the statistics of a photo is generated.
+// Writes target/bench/image.json; exits with 1 when a bar is missed.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ function rounds() {
   return at < 0 ? 15 : Number(process.argv[at + 1]);
 }
 
-// The wasm module as the browser gets it.
+// Builds the wasm module with the optimisations of the browser package.
 function build() {
   const cargo = ['build', '--release', '--quiet', '--manifest-path', join(here, 'wasm/Cargo.toml'),
     '--target-dir', join(root, 'target/bench-build')];

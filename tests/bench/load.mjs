@@ -1,8 +1,8 @@
-// Loads a server with uploads from several clients at once and tells how it fared. Each client keeps its
-// connection and sends its next picture when the last one is answered; anything but 201 ends the run.
+// Loads a server with concurrent uploads and returns throughput and latencies. Each client keeps its connection and sends its
+// next image when the last one is answered; any status but 201 ends the run.
 import { Agent, request } from 'node:http';
 
-/** Uploads for so many seconds. `next` makes `{ url, headers, body }` of one more upload. */
+/** Uploads for `seconds`. `next` returns `{ url, headers, body }` of the next upload. */
 export async function load(next, { seconds, clients }) {
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   const latencies = [];
@@ -21,7 +21,7 @@ export async function load(next, { seconds, clients }) {
   } finally {
     agent.destroy();
   }
-  // Until the last answer, as the uploads under way at the end are counted.
+  // Measured until the last response, because the uploads that are active at the end count.
   const elapsed = (performance.now() - start) / 1000;
   latencies.sort((a, b) => a - b);
   return {
@@ -50,5 +50,5 @@ function upload({ url, headers, body }, agent) {
   });
 }
 
-/** The value below which this part of sorted ones lies. */
+/** The percentile `part` (0 to 1) of sorted values. */
 export const percentile = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * part) - 1)];

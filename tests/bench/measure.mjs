@@ -1,4 +1,4 @@
-// Times ours and theirs turn by turn, so that what disturbs one disturbs the other, and prints medians.
+// Times the contenders alternately, so that a disturbance affects all of them, and prints medians.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as peers from './peers.mjs';
@@ -12,7 +12,7 @@ const MB = 1_000_000;
 
 let instances = 0;
 
-// A fresh module, so that its memory is that of the work done with it.
+// A new instance, so that its memory is that of the measured work.
 async function ours(root) {
   const folder = join(root, 'target/bench/wasm');
   const glue = await import(`${join(folder, 'bench_images.js')}?${(instances += 1)}`);
@@ -46,13 +46,13 @@ async function photo({ root, rounds, big, say }) {
     ours: () => run(big, EDGE, QUALITY, FAST),
     sharp: () => peers.sharpPhoto(EDGE, { quality: QUALITY })(big),
   });
-  // The slow ones take a second each, so fewer rounds, with ours in between again.
+  // Slow contenders take a second per run, so they have fewer rounds, alternating with ours.
   const slow = await timed(Math.max(3, Math.ceil(rounds / 5)), {
     ours: () => run(big, EDGE, QUALITY, FAST),
     photon: () => peers.photonPhoto(EDGE)(big),
     jsquash: () => squash.photo(EDGE)(big),
   });
-  console.log(`ours wrote ${encoded.length} bytes`);
+  console.log(`ours: ${encoded.length} bytes`);
   say(result(name, times.ours, times.sharp, 'sharp (native, one thread)', 'ms', 0.55));
   say(result(name, slow.ours, slow.photon, '@cf-wasm/photon', 'ms', 0.13));
   say(result(name, slow.ours, slow.jsquash, 'jSquash', 'ms'));
@@ -72,8 +72,8 @@ async function photo({ root, rounds, big, say }) {
 
 async function keep({ root, rounds, small, say }) {
   const { run, memoryBytes } = await ours(root);
-  if (run(small, 2048, QUALITY, FAST).length !== 0) console.log('note: the 1600 px picture is scrubbed, not kept');
-  // A few milliseconds each: more rounds cost nothing.
+  if (run(small, 2048, QUALITY, FAST).length !== 0) console.log('note: the 1600 px image is scrubbed, not stored unchanged');
+  // A run takes a few milliseconds, so more rounds are cheap.
   const times = await timed(rounds * 8, {
     ours: () => run(small, 2048, QUALITY, FAST),
     sharp: () => peers.sharpDecode(small),
@@ -113,7 +113,7 @@ async function quality({ root, big, score, say }) {
   const part = (encoded.length - below.bytes.length) / (above.bytes.length - below.bytes.length);
   const theirs = low + (high - low) * part;
   console.log(`ours at effort small: ${encoded.length} bytes; sharp mozjpeg q${below.q}: ${below.bytes.length}, q${above.q}: ${above.bytes.length}`);
-  // At most one point below: theirs / ours, when ours plus one is the measure.
+  // Our score may be at most one point lower.
   const outcome = { name: 'SSIMULACRA2 at equal bytes, effort small', ours: round(mine), peer: round(theirs),
     peer_name: 'sharp mozjpeg', ratio: mine / theirs, unit: 'points' };
   say(outcome);

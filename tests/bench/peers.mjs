@@ -1,10 +1,10 @@
-// Who does the same work: each a function from bytes to bytes.
+// Other image libraries, each as a function from bytes to bytes.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { PhotonImage, SamplingFilter, resize as photonResize } from '@cf-wasm/photon/node';
 import sharp from 'sharp';
 
-// One thread, nothing kept from one round to the next.
+// One thread, and no cache between rounds.
 sharp.concurrency(1);
 sharp.cache(false);
 
@@ -26,7 +26,7 @@ export const photonPhoto = (edge) => (bytes) => {
 };
 
 export async function jsquash() {
-  // The packages are written for bundlers: they want a global and their modules handed in.
+  // The packages are written for bundlers: they need the global ImageData and their compiled modules.
   globalThis.ImageData ??= class {
     constructor(data, width, height) {
       Object.assign(this, { data, width, height });
@@ -51,7 +51,7 @@ export async function jsquash() {
   const photo = (edge) => async (bytes) => {
     const image = await decode.default(bytes);
     const [width, height] = fit(image.width, image.height, edge);
-    // As sharp and photon do it: Lanczos on the values as they are.
+    // The same settings as sharp and photon: Lanczos on gamma-encoded values, without premultiplied alpha.
     const options = { width, height, method: 'lanczos3', premultiply: false, linearRGB: false };
     return encode.default(await resize.default(image, options), { quality: 80 });
   };

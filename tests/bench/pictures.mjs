@@ -1,4 +1,4 @@
-// The pictures of the bench: real photos when there are some, otherwise pictures made here.
+// The images of the benchmarks: real photos if available, otherwise generated images.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -10,7 +10,7 @@ export async function pictures(root) {
   const big = real ? readFileSync(photo) : await jpeg(4032, 3024, 92);
   const small = real ? readFileSync(preflighted)
     : await sharp(big).resize(1600, 1600, { fit: 'inside' }).jpeg({ quality: 80 }).toBuffer();
-  return { source: real ? folder : 'made here', big, small, drawing: await png(2048, 1536) };
+  return { source: real ? folder : 'generated', big, small, drawing: await png(2048, 1536) };
 }
 
 async function jpeg(width, height, quality) {
@@ -18,7 +18,7 @@ async function jpeg(width, height, quality) {
   return sharp(data, { raw: { width, height, channels: 3 } }).jpeg({ quality }).toBuffer();
 }
 
-// A photo's pixels with an oval hole that fades out.
+// A photo-like image with an oval alpha mask that fades out.
 async function png(width, height) {
   const rgb = photoLike(width, height);
   const data = Buffer.alloc(width * height * 4);
@@ -33,7 +33,7 @@ async function png(width, height) {
   return sharp(data, { raw: { width, height, channels: 4 } }).png().toBuffer();
 }
 
-// Noise in octaves, each half as strong as the one before: the spectrum of photos falls like that.
+// Noise in octaves of decreasing strength, which has a spectrum like that of photos.
 function photoLike(width, height) {
   const data = Buffer.alloc(width * height * 3);
   const octaves = [512, 256, 128, 64, 32, 16, 8, 4, 2].map((size, index) => ({
@@ -48,7 +48,7 @@ function photoLike(width, height) {
         const right = x / size - column;
         const down = y / size - row;
         for (let channel = 0; channel < 3; channel += 1) {
-          // Detail is mostly brightness.
+          // Fine detail varies mostly in brightness.
           const plane = size < 32 ? 0 : channel;
           const value = (dx, dy) => values[((row + dy) * across + column + dx) * 3 + plane];
           const top = value(0, 0) * (1 - right) + value(1, 0) * right;
@@ -65,7 +65,7 @@ function photoLike(width, height) {
 }
 
 function grid(across, down, seed) {
-  // Mulberry32: the same picture every time.
+  // Mulberry32 with a fixed seed, so that the image is always the same.
   let state = seed + 1;
   const values = Float32Array.from({ length: across * down * 3 }, () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -76,7 +76,7 @@ function grid(across, down, seed) {
   return { values, across };
 }
 
-/** A screen with panels, lines and something like text. */
+/** A generated screenshot with panels, lines and strokes that look like text. */
 export async function screenshot(width, height) {
   const data = Buffer.alloc(width * height * 3, 255);
   const fill = (left, top, right, bottom, color) => {
@@ -96,7 +96,7 @@ export async function screenshot(width, height) {
     for (let x = paragraph ? 460 : 40; x < width - 60; ) {
       const long = 20 + random(110);
       const color = x < 420 ? [75, 85, 99] : random(14) === 0 ? [37, 99, 235] : [17, 24, 39];
-      // A word: strokes of two pixels at uneven distances.
+      // A word: strokes of two pixels at irregular distances.
       for (let stroke = x; stroke < x + long; stroke += 4 + random(7)) {
         fill(stroke, y + random(6), stroke + 2, y + 20 + random(6), color);
         if (random(2)) fill(stroke, y + 8 + random(8), stroke + 7, y + 10 + random(8), color);

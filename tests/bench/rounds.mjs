@@ -1,5 +1,5 @@
-// Loads the contenders turn by turn, so that what disturbs one disturbs the others, prints how each fared,
-// and sets the medians side by side.
+// Loads the contenders alternately, so that a disturbance affects all of them, prints the figures of each, and compares the
+// medians.
 import { startAll } from './contenders.mjs';
 import { load } from './load.mjs';
 import { pictures } from './pictures.mjs';
@@ -31,24 +31,24 @@ async function compare({ r2, stack, s3, pair }, { name, picture, atLeast, rounds
   const entrants = [r2, stack, s3, pair].map((contender) => ({ contender, next: contender.series(picture), rounds: [] }));
   for (const { contender, next } of entrants) {
     contender.pids.forEach(forgetPeaks);
-    await trial(contender, next, Math.min(2, seconds));
+    await runOnce(contender, next, Math.min(2, seconds));
   }
   for (let turn = 0; turn < rounds; turn += 1) {
-    for (const entrant of entrants) entrant.rounds.push(await trial(entrant.contender, entrant.next, seconds));
+    for (const entrant of entrants) entrant.rounds.push(await runOnce(entrant.contender, entrant.next, seconds));
   }
   console.log(`upload of a ${name}, ${picture.length} bytes`);
   const [ours, peer, oursS3, oursPair] = await Promise.all(entrants.map(summary));
   console.log('');
   return [
-    ...besides(`upload ${name}, ours to R2`, ours, peer),
-    ...besides(`upload ${name}, both to S3`, oursS3, peer),
-    // The stack works on both cores. An isolate has one thread, and where it runs there are as many as are needed.
-    ...besides(`upload ${name}, both to S3 and on both cores`, oursPair, peer, { atLeast }),
-  ].map(told);
+    ...comparisons(`upload ${name}, ours to R2`, ours, peer),
+    ...comparisons(`upload ${name}, both to S3`, oursS3, peer),
+    // The stack uses both cores. An isolate has one thread, and the platform starts as many as are needed.
+    ...comparisons(`upload ${name}, both to S3 and on both cores`, oursPair, peer, { atLeast }),
+  ].map(printed);
 }
 
-/** One turn of one server. */
-async function trial(contender, next, seconds) {
+/** Loads one server once. */
+async function runOnce(contender, next, seconds) {
   const before = cpuOf(contender);
   try {
     const outcome = await load(next, { seconds, clients: CLIENTS });
@@ -76,28 +76,28 @@ async function summary({ contender, rounds }) {
   return total;
 }
 
-/** How large the memory of the Worker's instance has become, where it tells. */
+/** Size of the Worker's wasm memory in MB, or undefined when the server does not report it. */
 async function wasmMB({ urls: [url] }) {
   const answer = await fetch(`${url}/_fault/memory`);
   const text = await answer.text();
   return answer.status === 200 ? JSON.parse(text).wasmBytes / MB : undefined;
 }
 
-function besides(name, ours, peer, bar) {
-  const beside = (what, field, unit) => ({
+function comparisons(name, ours, peer, bar) {
+  const compared = (what, field, unit) => ({
     name: `${name}: ${what}`, ours: round(ours[field]), peer: round(peer[field]), peer_name: peer.name,
     ratio: ours[field] / peer[field], unit,
   });
   return [
-    { ...beside('throughput', 'perSecond', 'uploads/s'), ...(bar && { bar }) },
-    beside('p50', 'p50', 'ms'),
-    beside('p99', 'p99', 'ms'),
-    beside('CPU an upload', 'cpuMs', 'ms'),
-    beside('peak memory of the process', 'memoryMB', 'MB'),
+    { ...compared('throughput', 'perSecond', 'uploads/s'), ...(bar && { bar }) },
+    compared('p50', 'p50', 'ms'),
+    compared('p99', 'p99', 'ms'),
+    compared('CPU an upload', 'cpuMs', 'ms'),
+    compared('peak memory of the process', 'memoryMB', 'MB'),
   ];
 }
 
-function told(result) {
+function printed(result) {
   const { name, ours, peer, peer_name, ratio, unit, bar } = result;
   const verdict = bar ? `  bar at least ${bar.atLeast} ${ratio >= bar.atLeast ? 'met' : 'MISSED'}` : '';
   console.log(`${name}: ours ${ours} ${unit}, ${peer_name} ${peer} ${unit}, ratio ${ratio.toFixed(3)}${verdict}`);

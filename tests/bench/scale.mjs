@@ -1,16 +1,16 @@
-// What 10,000 uploads a second would ask of the ledgers: signed-in users drawn by a law of Zipf, each upload two
-// questions to its user's ledger, each ledger one queue. Discrete events, no network. A question takes
-// what `--service-ms` says on average; 1 ms is the thousand a second that the platform gives as an object's soft limit.
+// Simulates the load of the ledgers at 10,000 uploads a second: discrete events without a network. Users follow a Zipf
+// distribution; each upload sends two requests to its user's ledger, and each ledger is one queue. `--service-ms` is the mean
+// duration of a request; 1 ms corresponds to the platform's soft limit of a thousand requests a second per object.
 //
 //   node tests/bench/scale.mjs [--per-second 10000] [--seconds 30] [--service-ms 1.0]
-//   node tests/bench/scale.mjs --measure http://127.0.0.1:8787     how long a ledger's question takes there
+//   node tests/bench/scale.mjs --measure http://127.0.0.1:8787     measures a request to a ledger there
 import { parseArgs } from "node:util";
 
 const { values } = parseArgs({
   options: { "per-second": { type: "string", default: "10000" }, seconds: { type: "string", default: "30" }, "service-ms": { type: "string", default: "1.0" }, seed: { type: "string", default: "1" }, measure: { type: "string" } },
 });
 
-/** A generator of numbers from a seed, so that a run can be repeated (mulberry32's mixing of a counter). */
+/** A seeded generator of numbers from 0 to 1 (mulberry32), so that a run can be repeated. */
 function randomNumbers(seed) {
   let state = seed >>> 0;
   return () => {
@@ -21,7 +21,7 @@ function randomNumbers(seed) {
   };
 }
 
-/** Draws 0 … count-1, the k-th with a share in proportion to 1/(k+1)^exponent. */
+/** Draws numbers from 0 to count-1; the probability of k is proportional to 1/(k+1)^exponent. */
 function zipf(count, exponent, random) {
   const sums = new Float64Array(count);
   let sum = 0;
@@ -41,9 +41,9 @@ function zipf(count, exponent, random) {
 const percentile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
 
 /**
- * One scenario. Each request passes the flood limit beside the Worker (1,200 a minute from a client IP), then its
- * user's ledger (60 a minute), and if it was admitted its user's again to commit. `stolen` is the share
- * of requests that all come with one user's token, from addresses without end.
+ * Runs one scenario. Each request passes the flood limit of the platform (1,200 a minute from a client IP), then its user's
+ * ledger (60 a minute), and if admitted the same ledger again to commit. `stolen` is the share of requests with the token of
+ * one user, each from a new client IP.
  */
 function run({ name, users, exponent, perAddress, gate = true, stolen = 0 }) {
   const random = randomNumbers(Number(values.seed));
@@ -52,12 +52,12 @@ function run({ name, users, exponent, perAddress, gate = true, stolen = 0 }) {
   const ledgers = new Map();
   const seenAtGate = new Map();
   const waits = { busiest: [], others: [] };
-  /** Asks a ledger at a moment. A ledger answers one question after the other. */
+  /** Sends a request to a ledger at `atMs`. A ledger processes one request at a time. */
   const ask = (key, atMs) => {
     const ledger = ledgers.get(key) ?? { key, freeMs: 0, busyMs: 0, asked: 0, tokens: 60, filledMs: 0 };
     ledgers.set(key, ledger);
     const startMs = Math.max(atMs, ledger.freeMs);
-    // Times are spread as those of short jobs are: exponentially around their mean.
+    // Durations have an exponential distribution.
     const tookMs = -Math.log(1 - random()) * serviceMs;
     ledger.freeMs = startMs + tookMs;
     ledger.busyMs += tookMs;
@@ -66,19 +66,19 @@ function run({ name, users, exponent, perAddress, gate = true, stolen = 0 }) {
     return ledger;
   };
   let nowMs = 0;
-  let strangers = 0;
+  let stolenRequests = 0;
   const sums = { asked: 0, gate: 0, limit: 0 };
   const later = [];
   while ((nowMs += -Math.log(1 - random()) * (1000 / perSecond)) < seconds * 1000) {
-    // Commits that are due, in their order: an upload lasts some 100 ms between its two questions.
+    // Commits that are due, in order: an upload takes about 100 ms between its two requests.
     while (later.length > 0 && later[0].atMs <= nowMs) ask(later[0].key, later.shift().atMs);
     sums.asked += 1;
     const isStolen = random() < stolen;
     const user = isStolen ? 0 : draw();
-    const address = isStolen ? `stranger-${++strangers}` : Math.floor(user / perAddress);
+    const address = isStolen ? `stolen-${++stolenRequests}` : Math.floor(user / perAddress);
     const atGate = (seenAtGate.get(address) ?? 0) + 1;
     seenAtGate.set(address, atGate);
-    // Counted for this run as one minute: what is shown is its worst half.
+    // The whole run counts as one minute, so the result is the worst case.
     if (gate && atGate > 1200) {
       sums.gate += 1;
       continue;
@@ -109,7 +109,7 @@ function run({ name, users, exponent, perAddress, gate = true, stolen = 0 }) {
   };
 }
 
-/** The median time of one question to a ledger on a running Worker, as its Server-Timing tells. */
+/** Measures the duration of a request to a ledger on a running Worker, by its Server-Timing. */
 async function measure(url) {
   const times = [];
   for (let turn = 0; turn < 100; turn++) {
@@ -118,7 +118,7 @@ async function measure(url) {
     if (ms) times.push(Number(ms));
   }
   times.sort((one, other) => one - other);
-  console.log(`${times.length} questions: median ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms, the way there included`);
+  console.log(`${times.length} requests: median ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms, including the round trip to the object`);
 }
 
 const SCENARIOS = [
@@ -130,7 +130,7 @@ const SCENARIOS = [
   { name: "a stolen token: a fifth of all", users: 1_000_000, exponent: 0.8, perAddress: 1, stolen: 0.2 },
 ];
 
-/** A table for people and for the document alike. */
+/** Prints a Markdown table, which docs/scale.md contains. */
 function print(rows) {
   const names = Object.keys(rows[0]);
   console.log(`| ${names.join(" | ")} |\n|${names.map(() => "---").join("|")}|`);

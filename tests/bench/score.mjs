@@ -1,11 +1,11 @@
-// A native judge of quality: builds it, and lets it compare pictures with what they should look like.
+// Builds a native program that computes SSIMULACRA2, and runs it on encoded images.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 
-/** Builds the judge; answers its path. */
+/** Builds the program; returns its path. */
 export function buildScore(root) {
   const folder = join(root, 'target/bench-build');
   const cargo = ['build', '--release', '--quiet', '--manifest-path', join(root, 'tests/bench/wasm/Cargo.toml'),
@@ -15,10 +15,10 @@ export function buildScore(root) {
   return join(folder, 'release/score');
 }
 
-/** The SSIMULACRA2 of encoded pictures beside `source` at their size. */
+/** The SSIMULACRA2 of encoded images compared with `source`, resized to their size. */
 export async function scores(score, source, pictures) {
   const { width, height } = await sharp(pictures[0]).metadata();
-  // Decoded at full size first: neither side's scaled decode is the measure.
+  // Decoded at full size first, so that the reference depends on no scaled decoder.
   const full = await sharp(source).autoOrient().removeAlpha().raw().toBuffer({ resolveWithObject: true });
   const { width: across, height: down, channels } = full.info;
   const reference = await sharp(full.data, { raw: { width: across, height: down, channels } })
@@ -31,8 +31,8 @@ export async function scores(score, source, pictures) {
       writeFileSync(file, data);
       return file;
     });
-    const told = execFileSync(score, [width, height, ...files].map(String), { encoding: 'utf8' });
-    return told.trim().split('\n').map(Number);
+    const output = execFileSync(score, [width, height, ...files].map(String), { encoding: 'utf8' });
+    return output.trim().split('\n').map(Number);
   } finally {
     rmSync(folder, { recursive: true });
   }

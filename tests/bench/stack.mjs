@@ -1,6 +1,6 @@
-// What teams put on a server today: Express, multer, jsonwebtoken, sharp and the S3 client, in one process
-// and with the settings that their documentation shows. upload.mjs starts it and hands it, as IPC message,
-// the secret of the tokens and the address and keys of the store; it answers with its port.
+// A common upload server to compare with: Express, multer, jsonwebtoken, sharp and the S3 client in one process, with the
+// settings of their documentation. upload.mjs starts it and sends the token secret and the S3 settings as an IPC message; it
+// replies with its port.
 import { randomUUID } from 'node:crypto';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import express from 'express';

@@ -1,8 +1,8 @@
-// The upload part of the bench: the built Worker beside the stack that people use today, in one run.
+// Upload benchmark: compares the built Worker with the server of stack.mjs, in one run.
 //
-// `node tests/bench/upload.mjs [--rounds N] [--seconds N] [--only photo|kept]` from anywhere, once `make edge www` has run.
-// Photos come from where image.mjs has them. Writes target/bench/upload.json; exits with 1 when a bar is
-// missed. Each server is loaded alone, turn by turn, while the others wait; medians of the rounds count.
+// `node tests/bench/upload.mjs [--rounds N] [--seconds N] [--only photo|kept]` from anywhere, after `make edge www`. The photos
+// are those of image.mjs. Writes target/bench/upload.json; exits with 1 when a bar is missed. The servers are loaded
+// alternately, one at a time; the medians of the rounds are compared.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -16,7 +16,7 @@ const node = join(root, 'tests/bench/node_modules/.bin/node');
 if (Number(process.versions.node.split('.')[0]) < 22 && existsSync(node)) {
   process.exit(spawnSync(node, process.argv.slice(1), { stdio: 'inherit' }).status ?? 1);
 }
-// Wrangler and the tools of its build are found as the Makefile finds them.
+// Adds wrangler and the build tools to PATH, as the Makefile does.
 process.chdir(root);
 const tools = ['node_modules/.bin', 'target/tools/bin'].map((folder) => join(root, folder));
 process.env.PATH = [...tools, process.env.PATH].join(delimiter);

@@ -1,16 +1,16 @@
-// The uploads of the bench as endless series: spread over users and addresses and each with other bytes, so
-// that neither a limit nor the recognition of bytes sent before answers in place of the work.
+// Endless series of uploads for the benchmark, distributed over users and client IPs and each with different bytes, so that
+// neither limits nor duplicates affect the measurement.
 
-/** What is spread over how many users; the limits of a user are lifted for the bench. */
+/** Number of users; their limits are raised for the benchmark. */
 export const USERS = 50;
-/** An address may send 120 a minute, so these are good for 500 uploads a second; more of them would only
- *  measure how ledgers are opened. */
+/** A client IP may send 120 requests a minute, so 256 suffice for 500 uploads a second; more would only measure the creation
+ *  of ledgers. */
 const ADDRESSES = 256;
 
-/** Every address that uploads come from. */
+/** All client IPs of the uploads. */
 export const addresses = () => Array.from({ length: ADDRESSES }, (_, number) => `10.1.0.${number}`);
 
-/** Raw bodies, as our own browser module sends them. */
+/** Uploads with raw bodies, as the browser package sends them. */
 export function raw(picture, tokens, origin) {
   const vary = variants(picture);
   return () => {
@@ -19,7 +19,7 @@ export function raw(picture, tokens, origin) {
   };
 }
 
-/** Forms, as browsers and multer have them. */
+/** Uploads as multipart forms, which multer needs. */
 export function form(picture, tokens, origin) {
   const vary = variants(picture);
   const boundary = '----TheFormBench7MA4YWxkTrZu0gW';
@@ -45,9 +45,8 @@ function caller(count, tokens) {
   };
 }
 
-// Other bytes, nearly the same picture, the same work: the steps of a few coarse frequencies of the
-// first quantisation table are raised by 0 to 3. They are coarse enough to show when the picture is
-// decoded at half its size, so that what is stored differs, too.
+// Different bytes with nearly the same image and the same work: adds 0 to 3 to the steps of a few low frequencies of the first
+// quantisation table. Low frequencies also change an image that is decoded at half its size, so that the stored bytes differ.
 function variants(picture) {
   const [FIRST, STEPS] = [1, 6];
   const table = quantisationTable(picture);
@@ -56,7 +55,7 @@ function variants(picture) {
     const count = made;
     made += 1;
     const body = Buffer.from(picture);
-    // All users send variant 0, then all send variant 1: 50 * 4^6 uploads before one comes again.
+    // All users send variant 0, then variant 1, and so on: 50 * 4^6 uploads before one repeats.
     let digits = Math.floor(count / USERS);
     for (let step = FIRST; step < FIRST + STEPS; step += 1) {
       body[table + step] = Math.min(255, body[table + step] + (digits & 3));
@@ -66,12 +65,12 @@ function variants(picture) {
   };
 }
 
-/** Where the 64 steps of the first table lie, which are of 8 bits in every baseline JPEG. */
+/** The offset of the 64 steps of the first quantisation table, which has 8 bits per step in a baseline JPEG. */
 function quantisationTable(picture) {
   const [SOI_BYTES, DQT, SOS] = [2, 0xdb, 0xda];
   for (let at = SOI_BYTES; picture[at] === 0xff && picture[at + 1] !== SOS;) {
     if (picture[at + 1] === DQT && picture[at + 4] >> 4 === 0) return at + 5;
     at += 2 + picture.readUInt16BE(at + 2);
   }
-  throw new Error('a JPEG with a quantisation table of 8 bits is wanted');
+  throw new Error('the JPEG has no quantisation table of 8 bits');
 }

@@ -1,39 +1,39 @@
-// What a process and all that it started have used, as Linux tells it; nothing where there is no /proc.
+// CPU time, memory and ports of a process and its descendants, from /proc on Linux; without /proc all are empty or zero.
 import { readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 
-// USER_HZ, which is 100 on every Linux that Node runs on.
+// USER_HZ, which is 100 on all Linux systems that Node supports.
 const TICKS_PER_SECOND = 100;
 /** TCP_LISTEN. */
 const LISTEN = '0A';
 
-/** Seconds of CPU that the tree of this process has used so far. */
+/** CPU seconds that the process tree has used so far. */
 export function cpuSeconds(root) {
   const ticks = tree(root).map(({ user, system }) => user + system);
   return ticks.reduce((sum, value) => sum + value, 0) / TICKS_PER_SECOND;
 }
 
-/** The most memory in bytes that any process of this name in the tree has held. */
+/** Peak memory in bytes of the largest process of this name in the tree. */
 export function peakMemory(root, wanted) {
   return Math.max(0, ...tree(root).filter(({ name }) => name === wanted).map(({ pid }) => statusBytes(pid, 'VmHWM')));
 }
 
-/** The memory in bytes that the largest process of this name in the tree holds now. */
+/** Resident memory in bytes of the largest process of this name in the tree. */
 export function residentMemory(root, wanted) {
   return Math.max(0, ...tree(root).filter(({ name }) => name === wanted).map(({ pid }) => statusBytes(pid, 'VmRSS')));
 }
 
-/** Lets peaks be measured from now on. */
+/** Resets the peak memory of the process tree. */
 export function forgetPeaks(root) {
   for (const { pid } of tree(root)) {
     try {
       writeFileSync(`/proc/${pid}/clear_refs`, '5');
     } catch {
-      // A peak of before stays; it is reported, not judged.
+      // Without the permission the peak includes earlier work; it is reported and has no bar.
     }
   }
 }
 
-/** The ports of IPv4 at which processes of this name in the tree listen. */
+/** The IPv4 ports on which processes of this name in the tree listen. */
 export function listeningPorts(root, wanted) {
   const sockets = new Set(tree(root).filter(({ name }) => name === wanted).flatMap(({ pid }) => openFiles(pid)));
   const lines = read('/proc/net/tcp').trim().split('\n').slice(1).map((line) => line.trim().split(/\s+/));
@@ -41,18 +41,18 @@ export function listeningPorts(root, wanted) {
   return listening.map(([, address]) => parseInt(address.split(':')[1], 16));
 }
 
-/** What Linux says of the files that a process has open. */
+/** The targets of a process's open file descriptors. */
 function openFiles(pid) {
   const folder = `/proc/${pid}/fd`;
   try {
     return readdirSync(folder).map((file) => readlinkSync(`${folder}/${file}`));
   } catch {
-    // It has ended since, or closed one of them.
+    // The process has ended, or closed a file meanwhile.
     return [];
   }
 }
 
-/** A field that Linux tells in kilobytes, in bytes. */
+/** A field of /proc/PID/status in bytes; Linux reports it in kilobytes. */
 function statusBytes(pid, field) {
   const line = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(read(`/proc/${pid}/status`));
   return line ? Number(line[1]) * 1024 : 0;
@@ -73,7 +73,7 @@ function existing() {
   }
 }
 
-// Fields are counted from the bracket that closes the name, which may itself hold spaces and brackets.
+// Fields are counted from the last closing bracket, because the name may contain spaces and brackets.
 function stat(pid) {
   const text = read(`/proc/${pid}/stat`);
   const close = text.lastIndexOf(')');

@@ -39,7 +39,7 @@ const text = field.shadowRoot.querySelector("li.failed [part=state]").textConten
 field.shadowRoot.querySelectorAll("[part=remove]")[1].click();
 const uploader = new Uploader({ endpoint: "http://127.0.0.1:1", token: "t" });
 const empty = uploader.items;
-const told = {
+const results = {
   isDefined: field instanceof ImageUpload,
   attributes: Object.fromEntries(field.getAttributeNames().sort().map((name) => [name, field.getAttribute(name)])),
   before,
@@ -50,5 +50,5 @@ const told = {
   isEmptyStable: empty === uploader.items,
 };
 field.remove();
-console.log(JSON.stringify(told));
+console.log(JSON.stringify(results));
 process.exit(0);

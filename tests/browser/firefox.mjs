@@ -37,9 +37,9 @@ export async function startFirefox() {
     /** Runs an async function in the page; arguments and result are JSON. */
     evaluate: async (work, ...given) => {
       const expression = `(${work})(...${JSON.stringify(given)}).then((value) => JSON.stringify(value))`;
-      const told = await send("script.evaluate", { expression, target: { context }, awaitPromise: true });
-      if (told.type !== "success") throw new Error(told.exceptionDetails.text);
-      return JSON.parse(told.result.value);
+      const reply = await send("script.evaluate", { expression, target: { context }, awaitPromise: true });
+      if (reply.type !== "success") throw new Error(reply.exceptionDetails.text);
+      return JSON.parse(reply.result.value);
     },
     stop: async () => {
       socket.close();

@@ -37,8 +37,8 @@ test("every entry of `exports` exists, with its types", () => {
     for (const path of typeof entry === "string" ? [entry] : [entry.types, entry.default]) assert.ok(existsSync(join(root, path)), `${name}: ${path}`);
   }
   const script = `import manifest from "@the-form/preflight/package.json" with { type: "json" }; console.log(manifest.name);`;
-  const told = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: project, encoding: "utf8", stdio: "pipe" });
-  assert.equal(told, "@the-form/preflight\n");
+  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: project, encoding: "utf8", stdio: "pipe" });
+  assert.equal(output, "@the-form/preflight\n");
 });
 
 test("the types compile in a strict project, and reject a wrong call", () => {
@@ -74,8 +74,8 @@ test("Vite bundles it without configuration, and the bundle works under a strict
     join(project, "src/main.js"),
     `import { preflight } from "@the-form/preflight";
 document.querySelector("input").onchange = async ({ target }) => {
-  const told = await preflight(target.files[0], { policy: { maxEdge: 16 } }).catch((error) => error);
-  document.querySelector("pre").textContent = JSON.stringify({ ...told, message: told.message, bytes: told.blob?.size });
+  const result = await preflight(target.files[0], { policy: { maxEdge: 16 } }).catch((error) => error);
+  document.querySelector("pre").textContent = JSON.stringify({ ...result, message: result.message, bytes: result.blob?.size });
 };
 `,
   );

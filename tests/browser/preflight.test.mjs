@@ -33,7 +33,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What the image rules, run natively, say of files. */
+/** The results of the native image rules for files. */
 function inspect(files) {
   const command = ["run", "--quiet", "-p", "image-rules", "--features", "codec", "--example", "inspect", "--", "--process"];
   const lines = execFileSync("cargo", [...command, ...files], { encoding: "utf8", maxBuffer: 1 << 26 });
@@ -72,19 +72,19 @@ test("a resized result is kept by the same policy", async () => {
         try {
           const { blob } = await preflight(file, { policy });
           const again = await preflight(blob, { policy });
-          return again.blob === blob ? (blob === file ? "as it was" : "kept") : "changed again";
+          return again.blob === blob ? (blob === file ? "unchanged" : "kept") : "changed again";
         } catch (error) {
           return error instanceof Refusal ? error.code : String(error);
         }
       };
-      // All at once, in the job queue.
+      // All concurrently, in the job queue.
       return Promise.all(fixtures.map(outcome));
     },
     { fixtures, types: TYPES },
   );
-  const told = readFileSync(join(FIXTURES, "processed.txt"), "utf8").trim().split("\n").map((line) => line.split(" ")[1]);
+  const recorded = readFileSync(join(FIXTURES, "processed.txt"), "utf8").trim().split("\n").map((line) => line.split(" ")[1]);
   for (const [index, name] of fixtures.entries()) {
-    const expected = /^[A-Z]/.test(told[index]) ? [told[index]] : ["kept", "as it was"];
+    const expected = /^[A-Z]/.test(recorded[index]) ? [recorded[index]] : ["kept", "unchanged"];
     assert.ok(expected.includes(outcomes[index]), `${name}: ${outcomes[index]}`);
   }
   assert.ok(outcomes.filter((outcome) => outcome === "kept").length > 30);

@@ -75,8 +75,8 @@ test("aborting the running job rejects at once, and a new worker runs the waitin
   );
   assert.deepEqual(outcome.reasons, [[true, "AbortError"], [true, "AbortError"]]);
   assert.deepEqual(outcome.sizes, [40, 2000]);
-  assert.deepEqual(outcome.posted, ["large", "small", "large"], "what was given up in the line was never begun");
-  assert.deepEqual(outcome.ended, [1], "one worker was ended, while it worked on the first");
+  assert.deepEqual(outcome.posted, ["large", "small", "large"], "a job that was aborted in the queue never started");
+  assert.deepEqual(outcome.ended, [1], "only the worker of the running job was terminated");
   assert.deepEqual([outcome.early, outcome.hung], ["AbortError", "AbortError"]);
   assert.deepEqual(complaints, []);
   await page.close();
@@ -87,7 +87,7 @@ test("a worker whose memory has grown large is stopped when it is idle; others s
   await prepare(page, SMALL);
   const [kept] = page.workers();
   await prepare(page, "/files/large.jpg");
-  assert.equal(page.workers()[0], kept, "a photo does not cost the worker");
+  assert.equal(page.workers()[0], kept, "a photo does not stop the worker");
 
   const made = await prepare(page, "/files/huge.png");
   assert.deepEqual([made.code, made.width, made.height], [undefined, 2048, 1536]);
@@ -115,7 +115,7 @@ test("without workers the page runs the jobs, with the same result", async (t) =
       assert.deepEqual(other.workers(), []);
     }
   }
-  assert.ok(complaints.some((text) => /worker-src/.test(text)), "the policy did forbid it");
+  assert.ok(complaints.some((text) => /worker-src/.test(text)), "the policy forbids workers");
   for (const other of [page, forbidden, without]) await other.close();
 });
 

@@ -29,7 +29,7 @@ function check(source) {
 }
 
 test("the documented calls compile", () => {
-  const told = check(`
+  const output = check(`
 import { guestToken, type Refusal, upload, type Uploaded, Uploader } from "@the-form/preflight";
 import "@the-form/preflight/element";
 import { filePondServer } from "@the-form/preflight/filepond";
@@ -48,7 +48,7 @@ export const image: Promise<Uploaded> = upload(new Blob(), { endpoint: "", token
 new Uppy().use(preflightPlugin(BasePlugin), { language: "ko" });
 create(document.createElement("input"), { server: filePondServer({ endpoint: "", token: "t" }) });
 `);
-  assert.equal(told, "");
+  assert.equal(output, "");
 });
 
 test("wrong calls do not compile", () => {

@@ -1,7 +1,7 @@
-// Compares what Chromium makes of files that nobody here wrote with what native code makes of them.
+// Compares the results of the browser package in Chromium with those of native code, for the files of public corpora.
 //
-// `node tests/conformance/browser.mjs DIR`, where DIR holds the corpora. Prints every file that differs and
-// exits with 1 when there is one. Needs `make browser`.
+// `node tests/conformance/browser.mjs DIR`, where DIR is the folder of the corpora. Prints every file that differs and exits
+// with 1 when there is one. Needs `make browser`.
 import { resolve } from "node:path";
 
 import { serve } from "../browser/site.mjs";
@@ -22,7 +22,7 @@ try {
     const { code, processed } = native[index];
     const type = typeOf(file.read());
     const url = `/corpora/${file.name.split("/").map(encodeURIComponent).join("/")}`;
-    const made = await page.evaluate(prepareThere, { url, type: type ?? "image/jpeg" });
+    const made = await page.evaluate(prepareInPage, { url, type: type ?? "image/jpeg" });
     const expected = code
       ? { code: type || code !== "INVALID_FILE_TYPE" ? code : "INVALID_FILE_SIGNATURE" }
       : {
@@ -37,11 +37,11 @@ try {
   await site.stop();
 }
 for (const line of differing) console.log(line);
-console.log(`Chromium beside native code: ${files.length} files, ${differing.length} differ`);
+console.log(`Chromium compared with native code: ${files.length} files, ${differing.length} differ`);
 writeReport("corporaInChromium", { files: files.length, differing: differing.length });
 process.exitCode = files.length > 0 && differing.length === 0 ? 0 : 1;
 
-async function prepareThere({ url, type }) {
+async function prepareInPage({ url, type }) {
   const { preflight } = await import("/preflight/index.js");
   const bytes = await (await fetch(url)).arrayBuffer();
   try {

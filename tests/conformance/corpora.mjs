@@ -1,26 +1,26 @@
-// The files that nobody here wrote: which of them are sent as pictures, and what native code says of each.
+// Files of public corpora: those that are sent as images, and the verdict of native code on each.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** Folders whose files are sent as pictures; the others hold tokens, forms, names. */
+/** Folders whose files are sent as images; the others contain tokens, forms and names. */
 const PICTURES = ["bombs", "exif", "gif", "jpeg", "masquerade", "png", "webp"];
-/** So many files that their names fit on a command line. */
+/** Number of files whose names fit on a command line. */
 const BATCH = 200;
 
 export const TYPES = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
-/** Every such file below `dir`, with its bytes when they are asked for. */
+/** Every such file below `dir`; `read()` returns its bytes. */
 export function corpora(dir) {
-  const there = PICTURES.filter((folder) => existsSync(join(dir, folder)));
-  const names = there.flatMap((folder) => readdirSync(join(dir, folder), { recursive: true }).map((name) => join(folder, name)));
+  const folders = PICTURES.filter((folder) => existsSync(join(dir, folder)));
+  const names = folders.flatMap((folder) => readdirSync(join(dir, folder), { recursive: true }).map((name) => join(folder, name)));
   const files = names.filter((name) => statSync(join(dir, name)).isFile()).sort();
   return files.map((name) => ({ name, path: join(dir, name), read: () => readFileSync(join(dir, name)) }));
 }
 
-/** What native code says of each file: `{report, processed}` or `{code}`; as the edge, or as the browser before it. */
+/** The verdict of native code on each file, `{report, processed}` or `{code}`: that of the edge, or with `--browser` of the package. */
 export function inspect(files, ...options) {
-  // A browser does not look for what hides between pixels.
+  // The browser package does not check for hidden data in pixels.
   const features = options.includes("--browser") ? ["--no-default-features", "--features", "codec"] : ["--features", "codec"];
   const command = ["run", "--quiet", "--release", "-p", "image-rules", ...features, "--example", "inspect", "--", "--process", ...options];
   const lines = files.flatMap((_, at) => {
@@ -33,7 +33,7 @@ export function inspect(files, ...options) {
 
 const MAGIC = { "image/jpeg": /^\xff\xd8\xff/, "image/png": /^\x89PNG\r\n\x1a\n/, "image/gif": /^GIF8[79]a/, "image/webp": /^RIFF[^]{4}WEBP/ };
 
-/** The type that the first bytes are of, or none. */
+/** The type by the first bytes, or undefined. */
 export function typeOf(bytes) {
   const head = bytes.subarray(0, 12).toString("latin1");
   return TYPES.find((type) => MAGIC[type].test(head));

@@ -1,9 +1,9 @@
-// Compares our pixels with those of the reference decoders (libpng, libwebp and libjpeg-turbo, by way of
-// sharp) over files that nobody here wrote.
+// Compares our decoded pixels with those of the reference decoders (libpng, libwebp and libjpeg-turbo in sharp) for the files
+// of public corpora.
 //
-// `node tests/conformance/pixels.mjs DIR`, where DIR holds the corpora. Prints figures for each corpus and
-// every file that differs by more than its format's tolerance; exits with 1 when one has no stated reason.
-// Needs what tests/bench/package.json names (`make corpora` installs it).
+// `node tests/conformance/pixels.mjs DIR`, where DIR is the folder of the corpora. Prints figures for each corpus and every
+// file that differs by more than its format's tolerance; exits with 1 when one has no stated reason. Needs the packages of
+// tests/bench/package.json (`make corpora` installs them).
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -25,26 +25,24 @@ const CORPORA = [
   "jpeg/reftest",
 ];
 
-// PNG, GIF and WebP say exactly which pixels there are. Of sixteen bits both sides take the high byte and drop
-// the low one; how libwebp stretches chroma is followed to the last bit. JPEG leaves the rounding of the
-// cosine transform to the decoder (T.81 annex A.3.3): a sample off by one, in luma and in chroma, is a
-// colour off by at most three.
+// PNG, GIF and WebP define the pixels exactly. Both sides reduce sixteen bits to the high byte, and our chroma upsampling of
+// WebP equals libwebp's. JPEG leaves the rounding of the cosine transform to the decoder (T.81 annex A.3.3): a difference of
+// one in luma and in chroma is a difference of at most three in a colour.
 const EXACT = { mean: 0, worst: 0 };
 const TOLERANCE = { ".png": EXACT, ".gif": EXACT, ".webp": EXACT, ".jpg": { mean: 1, worst: 3 } };
 
-// PngSuite names its broken files so.
+// The names of PngSuite's broken files.
 const BROKEN = /\/pngsuite\/x[^/]*$/;
 
-// Files whose pixels differ by more, or that only one side decodes: why that is right, and how far apart
-// they may be.
-const INKS = "inks become colours by another formula than libvips' profile";
+// Files whose pixels differ by more, or that only one side decodes: the reason, and the allowed difference.
+const INKS = "CMYK is converted by another formula than libvips' profile";
 const STATED = {
-  "testimgari.jpg": { why: "arithmetic coding: libjpeg-turbo decodes it, no browser shows it" },
+  "testimgari.jpg": { why: "arithmetic coding: libjpeg-turbo decodes it, browsers do not" },
   "jpg-cmyk-1.jpg": { why: INKS, mean: 14, worst: 72 },
-  "jpg-cmyk-2.jpg": { why: `${INKS}; those stored coarser repeat`, mean: 1, worst: 140 },
+  "jpg-cmyk-2.jpg": { why: `${INKS}; subsampled inks are repeated`, mean: 1, worst: 140 },
 };
 
-// The eight turns of a picture were compressed one by one, so they differ as two JPEGs of it do.
+// The eight orientations of an image were compressed separately, so they differ like two JPEGs of the same image.
 const ORIENTATION_MEAN = 3;
 
 const dir = resolve(process.argv[2] ?? join(root, "../shared/corpora"));
@@ -52,14 +50,14 @@ if (existsSync(dir)) {
   const unexplained = await compareAll(dir);
   process.exitCode = unexplained > 0 ? 1 : 0;
 } else {
-  console.log(`No corpora at ${dir}: their pixels are not compared.`);
+  console.log(`No corpora at ${dir}: pixels are not compared.`);
 }
 
 async function compareAll(dir) {
   let unexplained = 0;
   for (const corpus of CORPORA) {
     if (!existsSync(join(dir, corpus))) {
-      console.log(`${corpus}: not there`);
+      console.log(`${corpus}: missing`);
       continue;
     }
     const out = mkdtempSync(join(tmpdir(), "the-form-pixels-"));
@@ -74,16 +72,16 @@ async function compareAll(dir) {
   return unexplained;
 }
 
-/** What we make of each picture of a folder: `{file, width, height, rgba}` or `{file, code, cause}`. */
+/** Our result for each image of a folder: `{file, width, height, rgba}` or `{file, code, cause}`. */
 function decode(folder, out) {
   const files = readdirSync(folder).filter((name) => extname(name) in TOLERANCE).map((name) => join(folder, name));
-  // Without optimisation: the build that every test shares, and one that stops at an overflow.
+  // The debug build, which the tests share and which panics on overflow.
   const command = ["run", "--quiet", "-p", "image-rules", "--features", "codec", "--example", "pixels", "--", "--out", out];
   const lines = execFileSync("cargo", [...command, ...files.sort()], { cwd: root, encoding: "utf8", maxBuffer: 1 << 26 });
   return lines.trim().split("\n").map((line) => JSON.parse(line));
 }
 
-/** What the reference makes of a file, or nothing. Profiles are left alone, as we leave them. */
+/** The pixels of the reference decoder, or undefined when it fails. Colour profiles are ignored on both sides. */
 async function reference(file, failOn) {
   try {
     const picture = sharp(file, { failOn, ignoreIcc: true }).autoOrient().toColourspace("srgb").ensureAlpha();
@@ -94,12 +92,12 @@ async function reference(file, failOn) {
   }
 }
 
-/** Prints how a corpus compares; answers how many files differ without a stated reason. */
+/** Prints the comparison of a corpus; returns the number of files that differ without a stated reason. */
 async function compare(corpus, decoded) {
   const counts = {};
   const notes = [];
   for (const ours of decoded) {
-    // Where we decode, how well it goes is of interest; where we refuse, whether it warns.
+    // For a file that we decode, its pixels are needed in spite of warnings; for one that we reject, a warning counts as failure.
     const theirs = await reference(ours.file, ours.code ? "warning" : "none");
     const { verdict, note, isStated } = judge(ours, theirs);
     counts[verdict] = (counts[verdict] ?? 0) + 1;
@@ -120,7 +118,7 @@ function judge(ours, theirs) {
     const isStated = stated !== undefined && stated.worst === undefined;
     return { verdict: "refused by us", note: `${ours.code} (${ours.cause})`, isStated };
   }
-  if (BROKEN.test(ours.file)) return { verdict: "beyond", note: "decoded, although it is broken" };
+  if (BROKEN.test(ours.file)) return { verdict: "beyond", note: "decoded although it is broken" };
   if (!theirs) return { verdict: "refused by them", note: "only we decode it" };
   if (ours.width !== theirs.width || ours.height !== theirs.height) {
     return { verdict: "beyond", note: `${ours.width}x${ours.height}, theirs ${theirs.width}x${theirs.height}` };
@@ -137,7 +135,7 @@ function isWithin(found, { mean, worst }) {
   return found.mean <= mean && found.worst <= worst;
 }
 
-/** Of two buffers of RGBA. */
+/** The mean and the largest difference of two RGBA buffers. */
 function difference(a, b) {
   if (a.length !== b.length) return { mean: Infinity, worst: Infinity };
   let sum = 0;
@@ -150,7 +148,7 @@ function difference(a, b) {
   return { mean: sum / a.length, worst };
 }
 
-/** Checks that a picture stored in eight ways is seen in one; answers how many are not. */
+/** Checks that all eight orientations of an image decode to the same pixels; returns the number of wrong ones. */
 function upright(decoded) {
   let wrong = 0;
   for (const name of ["Landscape", "Portrait"]) {

@@ -1,5 +1,4 @@
-// One set of rules, three places: natively, in workerd and in Chromium every fixture gets the same
-// verdict, and natively and in workerd the same picture comes out.
+// The image rules give the same result for every fixture in native code, in workerd and in Chromium.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -18,14 +17,14 @@ const fixtures = readdirSync(FOLDER, { recursive: true })
   .sort();
 const typeOf = (file) => TYPES[extname(file)];
 
-/** What the rules say natively: file -> {report, processed} or {code}. */
+/** The results of native code: file -> {report, processed} or {code}. */
 function native() {
   const command = ["run", "--quiet", "-p", "image-rules", "--features", "codec", "--example", "inspect", "--", "--process"];
   const lines = execFileSync("cargo", [...command, ...files], { encoding: "utf8", maxBuffer: 1 << 26 });
   return new Map(lines.trim().split("\n").map((line) => JSON.parse(line)).map((line) => [line.file, line]));
 }
 
-/** A picture of each format broken in two ways: its second half missing, a byte in its middle flipped. */
+/** Broken images of each format: one truncated to its first half, and one with a flipped byte in the middle. */
 function broken(folder) {
   return ["jpeg/baseline-420.jpg", "png/rgb8.png", "gif/animated.gif", "webp/lossless.webp"].flatMap((path) => {
     const bytes = readFileSync(join(FOLDER, path));
@@ -58,7 +57,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("every fixture is known natively, and both outcomes occur", () => {
+test("native code accepts some fixtures, rejects others, and panics on none", () => {
   const verdicts = [...expected.values()];
   assert.equal(verdicts.length, files.length);
   assert.deepEqual(verdicts.filter(({ panic, unreadable }) => panic || unreadable), []);
@@ -66,7 +65,7 @@ test("every fixture is known natively, and both outcomes occur", () => {
   assert.ok(verdicts.filter(({ code }) => code).length >= 4);
 });
 
-test("workerd answers with the native verdict and stores the native picture", async () => {
+test("workerd has the code of native code for each fixture, or its type, size, removed data and placeholder", async () => {
   for (const file of files) {
     const { code, processed } = expected.get(file);
     const answer = await fetch(`${server.url}/images`, {
@@ -98,7 +97,7 @@ test("workerd answers with the native verdict and stores the native picture", as
   }
 });
 
-test("workerd makes the same smaller pictures as native code and Chromium, byte for byte", async (t) => {
+test("workerd resizes each fixture to the same bytes as native code and Chromium", async (t) => {
   const small = await startServer({ vars: { MAX_EDGE: "16" } });
   t.after(() => small.stop());
   const lines = readFileSync(join(FOLDER, "processed.txt"), "utf8").trim().split("\n");
@@ -116,11 +115,11 @@ test("workerd makes the same smaller pictures as native code and Chromium, byte 
   }
 });
 
-/** The order in which answers name what was removed. */
+/** The order of the removed kinds in a response. */
 const KINDS = ["exif", "gps", "thumbnail", "xmp", "iptc", "icc", "comment", "vendor", "trailing"];
 const byRules = (a, b) => KINDS.indexOf(a) - KINDS.indexOf(b);
 
-test("Chromium reaches the native verdict and makes the native picture", async () => {
+test("Chromium has the code of native code for each fixture, or its report, type, size and placeholder", async () => {
   const page = await browser.newPage();
   await page.goto(server.url);
   for (const file of files) {
@@ -139,7 +138,7 @@ test("Chromium reaches the native verdict and makes the native picture", async (
     );
     assert.equal(made.code, code, file);
     if (code) continue;
-    // These four are not in the report of the package: the plan is made from them in the wasm.
+    // The report of the package omits these four, which only the plan in the wasm uses.
     const { jpegBlocks, jpegQuality, payload, unterminated, ...shown } = report;
     assert.deepEqual(made.report, shown, file);
     assert.deepEqual(

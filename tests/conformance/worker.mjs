@@ -1,8 +1,8 @@
-// Sends files that nobody here wrote to the running Worker, each as four types and a good picture after it.
+// Sends the files of public corpora to the running Worker, each as four types, with a valid image after each.
 //
-// `node tests/conformance/worker.mjs DIR`, where DIR holds the corpora. Prints every answer that is not what native
-// code says of the file, every stored picture that sharp cannot read, and all that was stored although it was refused;
-// exits with 1 when there is any. Needs `make edge www` and what tests/bench/package.json names.
+// `node tests/conformance/worker.mjs DIR`, where DIR is the folder of the corpora. Prints every response that differs from the
+// verdict of native code, every stored image that sharp cannot read, and every difference between responses and stored
+// objects; exits with 1 when there is one. Needs `make edge www` and the packages of tests/bench/package.json.
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 
@@ -18,7 +18,7 @@ const files = corpora(resolve(process.argv[2]));
 const native = inspect(files);
 const counts = { files: files.length, uploads: 0, accepted: 0, refused: 0, goodAfter: 0, faults: 0, differing: 0, undecodable: 0, strays: 0 };
 const wrong = [];
-/** Keys that were answered. */
+/** Keys in responses that are not yet found in the store. */
 const stored = new Set();
 let asked = 0;
 
@@ -28,42 +28,42 @@ try {
   await Promise.all(Array.from({ length: LANES }, async () => {
     for (let next = queue.shift(); next; next = queue.shift()) await tryAs(next);
   }));
-  await lookInside();
+  await checkStore();
 } finally {
   await server.stop();
 }
 for (const line of wrong) console.log(line);
 writeReport("corporaInWorker", counts);
-console.log(`The Worker beside native code and sharp: ${JSON.stringify(counts)}`);
+console.log(`The Worker compared with native code and sharp: ${JSON.stringify(counts)}`);
 process.exitCode = files.length > 0 && wrong.length === 0 && counts.goodAfter === counts.uploads ? 0 : 1;
 
-/** One file under each type, with a good picture after each. */
+/** Sends a file as each type, with a valid image after each. */
 async function tryAs({ file, verdict }) {
   const bytes = file.read();
   for (const type of TYPES) {
     const { status, json } = await send(bytes, type);
     counts.uploads += 1;
-    if (status >= 500 || status === 0) complain("faults", `${file.name} as ${type}: ${status}`);
+    if (status >= 500 || status === 0) record("faults", `${file.name} as ${type}: ${status}`);
     const expected = expectation(bytes, type, verdict);
     const found = json?.data ? [json.data.contentType, json.data.width, json.data.height, json.data.fileSize].join(" ") : json?.code;
-    if (found !== expected) complain("differing", `${file.name} as ${type}: ${found}, natively ${expected}`);
+    if (found !== expected) record("differing", `${file.name} as ${type}: ${found}, natively ${expected}`);
     counts[json?.data ? "accepted" : "refused"] += 1;
     if (json?.data) stored.add(json.data.key);
     const after = await send(gif(asked), "image/gif");
     if (after.status === 201) counts.goodAfter += 1;
-    else wrong.push(`a good picture after ${file.name} as ${type}: ${after.status} ${after.json?.code}`);
+    else wrong.push(`a valid image after ${file.name} as ${type}: ${after.status} ${after.json?.code}`);
     if (after.json?.data) stored.add(after.json.data.key);
   }
 }
 
-/** What native code says of a file that is sent as `type`. */
+/** The expected result of a file that is sent as `type`, by native code. */
 function expectation(bytes, type, { code, processed }) {
-  // A body that is too short or too long is refused before anybody looks at what it is.
+  // An empty or too large body is rejected before its type is checked.
   if (bytes.length > 0 && bytes.length <= 5 << 20 && typeOf(bytes) !== type) return "INVALID_FILE_SIGNATURE";
   return code ?? [`image/${processed.format}`, processed.width, processed.height, processed.sizeBytes].join(" ");
 }
 
-/** From a user and an address of its own, so that no limit comes in between. */
+/** Sends each body as a new user from a new client IP, so that no limit applies. */
 async function send(body, type) {
   asked += 1;
   const headers = {
@@ -79,17 +79,17 @@ async function send(body, type) {
   }
 }
 
-/** Whether just what was answered is stored, and another decoder reads all of it. */
-async function lookInside() {
+/** Checks that the store contains exactly the acknowledged images, and that sharp decodes each. */
+async function checkStore() {
   for (const [key, bytes] of server.objects()) {
-    if (!stored.delete(key)) complain("strays", `${key} is stored, and nobody was told`);
+    if (!stored.delete(key)) record("strays", `${key} is stored and was not acknowledged`);
     const reading = sharp(bytes, { failOn: "warning", animated: true }).stats();
-    await reading.catch((error) => complain("undecodable", `${key}: ${error.message}`));
+    await reading.catch((error) => record("undecodable", `${key}: ${error.message}`));
   }
-  for (const key of stored) complain("strays", `${key} was answered and is not stored`);
+  for (const key of stored) record("strays", `${key} was acknowledged and is not stored`);
 }
 
-function complain(kind, line) {
+function record(kind, line) {
   counts[kind] += 1;
   wrong.push(`${kind}: ${line}`);
 }

@@ -1,5 +1,5 @@
-// No import cycles: neither between sibling modules of a crate nor between files and folders of the browser package. What
-// the check finds and what it leaves alone is tried on small trees first.
+// No import cycles: neither between sibling modules of a crate nor between files and folders of the browser package. The
+// check itself is tested on small trees first.
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// `make dev` on the local state of an older version says what to do.
+// `make dev` on the local state of an older version prints the remedy.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
@@ -24,11 +24,11 @@ function check(t, migrations) {
   return spawnSync(process.execPath, [resolve(".make/local-state.mjs")], { cwd: folder, encoding: "utf8" });
 }
 
-test("without a database, or with one of this version, nothing is said", (t) => {
+test("without a database, or with one of this version, the check passes", (t) => {
   for (const migrations of [undefined, [], readdirSync("edge/migrations")]) assert.equal(check(t, migrations).status, 0);
 });
 
-test("a database of an older version is named, with the command that deletes it", (t) => {
+test("for a database of an older version the check prints the command that deletes it", (t) => {
   const { status, stderr } = check(t, ["0000_older.sql"]);
   assert.equal(status, 1);
   assert.match(stderr, /older version.*`rm -rf \.wrangler`.*`make dev`/);

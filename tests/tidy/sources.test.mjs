@@ -21,7 +21,7 @@ function hits(paths, pattern) {
   );
 }
 
-/** The names of the crates that a Cargo.toml depends on, tests' needs left aside. */
+/** The names of the crates that a Cargo.toml depends on, without dev-dependencies. */
 function dependencies(manifest) {
   const sections = read(manifest).split(/^\[/m);
   return sections
@@ -29,7 +29,7 @@ function dependencies(manifest) {
     .flatMap((section) => [...section.matchAll(/^([\w-]+)\s*=/gm)].map(([, name]) => name));
 }
 
-/** The crates of the edge from the ground up: each may use those before it, and only the last knows Workers. */
+/** The crates of the edge in order: each may use those before it, and only the last uses Workers. */
 const LAYERS = ["types", "auth", "storage", "registry", "ledger", "api", "worker"];
 const PACKAGES = { ...Object.fromEntries(LAYERS.map((name) => [`edge/${name}`, name === "worker" ? "image-edge" : `edge-${name}`])), shared: "image-rules", browser: "preflight" };
 
@@ -46,7 +46,7 @@ test("crates depend on the layers below them only", () => {
   }
 });
 
-test("Workers and JavaScript are known to edge/worker only", () => {
+test("only edge/worker uses Workers and JavaScript bindings", () => {
   const others = LAYERS.slice(0, -1).map((layer) => `edge/${layer}`);
   const foreign = ["worker", "worker-macros", "js-sys", "web-sys", "wasm-bindgen", "wasm-bindgen-futures"];
   for (const folder of others) assert.deepEqual(dependencies(`${folder}/Cargo.toml`).filter((it) => foreign.includes(it)), [], folder);
@@ -61,7 +61,7 @@ test("only the dispatcher authenticates and authorizes", () => {
   assert.deepEqual(hits(others, /\bauthorize(_upload)?\(|\bendpoint::rights\b/), []);
 });
 
-test("shared knows no HTTP, no clock, no randomness and no JavaScript", () => {
+test("shared uses no HTTP, clock, randomness or JavaScript", () => {
   const banned = ["http", "worker", "wasm-bindgen", "js-sys", "web-sys", "getrandom", "rand", "chrono", "time"];
   assert.deepEqual(dependencies("shared/Cargo.toml").filter((name) => banned.includes(name)), []);
   const paths = rust.filter((path) => path.startsWith("shared/src/"));
@@ -73,17 +73,17 @@ test("resizing and orientation need no feature, so the build without std in make
   assert.deepEqual(hits(rust.filter((path) => path.startsWith("shared/src/raster/")), /cfg\(feature|\bstd::/), []);
 });
 
-test("every Rust file opens by saying what it does", () => {
+test("every Rust file begins with a description", () => {
   assert.deepEqual(rust.filter((path) => !read(path).startsWith("//!")), []);
 });
 
-test("every script opens by saying what it does", () => {
+test("every script begins with a description", () => {
   const scripts = tracked.filter((path) => /\.(ts|mjs|js|sh|py)$/.test(path) && path !== "browser/js/codes.ts");
   const opens = (path) => /^(#!.*\n)?(\/\/|#|"""|\/\*)/.test(read(path));
   assert.deepEqual(scripts.filter((path) => !opens(path)), []);
 });
 
-test("nothing is left for later, and nothing secret or built is in the tree", () => {
+test("no file has a TODO, and no secret or build product is tracked", () => {
   const text = tracked.filter((path) => /\.(rs|ts|mjs|js|css|html|md|toml|sh|py|yml|json|sql|mk)$|^Makefile$/.test(path));
   const own = "tests/tidy/sources.test.mjs";
   assert.deepEqual(hits(text.filter((path) => path !== own), /\b(TODO|FIXME|XXX|HACK)\b/), []);
@@ -92,7 +92,7 @@ test("nothing is left for later, and nothing secret or built is in the tree", ()
 
 test("long files are reported", (t) => {
   const LONG_LINES = 600;
-  // The numbers of a specification are data.
+  // Tables of a specification are data.
   for (const path of rust.filter((path) => !path.endsWith("/tables.rs"))) {
     const lines = read(path).split("\n").length;
     if (lines > LONG_LINES) t.diagnostic(`warning: ${path} has ${lines} lines`);
@@ -100,7 +100,7 @@ test("long files are reported", (t) => {
 });
 
 test("every fixture is credited", () => {
-  // A range such as `orientation-1.jpg … orientation-8.jpg` credits all that lie between.
+  // A range such as `orientation-1.jpg … orientation-8.jpg` credits all files between.
   const credits = read("tests/fixtures/CREDITS.md").replace(/`(\S+?)(\d)(\.\w+)` … `\1(\d)\3`/g, (_, start, first, end, last) => {
     const between = Array.from({ length: last - first + 1 }, (_, index) => `\`${start}${Number(first) + index}${end}\``);
     return between.join(", ");

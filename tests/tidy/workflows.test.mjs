@@ -1,5 +1,5 @@
-// The workflows on GitHub: pinned actions, no rights beyond reading, jobs that end in time; and what `make check` says
-// when it could not look for advisories.
+// The workflows on GitHub: pinned actions, read-only permissions, job timeouts; and the warning of `make check` when advisories
+// could not be checked.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const workflows = globSync(".github/workflows/*.yml");
 /** GitHub ends a job after six hours. */
 const LONGEST_MINUTES = 360;
 
-test("every action is pinned to a commit, and its release is named beside it", () => {
+test("every action is pinned to a commit, with its release in a comment", () => {
   const uses = workflows.flatMap((path) => [...read(path).matchAll(/uses: *(.*)$/gm)].map(([, action]) => action));
   assert.ok(uses.length >= 4);
   for (const action of uses) assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
@@ -20,7 +20,7 @@ test("every action is pinned to a commit, and its release is named beside it", (
   for (const [name, pin] of uses.map((action) => action.split("@"))) assert.equal(pins.get(name) ?? pin, pins.set(name, pin).get(name), `${name} has one pin`);
 });
 
-test("workflows may read the repository and nothing else", () => {
+test("workflows have no permission except to read the repository", () => {
   assert.ok(workflows.length > 0);
   for (const path of workflows) {
     const text = read(path);
@@ -31,13 +31,13 @@ test("workflows may read the repository and nothing else", () => {
   }
 });
 
-test("the long tests run on a schedule, in parts that end before GitHub ends them, and none is left out", () => {
+test("all parts of the long tests run on a schedule, with timeouts below GitHub's limit", () => {
   const [long, others] = [read(".github/workflows/long.yml"), workflows.filter((path) => !path.endsWith("/long.yml"))];
   for (const path of others) assert.doesNotMatch(read(path), /test-long/, path);
   assert.match(long, /^ {2}schedule:$/m);
   assert.doesNotMatch(long, /^ {2}(push|pull_request):/m);
   const parts = [...long.matchAll(/part: (\w+)/g)].map(([, part]) => part);
-  // Corpora are collections of other people's files, which are not in the repository.
+  // Corpora are public collections of files, which are not in the repository.
   const wanted = /^LONG_PARTS := (.+)$/m.exec(read("tests/trials.mk"))[1].split(" ").filter((part) => part !== "corpora");
   assert.deepEqual([...new Set(parts)].sort(), wanted.sort());
   const areas = [...read("tests/mutants.mjs").matchAll(/^ {2}(\w+): \[(?:edge|rules|$)/gm)].map(([, area]) => area);
@@ -54,10 +54,10 @@ test("the long tests run on a schedule, in parts that end before GitHub ends the
   assert.ok(Number(/part: fuzz, minutes: (\d+)/.exec(long)[1]) * 60 > seconds + 1800, "with half an hour to build");
 });
 
-test("advisories that could not be looked up are said to be unchecked, also in the job's summary", (t) => {
+test("when the advisories cannot be fetched, output and job summary say NOT CHECKED, and other failures still fail", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "the-form-deny-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  // Stands in for cargo: what counts here is what the script says of its exit codes.
+  // Replaces cargo by a script with given exit codes, because only the reaction of deny.sh is tested.
   writeFileSync(join(folder, "cargo"), '#!/bin/sh\ncase "$*" in *"fetch db"*) exit "$FETCH";; *advisories*) exit "$ADVISORIES";; esac\n');
   chmodSync(join(folder, "cargo"), 0o755);
   const summary = join(folder, "summary.md");
@@ -72,5 +72,5 @@ test("advisories that could not be looked up are said to be unchecked, also in t
   assert.match(offline.stdout, /^NOT CHECKED: advisories/m);
   assert.match(offline.summary, /NOT CHECKED: advisories/);
   assert.deepEqual(run("0", "0"), { status: 0, stdout: "", summary: "" });
-  assert.equal(run("0", "1").status, 1, "and what was found fails");
+  assert.equal(run("0", "1").status, 1, "a found advisory fails");
 });
