@@ -1,5 +1,6 @@
-// Plain technical English: phrases of the old private vocabulary fail in documents, old identifiers fail in code, and long
-// sentences are reported. The words to write instead are in ARCHITECTURE.md (Glossary).
+// Plain technical English: phrases of the old private vocabulary fail in documents and in comments, strings and names of
+// code, old identifiers fail in code, and long sentences are reported. The words to write instead are in ARCHITECTURE.md
+// (Glossary).
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
@@ -8,6 +9,10 @@ import { test } from "node:test";
 const read = (path) => readFileSync(path, "utf8");
 const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" }).split("\n").filter(Boolean);
 const documents = tracked.filter((path) => path.endsWith(".md"));
+/** Sources, tests, scripts, styles, pages and configuration. */
+const CODE = /\.(rs|ts|mjs|js|css|html|py|sh|sql|mk|toml|yml)$|^Makefile$/;
+/** Folders whose comments still have such phrases. */
+const LATER = /^(edge\/(ledger|api\/src\/concurrency)|shared\/src\/(plan|codec|container|inspect))\//;
 
 /** Phrases that name no subject or give things a will. */
 const PHRASES = [
@@ -18,7 +23,7 @@ const PHRASES = [
   /\bwho(so)?ever\b/i,
   /\bits own (business|affair)\b/i,
   /\bthat (is|are) there\b/i,
-  /\bthere (is|are|was|were) (not|none|to be)\b/i,
+  /\bthere (is|are|was|were) (not|to be)\b/i,
   /\b(is|are) no more\b/i,
   /\btakes? nothing along\b/i,
   /\bshut(s|ting)? out\b/i,
@@ -30,12 +35,30 @@ const PHRASES = [
   /\bfor ever\b/i,
   /\bin (its|their) turn\b/i,
   /\bthe rooms?\b/i,
+  /\btold from\b/i,
+  /\bno way in\b/i,
+  /\bin the way\b/i,
+  /\bthe door\b/i,
+  /\bhung up\b/i,
+  /\bin the midst\b/i,
 ];
+/** Plain in a comment of code, not in a document. */
+const DOCUMENT_PHRASES = [...PHRASES, /\bthere (is|are|was|were) none\b/i];
 
-/** What `text` says in the old vocabulary, outside of code. */
+/** Old phrases in a document, outside of code. */
 export function oldPhrases(text) {
   const prose = text.replaceAll(/^```[\s\S]*?^```/gm, (block) => block.replaceAll(/[^\n]/g, "")).replaceAll(/`[^`\n]*`/g, "");
-  return prose.split("\n").flatMap((line, index) => PHRASES.filter((phrase) => phrase.test(line)).map((phrase) => `${index + 1}: "${line.match(phrase)[0]}"`));
+  return prose.split("\n").flatMap((line, index) => DOCUMENT_PHRASES.filter((phrase) => phrase.test(line)).map((phrase) => `${index + 1}: "${line.match(phrase)[0]}"`));
+}
+
+/** A space in a phrase also matches a line break with the comment mark of the next line. */
+const GAP = String.raw`(?: |\n[ \t]*(?://[/!]?|\*|#|--)?[ \t]*)`;
+const CODE_PHRASES = new RegExp(PHRASES.map(({ source }) => source.replaceAll(" ", GAP)).join("|"), "gi");
+
+/** Old phrases in the comments, strings and names of code. */
+export function oldPhrasesInCode(code) {
+  const found = code.replaceAll("_", " ").matchAll(CODE_PHRASES);
+  return [...found].map(({ 0: text, index }) => `${code.slice(0, index).split("\n").length}: "${text.replaceAll(/\s+/g, " ")}"`);
 }
 
 /** Sentences of `text` with more than `most` words. A table cell and a list entry end a sentence. */
@@ -75,6 +98,9 @@ export function oldIdentifiers(code, names = Object.keys(IDENTIFIERS)) {
 test("the checks find what they are for", () => {
   assert.equal(oldPhrases("Whoever is too many is told BUSY.").length, 2);
   assert.deepEqual(oldPhrases("```\nwhoever\n```\nthe code `whoever`"), []);
+  assert.deepEqual(oldPhrasesInCode('// Callers are\n// told.\ntest("whoever hangs up", f);'), ['1: "are // told"', '3: "whoever"', '3: "hangs up"']);
+  assert.deepEqual(oldPhrasesInCode("fn it_is_told() {} /* nothing\n * comes to nothing */"), ['1: "is told"', '2: "comes to nothing"']);
+  assert.deepEqual(oldPhrasesInCode("// There is none.\nconst title = `a broken one is rejected`;"), []);
   assert.equal(longSentences(`${"word ".repeat(41)}.`).length, 1);
   assert.deepEqual(longSentences(`${"word ".repeat(39)}.`), []);
   assert.deepEqual(oldIdentifiers('let desk = Desk::new(); // Desk\nlet text = "Desk";', ["Desk"]), ["1: Desk"]);
@@ -83,6 +109,12 @@ test("the checks find what they are for", () => {
 test("documents use no phrase of the old vocabulary", () => {
   const texts = [...documents, "www/openapi.json", ...globSync("docs/monitoring/*.yml")];
   assert.deepEqual(texts.flatMap((path) => oldPhrases(read(path)).map((found) => `${path}:${found}`)), []);
+});
+
+test("comments, strings and names use no phrase of the old vocabulary", () => {
+  const own = "tests/tidy/words.test.mjs";
+  const code = tracked.filter((path) => CODE.test(path) && !LATER.test(path) && path !== own);
+  assert.deepEqual(code.flatMap((path) => oldPhrasesInCode(read(path)).map((found) => `${path}:${found}`)), []);
 });
 
 test("code uses no identifier of the old vocabulary", () => {
