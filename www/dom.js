@@ -70,7 +70,7 @@ export async function whileBusy(button, work) {
   }
 }
 
-/** Adds rows to `list`. If the button goes away with the last page, the focus moves to the first row that was added. */
+/** Adds rows to `list`. If the button is hidden with the last page, the focus moves to the first row that was added. */
 export function showMore(button, list, load) {
   return whileBusy(button, async () => {
     const last = list.lastElementChild.dataset.key;

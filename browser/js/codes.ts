@@ -1,9 +1,9 @@
 // Generated from the image rules by `cargo run -p image-rules --example codes_ts`. Do not edit.
 
-/** How much time to spend on making the bytes fewer. */
+/** How much time the encoder spends to reduce the size. */
 export type Effort = "fast" | "balanced" | "small";
 
-/** What is taken and what is made of it. */
+/** The limits of uploads, and the target of processing. */
 export interface Policy {
   readonly limits: {
     readonly maxBytes: number;
@@ -19,7 +19,7 @@ export interface Policy {
   readonly targetBytes: number | null;
 }
 
-/** What a code means. */
+/** The status and the sentences of a code. */
 export interface CodeMeaning {
   readonly status: number;
   readonly backendCode: string;
@@ -28,7 +28,7 @@ export interface CodeMeaning {
   readonly ko: string;
 }
 
-/** Why a request was refused. */
+/** The reason of a rejection. */
 export type Code =
   | "TOKEN_MISSING"
   | "TOKEN_EXPIRED"
@@ -60,7 +60,7 @@ export type Code =
   | "STORAGE_UNAVAILABLE"
   | "INTERNAL";
 
-/** Every code there is. */
+/** All codes. */
 export const CODES: Readonly<Record<Code, CodeMeaning>> = {
   TOKEN_MISSING: {
     status: 401,
@@ -267,8 +267,8 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
   },
 };
 
-/** What the edge does by default. */
+/** The default policy of the edge. */
 export const EDGE_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":150000000,"maxBytes":5242880,"maxFrames":200,"maxPeakBytes":67108864,"maxPixels":50000000,"maxResizePixels":250000000},"maxEdge":2048,"quality":80,"targetBytes":null};
 
-/** What the browser does by default. */
+/** The default policy of the browser package. */
 export const BROWSER_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":150000000,"maxBytes":52428800,"maxFrames":200,"maxPeakBytes":536870912,"maxPixels":200000000,"maxResizePixels":4000000000},"maxEdge":2048,"quality":80,"targetBytes":5242880};

@@ -9,7 +9,7 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 /// `path digest` or `path CODE` for each fixture, made smaller than it is.
 const EXPECTED: &str = include_str!("../../tests/fixtures/processed.txt");
-/// Small enough that every fixture has to be decoded, resized and encoded anew.
+/// So small that every fixture must be decoded, resized and encoded again.
 const MAX_EDGE: u32 = 16;
 
 macro_rules! fixtures {

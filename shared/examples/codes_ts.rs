@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 const HEAD: &str = "\
 // Generated from the image rules by `cargo run -p image-rules --example codes_ts`. Do not edit.
 
-/** How much time to spend on making the bytes fewer. */
+/** How much time the encoder spends to reduce the size. */
 export type Effort = \"fast\" | \"balanced\" | \"small\";
 
-/** What is taken and what is made of it. */
+/** The limits of uploads, and the target of processing. */
 export interface Policy {
   readonly limits: {
     readonly maxBytes: number;
@@ -29,7 +29,7 @@ export interface Policy {
   readonly targetBytes: number | null;
 }
 
-/** What a code means. */
+/** The status and the sentences of a code. */
 export interface CodeMeaning {
   readonly status: number;
   readonly backendCode: string;
@@ -43,11 +43,11 @@ fn main() -> Result<(), fmt::Error> {
     let mut out = String::from(HEAD);
     write_code_type(&mut out)?;
     write_codes(&mut out)?;
-    write_policy(&mut out, "EDGE_POLICY", "What the edge does by default.", &Policy::EDGE)?;
+    write_policy(&mut out, "EDGE_POLICY", "The default policy of the edge.", &Policy::EDGE)?;
     write_policy(
         &mut out,
         "BROWSER_POLICY",
-        "What the browser does by default.",
+        "The default policy of the browser package.",
         &Policy::BROWSER,
     )?;
     print!("{out}");
@@ -55,7 +55,7 @@ fn main() -> Result<(), fmt::Error> {
 }
 
 fn write_code_type(out: &mut String) -> fmt::Result {
-    write!(out, "\n/** Why a request was refused. */\nexport type Code =")?;
+    write!(out, "\n/** The reason of a rejection. */\nexport type Code =")?;
     for code in Code::ALL {
         write!(out, "\n  | {}", Value::from(code.name()))?;
     }
@@ -63,7 +63,7 @@ fn write_code_type(out: &mut String) -> fmt::Result {
 }
 
 fn write_codes(out: &mut String) -> fmt::Result {
-    writeln!(out, "\n/** Every code there is. */")?;
+    writeln!(out, "\n/** All codes. */")?;
     writeln!(out, "export const CODES: Readonly<Record<Code, CodeMeaning>> = {{")?;
     for code in Code::ALL {
         writeln!(out, "  {}: {{", code.name())?;

@@ -1,9 +1,8 @@
-//! Runs the image rules over files that nobody here wrote, and compares with what two other
-//! decoders say of them.
+//! Runs the image rules on the files of public corpora, and compares the verdicts with those of two other decoders.
 //!
-//! `cargo run --release -p image-rules --features codec --example corpora -- DIR`, where `DIR` holds
-//! the files and their `MANIFEST.tsv`. Exits with 1 when anything panics or breaks a law of ours: what
-//! comes out is accepted again, clean, and of the size that was said.
+//! `cargo run --release -p image-rules --features codec --example corpora -- DIR`, where `DIR` contains the files and their
+//! `MANIFEST.tsv`. Exits with 1 after a panic, or when a result violates our rules: it must be accepted again, clean, and of the
+//! reported size.
 
 use std::{
     collections::BTreeMap,
@@ -16,10 +15,10 @@ use std::{
 
 use image_rules::{Code, ImageError, Plan, Policy, inspect, process};
 
-/// Folders whose files are sent as pictures.
+/// Folders whose files are images.
 const PICTURES: [&str; 7] = ["bombs/", "exif/", "gif/", "jpeg/", "masquerade/", "png/", "webp/"];
 
-/// Where we differ from the others on purpose, and why.
+/// Intended differences from the other decoders, with the reason.
 const STATED: [(&str, &str); 1] =
     [("testimgari.jpg", "arithmetic coding: libjpeg-turbo decodes it, no browser shows it")];
 
@@ -27,7 +26,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let dir = std::env::args().nth(1).ok_or("usage: corpora DIR")?;
     let dir = Path::new(&dir);
     let manifest = std::fs::read_to_string(dir.join("MANIFEST.tsv"))?;
-    // A panic is counted and listed; its backtrace would drown the list.
+    // A panic is counted and listed; its backtrace is suppressed to keep the list readable.
     std::panic::set_hook(Box::new(|_| {}));
     let mut corpora = BTreeMap::<&str, Tally>::new();
     for row in manifest.lines().filter_map(Row::parse) {
@@ -45,7 +44,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What the manifest says of one file.
+/// The entry of the manifest for one file.
 struct Row<'a> {
     path: &'a str,
     expected: Expected,
@@ -72,7 +71,7 @@ impl<'a> Row<'a> {
             Some("consensus-accept") => Expected::Accept,
             Some("consensus-reject" | "bomb") => Expected::Reject,
             Some("disputed") => Expected::Either,
-            // A few were not shown to the decoders: their authors say what they are.
+            // A few files have no verdict of the decoders; their authors describe them.
             _ if says.starts_with("accept") => Expected::Accept,
             _ => return None,
         };
@@ -171,8 +170,7 @@ impl Tally {
     }
 }
 
-/// What an upload with the edge's default policy would be told, and which law of ours what came out
-/// breaks, if any.
+/// The response to an upload with the edge's default policy, and the violated rule, if any.
 fn judge(bytes: &[u8]) -> Result<Option<&'static str>, ImageError> {
     let policy = Policy::EDGE;
     let report = inspect(bytes, &policy)?;

@@ -1,9 +1,9 @@
-//! One JSON line for each file: what is in it, or the code it is refused with.
+//! Prints one JSON line for each file: its report, or the code of its rejection.
 //!
 //! `cargo run --release -p image-rules --features codec --example inspect -- [--process] [--browser] FILE…`
 //!
-//! With `--process` also what the default policy of the edge makes of it or, with `--browser`, what the
-//! browser makes of it before sending it to such an edge. A file that cannot be read gets its line too; the rest go on.
+//! With `--process` it also processes the file by the default policy of the edge or, with `--browser`, as the browser package
+//! does before an upload. A file that cannot be read has a line as well and does not stop the others.
 
 use std::{
     fmt::Write as _,
@@ -35,8 +35,8 @@ fn line(file: &str, policy: &Policy, with_process: bool) -> Map<String, Value> {
             return line;
         }
     };
-    let told = catch_unwind(AssertUnwindSafe(|| tell(&bytes, policy, with_process, &mut line)));
-    match told {
+    let outcome = catch_unwind(AssertUnwindSafe(|| tell(&bytes, policy, with_process, &mut line)));
+    match outcome {
         Ok(Ok(())) => {}
         Ok(Err(refusal)) => {
             line.insert("code".into(), refusal.code().name().into());
@@ -49,7 +49,7 @@ fn line(file: &str, policy: &Policy, with_process: bool) -> Map<String, Value> {
     line
 }
 
-/// Adds what is found before the first refusal.
+/// Adds the results up to the first rejection.
 fn tell(
     bytes: &[u8],
     policy: &Policy,

@@ -1,8 +1,8 @@
-//! The pixels of pictures as our decoders see them, for comparing with those of others.
+//! Decodes images with our decoders, to compare the pixels with those of others.
 //!
 //! `cargo run -p image-rules --features codec --example pixels -- --out DIR FILE…`
 //!
-//! One JSON line for each file: its size, or the code it is refused with. The pixels go to
+//! Prints one JSON line for each file: its size, or the code of its rejection. Writes the pixels to
 //! `DIR/<number of the line>.rgba`, four bytes each, upright.
 
 use std::{error::Error, fs, path::PathBuf};

@@ -1,7 +1,7 @@
-// Fuzzes every target at once for some seconds, seeded with the fixtures and with what was found before.
+// Fuzzes all targets in parallel, seeded with the fixtures and the corpus.
 //
-// `node shared/fuzz/run.mjs SECONDS`. A crash ends it and names its file. Counts go to tests/report.mjs; inputs that reach
-// something new land in target/fuzz, and `node shared/fuzz/run.mjs keep` puts the smallest of them in shared/fuzz/corpus.
+// `node shared/fuzz/run.mjs SECONDS`. A crash ends the run and names its input. Counts are written by tests/report.mjs; inputs with
+// new coverage are in target/fuzz, and `node shared/fuzz/run.mjs keep` copies the smallest of them to shared/fuzz/corpus.
 import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -43,7 +43,7 @@ async function fuzz(target, seconds) {
   let runs = 0;
   for await (const line of createInterface({ input: run.stderr })) {
     runs = Number(/^Done (\d+) runs/.exec(line)?.[1] ?? /^#(\d+)\s/.exec(line)?.[1] ?? runs);
-    // One line for each doubling, and all of what goes wrong.
+    // Prints one line for each doubling of the runs, and all errors.
     if (!/^#\d+\s+(NEW|REDUCE|RELOAD)/.test(line)) console.log(`${target}: ${line}`);
   }
   const status = run.exitCode ?? (await new Promise((resolve) => run.once("exit", resolve)));

@@ -1,7 +1,7 @@
 //! The closed set of public codes: each with its HTTP status, its backend code and its sentences.
 //!
 //! The one source for Rust, TypeScript (generated from here), metrics and docs. It decides no
-//! refusal itself; whoever refuses picks the code.
+//! refusal itself; the caller that refuses selects the code.
 
 /// The language a sentence is answered in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn every_sentence_is_there_in_both_languages() {
+    fn every_sentence_exists_in_both_languages() {
         for code in Code::ALL {
             assert!(code.message(Language::En).ends_with('.'), "{code:?}");
             let korean = code.message(Language::Ko);

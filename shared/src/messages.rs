@@ -189,7 +189,7 @@ mod tests {
     use crate::Format;
 
     #[test]
-    fn the_sentence_names_what_came_and_what_fits() {
+    fn a_sentence_names_the_actual_and_the_allowed_value() {
         for (refusal, en, ko) in [
             (
                 ImageError::TooManyBytes { size_bytes: 5_242_881, limit_bytes: 5_242_880 },
@@ -234,7 +234,7 @@ mod tests {
 
     /// A person reads them, who knows no header, field or method and has no token.
     #[test]
-    fn no_sentence_is_meant_for_programs() {
+    fn no_sentence_contains_terms_of_programmers() {
         const WORDS: [&str; 14] = [
             "header",
             "헤더",
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_cause_knows_no_more_the_code_speaks() {
+    fn a_cause_without_details_has_the_sentence_of_its_code() {
         for refusal in [Corrupt::BadPixels.into(), ImageError::Unrecognised] {
             for language in [Language::En, Language::Ko] {
                 assert_eq!(refusal.message(language), refusal.code().message(language));

@@ -87,7 +87,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The names of the kinds that are there, as they travel in answers.
+    /// The names of the kinds that occur, as in responses.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> + use<> {
         [
             ("exif", self.exif),
@@ -125,7 +125,7 @@ impl Metadata {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Report {
-    /// The format, told by the bytes.
+    /// The format by its first bytes.
     pub format: Format,
     /// Size of the file.
     pub size_bytes: u64,

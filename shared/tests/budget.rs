@@ -1,8 +1,8 @@
-//! What processing really takes, measured by a counting allocator, beside what was computed for it:
-//! never more, and not absurdly less.
+//! Compares the measured peak memory of processing (by a counting allocator) with the computed one: the measured peak is never
+//! larger, and at least a third.
 //!
-//! One test, as the allocator counts for the whole process. `cargo test --features codec --test
-//! budget -- --nocapture` prints the figures.
+//! This is one test, because the allocator counts for the whole process. `cargo test --features codec --test budget --
+//! --nocapture` prints the figures.
 #![cfg(feature = "codec")]
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -15,7 +15,7 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// As at the edge, for pictures that are larger in bytes.
+/// The policy of the edge with a larger limit of bytes.
 const POLICY: Policy =
     Policy { limits: Limits { max_bytes: u64::MAX, ..Limits::EDGE }, ..Policy::EDGE };
 
@@ -36,8 +36,8 @@ fn check(name: &str, bytes: &[u8], policy: &Policy) {
     let what = format!("{name}, edge {}, {:?}", policy.max_edge, policy.effort);
     println!("{what}: measured {measured}, computed {computed}");
     assert!(measured <= computed, "{what}: {measured} is more than {computed}");
-    // Two megabytes do not grow with the picture (most of them the histogram of colours), and a file with
-    // slack would have been copied; what grows is met within a factor of three.
+    // About two megabytes do not grow with the image (mostly the histogram of colours), and a file with hidden data would have
+    // been copied. The part that grows is computed within a factor of three.
     let spare = (5 << 19) + bytes.len() as u64;
     assert!(computed <= 3 * measured + spare, "{what}: {measured} is far below {computed}");
 }
@@ -79,14 +79,14 @@ fn the_computed_peak_holds() {
         check("2 MP PNG", &small.png(), &Policy { max_edge, ..POLICY });
         check("2 MP WebP", &small.webp(), &Policy { max_edge, ..POLICY });
     }
-    // Encoded without loss, in few colours, and as JPEG where that is too much.
+    // Encoded losslessly, with a palette, and as JPEG where those are too large.
     let screenshot = picture::screenshot(1170, 2532).opaque_png();
     let page = picture::screenshot(1080, 6000).opaque_png();
     let (opaque, webp) = (small.opaque_png(), small.opaque_webp());
     for effort in [Effort::Fast, Effort::Balanced, Effort::Small] {
         for target_bytes in [None, Some(100_000)] {
             let policy = Policy { max_edge: 1500, effort, target_bytes, ..POLICY };
-            // Which of the encodings a picture needs shows only when it is there: each is counted.
+            // Which encoding is used is known only after encoding, so the budget covers each.
             for picture in [&screenshot, &page, &opaque, &webp] {
                 let (measured, computed) = peaks(picture, &policy);
                 println!("without loss, {effort:?}: measured {measured}, computed {computed}");
@@ -109,7 +109,7 @@ fn stored_as_rgb(jpeg: &[u8]) -> Vec<u8> {
     [start, adobe, &jfif[18..]].concat()
 }
 
-/// The promise to phones: what their cameras write passes at the edge.
+/// Photos of common phone cameras fit into the memory of the edge.
 #[test]
 #[ignore = "the allocator counts for the whole process; run it alone"]
 fn phone_photos_pass_at_the_edge() {

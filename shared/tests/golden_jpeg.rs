@@ -1,4 +1,4 @@
-//! The JPEG fixtures, each with its exact report, and what scrubbing makes of it.
+//! The JPEG fixtures, each with its exact report and the result of scrubbing.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use image_rules::{
@@ -12,7 +12,7 @@ fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// What most fixtures are; each test says where its own differs.
+/// The report of most fixtures; each test lists its differences.
 fn plain(size_bytes: u64) -> Report {
     Report {
         format: Format::Jpeg,
@@ -71,7 +71,7 @@ fn every_orientation() {
     let sizes = [849, 861, 858, 850, 853, 861, 860, 852];
     for (value, size_bytes) in (1..).zip(sizes) {
         let orientation = Orientation::from_exif(value);
-        // An upright picture needs no block; the others have the smallest already.
+        // An upright image needs no EXIF block; the others have the smallest one already.
         let exif = if value == 1 { 36 } else { 0 };
         let (width, height) = if orientation.swaps_axes() { (24, 40) } else { (40, 24) };
         let metadata = Metadata { exif, ..Metadata::default() };

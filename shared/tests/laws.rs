@@ -1,4 +1,4 @@
-//! Laws that hold for every picture, tried on pictures that chance puts together.
+//! Properties of every image, tested on random variations of the fixtures.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod fixture;
@@ -7,7 +7,7 @@ use fixture::Fixture;
 use image_rules::{Format, Policy, Report, inspect, scrub};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-/// Fixtures that carry nothing private, so that scrubbing leaves them as they are.
+/// Fixtures without private data, which scrubbing leaves unchanged.
 fn clean_fixtures() -> Vec<(Fixture, Report)> {
     fixture::all()
         .into_iter()
@@ -19,7 +19,7 @@ fn clean_fixtures() -> Vec<(Fixture, Report)> {
         .collect()
 }
 
-/// A private block as each format carries it.
+/// A block of private data in the syntax of each format.
 fn private_block(format: Format, kind: Index, data: &[u8]) -> Vec<u8> {
     match format {
         Format::Jpeg => {
@@ -51,7 +51,7 @@ fn private_block(format: Format, kind: Index, data: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Offsets between which a block may stand.
+/// The offsets at which a block may be inserted.
 fn places(bytes: &[u8], format: Format) -> Vec<usize> {
     match format {
         // After the start mark; after the header; after the screen's colours; at the end.
@@ -76,7 +76,7 @@ fn with_block(bytes: &[u8], format: Format, place: Index, block: &[u8]) -> Vec<u
     out
 }
 
-/// The first bytes of each format, so that chance gets past the door.
+/// The first bytes of each format, so that random bytes reach the parsers.
 const MAGIC: [&[u8]; 8] = [
     b"\xFF\xD8\xFF",
     b"\xFF\xD8\xFF\xC0\0\x11\x08\0\x08\0\x08\x03\x01\x22\0\x02\x11\x01\x03\x11\x01",
@@ -92,7 +92,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
-    fn scrubbing_undoes_whatever_private_data_is_put_in(
+    fn scrubbing_removes_inserted_private_data(
         which: Index,
         blocks in vec((any::<Index>(), any::<Index>(), vec(any::<u8>(), 0..700)), 1..6),
         tail in vec(any::<u8>(), 0..50),
@@ -119,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn noise_behind_a_good_beginning_is_survived(
+    fn noise_after_a_valid_beginning_causes_no_panic(
         magic in prop::sample::select(&MAGIC[..]),
         noise in vec(any::<u8>(), 0..400),
     ) {
@@ -133,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn the_verdict_does_not_depend_on_how_much_is_allowed_beyond_need(
+    fn the_verdict_does_not_depend_on_unused_limits(
         which: Index,
         spare in 0_u64..1_000_000_000,
     ) {

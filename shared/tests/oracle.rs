@@ -17,7 +17,7 @@ use image_rules::{
     inspect, pixels, process,
 };
 
-/// What is not accepted anyway, so that a run over large collections ends.
+/// Skips files above the limits, so that a run over large collections ends.
 const MAX_BYTES: u64 = Policy::EDGE.limits.max_bytes;
 
 fn all() -> Vec<Fixture> {
@@ -37,7 +37,7 @@ fn all() -> Vec<Fixture> {
     files
 }
 
-/// The picture as `image` decodes it, as coded and upright; nothing when it does not.
+/// The image as `image` decodes it, as coded and upright; [`None`] on an error.
 fn decoded(bytes: &[u8]) -> Option<(DynamicImage, DynamicImage)> {
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
     let mut decoder = reader.into_decoder().ok()?;
@@ -63,14 +63,14 @@ fn difference(ours: &[u8], theirs: &[u8]) -> (f64, u8) {
     (mean, most)
 }
 
-/// How `image` differs from our pixels by more than it may: JPEG decoders round and upsample chroma each in their way.
+/// Whether `image` differs from our pixels by more than the tolerance: JPEG decoders round and upsample chroma differently.
 fn disagreement(bytes: &[u8], theirs: &DynamicImage, format: Format) -> Option<String> {
     let ours = pixels(bytes, &Policy::BROWSER).ok()?;
     let (size, other) = ((ours.width, ours.height), (theirs.width(), theirs.height()));
     if size != other {
         return Some(format!("{size:?} and {other:?}"));
     }
-    // Two or three chroma samples a side are interpolation and nothing else.
+    // With two or three chroma samples a side all pixels are interpolated.
     if format == Format::Jpeg && ours.width.min(ours.height) < 16 {
         return None;
     }
@@ -142,7 +142,7 @@ fn image_reads_what_every_action_and_effort_stores() {
                 let at = format!("{name}, {effort:?}, {max_edge}, {target_bytes:?}");
                 let Ok(made) = made(&bytes, &report, &policy) else { continue };
                 let stored = decoded(made.bytes());
-                // Variants that it does not read are no reason against storing them as they came.
+                // Variants that `image` cannot read are stored unchanged nevertheless.
                 if stored.is_none() && made.action() != Action::Optimise && source.is_none() {
                     continue;
                 }
@@ -151,13 +151,13 @@ fn image_reads_what_every_action_and_effort_stores() {
                 let size = (stored.width(), stored.height());
                 assert_eq!(size, (made.width(), made.height()), "{at}");
                 let kept = source.as_ref().filter(|_| made.action() != Action::Optimise);
-                // What it takes for other pixels from the start (inks, broken scans) proves nothing.
+                // If `image` already decodes the source differently (CMYK, broken scans), the comparison is meaningless.
                 if kept.is_some_and(|(_, seen)| disagreement(&bytes, seen, report.format).is_some())
                 {
                     continue;
                 }
                 if let Some((source, _)) = kept {
-                    assert!(coded.to_rgba8() == source.to_rgba8(), "{at}: pixels were touched");
+                    assert!(coded.to_rgba8() == source.to_rgba8(), "{at}: pixels changed");
                 }
                 let disagreement = disagreement(made.bytes(), &stored, made.format());
                 assert_eq!(disagreement, None, "{at}");

@@ -1,4 +1,4 @@
-//! What becomes of a picture: each choice of the rules, shown on one.
+//! The result of processing: each decision of the rules on one image.
 #![cfg(feature = "codec")]
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -48,7 +48,7 @@ fn the_best_quality_that_fits_is_found() {
 }
 
 #[test]
-fn what_is_within_the_size_never_gets_more_bytes() {
+fn an_image_within_the_size_never_grows_in_bytes() {
     for fixture in fixture::all() {
         let size_bytes = fixture.bytes.len() as u64;
         for target_bytes in [None, Some(size_bytes - 1), Some(size_bytes / 2)] {
@@ -60,7 +60,7 @@ fn what_is_within_the_size_never_gets_more_bytes() {
 }
 
 #[test]
-fn what_is_beyond_the_size_is_made_smaller_whatever_its_bytes_become() {
+fn an_image_beyond_the_size_is_resized_even_if_its_bytes_grow() {
     let mut grown = 0;
     for fixture in fixture::all() {
         for max_edge in [39, 16] {
@@ -74,21 +74,21 @@ fn what_is_beyond_the_size_is_made_smaller_whatever_its_bytes_become() {
     assert!(grown > 0, "no fixture shows the hard case");
 }
 
-/// Colours that are seen in a picture.
+/// The visible colours of an image.
 fn colors(pixels: &Pixels) -> BTreeSet<[u8; 4]> {
     pixels.rgba.as_chunks::<4>().0.iter().copied().collect()
 }
 
 #[test]
-fn a_screenshot_becomes_smaller_smoothly_although_that_takes_colours() {
+fn a_screenshot_is_resized_smoothly_with_more_colours() {
     let source = picture::screenshot(1170, 800).opaque_png();
     for max_edge in [946, 400, 1169] {
         let made = made(&source, &Policy { max_edge, ..Policy::EDGE }).expect("sound");
         assert_eq!((made.format(), made.width()), (Format::Png, max_edge));
         let (before, after) = (colors(&seen(&source)), colors(&seen(made.bytes())));
-        // The nearest pixel is always one of the source's.
+        // Nearest-neighbour sampling adds no colours.
         assert!(after.len() > 2 * before.len(), "{} of {}", after.len(), before.len());
-        // What was flat has its exact colour: no noise in the background.
+        // Flat areas keep their exact colour.
         assert!(after.contains(&[255; 4]) && after.contains(&[243, 244, 246, 255]));
         let all = seen(made.bytes()).rgba;
         let white = all.as_chunks::<4>().0.iter().filter(|it| **it == [255; 4]).count();
@@ -101,8 +101,8 @@ fn a_screenshot_of_a_whole_page_stays_legible() {
     let source = picture::screenshot(1080, 12_000).opaque_png();
     let made = made(&source, &Policy::EDGE).expect("within the limits of the edge");
     assert_eq!((made.format(), made.width(), made.height()), (Format::Png, 614, 6826));
-    // Letters are dark on white, and have not become one gray: in many lines of text the darkest pixel
-    // differs from the brightest by more than half the range.
+    // Dark letters on white have not become uniformly gray: in many lines of text the darkest and the brightest pixel differ by
+    // more than half the range.
     let seen = seen(made.bytes());
     let rows = seen.rgba.chunks_exact(614 * 4).skip(60);
     let greens = |row: &[u8]| row.iter().skip(1).step_by(4).copied().collect::<Vec<_>>();
@@ -119,11 +119,11 @@ fn pixel_art_stays_exact() {
     let art = picture::photo(60, 40);
     let source = art.enlarged(50).opaque_png();
     let made = made(&source, &Policy::EDGE).expect("sound");
-    // Blocks of 34 pixels: of 35 they would not fit.
+    // Blocks of 34 pixels: with 35 the image would not fit.
     assert_eq!((made.format(), made.width(), made.height()), (Format::Png, 2040, 1360));
-    assert!(seen(made.bytes()) == seen(&art.enlarged(34).opaque_png()), "each pixel as it was");
+    assert!(seen(made.bytes()) == seen(&art.enlarged(34).opaque_png()), "each pixel is unchanged");
 
-    // A block of another size, and it is an ordinary picture.
+    // With one block of another size it is an ordinary image.
     let mut torn = art.enlarged(50);
     torn.pixels.rotate_left(3 * 7);
     let made = self::made(&torn.opaque_png(), &Policy::EDGE).expect("sound");
@@ -143,12 +143,12 @@ fn an_opaque_photo_in_png_that_does_not_fit_becomes_jpeg_before_sending() {
     };
     assert!(photo.opaque_png().len() > 500_000);
     assert_eq!(prepared(&photo.opaque_png()), Ok(Format::Jpeg));
-    // What is transparent cannot become JPEG; and a screenshot need not.
+    // A transparent image cannot become JPEG, and a screenshot need not.
     let alpha = prepared(&photo.png());
     assert_ne!(alpha, Ok(Format::Jpeg));
     assert_eq!(prepared(&picture::screenshot(900, 600).opaque_png()), Ok(Format::Png));
 
-    // It fits in pixels, yet not in bytes.
+    // It is within the limit of pixels and above that of bytes.
     let policy = Policy { max_edge: 900, ..policy };
     let source = photo.opaque_png();
     let (_, processed) = prepare(&source, Format::Png, &policy).expect("fits");
@@ -165,7 +165,7 @@ fn a_photo_in_png_that_fits_keeps_all_its_colours() {
 }
 
 #[test]
-fn previews_of_photos_without_loss_are_jpegs_and_those_of_drawings_are_not() {
+fn previews_of_lossless_photos_are_jpeg_and_those_of_drawings_are_not() {
     let policy = Policy { max_edge: 200, ..Policy::EDGE };
     let preview = |bytes: &[u8]| {
         let report = inspect(bytes, &policy).expect("sound");
@@ -187,7 +187,7 @@ fn previews_of_photos_without_loss_are_jpegs_and_those_of_drawings_are_not() {
 }
 
 #[test]
-fn a_profile_is_carried_and_that_of_inks_is_not_needed() {
+fn a_colour_profile_is_kept_when_an_image_is_resized() {
     let source = picture::photo(300, 200).jpeg(95, false, false);
     let profile = load("jpeg/profile.jpg");
     let start = profile.windows(12).position(|it| it == b"ICC_PROFILE\0").expect("has one") - 4;
@@ -198,12 +198,12 @@ fn a_profile_is_carried_and_that_of_inks_is_not_needed() {
     let made = made(&with_profile, &Policy { max_edge: 150, ..Policy::EDGE }).expect("sound");
     assert_eq!(made.action(), Action::Optimise);
     let after = inspect(made.bytes(), &Policy::EDGE).expect("sound");
-    assert!(after.metadata.icc > 0, "its colours are there");
+    assert!(after.metadata.icc > 0, "the profile is kept");
     assert_eq!(made.removed().icc, before.metadata.icc - after.metadata.icc);
 }
 
 #[test]
-fn inks_look_like_the_colours_they_print() {
+fn cmyk_decodes_to_the_printed_colours() {
     let (inks, colours) = (load("jpeg/cmyk.jpg"), load("jpeg/baseline-444.jpg"));
     assert!(difference(&seen(&inks), &seen(&colours)) < 40, "not a negative, not black");
     let report = inspect(&inks, &Policy::EDGE).expect("sound");
@@ -214,7 +214,7 @@ fn inks_look_like_the_colours_they_print() {
 }
 
 #[test]
-fn all_eight_turns_end_upright() {
+fn all_eight_orientations_end_upright() {
     let policy = Policy { max_edge: 30, ..Policy::EDGE };
     let upright = made(&load("jpeg/orientation-1.jpg"), &policy).expect("sound");
     let upright = seen(upright.bytes());
@@ -262,11 +262,11 @@ fn a_lossy_webp_that_must_shrink_becomes_jpeg_only_when_opaque() {
     let alpha = made(&load("webp/lossy-alpha.webp"), &SMALL).expect("sound");
     assert_ne!(alpha.format(), Format::Jpeg);
     let lossless = made(&photo.webp(), &Policy { max_edge: 32, ..Policy::EDGE }).expect("sound");
-    assert_ne!(lossless.format(), Format::Jpeg, "what was lossless stays so");
+    assert_ne!(lossless.format(), Format::Jpeg, "a lossless image stays lossless");
 }
 
 #[test]
-fn sixteen_bits_become_eight_when_encoded_anew() {
+fn sixteen_bits_become_eight_when_reencoded() {
     let made = made(&load("png/rgb16.png"), &SMALL).expect("sound");
     assert_eq!(made.action(), Action::Optimise);
     assert_eq!(inspect(made.bytes(), &SMALL).expect("sound").bit_depth, 8);
@@ -280,7 +280,7 @@ fn animations_that_cannot_be_made_smaller_are_refused() {
 }
 
 #[test]
-fn an_animation_with_too_much_work_is_not_made_smaller_and_has_a_first_frame() {
+fn an_animation_with_too_many_pixels_is_not_resized_and_has_a_still() {
     let bytes = load("gif/animated.gif");
     let report = inspect(&bytes, &SMALL).expect("sound");
     let limits = Limits { max_resize_pixels: 1, ..SMALL.limits };
@@ -297,7 +297,7 @@ fn an_animation_with_too_much_work_is_not_made_smaller_and_has_a_first_frame() {
 }
 
 #[test]
-fn pixels_that_are_missing_are_noticed_behind_a_sound_container() {
+fn missing_pixels_are_detected_in_a_valid_container() {
     let source = picture::photo(320, 240).jpeg(80, false, false);
     let scan = source.windows(2).position(|it| it == [0xFF, 0xDA]).expect("a scan");
     let middle = scan + (source.len() - scan) / 2;

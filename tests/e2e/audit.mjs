@@ -13,7 +13,7 @@ export const LEAST_CONTRAST = 3;
 /** Rules that are not met on purpose, with the reason. */
 const NOT_MET = {
   "focus-order-semantics": "Experimental. What scrolls must be focusable (scrollable-region-focusable) without being a widget.",
-  "color-contrast-enhanced": "AAA (7:1). The pages keep to AA (4.5:1), so that secondary text can be told from main text.",
+  "color-contrast-enhanced": "AAA (7:1). The pages keep to AA (4.5:1), so that secondary text differs from main text.",
 };
 
 /** The colour schemes and widths of the audits. */

@@ -228,7 +228,7 @@ test("setting value leaves running uploads alone, and every picture that it remo
   assert.equal(server.rows().find(({ key }) => key === slow).original_name, "slow.gif");
 
   // A given key shows the file name of its record; without a record, the last part of the key.
-  const unknown = "users/somebody/images/1699876543210-00000000-0000-4000-8000-000000000000.jpeg";
+  const unknown = "users/another-user/images/1699876543210-00000000-0000-4000-8000-000000000000.jpeg";
   await setValue(page, [slow, a, unknown, b]);
   await page.locator("image-upload [part=name]", { hasText: /^a\.gif$/ }).waitFor();
   assert.deepEqual(await names(page), ["slow.gif", "a.gif", unknown.split("/").at(-1), "b.gif", "failed.gif"]);
@@ -236,7 +236,7 @@ test("setting value leaves running uploads alone, and every picture that it remo
   await page.getByRole("button", { name: "Remove a.gif" }).waitFor();
   assert.equal(proxy.seen.filter(({ method, path }) => method === "GET" && path === "/images").length, 1);
   // A missing thumbnail leaves the icon, and the browser logs the status.
-  await page.waitForFunction(() => !document.querySelector("image-upload").shadowRoot.querySelector('img[src*="somebody"]'));
+  await page.waitForFunction(() => !document.querySelector("image-upload").shadowRoot.querySelector('img[src*="another-user"]'));
   complaints.length = 0;
 
   await page.evaluate(() => document.querySelector("#form").reset());
@@ -415,7 +415,7 @@ test("another owner neither sees nor sends the first one's pictures", async (t) 
   await give(page, "drop", [fileOf("waits.gif", gif(72))]);
   await page.locator("image-upload li", { hasText: "Kept on this device" }).waitFor();
   const owner = (name) => page.evaluate((name) => document.querySelector("image-upload").setAttribute("offline", name), name);
-  await owner("somebody-else");
+  await owner("another-user");
   assert.equal(await items(page).count(), 0);
   assert.deepEqual(await data(page), []);
   proxy.fault = () => undefined;

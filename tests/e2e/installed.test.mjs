@@ -167,6 +167,6 @@ test("files with a hash in their name are immutable, and all others are revalida
   for (const name of ["index.js", "element/index.js"]) assert.match(await cached(name), /max-age=0, must-revalidate/, name);
   const missing = await fetch(`${server.url}/preflight/chunk-AAAAAAAA.js`);
   assert.equal(missing.status, 404);
-  assert.doesNotMatch(missing.headers.get("cache-control") ?? "", /immutable/, "what is not there is not missing for ever");
+  assert.doesNotMatch(missing.headers.get("cache-control") ?? "", /immutable/, "a 404 is not cached permanently");
   assert.ok(existsSync(TARBALL));
 });

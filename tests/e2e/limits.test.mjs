@@ -211,7 +211,7 @@ describe("sequential uploads", () => {
   test("unsigned tokens ban their client IP, wrongly signed ones do not, and users are admitted from a banned IP", async () => {
     const address = nextAddress();
     for (const sub of ["a", "b", "c", "d"]) {
-      const token = hs256("a secret of somebody else, but as long as ours", { sub }, 300);
+      const token = hs256("the secret of another deployment, as long as ours", { sub }, 300);
       assert.equal((await post(server, pixel(1), { token, address })).code, "TOKEN_INVALID");
     }
     const unsigned = (sub) => [{ alg: "none" }, { sub, exp: 9_999_999_999 }].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".") + ".";

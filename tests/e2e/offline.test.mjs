@@ -197,12 +197,12 @@ test("the outbox is limited, entries expire, users are kept apart, and it contai
   assert.doesNotMatch(JSON.stringify(rows), /eyJ|Bearer/);
   await page.close();
 
-  const stranger = await open(context, "somebody-else");
-  assert.equal((await waiting(stranger)).length, 2);
-  await stranger.evaluate(() => window.uploader.pause());
-  assert.equal(await stranger.evaluate(() => window.uploader.items.length), 0);
-  await stranger.evaluate((owner) => (window.uploader.close(), window.start({ owner, maxAgeMs: 1 })), user());
-  await stranger.waitForFunction(
+  const other = await open(context, "another-user");
+  assert.equal((await waiting(other)).length, 2);
+  await other.evaluate(() => window.uploader.pause());
+  assert.equal(await other.evaluate(() => window.uploader.items.length), 0);
+  await other.evaluate((owner) => (window.uploader.close(), window.start({ owner, maxAgeMs: 1 })), user());
+  await other.waitForFunction(
     () =>
       new Promise((resolve) => {
         const request = indexedDB.open("the-form-images");

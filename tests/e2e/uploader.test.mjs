@@ -307,8 +307,8 @@ test("delete() deletes only a picture that this upload stored", async (t) => {
   assert.equal(proxy.seen.filter(({ method }) => method === "DELETE").length, 2, "tried again after the broken connection");
   // Deleting it again is no error, and the same bytes are a new picture.
   await page.evaluate(() => window.again());
-  const [anew] = await sendAll(page, ["gone.gif"]);
-  assert.ok(anew.isNew && anew.key !== first.key && server.objects().has(anew.key));
+  const [again] = await sendAll(page, ["gone.gif"]);
+  assert.ok(again.isNew && again.key !== first.key && server.objects().has(again.key));
 
   const kept = (await sendAll(page, [put("kept.gif", gif(70))]))[0];
   proxy.fresh();

@@ -204,7 +204,7 @@ export class List {
 
   #removeByPerson(row: Row): void {
     const index = this.#rows.indexOf(row);
-    // The button has the focus and goes away with its row.
+    // The button has the focus and is removed with its row.
     (this.#rows[index + 1] ?? this.#rows[index - 1])?.removeButton.focus();
     this.#remove(row, true);
   }

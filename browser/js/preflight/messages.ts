@@ -1,4 +1,4 @@
-// What the page and its Web Worker send to each other, and what the image rules say of a file (browser/src/lib.rs).
+// The messages between the page and its Web Worker, and the report of the image rules on a file (browser/src/lib.rs).
 import type { Code, Policy } from "../codes.js";
 
 /** The addresses of the package's own files, for bundlers that do not follow `new URL("…", import.meta.url)`. */

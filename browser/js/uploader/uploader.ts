@@ -172,7 +172,7 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
     const imageId = item.image?.isNew ? item.image.imageId : null;
     if (imageId === null) return;
     await retry(() => this.#client.delete(imageId)).catch((error) => {
-      // Deleted by an earlier attempt whose response was lost, or by somebody else.
+      // Deleted by an earlier attempt whose response was lost, or by another client.
       if (!(error instanceof Refusal && error.code === "IMAGE_NOT_FOUND")) throw error;
     });
   }

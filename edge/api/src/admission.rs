@@ -27,7 +27,7 @@ use crate::{
 /// The period of the rate-limit bindings in wrangler.toml.
 const FLOOD_PERIOD_S: u32 = 60;
 
-/// Checks the flood limit of the client IP. It is near and cheap, and holds for everybody.
+/// Checks the flood limit of the client IP. It is near and cheap, and applies to all callers.
 ///
 /// # Errors
 /// `RATE_LIMITED`.
@@ -190,7 +190,7 @@ pub async fn check_user_ban<P: Ports>(
     Err(refuse(app, &subject, exceeded).into())
 }
 
-/// Which file of a request is admitted. A ticket is good for the first one only.
+/// Which file of a request is admitted. A ticket admits the first one only.
 #[derive(Clone, Copy, Debug)]
 pub enum FileOrder {
     /// Before the body is read: the announced size, or the largest possible.

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_demanded_where_there_is_tls_and_other_sites_get_no_handle_on_a_window() {
+    fn hsts_is_sent_over_https_only_and_windows_are_isolated() {
         let of = |uri: &str| {
             let head = Request::builder().uri(uri).body(()).expect("valid").into_parts().0;
             finished(&head, &AllowedOrigins::Any)

@@ -33,7 +33,7 @@ pub struct TokenRules {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct TokenClaims {
     pub(crate) sub: String,
-    /// Nothing for a role that there is not.
+    /// [`None`] for an unknown role.
     #[serde(default = "role_by_default", deserialize_with = "known_role")]
     pub(crate) role: Option<Role>,
     #[serde(skip_serializing_if = "Option::is_none")]

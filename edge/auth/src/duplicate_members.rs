@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_may_come_once_an_object() {
+    fn a_member_may_occur_once_per_object() {
         let fine = [
             r#"{"a":1,"b":{"a":[{"a":-1.5e3},{"a":null}]},"c":true}"#,
             r#"[{"a":1},{"a":1}]"#,
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_comes_twice_is_seen_at_any_depth_and_in_any_spelling() {
+    fn a_duplicate_member_is_found_at_any_depth_and_in_any_spelling() {
         let twice =
             [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":1}"#, r#"{"x":[0,{"y":{"a":1,"b":2,"a":3}}]}"#];
         for json in twice {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_apart_from_it() {
+    fn invalid_json_is_distinguished_from_a_duplicate_member() {
         let deep = "[".repeat(10_000);
         for json in ["", "{", "{}{}", "{\"a\":1,}", "\u{feff}{}", "{\"a\":1e999}", &deep] {
             assert_eq!(check_members(json.as_bytes()), Err(MemberFlaw::NotJson), "{json:.20}");

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_come_over_tls_or_from_this_machine() {
+    fn a_key_server_needs_https_or_is_local() {
         for text in [
             "https://login.example/.well-known/jwks.json?v=1",
             "https://login.example:8443/keys",

@@ -39,7 +39,7 @@ impl Principal {
         self.role
     }
 
-    /// The caller with a token of their own: a ticket is good for an upload only.
+    /// The caller with a token of their own: a ticket admits an upload only.
     ///
     /// # Errors
     /// `TOKEN_INVALID` for a ticket.

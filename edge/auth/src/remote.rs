@@ -67,7 +67,7 @@ enum FetchDecision {
     NotDue,
 }
 
-/// There have never been any keys, so a good token cannot be told from a bad one.
+/// There have never been any keys, so a valid token cannot be distinguished from an invalid one.
 #[derive(Debug)]
 pub(crate) struct NeverLoaded;
 

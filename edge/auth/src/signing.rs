@@ -14,11 +14,11 @@ use crate::keys::{Algorithm, UnusableKey};
 pub struct SigningKey {
     pub(crate) key: ecdsa::SigningKey,
     pub(crate) id: String,
-    /// What users are named with in the log; nobody who has it can sign.
+    /// The HMAC key of the pseudonyms in the log. It is derived from the signing key and cannot sign.
     names: Vec<u8>,
 }
 
-/// A public key as it stands in a key set (RFC 7517 §4).
+/// A public key as in a key set (RFC 7517 §4).
 #[derive(Clone, Debug, Serialize)]
 pub struct PublicJwk {
     #[serde(flatten)]
@@ -41,8 +41,8 @@ impl SigningKey {
         Ok(Self { key, id: name(&jwk), names })
     }
 
-    /// The name of a user in the log: the same for the same user while this key signs, and of no use to
-    /// whoever does not have it, also when all users can be guessed. 64 bits tell users apart.
+    /// The pseudonym of a user in the log: an HMAC of the id, so it is constant while this key signs, and without the key it
+    /// cannot be computed even for a known id. 64 bits suffice to distinguish users.
     pub fn pseudonym(&self, user: &str) -> String {
         format!("{:016x}", leading_u64(&authentic(&self.names, user.as_bytes())))
     }
@@ -76,7 +76,7 @@ impl PublicKey {
     }
 }
 
-/// The thumbprint (RFC 7638) names the key, so a rotated key has another name by itself.
+/// The kid is the thumbprint (RFC 7638), so a rotated key always has another kid.
 fn name(jwk: &JsonWebKey<'_>) -> String {
     format!("{:016x}", leading_u64(&jwk.thumbprint::<Sha256>()))
 }
@@ -100,7 +100,7 @@ fn authentic(key: &[u8], message: &[u8]) -> Vec<u8> {
     mac.map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default()
 }
 
-/// 64 bits tell the few keys of one deployment apart.
+/// 64 bits suffice to distinguish the few keys of a deployment.
 fn leading_u64(digest: &[u8]) -> u64 {
     digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }

@@ -126,7 +126,7 @@ fn refused(code: Code) -> Result<Principal, Problem> {
 }
 
 #[test]
-fn a_genuine_token_makes_a_principal() {
+fn a_valid_token_yields_a_principal() {
     let token = hs256(serde_json::json!({"sub": "123"}), 60);
     let principal = outcome(&token).expect("taken");
     assert_eq!(principal.user(), &UserId::parse("123").expect("valid"));
@@ -134,7 +134,7 @@ fn a_genuine_token_makes_a_principal() {
 }
 
 #[test]
-fn each_role_is_told_and_only_some_upload() {
+fn each_role_is_read_and_only_some_may_upload() {
     for (role, name, uploads) in [
         (Role::User, "USER", true),
         (Role::Guest, "GUEST", true),
@@ -149,7 +149,7 @@ fn each_role_is_told_and_only_some_upload() {
 }
 
 #[test]
-fn a_token_of_our_own_key_is_found_by_its_name() {
+fn a_token_of_our_own_key_is_verified_by_its_kid() {
     let signing = SigningKey::from_jwk(SIGNING_JWK).expect("valid");
     let time = clock(NOW_MS).expect("valid");
     let claims = serde_json::json!({"sub": "guest-1", "role": "GUEST"});
@@ -172,7 +172,7 @@ fn a_missing_token_is_not_an_invalid_one() {
 }
 
 #[test]
-fn only_a_genuine_token_can_be_expired() {
+fn only_a_token_with_a_valid_signature_can_be_expired() {
     let claims = || serde_json::json!({"sub": "123"});
     assert_eq!(outcome(&hs256(claims(), -31)), refused(Code::TokenExpired));
     assert!(outcome(&hs256(claims(), -29)).is_ok(), "within the leeway");
@@ -182,13 +182,13 @@ fn only_a_genuine_token_can_be_expired() {
 }
 
 #[test]
-fn nothing_secret_shows_in_debug_output() {
+fn debug_output_contains_no_secret() {
     let shown = format!("{:?}", config(&[]).expect("usable"));
     assert!(!shown.contains("870MB6") && !shown.contains("secret of"), "{shown}");
 }
 
 #[test]
-fn a_pseudonym_tells_users_apart_and_says_nothing_without_the_key() {
+fn pseudonyms_differ_by_user_and_by_key() {
     let key = SigningKey::from_jwk(SIGNING_JWK).expect("valid");
     let name = key.pseudonym("123");
     assert_eq!(name.len(), 16, "{name}");
@@ -200,7 +200,7 @@ fn a_pseudonym_tells_users_apart_and_says_nothing_without_the_key() {
 }
 
 #[test]
-fn a_permit_is_for_its_owner_and_for_nobody_else() {
+fn a_permit_is_valid_for_its_owner_only() {
     let caller = outcome(&hs256(serde_json::json!({"sub": "123"}), 60)).expect("taken");
     let permit = caller.may_upload(false).expect("a user");
     let [own, other] = ["123", "124"].map(|id| UserId::parse(id).expect("valid"));
@@ -211,7 +211,7 @@ fn a_permit_is_for_its_owner_and_for_nobody_else() {
 }
 
 #[test]
-fn only_back_ends_and_administrators_may_access_what_is_anothers() {
+fn only_back_ends_and_administrators_may_access_resources_of_others() {
     const ALL: &[Role] = &[Role::User, Role::Guest, Role::Service, Role::Admin];
     let rights = Rights { roles: ALL, others: &[Role::Service, Role::Admin], ticket: false };
     let [own, other] = ["123", "124"].map(|id| UserId::parse(id).expect("valid"));
@@ -229,7 +229,7 @@ fn only_back_ends_and_administrators_may_access_what_is_anothers() {
 /// The thumbprint of RFC 7638 section 3: the SHA-256 of the required members in their order. This one
 /// was computed apart from this code.
 #[test]
-fn a_signing_key_is_named_by_its_thumbprint_also_when_only_its_public_half_is_left() {
+fn the_kid_is_the_thumbprint_also_of_a_public_key() {
     let key = SigningKey::from_jwk(SIGNING_JWK).expect("valid");
     assert_eq!(key.id, "727f88fd634c0a57");
     assert_eq!(key.public().id, key.id);

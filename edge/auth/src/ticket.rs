@@ -1,4 +1,4 @@
-//! What a ticket is good for: one upload of one user, within what was agreed.
+//! A ticket: the permission for one upload of one user, within limits.
 
 use image_rules::{Code, Format, Limits};
 use serde::{Deserialize, Serialize};
@@ -75,7 +75,7 @@ impl Ticket {
         }
     }
 
-    /// Whether it is good for a picture of this type.
+    /// Whether it admits an image of this type.
     pub(crate) fn allows(&self, declared: Format) -> Result<(), Problem> {
         match self.scope.format {
             Some(bound) if bound != declared => Err(Problem::new(Code::TicketRequired)),
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_for_a_form_is_good_for_no_other() {
+    fn a_ticket_for_one_form_is_rejected_for_another() {
         let form = |text: &str| FormId::from_text(text);
         for (bound, said, expected) in [
             (form("a"), None, Ok(form("a"))),

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_a_key_to_the_letter_is_none() {
+    fn anything_but_an_exact_key_is_rejected() {
         let uuid = "00000000-0000-4000-8000-000000000000";
         for text in [
             String::new(),

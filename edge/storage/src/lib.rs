@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_the_same_however_the_bytes_are_cut() {
+    fn a_span_does_not_depend_on_the_chunks() {
         let bytes: Vec<u8> = (0..20).collect();
         for (offset, length) in [(0, 1), (0, 20), (3, 7), (7, 13), (19, 1)] {
             let span = Span { offset: offset as u64, length: length as u64 };

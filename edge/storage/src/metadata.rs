@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back_in_any_script_and_fits_into_s3() {
+    fn texts_in_any_script_are_read_back_and_fit_into_s3() {
         let metadata = ObjectMetadata {
             form_id: Some("🦊".repeat(128)),
             original_name: Some("가".repeat(85)),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_would_not_write_is_not_read() {
+    fn metadata_in_another_form_is_ignored() {
         for pair in [
             (FORM_ID, "f-1!"),
             (FORM_ID, "_w"),

@@ -19,19 +19,19 @@ use super::{
     Rejection, Span, StoreError, StoredObject,
 };
 
-/// Keeps objects until it is dropped; fails to write and to delete when told to.
+/// An object store in memory; writes and deletions fail while `broken` is set.
 #[derive(Default)]
 pub struct FakeStore {
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
-    /// What is kept beside them; those that are put in behind the store's back have nothing.
+    /// Metadata by key; objects that a test inserts directly have none.
     pub metadata: RefCell<BTreeMap<String, ObjectMetadata>>,
     pub deployment_id: RefCell<Option<String>>,
-    /// Whether that id may not be read.
+    /// Whether reading the id is denied.
     pub denies_id: Cell<bool>,
     pub broken: Cell<bool>,
-    /// Whether it never answers whether it works.
+    /// Whether the probe never answers.
     pub hanging: Cell<bool>,
-    /// How often it was asked to write.
+    /// Number of write attempts.
     pub writes: Cell<u32>,
 }
 
@@ -131,7 +131,7 @@ impl ObjectStore for FakeStore {
         if self.hanging.get() {
             std::future::pending::<()>().await;
         }
-        if self.broken.get() { Err(StoreError::Failed("told to fail".to_owned())) } else { Ok(()) }
+        if self.broken.get() { Err(StoreError::Failed("set to fail".to_owned())) } else { Ok(()) }
     }
 }
 

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_a_stem_to_the_letter_is_none() {
+    fn anything_but_an_exact_upload_key_is_rejected() {
         for text in ["", "users/a/images/1-x", "users/a/b", "readiness"] {
             assert_eq!(UploadKey::parse(text), None, "{text}");
         }

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_address_is_none() {
+    fn anything_but_a_plain_address_is_rejected() {
         let long_local = format!("{}@example.org", "a".repeat(65));
         let long = format!("a@{}org", "abcdefgh.".repeat(29));
         for text in [

@@ -1,4 +1,4 @@
-//! What somebody wants to be called: data only.
+//! The nickname of a user: plain text without control characters.
 
 /// Fifty characters fit on a line of a profile.
 const MAX_CHARS: usize = 50;
@@ -30,7 +30,7 @@ mod tests {
     use super::Nickname;
 
     #[test]
-    fn any_script_and_no_commands() {
+    fn a_nickname_has_any_script_and_no_control_characters() {
         for text in ["지민", " Ann 'Bee' <3 ", "👩‍👩‍👧", &"가".repeat(50)] {
             assert_eq!(Nickname::parse(text).expect(text).as_str(), text.trim());
         }

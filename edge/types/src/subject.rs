@@ -39,7 +39,7 @@ impl Subject {
     }
 
     /// Whether bans and strikes are ignored: loopback is a developer's own machine, and the egress address
-    /// of Workers is shared by strangers.
+    /// of Workers is shared by unrelated Workers.
     pub fn is_never_banned(&self) -> bool {
         let Self::ClientIp(text) = self else { return false };
         let text = text.strip_suffix(SITE_SUFFIX).unwrap_or(text);

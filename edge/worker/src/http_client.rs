@@ -46,7 +46,7 @@ fn s3_request(request: &HttpRequest<'_>) -> worker::Result<Request> {
         .with_redirect(RequestRedirect::Manual);
     match request.body {
         Some(bytes) => init.with_body(Some(Uint8Array::from(bytes).into())),
-        // Every URL is signed anew, so a cache would fill and never hit.
+        // Every request has a new signature in its URL, so a cache would fill and never hit.
         None => init.with_cache(CacheMode::NoStore),
     };
     Request::new_with_init(&request.url, &init)

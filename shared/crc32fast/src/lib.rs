@@ -87,7 +87,7 @@ impl Hasher {
         self.crc
     }
 
-    /// Begins anew.
+    /// Resets the state.
     pub const fn reset(&mut self) {
         *self = Self::new();
     }
@@ -143,14 +143,14 @@ mod tests {
 
     /// The check value that the catalogue of CRC algorithms gives for CRC-32/ISO-HDLC, and that of a PNG's IEND.
     #[test]
-    fn known_values_come_out() {
+    fn known_checksums_are_reproduced() {
         assert_eq!(hash(b""), 0);
         assert_eq!(hash(b"123456789"), 0xcbf4_3926);
         assert_eq!(hash(b"IEND"), 0xae42_6082);
     }
 
     #[test]
-    fn it_does_not_matter_how_bytes_are_cut() {
+    fn the_checksum_does_not_depend_on_the_chunks() {
         let mut last = 11_u8;
         let bytes: [u8; 61] = core::array::from_fn(|_| {
             last = last.wrapping_mul(37).wrapping_add(11);

@@ -1,4 +1,4 @@
-//! Inspecting: no input makes it panic, and what it says is within what was allowed.
+//! Inspecting: no input causes a panic, and an accepted report is within the limits.
 #![no_main]
 
 mod start;

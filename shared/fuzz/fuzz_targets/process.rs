@@ -1,4 +1,4 @@
-//! Processing: what comes out is clean, no larger than what came, and kept as it is when it comes again.
+//! Processing: a result is clean, at most as large as the input, and kept unchanged when it is processed again.
 #![no_main]
 
 mod start;
@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
     );
     let plan = Plan::new(&again, &policy).expect("a processed picture can be planned");
     if plan.action() == Action::Keep {
-        let kept = process(made.bytes(), &plan, &policy.limits).expect("what was made decodes");
+        let kept = process(made.bytes(), &plan, &policy.limits).expect("the result decodes");
         assert_eq!((kept.action(), kept.bytes()), (Action::Keep, made.bytes()));
     } else {
         assert_ne!(made.action(), Action::Optimise);

@@ -1,4 +1,4 @@
-//! What the targets share: limits that keep a run short, and mutations that keep checksums right.
+//! Shared code of the targets: limits that keep a run short, and mutations with corrected checksums.
 
 use image_rules::{Limits, Policy};
 use libfuzzer_sys::{fuzz_mutator, fuzzer_mutate};
@@ -6,7 +6,7 @@ use libfuzzer_sys::{fuzz_mutator, fuzzer_mutate};
 #[path = "../../tests/hostile/repair.rs"]
 mod repair;
 
-/// 1 MP, 20 frames, 16 MiB; an edge at which the fixtures have to shrink.
+/// 1 MP, 20 frames, 16 MiB, and an edge that is smaller than the fixtures.
 pub const POLICY: Policy = Policy {
     limits: Limits {
         max_pixels: 1_000_000,
@@ -22,7 +22,7 @@ pub const POLICY: Policy = Policy {
 
 fuzz_mutator!(|bytes: &mut [u8], size: usize, max_size: usize, seed: u32| {
     let size = fuzzer_mutate(bytes, size, max_size);
-    // Some stay broken, so that the door is tried too.
+    // Some checksums stay wrong, so that the first checks are tested as well.
     if seed % 8 != 0 {
         repair::repair(&mut bytes[..size]);
     }

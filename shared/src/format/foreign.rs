@@ -1,7 +1,7 @@
 //! Names of file types that are not accepted, so that the refusal can say what the file is.
 //!
 //! A wrong name does no harm, because every type but the four formats is refused. Types that browsers decode
-//! (HEIC, AVIF, BMP, TIFF) and markup are told here, from the first bytes of a file; `infer` names the rest.
+//! (HEIC, AVIF, BMP, TIFF) and markup are recognised here, by the first bytes of a file; `infer` names the rest.
 
 use infer::{Matcher, app, archive, audio, doc, font, image, text, video};
 
@@ -88,7 +88,7 @@ fn bitmap(bytes: &[u8]) -> Option<&'static str> {
 /// Bytes of a text that are searched for elements.
 const TEXT_BYTES: usize = 4096;
 
-/// Told by the first element, or by an `svg`, `script` or `html` element after comments and the like.
+/// Recognises markup by its first element, or by an `svg`, `script` or `html` element after comments and the like.
 fn markup(bytes: &[u8]) -> Option<&'static str> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
     let bytes = bytes.get(..TEXT_BYTES).unwrap_or(bytes);
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_send_by_mistake_is_named() {
+    fn common_wrong_types_are_named() {
         for (bytes, expected) in [
             (&b"\0\0\0\x1Cftypheic\0\0\0\0mif1heic"[..], "HEIC"),
             (b"\0\0\0\x1Cftypmif1\0\0\0\0mif1avif", "AVIF"),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_alike_has_no_name() {
+    fn similar_bytes_have_no_name() {
         for bytes in [&b"BMW is a car maker in Munich"[..], b"a < b", b"RIFF", b"\0\0", b"< x"] {
             assert_eq!(foreign(bytes), None, "{bytes:?}");
         }

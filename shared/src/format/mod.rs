@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bytes_tell_the_format() {
+    fn the_format_is_known_by_the_first_bytes() {
         for (bytes, expected) in [
             (&b"\xFF\xD8\xFF\xE0"[..], Format::Jpeg),
             (b"\x89PNG\r\n\x1A\n", Format::Png),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_is_called_the_same_wherever_it_is_named() {
+    fn a_format_has_the_same_name_everywhere() {
         for format in Format::ALL {
             assert_eq!(Format::from_media_type(format.media_type()), Some(format));
             // The registered types of RFC 2046, RFC 9649 and W3C PNG end in what the format is called.
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_called_what_people_call_them() {
+    fn types_have_their_common_names() {
         for (bytes, expected) in [
             (&b"\xFF\xD8\xFF\xE0"[..], Some("JPEG")),
             (b"\x89PNG\r\n\x1A\n", Some("PNG")),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_type_is_read_as_senders_write_it() {
+    fn declared_types_are_parsed_in_common_spellings() {
         for (declared, expected) in [
             ("image/jpeg", Some(Format::Jpeg)),
             (" Image/JPG ; charset=binary", Some(Format::Jpeg)),

@@ -104,7 +104,7 @@ mod tests {
 
     /// EXIF 2.32 §4.6.4 A: which row and column of the stored picture are the visual top and left.
     #[test]
-    fn all_eight_stand_upright() {
+    fn all_eight_orientations_become_upright() {
         assert_eq!(letters(1), (3, 2, b"abcdef".to_vec()));
         assert_eq!(letters(2), (3, 2, b"cbafed".to_vec()));
         assert_eq!(letters(3), (3, 2, b"fedcba".to_vec()));
@@ -117,7 +117,7 @@ mod tests {
 
     /// Each turn undone by its inverse gives the picture back: the eight form a group.
     #[test]
-    fn inverses_undo() {
+    fn an_inverse_undoes_its_orientation() {
         for (turn, inverse) in [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 8), (7, 7), (8, 6)] {
             let data: Vec<u8> = (0..60).collect();
             let raster = Raster { width: 5, height: 4, layout: Layout::Rgb, data: data.clone() };

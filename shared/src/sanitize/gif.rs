@@ -1,5 +1,5 @@
 //! Copies screen, frames, their control blocks and the loop count of a GIF; comments, texts and other extensions are
-//! left out. The trailer is written anew.
+//! left out. A new trailer is written.
 
 use crate::{ImageError, Limits, inspect::gif};
 use alloc::vec::Vec;

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_segment_the_used_tables_stay_under_their_own_length() {
+    fn used_tables_of_a_segment_stay_with_a_new_length() {
         let (first, second, third) = (&[1, 2, 3][..], &[4, 5][..], &[6][..]);
         let whole = [&[0xFF, marker::DHT, 0, 8][..], first, second, third].concat();
         let written = |used: &[usize]| {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_adobe_segments_the_last_is_left() {
+    fn only_the_last_adobe_segment_stays() {
         let [hidden, last] =
             [b"Adobe\0dPK\x03\x04\x01", b"Adobe\0d\0\0\0\0\0"].map(|it| segment(0xEE, it));
         let file = [b"\xFF\xD8", &hidden[..], &hidden, &last, &picture(), b"\xFF\xD9"].concat();
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_shows_the_picture_is_left() {
+    fn only_segments_that_decoding_needs_stay() {
         let turned = exif::minimal(Orientation::from_exif(6));
         let exif_block = [&exif::PREFIX[..], &turned, b"GPS"].concat();
         let file = [
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_that_is_none_goes() {
+    fn an_invalid_profile_is_removed() {
         let false_icc = segment(0xE2, b"ICC_PROFILE\0\x01\x01<script>");
         let file = [&b"\xFF\xD8"[..], &false_icc, &picture(), b"\xFF\xD9"].concat();
         assert_eq!(scrubbed(&file), [&b"\xFF\xD8"[..], &picture(), b"\xFF\xD9"].concat());

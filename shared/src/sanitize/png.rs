@@ -1,5 +1,5 @@
 //! Copies the chunks of a PNG that `inspect::png` keeps. A turned picture gets a minimal eXIf chunk right after the
-//! header, where every decoder that knows eXIf finds it. IEND is written anew.
+//! header, where every decoder that knows eXIf finds it. A new IEND is written.
 
 use crate::{
     ImageError, Limits, Report,

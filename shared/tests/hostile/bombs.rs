@@ -1,13 +1,13 @@
-//! Small files that ask for much: refused by their headers, in no time and without memory.
+//! Decompression bombs: rejected by their headers, quickly and without memory.
 
 use super::{alone, exercise::measured, repair::repair};
 use image_rules::{Code, Policy, inspect};
 use std::time::{Duration, Instant};
 
-/// A header is read in microseconds, so a millisecond is far on the safe side in a debug build too.
+/// Reading a header takes microseconds, so a millisecond is a large margin, also in a debug build.
 const MOST_TIME: Duration = Duration::from_millis(1);
 
-/// What inspecting may hold for a file that its header gives away: nothing to speak of.
+/// Memory that inspecting may take for a file that is rejected by its header.
 const MOST_BYTES: usize = 1024;
 
 fn png(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
@@ -22,7 +22,7 @@ fn png(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     out
 }
 
-/// A header that promises, then five megabytes that would have to be walked.
+/// A header with a large size, then five megabytes that a parser would have to skip.
 fn padded(header: &[u8]) -> Vec<u8> {
     let mut out = Vec::from(header);
     out.resize(5 * 1024 * 1024, 0);
@@ -32,7 +32,7 @@ fn padded(header: &[u8]) -> Vec<u8> {
 fn refusal(bytes: &[u8]) -> (Option<Code>, usize, Duration) {
     let policy = Policy::EDGE;
     let (verdict, peak_bytes) = measured(|| inspect(bytes, &policy));
-    // The fastest of five: the others measure the machine.
+    // The fastest of five runs, which is the least disturbed.
     let fastest = (0..5)
         .map(|_| {
             let start = Instant::now();
@@ -44,7 +44,7 @@ fn refusal(bytes: &[u8]) -> (Option<Code>, usize, Duration) {
 }
 
 #[test]
-fn a_header_that_promises_too_much_is_refused_at_once() {
+fn a_header_with_too_large_a_size_is_rejected_quickly() {
     let _turn = alone();
     let header = [0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF, 8, 6, 0, 0, 0];
     let frames = [0, 0, 0xFF, 0xFF, 0, 0, 0, 0];
@@ -70,7 +70,7 @@ fn a_header_that_promises_too_much_is_refused_at_once() {
 }
 
 #[test]
-fn millions_of_empty_parts_are_walked_without_keeping_them() {
+fn millions_of_empty_parts_need_no_memory() {
     let _turn = alone();
     let mut gif = Vec::from(*b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xFF\xFF\xFF");
     gif.extend(b"!\xFE\0".repeat(1_700_000));

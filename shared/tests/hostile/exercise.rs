@@ -1,4 +1,4 @@
-//! Runs one input through everything, and checks what holds for every input.
+//! Runs one input through all functions, and asserts the properties that every input must have.
 
 #[cfg(feature = "codec")]
 use image_rules::{Action, Plan, pixels, plan::budget::pixels_bytes, process};
@@ -8,16 +8,16 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// What inspecting said.
+/// The result of inspecting.
 pub type Verdict = Result<Report, ImageError>;
 
-/// Inspecting counts and skips; only a JPEG has tables to keep, 8 KiB of them in our fixtures.
+/// Inspecting counts and skips. Only a JPEG needs memory: its tables, which have at most 8 KiB in our fixtures.
 const INSPECT_PEAK_BYTES: usize = 16 * 1024;
 
-/// What scrubbing adds: a block with the orientation, an end mark.
+/// Bytes that scrubbing may add: a block with the orientation, and an end mark.
 const SCRUB_GROWTH_BYTES: usize = 64;
 
-/// What a call returns, and the most memory it held at once.
+/// The result of a call, and its peak memory.
 pub fn measured<T>(call: impl FnOnce() -> T) -> (T, usize) {
     ALLOCATOR.reset_peak_usage();
     let before = ALLOCATOR.current_usage();
@@ -25,7 +25,7 @@ pub fn measured<T>(call: impl FnOnce() -> T) -> (T, usize) {
     (returned, ALLOCATOR.peak_usage().saturating_sub(before))
 }
 
-/// Inspects, and scrubs and processes what is accepted.
+/// Inspects an input, and scrubs and processes it if it is accepted.
 pub fn exercise(bytes: &[u8], policy: &Policy) -> Verdict {
     let (verdict, peak_bytes) = measured(|| inspect(bytes, policy));
     assert!(peak_bytes <= INSPECT_PEAK_BYTES, "inspecting took {peak_bytes} bytes");
@@ -41,10 +41,10 @@ pub fn exercise(bytes: &[u8], policy: &Policy) -> Verdict {
     verdict
 }
 
-/// The scrubbed picture is clean, the same in every other respect, and scrubbing it changes nothing.
+/// A scrubbed image is clean and otherwise the same, and scrubbing it again changes nothing.
 fn scrubbed(bytes: &[u8], report: &Report, policy: &Policy) {
     let (clean, peak_bytes) = measured(|| scrub(bytes, report));
-    let clean = clean.expect("what is accepted can be scrubbed");
+    let clean = clean.expect("an accepted image can be scrubbed");
     let most_bytes = 2 * bytes.len() + INSPECT_PEAK_BYTES;
     assert!(peak_bytes <= most_bytes, "scrubbing took {peak_bytes} bytes");
     assert!(clean.len() <= bytes.len() + SCRUB_GROWTH_BYTES);
@@ -62,8 +62,8 @@ fn scrubbed(bytes: &[u8], report: &Report, policy: &Policy) {
     assert_eq!(again, expected);
 }
 
-/// Processing holds no more than was computed. What it makes is clean and kept as it is when it comes
-/// again; it has no more bytes than what came, unless that had too many pixels.
+/// Processing takes at most the computed memory. Its result is clean, is kept unchanged when it is processed again, and has at
+/// most the bytes of the input, unless that had too many pixels.
 #[cfg(feature = "codec")]
 fn processed(bytes: &[u8], report: &Report, policy: &Policy) {
     let Ok(plan) = Plan::new(report, policy) else { return };
@@ -83,15 +83,15 @@ fn processed(bytes: &[u8], report: &Report, policy: &Policy) {
     );
     let plan = Plan::new(&again, policy).expect("a processed picture can be planned");
     if plan.action() == Action::Keep {
-        let kept = process(made.bytes(), &plan, &policy.limits).expect("what was made decodes");
+        let kept = process(made.bytes(), &plan, &policy.limits).expect("the result decodes");
         assert_eq!((kept.action(), kept.bytes()), (Action::Keep, made.bytes()));
     } else {
-        // No encoding has as few bytes as are aimed for, so it stayed as it was.
+        // No encoding reaches the target size, so the image was not re-encoded.
         assert_ne!(made.action(), Action::Optimise);
     }
 }
 
-/// Looking at the pixels holds no more than was computed, and there are as many as was said.
+/// Decoding takes at most the computed memory, and returns the reported number of pixels.
 #[cfg(feature = "codec")]
 fn seen(bytes: &[u8], report: &Report, policy: &Policy) {
     let (seen, peak_bytes) = measured(|| pixels(bytes, policy));

@@ -1,10 +1,9 @@
-//! Breaks a file in the ways that decoders have fallen over: flipped bits, extreme numbers, pieces
-//! cut out, doubled and swapped. In a PNG the checksums are made good again, or nothing would get
-//! past them.
+//! Mutates a file in ways that have crashed decoders: flipped bits, extreme numbers, and pieces that are removed, repeated and
+//! swapped. The checksums of a PNG are corrected, so that the mutation reaches the decoder.
 
 use super::repair::repair;
 
-/// Repeatable chance (xorshift64*).
+/// A seeded random generator (xorshift64*).
 pub struct Dice(u64);
 
 impl Dice {
@@ -22,10 +21,10 @@ impl Dice {
     }
 }
 
-/// Numbers at which lengths and sizes turn over.
+/// Numbers at which lengths and sizes overflow.
 const EXTREMES: [u32; 8] = [0, 1, 0x7F, 0xFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF];
 
-/// One to four breaks.
+/// Applies one to four mutations.
 pub fn mutate(bytes: &mut Vec<u8>, dice: &mut Dice) {
     for _ in 0..=dice.roll(4) {
         let at = dice.roll(bytes.len());

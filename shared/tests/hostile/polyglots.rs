@@ -1,10 +1,10 @@
-//! Whole files hidden inside pictures that stay pictures. Whatever is accepted has nothing of them left, and
-//! is to the byte what the clean picture becomes.
+//! Polyglots: whole files hidden in valid images. An accepted polyglot is stored without the hidden file, with exactly the bytes
+//! of the clean image.
 
 use super::{alone, exercise::exercise, fixture, repair::repair};
 use image_rules::{Action, Plan, Policy, Processed, inspect, process};
 
-/// A ZIP of one stored file: local header, content, central directory, end.
+/// A ZIP with one stored file: local header, content, central directory, end record.
 fn zip() -> Vec<u8> {
     let content = b"<?php echo 'hidden in a picture'; ?>";
     let size = u32::try_from(content.len()).expect("short").to_le_bytes();
@@ -35,38 +35,48 @@ fn found(part: &[u8], bytes: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// What is made of the bytes, if they are accepted.
+/// The result of processing, or [`None`] when the bytes are rejected.
 pub fn made(bytes: &[u8], policy: &Policy) -> Option<Processed<'static>> {
     let report = inspect(bytes, policy).ok()?;
     let plan = Plan::new(&report, policy).ok()?;
     process(bytes.to_vec(), &plan, &policy.limits).ok()
 }
 
-/// Hides every payload in a fixture with `hide`, keeps and shrinks it; whether it is to be accepted where it
-/// is kept is `expected`.
+/// Hides every payload in a fixture with `hide`, and processes it unchanged in size and resized. `expected` is whether the
+/// polyglot is accepted in its original size.
 pub fn hidden(name: &str, expected: bool, hide: impl Fn(&[u8], &[u8]) -> Vec<u8>) {
     let _turn = alone();
     let fixtures = fixture::all();
     let fixture = fixtures.iter().find(|fixture| fixture.name == name).expect("a fixture");
     for payload in payloads() {
-        let hybrid = hide(&fixture.bytes, &payload);
-        assert!(found(&payload, &hybrid) || name.ends_with("gif"), "{name}: it is not in there");
+        let polyglot = hide(&fixture.bytes, &payload);
+        assert!(
+            found(&payload, &polyglot) || name.ends_with("gif"),
+            "{name}: the payload is missing"
+        );
         for max_edge in [2048, 20] {
             let policy = Policy { max_edge, ..Policy::EDGE };
-            exercise(&hybrid, &policy).ok();
-            let made_of_it = made(&hybrid, &policy);
+            exercise(&polyglot, &policy).ok();
+            let made_of_it = made(&polyglot, &policy);
             if max_edge == 2048 {
                 assert_eq!(made_of_it.is_some(), expected, "{name}");
             }
             let Some(made_of_it) = made_of_it else { continue };
             let (first, second) = payload.split_at(payload.len() / 2);
             for part in [first, second, b"PK\x03\x04", b"<script", b"%PDF"] {
-                assert!(!found(part, made_of_it.bytes()), "{name}: something is left");
+                assert!(!found(part, made_of_it.bytes()), "{name}: a part of the payload is left");
             }
             let clean = made(&fixture.bytes, &policy).expect("a sound fixture");
             if made_of_it.action() != Action::Optimise {
-                assert_eq!(made_of_it.bytes(), clean.bytes(), "{name}: another picture");
-                assert!(made_of_it.removed().kinds().count() > 0, "{name}: it is not told");
+                assert_eq!(
+                    made_of_it.bytes(),
+                    clean.bytes(),
+                    "{name}: differs from the clean image"
+                );
+                assert!(
+                    made_of_it.removed().kinds().count() > 0,
+                    "{name}: the report names nothing removed"
+                );
             }
         }
     }
@@ -86,7 +96,7 @@ pub fn segment(marker: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn behind_the_last_unit_of_a_scan() {
+fn after_the_last_unit_of_a_scan() {
     for name in
         ["jpeg/baseline-420.jpg", "jpeg/restarts.jpg", "jpeg/progressive.jpg", "jpeg/gray.jpg"]
     {
@@ -145,7 +155,7 @@ fn in_comments_unknown_segments_and_between_segments() {
 }
 
 #[test]
-fn behind_the_end_of_the_file() {
+fn after_the_end_of_the_file() {
     for name in ["jpeg/gray.jpg", "png/rgb8.png", "gif/still.gif", "webp/lossless.webp"] {
         hidden(name, true, |clean, payload| [clean, payload].concat());
     }
@@ -175,7 +185,7 @@ pub fn png(chunks: &[([u8; 4], Vec<u8>)]) -> Vec<u8> {
 }
 
 #[test]
-fn behind_the_zlib_stream() {
+fn after_the_zlib_stream() {
     for name in ["png/rgb8.png", "png/adam7.png", "png/palette8-transparent.png", "png/gray1.png"] {
         hidden(name, true, |clean, payload| {
             let mut chunks = chunks(clean);
@@ -228,7 +238,7 @@ fn in_more_rows_than_the_picture_has() {
 }
 
 #[test]
-fn in_png_chunks_that_nobody_needs() {
+fn in_unneeded_png_chunks() {
     for kind in [b"tEXt", b"prVt", b"hIST", b"tIME", b"gAMA"] {
         hidden("png/rgb8.png", true, |clean, payload| {
             let mut chunks = chunks(clean);
@@ -238,7 +248,7 @@ fn in_png_chunks_that_nobody_needs() {
     }
 }
 
-/// The place behind the last sub-block of the first frame.
+/// The offset after the last sub-block of the first frame.
 fn first_terminator(gif: &[u8]) -> usize {
     let table = |flags: u8| if flags & 0x80 == 0 { 0 } else { 6 << (flags & 7) };
     let mut at = 13 + table(gif[10]);
@@ -263,7 +273,7 @@ fn sub_blocks(payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn behind_the_end_code() {
+fn after_the_end_code() {
     for name in ["gif/still.gif", "gif/interlaced.gif", "gif/animated.gif"] {
         hidden(name, true, |clean, payload| {
             inserted(clean, first_terminator(clean), &sub_blocks(payload))
@@ -283,7 +293,7 @@ fn in_a_palette_that_no_pixel_uses() {
 }
 
 #[test]
-fn in_gif_extensions_and_behind_the_last_frame() {
+fn in_gif_extensions_and_after_the_last_frame() {
     for label in [0x01, 0xFE, 0x42] {
         hidden("gif/still.gif", true, |clean, payload| {
             let extension = [&[b'!', label][..], &sub_blocks(payload), &[0]].concat();
@@ -293,7 +303,7 @@ fn in_gif_extensions_and_behind_the_last_frame() {
     hidden("gif/still.gif", true, |clean, payload| inserted(clean, clean.len() - 1, payload));
 }
 
-/// The file with the data of the first chunk of a kind changed, and all sizes made to fit.
+/// The file with the data of the first chunk of a kind changed, and all sizes corrected.
 fn in_chunk(clean: &[u8], kind: [u8; 4], change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let at = position(clean, &kind);
     let end = at + 8 + number(&clean[at + 4..at + 8]);
@@ -304,7 +314,7 @@ fn in_chunk(clean: &[u8], kind: [u8; 4], change: impl FnOnce(&mut Vec<u8>)) -> V
     let after = &clean[end.next_multiple_of(2)..];
     let mut out = [&clean[..at + 4], &size, &data, after].concat();
     let grown = out.len() - clean.len();
-    // What holds it: the file, and the frame of an animation.
+    // The sizes of its containers: the file, and the frame of an animation.
     let frame = clean[..at].windows(4).position(|window| window == b"ANMF");
     for holder in [Some(0), frame].into_iter().flatten() {
         add(&mut out[holder + 4..holder + 8], grown);
@@ -312,7 +322,7 @@ fn in_chunk(clean: &[u8], kind: [u8; 4], change: impl FnOnce(&mut Vec<u8>)) -> V
     out
 }
 
-/// A number, the least byte first.
+/// A number in little-endian order.
 fn number(field: &[u8]) -> usize {
     field.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
 }
@@ -323,7 +333,7 @@ fn add(field: &mut [u8], more: usize) {
 }
 
 #[test]
-fn behind_lossless_pixels_and_alpha() {
+fn after_lossless_pixels_and_alpha() {
     for (name, kind) in [
         ("webp/lossless.webp", *b"VP8L"),
         ("webp/lossless-alpha.webp", *b"VP8L"),
@@ -333,7 +343,7 @@ fn behind_lossless_pixels_and_alpha() {
     }
 }
 
-/// The file with the payload behind a partition of lossy pixels: the first, or one of `count` behind it.
+/// The file with the payload after a partition of lossy pixels: the first, or one of the `count` that follow.
 fn in_partition(clean: &[u8], at: usize, count: usize, payload: &[u8]) -> Vec<u8> {
     in_chunk(clean, *b"VP8 ", |data| {
         let sizes = 10 + (number(&data[..3]) >> 5);
@@ -344,9 +354,9 @@ fn in_partition(clean: &[u8], at: usize, count: usize, payload: &[u8]) -> Vec<u8
             end += (1..count.min(at + 1)).map(|each| number(&data[field(each)])).sum::<usize>();
         }
         match at {
-            // Its size has a place in the tag, above five bits.
+            // Its size is in the frame tag, above five bits.
             0 => add(&mut data[..3], payload.len() << 5),
-            // The last has what remains.
+            // The last one has the rest.
             last if last == count => end = data.len(),
             _ => add(&mut data[field(at)], payload.len()),
         }
@@ -355,7 +365,7 @@ fn in_partition(clean: &[u8], at: usize, count: usize, payload: &[u8]) -> Vec<u8
 }
 
 #[test]
-fn behind_the_partitions_of_lossy_pixels() {
+fn after_the_partitions_of_lossy_pixels() {
     for (name, count) in [
         ("webp/lossy.webp", 1),
         ("webp/lossy-alpha.webp", 1),
@@ -365,7 +375,7 @@ fn behind_the_partitions_of_lossy_pixels() {
     ] {
         for at in 0..=count {
             hidden(name, false, |clean, payload| {
-                // Nothing but the payload is wrong with it.
+                // Without the payload the file is valid.
                 let padded = in_partition(clean, at, count, &[0; 40]);
                 assert!(made(&padded, &Policy::EDGE).is_some(), "{name}: padding");
                 in_partition(clean, at, count, payload)

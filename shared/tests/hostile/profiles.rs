@@ -1,9 +1,8 @@
-//! Files hidden in colour profiles. Whatever is accepted has nothing of them left, and its colours are those of
-//! the clean picture.
+//! Files hidden in colour profiles. An accepted image is stored without the hidden file, with the colours of the clean image.
 
 use super::{
     alone, fixture,
-    hybrids::{chunks, hidden, inserted, made, png, position, segment, stored},
+    polyglots::{chunks, hidden, inserted, made, png, position, segment, stored},
 };
 use image_rules::{Action, Policy};
 
@@ -17,7 +16,7 @@ fn number(bytes: &[u8], at: usize) -> usize {
     u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize
 }
 
-/// The profile that the fixtures carry, as its JPEG has it: sRGB by Little CMS.
+/// The profile of the fixtures, from the JPEG: sRGB by Little CMS.
 fn profile() -> Vec<u8> {
     let jpeg = fixture("jpeg/profile.jpg");
     let at = position(&jpeg, b"ICC_PROFILE\0") + 14;
@@ -37,7 +36,7 @@ fn tags(profile: &[u8]) -> Vec<Tag> {
     (0..number(profile, 128)).map(|tag| entry(132 + 12 * tag)).collect()
 }
 
-/// A profile with the header of another and these tags, `gap` behind each.
+/// A profile with the header of another and these tags, with `gap` after each.
 fn assembled(header: &[u8], tags: &[Tag], gap: &[u8]) -> Vec<u8> {
     let mut out = [&header[..128], &be(tags.len())].concat();
     let mut at = out.len() + 12 * tags.len();
@@ -53,8 +52,8 @@ fn assembled(header: &[u8], tags: &[Tag], gap: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Every way to hide a payload in a profile that still says its colours.
-fn hybrids(payload: &[u8]) -> Vec<Vec<u8>> {
+/// Every way to hide a payload in a profile that still defines its colours.
+fn polyglots(payload: &[u8]) -> Vec<Vec<u8>> {
     let clean = profile();
     let plain = tags(&clean);
     let text = [b"text\0\0\0\0", payload, b"\0"].concat();
@@ -116,16 +115,18 @@ fn in_webp(clean: &[u8], profile: &[u8]) -> Vec<u8> {
 fn in_a_profile() {
     for way in 0..WAYS {
         for name in ["jpeg/profile.jpg", "jpeg/private.jpg"] {
-            hidden(name, true, |clean, payload| in_jpeg(clean, &hybrids(payload)[way], None));
+            hidden(name, true, |clean, payload| in_jpeg(clean, &polyglots(payload)[way], None));
             hidden(name, true, |clean, payload| {
-                let profile = &hybrids(payload)[way];
+                let profile = &polyglots(payload)[way];
                 in_jpeg(clean, profile, Some(position(profile, payload)))
             });
         }
         hidden("png/private.png", true, |clean, payload| {
-            in_png(clean, b"sRGB", &stored(&hybrids(payload)[way]))
+            in_png(clean, b"sRGB", &stored(&polyglots(payload)[way]))
         });
-        hidden("webp/private.webp", true, |clean, payload| in_webp(clean, &hybrids(payload)[way]));
+        hidden("webp/private.webp", true, |clean, payload| {
+            in_webp(clean, &polyglots(payload)[way])
+        });
     }
 }
 
@@ -143,7 +144,7 @@ fn around_the_profile_of_a_png() {
 }
 
 #[test]
-fn in_what_only_looks_like_a_profile() {
+fn in_data_that_resembles_a_profile() {
     for name in ["jpeg/baseline-420.jpg", "jpeg/gray.jpg", "jpeg/cmyk.jpg"] {
         hidden(name, true, |clean, payload| {
             let private = assembled(&profile(), &[(*b"priv", payload.to_vec())], b"");
@@ -163,12 +164,12 @@ fn in_what_only_looks_like_a_profile() {
     assert!(chunks(made_of_it.bytes()).iter().all(|(kind, _)| kind != b"iCCP"));
 }
 
-/// So many zeros, deflated.
+/// Zeros, compressed with deflate.
 fn flat(bytes: usize) -> Vec<u8> {
     miniz_oxide::deflate::compress_to_vec_zlib(&vec![0; bytes], 6)
 }
 
-/// What stands of the profile in a file, deflated or not.
+/// The profile in a file, decompressed if necessary.
 fn stored_profile(bytes: &[u8]) -> Vec<u8> {
     if bytes.starts_with(b"\x89PNG") {
         let chunks = chunks(bytes);
@@ -180,14 +181,14 @@ fn stored_profile(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn the_colours_stay_and_what_was_stored_stays_as_it_is() {
+fn colours_stay_and_a_stored_image_is_unchanged() {
     let _turn = alone();
     let before = tags(&profile());
     for name in ["jpeg/profile.jpg", "jpeg/private.jpg", "png/private.png", "webp/private.webp"] {
         for max_edge in [2048, 20] {
             let policy = Policy { max_edge, ..Policy::EDGE };
             let first = made(&fixture(name), &policy).expect("a sound fixture");
-            assert!(first.removed().icc > 0, "{name}: it is told");
+            assert!(first.removed().icc > 0, "{name}: the report names the removed bytes");
             let profile = stored_profile(first.bytes());
             let after = tags(&profile);
             for colour in [b"wtpt", b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC"] {
@@ -195,7 +196,7 @@ fn the_colours_stay_and_what_was_stored_stays_as_it_is() {
                 assert!(data(&before).is_some(), "{name}");
                 assert_eq!(data(&after), data(&before), "{name}");
             }
-            let second = made(first.bytes(), &policy).expect("what was stored");
+            let second = made(first.bytes(), &policy).expect("a stored image");
             assert_eq!((second.action(), second.removed().icc), (Action::Keep, 0), "{name}");
             assert_eq!(second.bytes(), first.bytes(), "{name}");
         }

@@ -1,7 +1,6 @@
-//! Makes good again what a mutation breaks everywhere: without the right checksums and sizes nothing
-//! would get past the door. The fuzz targets use it too.
+//! Corrects checksums and sizes after a mutation, so that it passes the first checks. The fuzz targets use it as well.
 
-/// Makes a PNG's checksums and a RIFF's size right.
+/// Corrects the checksums of a PNG and the size of a RIFF file.
 pub fn repair(bytes: &mut [u8]) {
     match bytes {
         [0x89, b'P', b'N', b'G', ..] => repair_png(bytes),
@@ -10,7 +9,7 @@ pub fn repair(bytes: &mut [u8]) {
     }
 }
 
-/// Writes the right checksum behind every chunk.
+/// Writes the right checksum after every chunk.
 fn repair_png(bytes: &mut [u8]) {
     let mut at = 8;
     while let Some(length) = bytes.get(at..at + 4).and_then(|it| it.try_into().ok()) {
@@ -25,7 +24,7 @@ fn repair_png(bytes: &mut [u8]) {
     }
 }
 
-/// Makes the RIFF as long as the file.
+/// Sets the RIFF size to the length of the file.
 fn repair_riff(bytes: &mut [u8]) {
     let size = u32::try_from(bytes.len().saturating_sub(8)).unwrap_or(0);
     write(bytes, 4, &size.to_le_bytes());

@@ -1,4 +1,4 @@
-//! Pictures that look like photos to a codec, made on the spot.
+//! Generated images with the statistics of photos.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses some of it")]
 
 use mozjpeg_rs::{Encoder, Preset, Subsampling};
@@ -10,7 +10,7 @@ pub struct Picture {
     pub pixels: Vec<u8>,
 }
 
-/// Noise in octaves, each weaker than the one before: the spectrum of photos falls like that.
+/// Noise in octaves of decreasing strength, which has a spectrum like that of photos.
 pub fn photo(width: u32, height: u32) -> Picture {
     let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
     for y in 0..height {
@@ -26,7 +26,7 @@ pub fn photo(width: u32, height: u32) -> Picture {
     Picture { width, height, pixels }
 }
 
-/// Values of a grid with this mesh, 0 to 255, with straight lines between them.
+/// Values from 0 to 255, interpolated linearly between the points of a grid.
 fn noise(x: u32, y: u32, mesh: u32) -> u32 {
     let value = |column: u32, row: u32| {
         let mut mixed = column.wrapping_mul(0x9E37_79B9) ^ row.wrapping_mul(0x85EB_CA6B) ^ mesh;
@@ -78,7 +78,7 @@ impl Picture {
         bytes
     }
 
-    /// The same with each pixel as a block of this side.
+    /// The same image with each pixel enlarged to a block of this side.
     pub fn enlarged(&self, side: u32) -> Self {
         let (width, height) = (self.width * side, self.height * side);
         let places = (0..height).flat_map(|y| (0..width).map(move |x| (x / side, y / side)));
@@ -108,7 +108,7 @@ impl Picture {
     }
 }
 
-/// A page with lines of something like text: strokes of two pixels and edges of one, in few colours.
+/// A page with lines of strokes that look like text, two pixels wide with edges of one, in few colours.
 pub fn screenshot(width: u32, height: u32) -> Picture {
     let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
     for y in 0..height {
@@ -130,7 +130,7 @@ pub fn screenshot(width: u32, height: u32) -> Picture {
     Picture { width, height, pixels }
 }
 
-/// A GIF of a square that wanders over a photo of sixteen grays.
+/// A GIF of a square that moves over a photo of sixteen grays.
 pub fn animation(width: u16, height: u16, frames: u16) -> Vec<u8> {
     let photo = photo(u32::from(width), u32::from(height));
     let grays: Vec<u8> = (0..=15u8).flat_map(|gray| [gray * 17; 3]).collect();

@@ -1,6 +1,6 @@
 //! `POST /auth/refresh_token` and `POST /auth/logout`.
 //!
-//! A refresh token is good once. A used one is presented either by a thief or by a victim, and nobody can tell which,
+//! A refresh token is valid once. A used one is presented either by a thief or by a victim, and nobody can tell which,
 //! so its whole family ends. It also ends when a response was lost and the client retries: its user logs in again.
 //! Clients that may refresh concurrently, such as several tabs, must take a lock.
 

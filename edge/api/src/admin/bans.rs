@@ -19,7 +19,7 @@ use crate::{
 
 /// Each costs a request to a ledger, and the smallest plan of the platform allows fifty requests.
 const MAX_BANS: u32 = 40;
-/// The longest ban: a year. Whoever issues the tokens can end an account for ever.
+/// The longest ban: a year. The issuer of the tokens can end an account permanently.
 const MAX_BAN_S: u64 = 366 * 86_400;
 const MAX_REASON_CHARS: usize = 200;
 

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_no_form_part_is_none() {
+    fn an_invalid_content_disposition_is_rejected() {
         for value in ["", "form-data", "form-data;", "attachment; name=\"a\"", "form-data; name"] {
             assert_eq!(parsed(value), None, "{value}");
         }

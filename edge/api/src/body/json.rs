@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_object_of_the_right_type_is_taken() {
+    fn only_a_json_object_with_its_content_type_is_accepted() {
         let named = Some(Wanted { name: Some("a".to_owned()) });
         assert_eq!(read("application/json", "{\"name\":\"a\"}"), named);
         assert_eq!(read("Application/JSON; charset=utf-8", " \n{\"name\":\"a\"}"), named);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_announced_as_too_long_is_not_begun() {
+    fn a_body_with_too_large_a_content_length_is_rejected_unread() {
         let announce = |bytes: u64| {
             let head = http::Request::builder()
                 .header(header::CONTENT_TYPE, "application/json")

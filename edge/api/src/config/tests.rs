@@ -25,7 +25,7 @@ fn defaults_are_those_of_the_documentation() {
 }
 
 #[test]
-fn every_wrong_variable_is_named_and_no_value_repeated() {
+fn every_invalid_variable_is_named_without_its_value() {
     let wrong = BTreeMap::from([
         ("SIGNING_JWK", "{\"kty\":\"oct\"}"),
         ("AUTH_HS256_SECRET", "short"),
@@ -41,7 +41,7 @@ fn every_wrong_variable_is_named_and_no_value_repeated() {
         ("REQUIRE_TICKET", "1"),
         ("AUTH_BUILTIN", "no"),
         ("ACCESS_TOKEN_S", "0"),
-        ("REFRESH_TOKEN_S", "for ever"),
+        ("REFRESH_TOKEN_S", "unlimited"),
         ("SIGNING_JWK_PREVIOUS", "{}"),
         ("PLATFORM_ADMIN", "1"),
         ("SERVICE_PER_MINUTE", "0"),
@@ -103,7 +103,7 @@ fn the_defaults_of_limits_are_those_of_the_documentation() {
 }
 
 #[test]
-fn a_lease_outlives_the_last_write_that_was_given_up() {
+fn a_lease_lasts_longer_than_a_write_that_timed_out() {
     let problems = |intent_s, timeout_ms| {
         let mut variables = variables();
         variables.extend([("INTENT_S", intent_s), ("STORAGE_TIMEOUT_MS", timeout_ms)]);
@@ -117,7 +117,7 @@ fn a_lease_outlives_the_last_write_that_was_given_up() {
 }
 
 #[test]
-fn a_petabyte_a_day_is_the_most_that_can_be_set() {
+fn a_petabyte_a_day_is_the_largest_daily_quota() {
     let config = |bytes| {
         let mut variables = variables();
         variables.insert("DAILY_BYTES", bytes);
@@ -143,7 +143,7 @@ fn each_role_that_uploads_can_be_pending_and_no_other_name_can() {
 }
 
 #[test]
-fn the_least_limit_of_guests_is_one_and_pending_roles_are_named() {
+fn the_smallest_limit_of_guests_is_one_and_pending_roles_are_named() {
     let mut variables = variables();
     variables.extend([("RATE_PER_MINUTE", "3"), ("PENDING_ROLES", "GUEST, USER")]);
     let config = Config::read(&variables).expect("complete");
@@ -164,7 +164,7 @@ fn problems(set: &[(&'static str, &'static str)]) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_webhook_is_told_by_its_host_or_by_name() {
+fn the_kind_of_a_webhook_is_known_by_its_host_or_its_variable() {
     let mut variables = variables();
     assert_eq!(Config::read(&variables).expect("complete").webhook, None);
     variables.insert("ALERT_WEBHOOK_URL", SLACK);
@@ -177,7 +177,7 @@ fn a_webhook_is_told_by_its_host_or_by_name() {
 }
 
 #[test]
-fn what_cannot_be_used_is_named() {
+fn an_invalid_monitoring_variable_is_named() {
     let elsewhere = ("ALERT_WEBHOOK_URL", "https://chat.example/hook");
     assert_eq!(problems(&[elsewhere]), ["ALERT_WEBHOOK_KIND"]);
     assert_eq!(problems(&[("ALERT_WEBHOOK_KIND", "pager")]), ["ALERT_WEBHOOK_KIND"]);
@@ -189,7 +189,7 @@ fn what_cannot_be_used_is_named() {
 }
 
 #[test]
-fn the_sweep_repairs_only_when_it_is_told_how() {
+fn the_sweep_repairs_only_if_configured() {
     for (value, expected) in [
         ("", SweepRepair::Off),
         ("false", SweepRepair::Off),
@@ -227,7 +227,7 @@ fn problems_of(variables: &BTreeMap<&'static str, &'static str>) -> Vec<&'static
 }
 
 #[test]
-fn the_store_is_r2_unless_said_otherwise() {
+fn the_store_is_r2_by_default() {
     let config = Config::read(&variables()).expect("complete");
     assert!(matches!(config.storage, Storage::R2));
     assert_eq!(config.storage_timeout_ms, 10_000);
@@ -247,7 +247,7 @@ fn every_missing_variable_is_named_at_once() {
 }
 
 #[test]
-fn a_wrong_variable_is_named() {
+fn an_invalid_variable_is_named() {
     for (name, value) in [
         ("STORAGE", "azure"),
         ("STORAGE_TIMEOUT_MS", "1"),
@@ -266,7 +266,7 @@ fn a_wrong_variable_is_named() {
 }
 
 #[test]
-fn no_secret_shows() {
+fn debug_output_contains_no_secret() {
     let text = format!("{:?}", Config::read(&s3_variables()).expect("complete"));
     assert!(!text.contains("very-secret") && !text.contains("lent-token"), "{text}");
 }

@@ -5,7 +5,7 @@ use core::fmt;
 use http::Uri;
 use serde::Serialize;
 
-/// A webhook. Its URL is a secret: whoever knows it can post there.
+/// A webhook. Its URL is a secret, because it suffices to post there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Webhook {
     url: String,
@@ -32,7 +32,7 @@ struct Discord<'a> {
     allowed_mentions: Mentions,
 }
 
-/// A message notifies nobody by name.
+/// Mentions in a message notify no one.
 #[derive(Serialize)]
 struct Mentions {
     parse: [&'static str; 0],
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reads_its_own_shape_and_no_address_shows() {
+    fn each_kind_has_its_own_body_and_debug_output_contains_no_url() {
         let slack = Webhook::new(
             "https://hooks.slack.com/services/T0/B0/xyz".to_owned(),
             WebhookKind::Slack,
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_tells_the_kind() {
+    fn the_kind_is_known_by_the_host() {
         let of = WebhookKind::of_host;
         assert_eq!(of("https://hooks.slack.com/services/x"), Some(WebhookKind::Slack));
         assert_eq!(of("https://discord.com/api/webhooks/1/x"), Some(WebhookKind::Discord));

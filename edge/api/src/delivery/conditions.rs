@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_are_weighed_in_order() {
+    fn conditions_are_evaluated_in_order() {
         for (headers, expected) in [
             (&[][..], Selection::Whole),
             (&[("if-none-match", "\"a\"")], Selection::NotModified),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn one_range_is_cut_out_and_the_rest_ignored() {
+    fn one_range_is_served_and_several_are_ignored() {
         for (range, expected) in [
             ("bytes=0-0", part(0, 1)),
             ("bytes=10-", part(10, 90)),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_another_picture_is_the_whole_of_this_one() {
+    fn a_failed_if_range_gets_the_whole_image() {
         let range = ("range", "bytes=0-9");
         assert_eq!(asked(&[range, ("if-range", "\"a\"")]), part(0, 10));
         assert_eq!(asked(&[range, ("if-range", SAME)]), part(0, 10));
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_a_date_is_ignored() {
+    fn an_invalid_date_is_ignored() {
         for text in [
             "",
             "yesterday",

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_short() {
+    fn seconds_have_no_trailing_zeros() {
         for (ms, expected) in
             [(0, "0"), (5, "0.005"), (250, "0.25"), (10_000, "10"), (80_012, "80.012")]
         {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_counted_is_zero_and_what_was_is_there_once() {
+    fn each_metric_occurs_once_and_is_zero_if_never_counted() {
         let reuse = Metric::Reuse;
         let totals = vec![Total::new(reuse.family().name, &reuse.labels(), 3)];
         let text = write(&MetricsSnapshot { totals, ..MetricsSnapshot::default() }, &environment());
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn isolates_that_are_silent_do_not_serve_but_their_peak_is_known() {
+    fn silent_isolates_are_not_counted_but_their_peak_is_reported() {
         let isolate = |id: &str, at_ms, bytes| IsolateMemory {
             id: id.to_owned(),
             at_ms,

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_at_a_time_has_the_writing_in_hand() {
+    fn one_task_at_a_time_writes_counts() {
         let counters = Counters::default();
         assert!(!counters.plan_flush(0), "there is nothing to write");
         counters.add(7, Area::Other, Outcome::Served, Counts::one(0, 0));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_written_is_added_to_what_came_since() {
+    fn unwritten_counts_are_added_to_later_ones() {
         let counters = Counters::default();
         let count = |bytes_in, bytes_stored, took_ms| {
             counters.add(7, Area::Files, Outcome::Stored, Counts::one(bytes_in, bytes_stored));

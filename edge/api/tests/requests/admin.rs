@@ -1,4 +1,4 @@
-//! What administrators see and do, and that nobody else does.
+//! The admin API, and its rejection of other roles.
 
 use edge_api::jobs::{self, HOUR_MS};
 use edge_auth::testing::{NOW_MS, hs256};

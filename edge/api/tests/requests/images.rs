@@ -143,7 +143,7 @@ fn an_interrupted_deletion_is_finished_later() {
 }
 
 #[test]
-fn a_ticket_is_good_for_one_upload_within_its_scope() {
+fn a_ticket_admits_one_upload_within_its_scope() {
     let app = app_with(&[("REQUIRE_TICKET", "true")]);
     assert_eq!(send(&app, upload(), PIXEL).code(), "TICKET_REQUIRED");
     let issue = |body: Value| {

@@ -59,7 +59,7 @@ fn a_server_error_is_logged_once_with_its_cause() {
     let response = send(&app, upload(), PIXEL);
     assert_eq!(response.code(), "STORAGE_UNAVAILABLE");
     let lines = written();
-    let causes: Vec<_> = lines.iter().filter(|line| line.contains("told to fail")).collect();
+    let causes: Vec<_> = lines.iter().filter(|line| line.contains("set to fail")).collect();
     let [line] = &*causes else { panic!("one line: {lines:?}") };
     let line: Value = serde_json::from_str(line).expect("JSON");
     assert_eq!((&line["level"], &line["event"]), (&json!("error"), &json!("request")));

@@ -34,9 +34,9 @@ const VARIABLE: [(&str, &str); 8] = [
 /// Who may call an endpoint.
 pub enum Access {
     Anyone,
-    /// Whoever has a refresh cookie.
+    /// Callers with a refresh cookie.
     Cookie,
-    /// Whoever has an access token with these rights.
+    /// Callers whose access token has these rights.
     Token(Rights),
 }
 
@@ -150,7 +150,7 @@ fn each_endpoint_admits_the_roles_of_the_table() {
 }
 
 #[test]
-fn only_the_roles_of_the_table_access_what_belongs_to_others() {
+fn only_the_roles_of_the_table_access_resources_of_others() {
     for (path, method) in &VARIABLE[..4] {
         let endpoint = find(&method.parse().expect("a method"), path, true).expect("an endpoint");
         let Access::Token(rights) = access(&endpoint) else { panic!("{path} is open") };

@@ -58,7 +58,7 @@ fn the_cause_of_a_server_error_is_not_shown() {
     let app = app();
     app.ports.store.broken.set(true);
     let response = send(&app, upload(), PIXEL);
-    assert!(!response.json.to_string().contains("told to fail"), "{}", response.json);
+    assert!(!response.json.to_string().contains("set to fail"), "{}", response.json);
     assert_eq!(
         response.headers["x-request-id"],
         response.json["requestId"].as_str().expect("text")
@@ -208,7 +208,7 @@ fn several_images_have_one_result_each_in_their_order() {
 }
 
 #[test]
-fn a_ticket_is_good_for_one_image_of_a_form() {
+fn a_ticket_admits_one_image_of_a_form() {
     let app = app();
     let ticket = ticket(&app, &json!({}));
     let response = send_form(&app, &ticket, &[(FILE, PIXEL), (FILE, &gif(1))]);

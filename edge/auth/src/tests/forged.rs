@@ -1,10 +1,9 @@
-//! Every trick that tokens are known for, with every kind of key: none is taken, each is called what
-//! it is, and no address in a token is ever asked for.
+//! The known attacks on JWTs with every kind of key: each is rejected with its code, and no URL in a token causes a request.
 
 mod bodies;
 mod encodings;
 mod heads;
-mod strangers;
+mod unknown_keys;
 
 use std::collections::BTreeSet;
 
@@ -16,10 +15,10 @@ use super::{
     keyring::{Signer, claims, encode, key_pairs, key_set, platform},
 };
 
-/// The only address that may ever be asked.
+/// The only URL that may be requested.
 const KEY_SERVER: &str = "https://login.example/jwks.json";
 
-/// Tokens that must be refused, each with what is wrong with it.
+/// Tokens that must be rejected, each with the fault.
 #[derive(Default)]
 struct Forgeries(Vec<(String, String)>);
 
@@ -37,7 +36,7 @@ fn tester() -> TokenTester {
 }
 
 #[test]
-fn no_forged_token_is_taken_and_no_address_in_one_is_asked() {
+fn no_forged_token_is_accepted_or_causes_a_request() {
     let mut forged = Forgeries::default();
     for signer in platform() {
         heads::other_algorithms(&mut forged, signer);
@@ -47,8 +46,8 @@ fn no_forged_token_is_taken_and_no_address_in_one_is_asked() {
         bodies::absurd_times(&mut forged, signer);
         encodings::other_encodings(&mut forged, signer);
     }
-    strangers::public_keys_as_secrets(&mut forged);
-    strangers::other_keys(&mut forged);
+    unknown_keys::public_keys_as_secrets(&mut forged);
+    unknown_keys::other_keys(&mut forged);
 
     let tester = tester();
     for (what, token) in &forged.0 {
@@ -62,7 +61,7 @@ fn no_forged_token_is_taken_and_no_address_in_one_is_asked() {
 }
 
 #[test]
-fn what_the_forgeries_start_from_is_taken() {
+fn the_valid_tokens_behind_the_forgeries_are_accepted() {
     let tester = tester();
     for signer in platform() {
         let name = signer.name();
@@ -82,7 +81,7 @@ fn what_the_forgeries_start_from_is_taken() {
 }
 
 #[test]
-fn only_the_hour_makes_a_genuine_token_expired() {
+fn only_the_time_makes_a_valid_token_expired() {
     let tester = tester();
     let expired = |exp: Value| claims(&json!({ "exp": exp }));
     for signer in platform() {
@@ -99,12 +98,13 @@ fn only_the_hour_makes_a_genuine_token_expired() {
 }
 
 #[test]
-fn only_what_no_issuer_makes_is_hostile() {
+fn only_tokens_that_no_issuer_makes_are_hostile() {
     let tester = tester();
     let attacker = Signer::p256();
     let of = |head: &str, more: &Value| attacker.token(head, &claims(more));
-    let secret =
-        Signer::Hs256(jwt_compact::alg::Hs256Key::new(b"somebody else's secret, long enough"));
+    let secret = Signer::Hs256(jwt_compact::alg::Hs256Key::new(
+        b"the secret of another issuer, long enough",
+    ));
     for signer in key_pairs() {
         let name = signer.name();
         let hostile = [
@@ -144,13 +144,14 @@ fn only_what_no_issuer_makes_is_hostile() {
 }
 
 #[test]
-fn the_names_of_published_keys_are_confused_as_those_of_configured_ones() {
+fn key_confusion_is_detected_for_published_keys_as_well() {
     let key = Signer::p256();
     let tester = TokenTester::with_key_server(KEY_SERVER, &[]);
     let set = json!({"keys": [key.named_jwk("published")]}).to_string();
     *tester.key_server.answer.borrow_mut() = Ok(set);
-    let secret =
-        Signer::Hs256(jwt_compact::alg::Hs256Key::new(b"somebody else's secret, long enough"));
+    let secret = Signer::Hs256(jwt_compact::alg::Hs256Key::new(
+        b"the secret of another issuer, long enough",
+    ));
     let confused = secret.token(&secret.head("published"), &claims(&json!({})));
     assert!(!tester.is_hostile(&confused), "nothing is fetched for it");
     assert_eq!(tester.user(&key.genuine("published")), "123");

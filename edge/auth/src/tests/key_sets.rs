@@ -1,5 +1,4 @@
-//! Which keys are taken from a key set: inline, one that cannot be used is a wrong variable; from a
-//! key server it is passed over.
+//! The keys that are accepted from a key set. An unusable key is an invalid variable inline, and is skipped from a key server.
 
 use image_rules::Code;
 use p256::elliptic_curve::rand_core::{OsRng, RngCore};
@@ -29,7 +28,7 @@ fn number(bytes: usize) -> String {
     encode(number)
 }
 
-/// Keys that cannot be used, and why.
+/// Unusable keys, with the reason.
 fn unusable() -> Vec<(Value, UnusableKey)> {
     use UnusableKey::{Algorithm, Malformed, Purpose, Secret, Weak};
     let [rsa, ec, ed] = [0, 1, 2].map(|at: usize| key_pairs()[at].public_jwk());
@@ -60,7 +59,7 @@ fn unusable() -> Vec<(Value, UnusableKey)> {
         (with(&ed, &json!({"crv": "X25519"})), Malformed),
         (with(&ed, &json!({"crv": "Ed448"})), Malformed),
         (with(&ed, &json!({"x": "AA"})), Malformed),
-        // The neutral point, and one of order two: every message has a signature under them.
+        // The neutral point, and one of order two: with these keys every message has a valid signature.
         (with(&ed, &json!({"x": encode([&[1][..], &[0; 31]].concat())})), Weak),
         (with(&ed, &json!({"x": encode([&[0xec][..], &[0xff; 30], &[0x7f]].concat())})), Weak),
         (json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"}), Malformed),
@@ -87,7 +86,7 @@ fn unusable() -> Vec<(Value, UnusableKey)> {
 }
 
 #[test]
-fn inline_a_key_that_cannot_be_used_is_named_with_the_reason() {
+fn an_unusable_inline_key_is_reported_with_the_reason() {
     for (key, reason) in unusable() {
         let jwks = json!({"keys": [key_pairs()[1].public_jwk(), key]}).to_string();
         let problems = config(&[("AUTH_JWKS", &jwks)]).expect_err(&jwks);
@@ -101,7 +100,7 @@ fn inline_a_key_that_cannot_be_used_is_named_with_the_reason() {
 }
 
 #[test]
-fn inline_what_is_no_key_set_is_a_wrong_variable() {
+fn an_invalid_inline_key_set_is_an_invalid_variable() {
     let key = key_pairs()[1].public_jwk();
     let twice = key.to_string().replacen('{', r#"{"kty":"EC","#, 1);
     for jwks in [
@@ -120,7 +119,7 @@ fn inline_what_is_no_key_set_is_a_wrong_variable() {
 }
 
 #[test]
-fn from_the_key_server_a_key_that_cannot_be_used_does_not_spoil_the_others() {
+fn an_unusable_key_of_the_key_server_is_skipped() {
     let mut keys: Vec<_> = unusable().into_iter().map(|(key, _)| key).take(28).collect();
     keys.extend(key_pairs().iter().map(|pair| pair.named_jwk(pair.name())));
     let tester = TokenTester::with_key_server(KEY_SERVER, &[]);
@@ -133,7 +132,7 @@ fn from_the_key_server_a_key_that_cannot_be_used_does_not_spoil_the_others() {
 }
 
 #[test]
-fn a_key_says_what_it_is_for_in_its_own_words_or_not_at_all() {
+fn the_members_about_the_use_of_a_key_are_optional() {
     for pair in key_pairs() {
         for changes in [
             json!({}),
@@ -148,7 +147,7 @@ fn a_key_says_what_it_is_for_in_its_own_words_or_not_at_all() {
 }
 
 #[test]
-fn keys_of_one_name_and_several_kinds_are_told_apart() {
+fn keys_with_one_kid_and_different_algorithms_are_distinguished() {
     let keys: Vec<_> = key_pairs().iter().map(|pair| pair.named_jwk("same")).collect();
     let tester = TokenTester::with(&[("AUTH_JWKS", &json!({ "keys": keys }).to_string())]);
     for pair in key_pairs() {
@@ -159,7 +158,7 @@ fn keys_of_one_name_and_several_kinds_are_told_apart() {
 }
 
 #[test]
-fn whoever_configures_a_key_is_told_of_each_fault_in_words_of_its_own() {
+fn each_fault_of_a_key_has_its_own_message() {
     use UnusableKey::{Algorithm, Malformed, NotAKeySet, Purpose, Secret, Short, Weak};
     let reasons = [Short, NotAKeySet, Secret, Purpose, Algorithm, Weak, Malformed];
     let said: std::collections::BTreeSet<_> = reasons.map(UnusableKey::expected).into();

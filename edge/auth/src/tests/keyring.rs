@@ -1,4 +1,4 @@
-//! Keys of every kind, made when the tests start, and tokens written with them letter by letter.
+//! Keys of every kind, generated when the tests start, and raw tokens signed with them.
 
 use std::sync::OnceLock;
 
@@ -60,7 +60,7 @@ impl Signer {
         }
     }
 
-    /// The public half as it stands in a key set, without a name.
+    /// The public key as in a key set, without a kid.
     pub(crate) fn public_jwk(&self) -> Value {
         let jwk = match self {
             Self::Hs256(_) => panic!("a shared secret has no public half"),
@@ -71,21 +71,21 @@ impl Signer {
         jwk.expect("serialises")
     }
 
-    /// The public half with a name.
+    /// The public key with a kid.
     pub(crate) fn named_jwk(&self, kid: &str) -> Value {
         let mut jwk = self.public_jwk();
         jwk["kid"] = json!(kid);
         jwk
     }
 
-    /// A token of exactly this header and these claims.
+    /// A token with exactly this header and these claims.
     pub(crate) fn token(&self, head: &str, claims: &str) -> String {
         let message = format!("{}.{}", encode(head), encode(claims));
         let signature = encode(self.sign(message.as_bytes()));
         format!("{message}.{signature}")
     }
 
-    /// A token as it should be, naming this key.
+    /// A valid token with this kid.
     pub(crate) fn genuine(&self, kid: &str) -> String {
         self.token(&self.head(kid), &claims(&json!({})))
     }

@@ -1,4 +1,4 @@
-//! The signed examples of RFC 7515 and RFC 8037, where the folder of corpora lies beside this project.
+//! The signed examples of RFC 7515 and RFC 8037, if the folder of corpora exists.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use jwt_compact::{
@@ -15,7 +15,7 @@ use super::super::{
 const PATH: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora/jwt/rfc/rfc7515_8037.json");
 
-/// The key of an example, its private part left out.
+/// The key of an example, without its private member.
 fn key(jwk: &Value) -> Option<NamedKey> {
     if jwk["kty"] == "oct" {
         let secret = Base64UrlUnpadded::decode_vec(jwk["k"].as_str()?).ok()?;
@@ -42,7 +42,7 @@ fn is_signed(key: &NamedKey, compact: &str) -> bool {
 }
 
 #[test]
-fn the_signatures_of_the_rfcs_are_found_good_and_broken_ones_bad() {
+fn signatures_of_the_rfcs_verify_and_broken_ones_do_not() {
     let Ok(text) = std::fs::read_to_string(PATH) else { return };
     let examples: Vec<Value> = serde_json::from_str(&text).expect("JSON");
     let mut good = 0;

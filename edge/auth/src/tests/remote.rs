@@ -1,5 +1,5 @@
-//! Keys from a key server: one fetch for many, little asked for unknown names, nothing lost while it is
-//! down, nobody kept waiting.
+//! Keys from a key server: concurrent requests share a fetch, unknown key ids cause few fetches, cached keys stay valid while
+//! the server is down, and waiting is bounded.
 
 use edge_types::{Clock, Problem};
 use image_rules::Code;
@@ -41,7 +41,7 @@ impl TokenTester {
         self.clock.advance(ms);
     }
 
-    /// How long it takes to answer.
+    /// The time until a token is accepted or rejected.
     fn measure_ms(&self, token: &str) -> u64 {
         let began_ms = self.clock.now_ms();
         let _ = self.show(token);
@@ -63,10 +63,10 @@ fn busy() -> Problem {
 }
 
 #[test]
-fn keys_are_fetched_once_and_kept() {
+fn keys_are_fetched_once_and_cached() {
     let (tester, key) = (tester(), Signer::ed25519());
     tester.publish(&[&key]);
-    assert_eq!(tester.asked(), 0, "not before somebody needs them");
+    assert_eq!(tester.asked(), 0, "no fetch before the first token");
     for _ in 0..100 {
         assert_eq!(tester.user(&lasting(&key, "k0")), "123");
         tester.later(1_000);
@@ -75,7 +75,7 @@ fn keys_are_fetched_once_and_kept() {
 }
 
 #[test]
-fn only_tokens_that_a_public_key_could_verify_are_worth_a_question() {
+fn only_tokens_with_a_public_key_algorithm_cause_a_fetch() {
     let tester = tester();
     let head = json!({"alg": "HS256", "kid": "unknown"}).to_string();
     let unknown_key = Signer::Hs256(jwt_compact::alg::Hs256Key::new("x".repeat(32)));
@@ -86,7 +86,7 @@ fn only_tokens_that_a_public_key_could_verify_are_worth_a_question() {
 }
 
 #[test]
-fn many_at_a_cold_start_wait_for_one_fetch() {
+fn concurrent_requests_at_a_cold_start_share_one_fetch() {
     let (tester, key) = (tester(), Signer::p256());
     tester.publish(&[&key]);
     tester.answers_after(400);
@@ -97,7 +97,7 @@ fn many_at_a_cold_start_wait_for_one_fetch() {
 }
 
 #[test]
-fn a_thousand_made_up_names_in_a_minute_cost_one_fetch() {
+fn a_thousand_unknown_kids_in_a_minute_cause_one_fetch() {
     let (tester, key) = (tester(), Signer::ed25519());
     tester.publish(&[&key]);
     assert_eq!(tester.user(&lasting(&key, "k0")), "123");
@@ -110,15 +110,15 @@ fn a_thousand_made_up_names_in_a_minute_cost_one_fetch() {
         );
         tester.later(59);
     }
-    assert_eq!(tester.asked(), 2, "the first load, and one for all the names");
-    assert_eq!(tester.user(&lasting(&key, "k0")), "123", "others are served meanwhile");
+    assert_eq!(tester.asked(), 2, "the first fetch, and one for all unknown kids");
+    assert_eq!(tester.user(&lasting(&key, "k0")), "123", "known keys stay valid meanwhile");
     tester.later(MINUTE_MS);
     assert_eq!(tester.refusal(&lasting(&unknown_key, "made-up")), Code::TokenInvalid);
     assert_eq!(tester.asked(), 3, "the next minute has one more");
 }
 
 #[test]
-fn a_thousand_made_up_names_at_once_cost_one_fetch() {
+fn a_thousand_concurrent_unknown_kids_cause_one_fetch() {
     let (tester, unknown_key) = (tester(), Signer::ed25519());
     tester.answers_after(300);
     let tokens: Vec<_> =
@@ -130,7 +130,7 @@ fn a_thousand_made_up_names_at_once_cost_one_fetch() {
 }
 
 #[test]
-fn a_new_key_is_taken_after_one_fetch_and_a_withdrawn_one_no_longer() {
+fn a_new_key_is_accepted_after_one_fetch_and_a_withdrawn_one_rejected() {
     let (tester, old, new) = (tester(), Signer::ed25519(), Signer::p256());
     tester.publish(&[&old]);
     assert_eq!(tester.user(&lasting(&old, "k0")), "123");
@@ -140,12 +140,16 @@ fn a_new_key_is_taken_after_one_fetch_and_a_withdrawn_one_no_longer() {
     assert_eq!(tester.asked(), 2);
     tester.publish(&[&new]);
     tester.later(5 * MINUTE_MS);
-    assert_eq!(tester.refusal(&lasting(&old, "k0")), Code::TokenInvalid, "five minutes at most");
+    assert_eq!(
+        tester.refusal(&lasting(&old, "k0")),
+        Code::TokenInvalid,
+        "a withdrawn key works for at most five minutes"
+    );
     assert_eq!(tester.asked(), 3);
 }
 
 #[test]
-fn a_token_that_names_no_key_is_tried_with_all_and_may_be_of_a_new_one() {
+fn a_token_without_a_kid_is_checked_with_all_keys_and_may_cause_a_fetch() {
     let (tester, old, new) = (tester(), Signer::ed25519(), Signer::ed25519());
     let nameless = |key: &Signer| key.token(r#"{"alg":"EdDSA"}"#, &claims(&json!({})));
     tester.publish(&[&Signer::p256(), &old]);
@@ -156,7 +160,7 @@ fn a_token_that_names_no_key_is_tried_with_all_and_may_be_of_a_new_one() {
 }
 
 #[test]
-fn a_bad_signature_under_a_known_name_asks_nobody() {
+fn a_bad_signature_with_a_known_kid_causes_no_fetch() {
     let (tester, key) = (tester(), Signer::ed25519());
     tester.publish(&[&key]);
     assert_eq!(tester.user(&lasting(&key, "k0")), "123");
@@ -167,7 +171,7 @@ fn a_bad_signature_under_a_known_name_asks_nobody() {
 }
 
 #[test]
-fn known_keys_go_on_while_the_server_is_down_and_unknown_ones_are_refused() {
+fn known_keys_stay_valid_while_the_server_is_down_and_unknown_ones_are_rejected() {
     let (tester, key, new) = (tester(), Signer::ed25519(), Signer::ed25519());
     tester.publish(&[&key]);
     assert_eq!(tester.user(&lasting(&key, "k0")), "123");
@@ -181,11 +185,15 @@ fn known_keys_go_on_while_the_server_is_down_and_unknown_ones_are_refused() {
     assert!(tester.asked() <= 2 * day_of_minutes, "{}", tester.asked());
     tester.publish(&[&key, &new]);
     tester.later(MINUTE_MS);
-    assert_eq!(tester.user(&lasting(&new, "k1")), "123", "it is noticed when it is back");
+    assert_eq!(
+        tester.user(&lasting(&new, "k1")),
+        "123",
+        "new keys are fetched once the server is up"
+    );
 }
 
 #[test]
-fn without_any_keys_the_caller_is_asked_to_come_back() {
+fn without_any_keys_the_response_is_busy() {
     let (tester, key) = (tester(), Signer::ed25519());
     for error in [
         down(),
@@ -200,7 +208,7 @@ fn without_any_keys_the_caller_is_asked_to_come_back() {
             assert_eq!(tester.show(&lasting(&key, "k0")), Err(busy()));
             tester.later(900);
         }
-        assert_eq!(tester.asked(), asked + 1, "not asked again at once");
+        assert_eq!(tester.asked(), asked + 1, "no fetch during the pause");
         tester.later(1_000);
     }
     for document in ["", "<html>", "[]", r#"{"keys":[],"keys":[]}"#] {
@@ -209,11 +217,11 @@ fn without_any_keys_the_caller_is_asked_to_come_back() {
         tester.later(5_000);
     }
     tester.publish(&[&key]);
-    assert_eq!(tester.user(&lasting(&key, "k0")), "123", "and is served when the keys are there");
+    assert_eq!(tester.user(&lasting(&key, "k0")), "123", "accepted once the keys are loaded");
 }
 
 #[test]
-fn a_server_that_never_answers_keeps_nobody_waiting() {
+fn a_server_that_never_answers_delays_requests_by_three_seconds_at_most() {
     let (tester, key) = (tester(), Signer::ed25519());
     tester.publish(&[&key]);
     tester.answers_after(u64::MAX);
@@ -231,13 +239,13 @@ fn a_server_that_never_answers_keeps_nobody_waiting() {
     assert_eq!(tester.user(&token), "123");
     tester.answers_after(u64::MAX);
     tester.later(5 * MINUTE_MS);
-    assert!(tester.measure_ms(&token) <= 3_000, "the one who refreshes");
-    assert_eq!(tester.measure_ms(&token), 0, "the next one");
+    assert!(tester.measure_ms(&token) <= 3_000, "the request that fetches");
+    assert_eq!(tester.measure_ms(&token), 0, "the next request");
     assert_eq!(tester.user(&token), "123");
 }
 
 #[test]
-fn who_waits_for_the_fetch_of_another_does_not_wait_twice() {
+fn waiting_for_the_fetch_of_another_request_causes_no_second_wait() {
     let (tester, key) = (tester(), Signer::ed25519());
     tester.publish(&[&key]);
     let known = lasting(&key, "k0");
@@ -251,35 +259,35 @@ fn who_waits_for_the_fetch_of_another_does_not_wait_twice() {
     assert!(outcomes[0].is_ok());
     assert_eq!(outcomes[1], Err(Problem::new(Code::TokenInvalid)));
     assert!(tester.clock.now_ms() - began_ms <= 3_000);
-    assert_eq!(tester.asked(), 2, "the load and the refresh");
+    assert_eq!(tester.asked(), 2, "the first fetch and the refresh");
 }
 
 #[test]
-fn who_goes_away_while_fetching_does_not_keep_the_others_out() {
+fn a_fetch_whose_request_was_cancelled_does_not_block_others() {
     let (tester, key) = (tester(), Signer::ed25519());
     tester.publish(&[&key]);
     tester.answers_after(100);
     let token = lasting(&key, "k0");
-    // Begun and never carried on, as the platform does it with a caller who hangs up.
+    // Polled once and never again, as the platform does with a request whose client disconnects.
     let mut leaving = Box::pin(tester.shown(&token));
     let mut context = core::task::Context::from_waker(futures_util::task::noop_waker_ref());
     assert!(leaving.as_mut().poll(&mut context).is_pending());
     core::mem::forget(leaving);
 
-    assert_eq!(tester.show(&token), Err(busy()), "it waited in vain, and not for ever");
+    assert_eq!(tester.show(&token), Err(busy()), "the wait for the abandoned fetch is bounded");
     tester.later(5_000);
     assert_eq!(tester.user(&token), "123");
 }
 
 #[test]
-fn an_empty_key_set_is_an_answer() {
+fn an_empty_key_set_is_valid() {
     let (tester, key) = (tester(), Signer::ed25519());
     *tester.key_server.answer.borrow_mut() = Ok(key_set(&[]));
     assert_eq!(tester.refusal(&lasting(&key, "k0")), Code::TokenInvalid);
 }
 
 #[test]
-fn the_server_is_asked_again_when_the_pause_is_over_and_not_before() {
+fn the_next_fetch_starts_after_the_pause() {
     let (tester, key) = (tester(), Signer::ed25519());
     tester.fails(down());
     for (pause_ms, asked) in [(0, 1), (4_999, 1), (1, 2)] {
@@ -298,7 +306,7 @@ fn the_server_is_asked_again_when_the_pause_is_over_and_not_before() {
 }
 
 #[test]
-fn a_fetch_that_nobody_carries_on_counts_as_over_after_three_seconds() {
+fn an_abandoned_fetch_counts_as_finished_after_three_seconds() {
     for (passed_ms, asked) in [(2_999, 2), (3_000, 3)] {
         let (tester, key, new) = (tester(), Signer::ed25519(), Signer::ed25519());
         tester.publish(&[&key]);

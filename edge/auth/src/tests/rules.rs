@@ -1,4 +1,4 @@
-//! Who must have issued a token and for whom: a platform's rules for its tokens, ours for ours.
+//! Issuer, audience, roles and times of tokens: the platform's rules for its tokens, ours for ours.
 
 use edge_types::{Role, UserId};
 use image_rules::Code;
@@ -24,7 +24,7 @@ fn says(signer: &Signer, changes: &Value) -> String {
 }
 
 #[test]
-fn a_token_of_the_platform_names_its_issuer_and_us() {
+fn a_token_of_the_platform_needs_its_issuer_and_our_audience() {
     let tester = strict();
     for signer in platform() {
         for aud in [json!(AUDIENCE), json!([AUDIENCE]), json!(["other", AUDIENCE])] {
@@ -55,7 +55,7 @@ fn a_token_of_the_platform_names_its_issuer_and_us() {
 }
 
 #[test]
-fn a_role_that_there_is_not_or_that_may_not_be_given_is_not_allowed() {
+fn an_unknown_or_forbidden_role_is_not_allowed() {
     let keys = key_set(key_pairs());
     let tester = TokenTester::with(&[("AUTH_JWKS", &keys)]);
     let without = TokenTester::with(&[("AUTH_JWKS", &keys), ("PLATFORM_ADMIN", "false")]);
@@ -82,7 +82,7 @@ fn a_role_that_there_is_not_or_that_may_not_be_given_is_not_allowed() {
 }
 
 #[test]
-fn a_key_server_wants_issuer_and_audience() {
+fn a_key_server_requires_issuer_and_audience() {
     let with = |more: &[(&'static str, &'static str)]| {
         let url = [("AUTH_JWKS_URL", "https://login.example/jwks.json")];
         let problems = config(&[&url[..], more].concat()).err().unwrap_or_default();
@@ -95,7 +95,7 @@ fn a_key_server_wants_issuer_and_audience() {
 }
 
 #[test]
-fn what_is_issued_here_is_taken_here_whatever_the_platform_demands() {
+fn our_tokens_need_no_claims_of_the_platform() {
     for tester in [strict(), TokenTester::with(&[])] {
         let token = guest_token(&tester);
         let principal = tester.show(&token).expect("taken");
@@ -107,7 +107,7 @@ fn what_is_issued_here_is_taken_here_whatever_the_platform_demands() {
 }
 
 #[test]
-fn who_signed_in_here_is_taken_as_who_they_are_until_their_time_is_over() {
+fn an_access_token_of_ours_is_accepted_until_it_expires() {
     let tester = strict();
     let user = UserId::parse("42").expect("valid");
     let token =
@@ -122,7 +122,7 @@ fn who_signed_in_here_is_taken_as_who_they_are_until_their_time_is_over() {
 }
 
 #[test]
-fn our_key_does_not_speak_for_the_platform() {
+fn our_key_cannot_sign_tokens_of_the_platform() {
     let tester = strict();
     let signing = tester.config.signing.key.clone();
     let ours = Signer::Es256(signing);
@@ -132,7 +132,7 @@ fn our_key_does_not_speak_for_the_platform() {
 }
 
 #[test]
-fn times_are_taken_to_the_second_with_half_a_minute_of_leeway() {
+fn times_are_compared_in_seconds_with_a_leeway_of_thirty() {
     let tester = TokenTester::with(&[]);
     let secret = Signer::Hs256(Hs256Key::new(HS256_SECRET));
     let now = NOW_MS / 1000;
@@ -159,7 +159,7 @@ fn times_are_taken_to_the_second_with_half_a_minute_of_leeway() {
 }
 
 #[test]
-fn a_token_may_have_eight_kilobytes_and_no_more() {
+fn a_token_may_have_at_most_8192_bytes() {
     let tester = TokenTester::with(&[]);
     let secret = Signer::Hs256(Hs256Key::new(HS256_SECRET));
     // Three bytes are four characters, so not every length can be had by the claims alone.

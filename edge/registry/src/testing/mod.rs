@@ -92,7 +92,7 @@ impl Registry for FakeRegistry {
         self.probe().await?;
         let id = self.insert(row);
         if self.silent.get() {
-            Err(RegistryError("told to say nothing".to_owned()))
+            Err(RegistryError("set to lose the reply".to_owned()))
         } else {
             Ok(id)
         }
@@ -119,7 +119,7 @@ impl Registry for FakeRegistry {
     }
 
     async fn probe(&self) -> Result<(), RegistryError> {
-        if self.broken.get() { Err(RegistryError("told to fail".to_owned())) } else { Ok(()) }
+        if self.broken.get() { Err(RegistryError("set to fail".to_owned())) } else { Ok(()) }
     }
 }
 

@@ -1,7 +1,7 @@
-//! The object store on any S3-compatible service. It builds and signs requests, judges answers and
-//! tries again; how bytes travel is the business of [`HttpClient`].
+//! The object store on any S3-compatible service: builds and signs requests, interprets responses and retries. The transfer is
+//! that of [`HttpClient`].
 //!
-//! One store serves all requests of an isolate: it holds nothing that belongs to a single one.
+//! One store serves all requests of an isolate, so it has no state of a single request.
 
 mod http_client;
 mod put;
@@ -31,15 +31,15 @@ use sign::S3Request;
 pub struct S3Store<O> {
     service: Service,
     http_client: O,
-    /// Whether the service is thought to know conditional writes; unlearned at its first refusal.
+    /// Whether the service supports conditional writes: assumed until its first rejection.
     supports_conditional_writes: Cell<bool>,
 }
 
 /// All keys of ours begin with it.
 const PREFIX: &str = "users/";
-/// The most that services list at once.
+/// The most keys per listing that services allow.
 const MOST_KEYS: u32 = 1000;
-/// A thousand keys of at most 1 KiB with what is said about each: a listing is never longer.
+/// Upper bound of a listing: a thousand keys of at most 1 KiB with their attributes.
 const LISTING_BYTES: usize = 4 * 1024 * 1024;
 
 impl<O: HttpClient> S3Store<O> {
@@ -134,7 +134,7 @@ impl<O: HttpClient> S3Store<O> {
     }
 }
 
-/// An answer that cannot be right would be no better the next time.
+/// Does not retry an invalid reply, because the next one would be the same.
 fn settle<T>(outcome: Result<T, InvalidReply>) -> Attempt<T> {
     match outcome {
         Ok(value) => Attempt::Done(value),
@@ -142,7 +142,7 @@ fn settle<T>(outcome: Result<T, InvalidReply>) -> Attempt<T> {
     }
 }
 
-/// The keys of a listing; an empty bucket is told apart from a document that is something else.
+/// The keys of a listing. A document that is no listing is an error, not an empty bucket.
 fn page(document: &str) -> Result<Page, InvalidReply> {
     let listing = document.split_once("<ListBucketResult").map(|(_, listing)| listing);
     let listing = listing.and_then(|listing| listing.split_once("</ListBucketResult>"));
@@ -205,7 +205,7 @@ impl<O: HttpClient> ObjectStore for S3Store<O> {
         self.write_deployment_id(id).await
     }
 
-    /// Lists one key: unlike `HEAD` of the bucket, the answer says what is wrong.
+    /// Lists one key, because its error has a cause, unlike that of `HEAD` for the bucket.
     async fn probe(&self) -> Result<(), StoreError> {
         let attempt = async |timeout_ms| self.try_list(None, 1, timeout_ms).await;
         retry(&self.http_client, RetryPolicy::of_probe(self.service.timeout_ms), attempt)

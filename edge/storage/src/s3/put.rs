@@ -125,7 +125,7 @@ impl<O: HttpClient> Writing<'_, O> {
         match answer.status {
             200 => settle(self.receipt(&answer)),
             412 => self.taken(may_be_ours).await,
-            // Somebody is writing this key right now, perhaps an attempt of ours that was given up.
+            // Another request is writing this key now, perhaps an earlier attempt that timed out.
             409 => Attempt::Retry(StoreError::Exists),
             _ => reply::record_image_incident(reply::rejection(answer).await),
         }

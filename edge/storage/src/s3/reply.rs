@@ -1,4 +1,4 @@
-//! What an answer of the service means: facts of an object, or why there is none.
+//! Interprets responses of the service: the facts of an object, or the cause of an error.
 
 use super::{
     http_client::{HttpBody, HttpResponse},
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{ErrorCode, InvalidReply, ObjectFacts, Rejection, Span, StoreError};
 
-/// An error document is a few hundred bytes; what is longer is somebody's web page.
+/// An error document has a few hundred bytes; a longer one is a web page of another server.
 const ERROR_DOCUMENT_BYTES: usize = 4096;
 
 /// Reads why the service did not do it.

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_that_would_leak_or_mislead_are_not_taken() {
+    fn insecure_or_misleading_endpoints_are_rejected() {
         for endpoint in [
             "",
             "s3.example",
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_shows() {
+    fn debug_output_contains_no_secret() {
         let service = with(|parts| parts.session_token = Some("lent-token".to_owned()));
         let text = format!("{:?}", service.expect("complete"));
         assert!(text.contains("pictures"), "{text}");

@@ -11,7 +11,7 @@ use rusty_s3::{Map, Method, signing};
 
 use super::{http_client::HttpRequest, settings::Service};
 
-/// How long a signature is good for. It covers clocks that differ: services take requests that are
+/// How long a signature is valid. It covers clocks that differ: services take requests that are
 /// up to fifteen minutes old in the other way of signing.
 const SIGNATURE_S: u64 = 900;
 

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_entity_stays() {
+    fn text_that_is_no_entity_is_unchanged() {
         for text in ["&", "&;", "&nbsp;", "&#xD800;", "&#99999999999;", "a & b; c", "&&amp"] {
             assert_eq!(decode(text), text);
         }

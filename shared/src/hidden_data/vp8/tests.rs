@@ -39,7 +39,7 @@ fn unread(data: &[u8]) -> Vec<usize> {
 }
 
 #[test]
-fn it_ends_where_partitions_end() {
+fn the_data_ends_with_the_last_partition() {
     for (picture, count) in PICTURES {
         let data = frame(picture);
         assert_eq!(check(data), Ok(()));
@@ -74,7 +74,7 @@ fn only_padding_may_follow() {
 }
 
 #[test]
-fn it_reads_zeros_behind_the_end_of_anything() {
+fn reads_past_the_end_are_zeros() {
     for (picture, _) in PICTURES {
         let data = frame(picture);
         let length = 10 + KeyFrame::read(data).unwrap().first.len();

@@ -13,7 +13,7 @@ fn raster(width: usize, height: usize, layout: Layout, data: Vec<u8>) -> Raster 
 }
 
 #[test]
-fn what_is_flat_stays_flat() {
+fn a_flat_image_stays_flat() {
     for (layout, pixel) in [
         (Layout::Gray, vec![77]),
         (Layout::GrayAlpha, vec![200, 255]),
@@ -48,7 +48,7 @@ fn nearest_adds_no_colours() {
 
 /// The same sums in floating point, over the whole picture.
 #[test]
-fn a_ramp_is_resampled_as_the_formula_has_it() {
+fn a_ramp_is_resampled_by_the_formula() {
     let wave = |x: usize, y: usize| {
         (127.0 + 100.0 * (x as f64 / 5.0).sin() * (y as f64 / 7.0).cos()) as u8
     };

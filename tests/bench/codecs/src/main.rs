@@ -152,7 +152,7 @@ fn decode(photo: &str, file: &[u8], results: &mut Vec<Value>) -> Result<(), Box<
         let options = DecoderOptions::default().jpeg_set_out_colorspace(colors);
         JpegDecoder::new_with_options(ZCursor::new(file), options).decode().expect("a sound photo")
     };
-    // To RGB in any case: version 0.3.2 panics when it is told not to convert colours.
+    // To RGB in any case: version 0.3.2 panics when colour conversion is disabled.
     let jpeg_decoder = |scale: Scale| {
         let mut decoder = Decoder::new(file);
         let side = |length| u16::try_from(scale.of(length)).expect("16 bits");

@@ -71,7 +71,7 @@ fn headers_of_a_part_are_bounded_while_they_are_read() {
 }
 
 #[test]
-fn where_three_parsers_agree_we_agree_with_them_however_the_body_is_cut() {
+fn results_are_those_of_three_parsers_for_chunks_of_any_size() {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
     let folder = env::var_os("CORPORA").map_or(beside, PathBuf::from).join("multipart");
     let Ok(oracle) = fs::read(folder.join("oracle.json")) else { return };

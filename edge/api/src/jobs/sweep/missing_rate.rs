@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_than_a_tenth_of_at_least_twenty_is_too_high() {
+    fn more_than_a_tenth_of_at_least_twenty_rows_is_too_many() {
         for (checked, missing, expected) in
             [(19, 19, false), (20, 2, false), (20, 3, true), (200, 20, false), (200, 21, true)]
         {
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_last_part_counts_with_the_runs_before_it() {
+    fn a_small_last_batch_counts_together_with_earlier_runs() {
         let rate = MissingRate::default().with(20, 10).with(5, 2);
         assert!(rate.is_too_high());
         assert_eq!(MissingRate::parse(&rate.to_string()), rate);

@@ -1,4 +1,4 @@
-//! Genuine tokens written otherwise than RFC 7515 writes them, or changed on their way.
+//! Valid tokens in another encoding than that of RFC 7515, or modified.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What a header can be made to say: other algorithms, keys brought along, members twice.
+//! Hostile headers: other algorithms, embedded keys, duplicate members.
 
 use serde_json::json;
 

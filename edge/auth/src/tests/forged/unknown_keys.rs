@@ -1,4 +1,4 @@
-//! Tokens signed with keys that are not ours to trust.
+//! Tokens signed with unknown keys.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use jwt_compact::alg::Hs256Key;
@@ -9,7 +9,7 @@ use super::{
     Forgeries,
 };
 
-/// The oldest trick: what everybody may read, taken for what nobody else knows.
+/// Algorithm confusion: the published key is used as an HMAC secret.
 pub(super) fn public_keys_as_secrets(forged: &mut Forgeries) {
     for pair in key_pairs() {
         let jwk = pair.public_jwk();

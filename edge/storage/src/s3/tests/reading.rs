@@ -9,7 +9,7 @@ use super::{
 use crate::{InvalidReply, ObjectFacts, ObjectStore, Page, Span, StoreError};
 
 #[test]
-fn objects_are_read_with_their_facts() {
+fn objects_are_read_with_size_and_etag() {
     let facts = ObjectFacts { size_bytes: 22, etag: "\"e1\"".to_owned() };
     let store = store([
         Reply::object(PICTURE),
@@ -36,7 +36,7 @@ fn partial(range: &str) -> Reply {
 }
 
 #[test]
-fn a_span_is_that_span_and_nothing_else() {
+fn only_the_requested_span_is_accepted() {
     let (bytes, seen) = get_span(partial("bytes 4-8/22"));
     assert_eq!(bytes, Ok(b"bytes".to_vec()));
     assert_eq!(seen[0].header("range"), Some("bytes=4-8"));
@@ -56,7 +56,7 @@ fn a_span_is_that_span_and_nothing_else() {
 }
 
 #[test]
-fn a_missing_bucket_is_no_missing_object() {
+fn a_missing_bucket_is_distinguished_from_a_missing_object() {
     for outcome in [
         block_on(store([Reply::error(404, "NoSuchBucket")]).get(&key(), None)).map(|_| ()),
         block_on(store([Reply::error(404, "NoSuchBucket")]).delete(&key())),
@@ -67,7 +67,7 @@ fn a_missing_bucket_is_no_missing_object() {
 }
 
 #[test]
-fn deleting_what_is_not_there_is_no_fault() {
+fn deleting_a_missing_object_succeeds() {
     for reply in [Reply::status(204), Reply::status(200), Reply::error(404, "NoSuchKey")] {
         assert_eq!(block_on(store([reply]).delete(&key())), Ok(()));
     }
@@ -101,7 +101,7 @@ fn keys_are_listed_page_by_page() {
 }
 
 #[test]
-fn a_page_that_is_no_listing_is_no_empty_bucket() {
+fn a_document_that_is_no_listing_is_an_error() {
     for reply in [
         Reply::status(200),
         Reply::status(200).holding(b"<html>welcome</html>"),

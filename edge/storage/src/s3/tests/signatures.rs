@@ -125,7 +125,7 @@ fn awkward_keys_are_encoded_once() {
 }
 
 #[test]
-fn the_clock_of_the_world_outside_is_the_date_of_the_signature() {
+fn a_signature_has_the_date_of_the_clock() {
     let store = store([]);
     assert_eq!(store.http_client.now_ms(), NOW_MS);
     let service = Service::new(parts()).expect("complete");

@@ -25,7 +25,7 @@ fn put(store: &S3Store<Scripted>) -> Result<(), StoreError> {
 }
 
 #[test]
-fn a_write_says_what_it_is_and_never_overwrites() {
+fn a_write_has_its_content_type_and_never_overwrites() {
     let store = store([Reply::stored().with("x-amz-checksum-sha256", digest(PICTURE))]);
     assert_eq!(put(&store), Ok(()));
     let [seen] = store.seen().try_into().unwrap_or_else(|_| panic!("one request"));
@@ -46,7 +46,7 @@ fn metadata() -> ObjectMetadata {
 }
 
 #[test]
-fn what_is_kept_beside_an_object_is_signed_and_read_back_by_head() {
+fn metadata_is_signed_and_read_back_by_head() {
     let service = store([Reply::stored()]);
     assert_eq!(put(&service), Ok(()));
     let seen = service.seen();
@@ -68,7 +68,7 @@ fn what_is_kept_beside_an_object_is_signed_and_read_back_by_head() {
 }
 
 #[test]
-fn the_id_of_the_deployment_is_read_and_written_over() {
+fn the_deployment_id_is_read_and_overwritten() {
     let service = store([
         Reply::error(404, "NoSuchKey"),
         Reply::error(503, "SlowDown"),
@@ -101,7 +101,7 @@ fn the_bucket_may_be_part_of_the_host() {
 }
 
 #[test]
-fn success_is_believed_only_when_it_looks_like_the_service() {
+fn a_success_needs_status_200_an_etag_and_the_right_digest() {
     for (reply, doubt) in [
         (Reply::status(200), InvalidReply::NoEtag),
         (
@@ -118,7 +118,7 @@ fn success_is_believed_only_when_it_looks_like_the_service() {
 }
 
 #[test]
-fn what_will_not_pass_by_itself_is_tried_once() {
+fn permanent_errors_are_not_retried() {
     for (status, code) in
         [(400, "BadDigest"), (404, "NoSuchBucket"), (405, ""), (413, "EntityTooLarge")]
     {
@@ -132,7 +132,7 @@ fn what_will_not_pass_by_itself_is_tried_once() {
 }
 
 #[test]
-fn what_passes_by_itself_is_tried_three_times_with_growing_pauses() {
+fn transient_errors_have_three_attempts_with_growing_delays() {
     for (status, code) in [
         (500, "InternalError"),
         (502, ""),
@@ -155,7 +155,7 @@ fn what_passes_by_itself_is_tried_three_times_with_growing_pauses() {
 }
 
 #[test]
-fn a_service_that_hangs_is_given_up_in_bounded_time() {
+fn a_service_that_stalls_fails_in_bounded_time() {
     let hanging = store([0; 3].map(|_| Reply::InternalError(HttpError::Timeout)));
     assert_eq!(put(&hanging), Err(StoreError::Timeout));
     let timeouts: Vec<_> = hanging.seen().iter().map(|seen| seen.timeout_ms).collect();
@@ -168,7 +168,7 @@ fn a_service_that_hangs_is_given_up_in_bounded_time() {
 }
 
 #[test]
-fn making_sure_of_a_write_takes_no_longer_than_an_attempt() {
+fn verifying_a_write_takes_no_longer_than_an_attempt() {
     let busy = || Reply::status(412).after_ms(6_000);
     let sure = Reply::object(PICTURE).with("x-amz-checksum-sha256", digest(PICTURE));
     let store = store([broken(), busy(), sure]);
@@ -196,7 +196,7 @@ fn pauses_are_random_within_their_bounds() {
 }
 
 #[test]
-fn another_object_at_the_key_is_never_taken_for_ours() {
+fn another_object_at_the_key_is_never_acknowledged() {
     let occupied = store([Reply::error(412, "PreconditionFailed")]);
     assert_eq!(put(&occupied), Err(StoreError::Exists));
     assert_eq!(occupied.methods(), ["PUT"], "nothing of ours can be there");
@@ -213,7 +213,7 @@ fn after_a_lost_answer(then: Vec<Reply>) -> S3Store<Scripted> {
 }
 
 #[test]
-fn a_write_whose_answer_was_lost_is_found_again() {
+fn a_write_whose_response_was_lost_is_acknowledged() {
     let known = Reply::object(PICTURE).with("x-amz-checksum-sha256", digest(PICTURE));
     let by_digest = after_a_lost_answer(vec![known]);
     assert_eq!(put(&by_digest), Ok(()));
@@ -226,7 +226,7 @@ fn a_write_whose_answer_was_lost_is_found_again() {
 }
 
 #[test]
-fn a_lost_answer_does_not_make_another_object_ours() {
+fn after_a_lost_response_another_object_is_not_acknowledged() {
     let other = b"the bytes of a pigture";
     let with_digest = Reply::object(other).with("x-amz-checksum-sha256", digest(other));
     for then in [
@@ -241,7 +241,7 @@ fn a_lost_answer_does_not_make_another_object_ours() {
 }
 
 #[test]
-fn a_service_without_conditional_writes_is_asked_first() {
+fn without_conditional_writes_a_head_precedes_each_put() {
     let store = store([
         Reply::error(501, "NotImplemented"),
         Reply::status(404),
@@ -260,7 +260,7 @@ fn a_service_without_conditional_writes_is_asked_first() {
 }
 
 #[test]
-fn no_fault_carries_an_address_or_what_the_service_wrote() {
+fn errors_contain_no_url_and_no_text_of_the_service() {
     let chatty = "<Error><Code>AccessDenied</Code><Message>AKIDEXAMPLE</Message>\
         <CanonicalRequest>X-Amz-Signature=1</CanonicalRequest></Error>";
     let page = "<Code>".to_owned() + &"x".repeat(10_000) + "</Code>";
