@@ -182,7 +182,7 @@ fn judge(bytes: &[u8]) -> Result<Option<&'static str>, ImageError> {
     Ok(if !after.is_clean() {
         Some("what came out is not clean")
     } else if after.upright_size() != size || after.format != processed.format() {
-        Some("what came out is not what was said")
+        Some("the result differs from the report")
     } else if after.frames != report.frames {
         Some("frames were lost")
     } else if processed.bytes().len() > bytes.len() && report.is_clean() {

@@ -35,7 +35,8 @@ fn line(file: &str, policy: &Policy, with_process: bool) -> Map<String, Value> {
             return line;
         }
     };
-    let outcome = catch_unwind(AssertUnwindSafe(|| tell(&bytes, policy, with_process, &mut line)));
+    let outcome =
+        catch_unwind(AssertUnwindSafe(|| write_report(&bytes, policy, with_process, &mut line)));
     match outcome {
         Ok(Ok(())) => {}
         Ok(Err(refusal)) => {
@@ -50,7 +51,7 @@ fn line(file: &str, policy: &Policy, with_process: bool) -> Map<String, Value> {
 }
 
 /// Adds the results up to the first rejection.
-fn tell(
+fn write_report(
     bytes: &[u8],
     policy: &Policy,
     with_process: bool,

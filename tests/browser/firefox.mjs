@@ -53,13 +53,13 @@ export async function startFirefox() {
 /** The address of its socket, from its output. */
 function address(child) {
   return new Promise((resolve, reject) => {
-    let said = "";
+    let output = "";
     child.stderr.on("data", (text) => {
-      said += text;
-      const found = /WebDriver BiDi listening on (ws:\S+)/.exec(said);
+      output += text;
+      const found = /WebDriver BiDi listening on (ws:\S+)/.exec(output);
       if (found) resolve(`${found[1]}/session`);
     });
-    child.once("exit", () => reject(new Error(`Firefox did not start:\n${said}`)));
+    child.once("exit", () => reject(new Error(`Firefox did not start:\n${output}`)));
   });
 }
 

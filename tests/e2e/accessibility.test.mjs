@@ -406,7 +406,7 @@ test("shapes have a contrast of at least 3:1, light and dark", async (t) => {
       svg.lastElementChild.setAttribute("class", name);
     }
   });
-  const looked = [
+  const samples = [
     [demo, "#note", "borderTopColor"],
     [demo, "#entry [name=email]", "borderTopColor"],
     [demo, "image-upload .drop", "borderTopColor"],
@@ -420,7 +420,7 @@ test("shapes have a contrast of at least 3:1, light and dark", async (t) => {
   const low = [];
   for (const mode of ["light", "dark"]) {
     for (const page of [demo, admin, api]) await setMode(page, MODES[mode]);
-    for (const [page, selector, property] of looked) {
+    for (const [page, selector, property] of samples) {
       const seen = await contrast(page.locator(selector), property);
       if (seen < LEAST_CONTRAST) low.push(`${mode} ${selector} ${property}: ${seen.toFixed(2)}`);
     }

@@ -61,8 +61,8 @@ test("sign-up, log-in, refresh and log-out succeed, and passwords and tokens are
   assert.equal(answer.message, "signup_success");
   assert.deepEqual(Object.keys(answer.data.payload), ["sub", "email", "role", "iat", "exp"]);
   const claims = JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
-  const { iss, ...said } = claims;
-  assert.deepEqual(said, answer.data.payload);
+  const { iss, ...others } = claims;
+  assert.deepEqual(others, answer.data.payload);
   assert.equal(iss, "urn:the-form:images");
   assert.match(answer.set, /^__Host-refresh_token=[\w-]{64}; Max-Age=1209600; Path=\/; HttpOnly; Secure; SameSite=Strict$/);
   assert.equal((await ask("GET", "/images", { token })).status, 200);
@@ -238,11 +238,11 @@ test("SQL in a field is stored and compared as text", async () => {
 
 test("wrong passwords for one address get 429 after five attempts, whether or not the account exists", async () => {
   const { email } = await signUp();
-  for (const whom of [email, "nobody@example.org"]) {
-    const all = await Promise.all(Array.from({ length: 12 }, (_, at) => logIn(whom, `guess number ${at}`)));
+  for (const address of [email, "nobody@example.org"]) {
+    const all = await Promise.all(Array.from({ length: 12 }, (_, at) => logIn(address, `guess number ${at}`)));
     const codes = Object.groupBy(all, ({ code }) => code);
-    assert.equal(codes.CREDENTIALS_INVALID.length, 5, whom);
-    assert.equal(codes.RATE_LIMITED.length, 7, whom);
+    assert.equal(codes.CREDENTIALS_INVALID.length, 5, address);
+    assert.equal(codes.RATE_LIMITED.length, 7, address);
     for (const { status, headers } of codes.RATE_LIMITED) {
       assert.deepEqual([status, headers.get("retry-after")], [429, "1"]);
     }
@@ -256,14 +256,14 @@ test("an unknown address and a wrong password get the same response in a similar
   const responses = new Set();
   for (let round = 0; round < 12; round++) {
     const { email } = await signUp();
-    for (const [kind, whom, password] of [
+    for (const [kind, address, password] of [
       ["wrong", email, "a wrong password"],
       ["unknown", `nobody-${round}@example.org`, "a wrong password"],
       ["right", email, PASSWORD],
       ["unhashed", "no address", PASSWORD],
     ]) {
       const began = performance.now();
-      const { status, headers, requestId, timestamp, ...rest } = await logIn(whom, password);
+      const { status, headers, requestId, timestamp, ...rest } = await logIn(address, password);
       times[kind].push(performance.now() - began);
       if (kind === "wrong" || kind === "unknown") responses.add(JSON.stringify([status, [...headers.keys()], { ...rest, data: undefined }]));
     }

@@ -110,7 +110,7 @@ test("a guest's picture, an account that claims it, logging out and in, upload a
   await admin.keyboard.press("Enter");
   await admin.locator("#uploaders button", { hasText: mina }).waitFor();
   await admin.locator("#tiles .stored dd", { hasText: "3" }).waitFor();
-  for (const said of ["Sign-up", "Deletion"]) await admin.locator("#events .rows", { hasText: said }).waitFor();
+  for (const hasText of ["Sign-up", "Deletion"]) await admin.locator("#events .rows", { hasText }).waitFor();
   await close();
 });
 

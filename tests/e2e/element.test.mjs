@@ -95,9 +95,9 @@ test("pictures chosen by keyboard are listed, announced, and sent with the form 
 test("dropped and pasted pictures have events, previews and sizes", async (t) => {
   const { page } = await open(t);
   await page.evaluate(() => {
-    window.told = [];
+    window.events = [];
     for (const type of ["uploaded", "refused", "change"]) {
-      document.addEventListener(type, ({ detail }) => window.told.push([type, detail?.image?.key ?? detail?.error?.code]));
+      document.addEventListener(type, ({ detail }) => window.events.push([type, detail?.image?.key ?? detail?.error?.code]));
     }
   });
   await give(page, "drop", [fileOf("large.png", png(2600, 1400))]);
@@ -106,7 +106,7 @@ test("dropped and pasted pictures have events, previews and sizes", async (t) =>
   await stored(page, 2);
   await items(page).nth(1).locator("canvas").waitFor();
   const keys = await value(page);
-  assert.deepEqual(await page.evaluate(() => window.told), [["uploaded", keys[0]], ["change", undefined], ["uploaded", keys[1]], ["change", undefined]]);
+  assert.deepEqual(await page.evaluate(() => window.events), [["uploaded", keys[0]], ["change", undefined], ["uploaded", keys[1]], ["change", undefined]]);
   const meta = await items(page).first().locator("[part=meta]").innerText();
   assert.match(meta, /^2048\s×\s\d+ · .+\s→\s.+/);
 
@@ -187,14 +187,14 @@ test("max-files limits the list, and stored keys can be set", async (t) => {
   await page.waitForFunction(() => document.querySelector("image-upload").shadowRoot.querySelector("li img").naturalWidth > 0);
 });
 
-/** Sets the element's value and collects its events in the page's `told`. */
+/** Sets the element's value and collects its events in the page's `events`. */
 const setValue = (page, keys) =>
   page.evaluate((keys) => {
     const element = document.querySelector("image-upload");
-    if (!window.told) {
-      window.told = [];
+    if (!window.events) {
+      window.events = [];
       for (const type of ["removed", "change", "input"]) {
-        document.addEventListener(type, ({ detail, type }) => window.told.push(detail ? [type, detail.key ?? detail.item.name, detail.isByPerson] : [type]));
+        document.addEventListener(type, ({ detail, type }) => window.events.push(detail ? [type, detail.key ?? detail.item.name, detail.isByPerson] : [type]));
       }
     }
     element.value = keys;
@@ -221,7 +221,7 @@ test("setting value leaves running uploads alone, and every picture that it remo
   assert.deepEqual(await cards(), before, "the current keys change nothing");
   await setValue(page, [b]);
   assert.deepEqual(await names(page), ["b.gif", "slow.gif", "failed.gif"]);
-  assert.deepEqual(await page.evaluate(() => window.told), [["removed", a, false]]);
+  assert.deepEqual(await page.evaluate(() => window.events), [["removed", a, false]]);
   go();
   await stored(page, 2);
   const [, slow] = await value(page);
@@ -240,7 +240,7 @@ test("setting value leaves running uploads alone, and every picture that it remo
   complaints.length = 0;
 
   await page.evaluate(() => document.querySelector("#form").reset());
-  assert.equal(await page.evaluate(() => window.told.filter(([type]) => type === "removed").length), 1 + 5, "each has its event");
+  assert.equal(await page.evaluate(() => window.events.filter(([type]) => type === "removed").length), 1 + 5, "each has its event");
 });
 
 test("the file input's own event does not leave the shadow root", async (t) => {
@@ -248,7 +248,7 @@ test("the file input's own event does not leave the shadow root", async (t) => {
   await setValue(page, []);
   await chooseByKeyboard(page, page.getByRole("button", { name: "Choose pictures" }), [fileOf("one.gif", gif(45))]);
   await stored(page, 1);
-  assert.deepEqual(await page.evaluate(() => window.told), [["change"]]);
+  assert.deepEqual(await page.evaluate(() => window.events), [["change"]]);
 });
 
 for (const [seed, attributes, isDeleted] of [[46, "", false], [47, 'on-remove="keep"', false], [48, 'on-remove="delete"', true]]) {
@@ -451,16 +451,16 @@ test("Firefox: pictures come back after a reload, setting the value works, and n
   await open(0);
   const sent = await firefox.evaluate(async (bytes) => {
     const element = document.querySelector("image-upload");
-    const told = [];
-    for (const type of ["input", "removed"]) document.addEventListener(type, () => told.push(type));
+    const events = [];
+    for (const type of ["input", "removed"]) document.addEventListener(type, () => events.push(type));
     element.add([new File([Uint8Array.from(bytes)], "fox.gif", { type: "image/gif" })]);
     element.value = [];
     element.shadowRoot.querySelector("input").dispatchEvent(new InputEvent("input", { bubbles: true, composed: true }));
     for (let turn = 0; turn < 600 && element.value.length === 0; turn++) await new Promise((resolve) => setTimeout(resolve, 50));
-    return { value: element.value, told };
+    return { value: element.value, events };
   }, [...gif(81)]);
   assert.equal(sent.value.length, 1);
-  assert.deepEqual(sent.told, []);
+  assert.deepEqual(sent.events, []);
   assert.deepEqual(await open(1), { value: sent.value, cards: 1, states: ["uploaded"] });
   await firefox.evaluate(async () => document.querySelector("image-upload").markSent() ?? null);
   assert.deepEqual((await open(0)).states, []);

@@ -60,10 +60,10 @@ field.onchange = () => (document.querySelector("output").textContent = field.val
   });
   const vite = spawn(join(PACKAGES, ".bin/vite"), ["dev", "--host", "127.0.0.1", "--port", "0", "--clearScreen", "false"], { cwd: project, env: { ...process.env, NO_COLOR: "1" } });
   t.after(() => vite.kill());
-  let said = "";
-  for (const stream of [vite.stdout, vite.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
-  const local = () => /Local:\s+(http\S+)/.exec(said)?.[1];
-  await until(local).catch(() => assert.fail(said));
+  let output = "";
+  for (const stream of [vite.stdout, vite.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
+  const local = () => /Local:\s+(http\S+)/.exec(output)?.[1];
+  await until(local).catch(() => assert.fail(output));
   await upload(t, local());
 });
 

@@ -24,7 +24,7 @@ let addresses = 0;
 export async function until(holds) {
   const deadline = Date.now() + 60_000;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`did not come about: ${holds}`);
+    if (Date.now() > deadline) throw new Error(`not true after a minute: ${holds}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -138,8 +138,8 @@ export async function startProxy(edge) {
     const onward = ask(edge + incoming.url, options, (answer) => {
       entry.status = answer.statusCode;
       entry.retryAfterS = Number(answer.headers["retry-after"]);
-      const { connection, ...told } = answer.headers;
-      outgoing.writeHead(answer.statusCode, told);
+      const { connection, ...headers } = answer.headers;
+      outgoing.writeHead(answer.statusCode, headers);
       answer.pipe(outgoing);
     });
     onward.on("error", () => outgoing.destroy());

@@ -17,8 +17,8 @@ async function open(t, { attributes = "", policy = POLICY, setup = "field.token 
   const context = await browser.newContext();
   t.after(() => context.close());
   const page = await context.newPage();
-  const said = [];
-  page.on("console", (message) => said.push({ type: message.type(), text: message.text() }));
+  const messages = [];
+  page.on("console", (message) => messages.push({ type: message.type(), text: message.text() }));
   proxy.files.set("setup.js", `const field = document.querySelector("image-upload");\n${setup}`);
   const html = `<!doctype html><html lang="${lang}"><meta charset="utf-8"><title>Page</title><image-upload name="photo" ${attributes}></image-upload>
     <script type="module" src="/preflight/element/index.js"></script><script type="module" src="/files/setup.js"></script>`;
@@ -26,7 +26,7 @@ async function open(t, { attributes = "", policy = POLICY, setup = "field.token 
   await page.exposeFunction("tokenFor", () => server.token({ sub: user() }));
   await page.goto(`${proxy.url}/page`);
   await page.waitForFunction(() => document.querySelector("image-upload").shadowRoot);
-  return { page, said, context };
+  return { page, messages, context };
 }
 
 const add = (page, number) =>
@@ -39,11 +39,11 @@ const state = (page, name) => page.locator(`image-upload li.${name} [part=state]
 
 /** The final state text of a picture, and what the package wrote to the console. */
 async function outcome(t, options) {
-  const { page, said } = await open(t, options);
+  const { page, messages } = await open(t, options);
   await add(page, 1);
   const failed = state(page, "failed");
   await failed.waitFor();
-  return { text: await failed.innerText(), console: said.filter(({ text }) => text.includes("@the-form/preflight")) };
+  return { text: await failed.innerText(), console: messages.filter(({ text }) => text.includes("@the-form/preflight")) };
 }
 
 const answer = (path, fault) => (request) => (path.test(request.path) ? fault : undefined);
@@ -86,7 +86,7 @@ test("the general sentence in Korean", async (t) => {
 });
 
 test("a broken network is reported as such, and the console names no mistake", async (t) => {
-  const { page, said, context } = await open(t);
+  const { page, messages, context } = await open(t);
   await add(page, 1);
   await state(page, "uploaded").waitFor();
   await context.setOffline(true);
@@ -94,16 +94,16 @@ test("a broken network is reported as such, and the console names no mistake", a
   await add(page, 2);
   await state(page, "failed").waitFor();
   assert.match(await state(page, "failed").innerText(), /The connection broke/);
-  assert.deepEqual(said.filter(({ text }) => text.includes("@the-form/preflight")), []);
+  assert.deepEqual(messages.filter(({ text }) => text.includes("@the-form/preflight")), []);
 });
 
 test("without a token source a picture fails after some seconds, and is sent when one is set", async (t) => {
-  const { page, said } = await open(t, { setup: "" });
+  const { page, messages } = await open(t, { setup: "" });
   await add(page, 3);
   await state(page, "failed").waitFor();
   assert.match(await state(page, "failed").innerText(), NOT_THE_NETWORK.en);
-  assert.deepEqual(said.map(({ type }) => type), ["warning"]);
-  assert.match(said[0].text, /has no `token`.*Set the property/);
+  assert.deepEqual(messages.map(({ type }) => type), ["warning"]);
+  assert.match(messages[0].text, /has no `token`.*Set the property/);
   await page.evaluate(() => (document.querySelector("image-upload").token = () => window.tokenFor()));
   await state(page, "uploaded").waitFor();
 });

@@ -35,7 +35,7 @@ async function open(t, { lifetimes = [], tokens = [], through = proxy, issuer = 
         window.log.push({ type: "progress", name: item.name, sentBytes, totalBytes, atMs: Date.now() }));
       return uploader;
     };
-    window.told = (error) => ({ kind: error.name, code: error.code, status: error.status, message: error.message, requestId: error.requestId, retryAfterS: error.retryAfterS });
+    window.summary = (error) => ({ kind: error.name, code: error.code, status: error.status, message: error.message, requestId: error.requestId, retryAfterS: error.retryAfterS });
   });
   return { page, asked };
 }
@@ -48,7 +48,7 @@ const sendAll = (page, names, options = {}) =>
       window.uploader = uploader;
       const files = await Promise.all(names.map((name) => window.fileOf(name, `image/${name.split(".").at(-1)}`)));
       const ends = await Promise.allSettled(files.map((file) => uploader.add(file)).map((item) => item.done));
-      return ends.map(({ value, reason }) => value ?? window.told(reason));
+      return ends.map(({ value, reason }) => value ?? window.summary(reason));
     },
     { names, options },
   );
@@ -171,7 +171,7 @@ test("a 429 is retried after its Retry-After", async (t) => {
   const refused = uploads.filter(({ status }) => status === 429);
   assert.ok(refused.length >= 1, "it was refused at first");
   for (const [at, { status, atMs, retryAfterS }] of uploads.entries()) {
-    if (status === 429) assert.ok(uploads[at + 1].atMs - atMs >= retryAfterS * 1000, `${uploads[at + 1].atMs - atMs} ms, told ${retryAfterS} s`);
+    if (status === 429) assert.ok(uploads[at + 1].atMs - atMs >= retryAfterS * 1000, `${uploads[at + 1].atMs - atMs} ms, Retry-After ${retryAfterS} s`);
   }
 });
 
@@ -358,12 +358,12 @@ test("upload() sends one file with a guest's token to another origin", async (t)
   assert.equal(image.imageId, null);
 
   // A page of another origin gets the reasons, too.
-  const told = await page.evaluate(async (edge) => {
+  const error = await page.evaluate(async (edge) => {
     const { blob } = await window.kit.preflight(await window.fileOf("guest.gif", "image/gif"));
-    return window.kit.upload(blob, { endpoint: edge, token: "not.a.token", language: "ko" }).catch(window.told);
+    return window.kit.upload(blob, { endpoint: edge, token: "not.a.token", language: "ko" }).catch(window.summary);
   }, server.url);
-  assert.equal(told.code, "TOKEN_INVALID");
-  assert.match(told.message, /[가-힣]/);
+  assert.equal(error.code, "TOKEN_INVALID");
+  assert.match(error.message, /[가-힣]/);
 });
 
 test("tickets are requested when the policy says so, or once the edge has required one", async (t) => {

@@ -49,11 +49,11 @@ async function sendSlowly(kind, address) {
   const { start, byte, endsBody } = KINDS[kind](address);
   const { hostname, port } = new URL(server.url);
   const socket = connect(port, hostname);
-  const outcome = { kind, endsBody, heard: "", endedS: null, socket };
+  const outcome = { kind, endsBody, received: "", endedS: null, socket };
   const began = performance.now();
   const ended = () => (outcome.endedS ??= (performance.now() - began) / 1000);
   socket.on("data", (text) => {
-    outcome.heard += text;
+    outcome.received += text;
     ended();
   });
   socket.on("error", ended);
@@ -93,10 +93,10 @@ test(`${SLOW_CLIENTS} slow clients of each kind get 408, do not delay other clie
   const bodies = slow.filter(({ endsBody }) => endsBody);
   const deadline = performance.now() + (TIMEOUT_S + GRACE_S) * 1000;
   while (bodies.some(({ endedS }) => endedS === null) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 200));
-  const answers = slow.map(({ kind, heard, endedS }) => ({
+  const answers = slow.map(({ kind, received, endedS }) => ({
     kind,
-    status: endedS === null ? "open" : (/^HTTP\/1\.1 (\d+)/.exec(heard)?.[1] ?? "closed"),
-    code: /"code":"(\w+)"/.exec(heard)?.[1],
+    status: endedS === null ? "open" : (/^HTTP\/1\.1 (\d+)/.exec(received)?.[1] ?? "closed"),
+    code: /"code":"(\w+)"/.exec(received)?.[1],
   }));
   slow.forEach(({ stop }) => stop());
   const after = await good();

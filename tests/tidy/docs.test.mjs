@@ -143,8 +143,8 @@ function verdict({ Statement }, { action, resource, arn, isSecure = true }) {
         throw new Error(`unknown condition: ${operator} of ${key}`);
       }),
     );
-  const said = Statement.filter(({ Action, Resource, Condition }) => fits(Action, action) && fits(Resource, resource) && holds(Condition)).map(({ Effect }) => Effect);
-  return said.includes("Deny") ? "Deny" : (said[0] ?? "nothing");
+  const effects = Statement.filter(({ Action, Resource, Condition }) => fits(Action, action) && fits(Resource, resource) && holds(Condition)).map(({ Effect }) => Effect);
+  return effects.includes("Deny") ? "Deny" : (effects[0] ?? "nothing");
 }
 
 test("bucket policies allow writes of the Worker and the copy only, keep administrators in control, and require TLS", () => {
