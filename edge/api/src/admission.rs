@@ -252,16 +252,6 @@ pub async fn record_image_incident<P: Ports>(
     }
 }
 
-/// Records a wrong password against the client IP; a repetition of the same one counts once an hour.
-pub async fn record_wrong_password<P: Ports>(
-    app: &App<P>,
-    context: &RequestContext<'_>,
-    incident: &str,
-) {
-    let kind = AbuseKind::Guessing;
-    strike_client_ip(app, &context.client_ip(), kind, incident.as_bytes()).await;
-}
-
 /// A guest's strike also counts against the client IP, because a new guest token costs nothing.
 async fn strike_uploader<P: Ports>(
     app: &App<P>,
@@ -342,7 +332,9 @@ fn refuse<P: Ports>(app: &App<P>, subject: &Subject, exceeded: LimitExceeded) ->
     let LimitExceeded { kind, retry_after_s } = exceeded;
     let limit = match subject {
         Subject::User(_) => Limit::User(kind),
-        Subject::ClientIp(_) | Subject::Email(_) => Limit::ClientIp(kind),
+        Subject::ClientIp(_) | Subject::Email(_) | Subject::Login(_) | Subject::Device(_) => {
+            Limit::ClientIp(kind)
+        }
     };
     app.isolate.counters.count(Metric::Limit(limit), 1);
     match kind {

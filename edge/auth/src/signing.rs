@@ -16,6 +16,8 @@ pub struct SigningKey {
     pub(crate) id: String,
     /// The HMAC key of the pseudonyms in the log. It is derived from the signing key and cannot sign.
     names: Vec<u8>,
+    /// What the cookies of known browsers are signed with.
+    devices: Vec<u8>,
 }
 
 /// A public key as in a key set (RFC 7517 §4).
@@ -38,13 +40,26 @@ impl SigningKey {
         let jwk: JsonWebKey<'_> = serde_json::from_str(json).map_err(|_| UnusableKey::Malformed)?;
         let key = ecdsa::SigningKey::try_from(&jwk).map_err(|_| UnusableKey::Malformed)?;
         let names = authentic(&key.to_bytes(), b"names in logs");
-        Ok(Self { key, id: name(&jwk), names })
+        let devices = authentic(&key.to_bytes(), b"device cookies");
+        Ok(Self { key, id: name(&jwk), names, devices })
     }
 
     /// The pseudonym of a user in the log: an HMAC of the id, so it is constant while this key signs, and without the key it
     /// cannot be computed even for a known id. 64 bits suffice to distinguish users.
     pub fn pseudonym(&self, user: &str) -> String {
         format!("{:016x}", leading_u64(&authentic(&self.names, user.as_bytes())))
+    }
+
+    /// The signature of a device cookie: 32 bytes.
+    pub fn sign_device(&self, message: &[u8]) -> Vec<u8> {
+        authentic(&self.devices, message)
+    }
+
+    /// Whether this is the signature of a device cookie, in constant time.
+    pub fn signed_device(&self, message: &[u8], signature: &[u8]) -> bool {
+        let mac =
+            Hmac::<Sha256>::new_from_slice(&self.devices).map(|mac| mac.chain_update(message));
+        mac.is_ok_and(|mac| mac.verify_slice(signature).is_ok())
     }
 
     pub(crate) fn public(&self) -> PublicKey {

@@ -77,20 +77,10 @@ impl AbuseRecord {
         }
     }
 
-    /// Whole strikes: incidents of a kind that needs several for a strike are added up.
+    /// Each incident of the last day is a strike.
     fn strikes(&self, now_ms: u64) -> u32 {
-        let mut strikes = 0_u32;
-        let mut parts: Vec<(AbuseKind, u32)> = Vec::new();
-        for incident in self.incidents.iter().filter(|incident| incident.counts(now_ms)) {
-            match parts.iter_mut().find(|(kind, _)| *kind == incident.kind) {
-                Some((_, count)) => *count += 1,
-                None => parts.push((incident.kind, 1)),
-            }
-        }
-        for (kind, count) in parts {
-            strikes = strikes.saturating_add(count / kind.incidents_per_strike());
-        }
-        strikes
+        let count = self.incidents.iter().filter(|incident| incident.counts(now_ms)).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     fn forget(&mut self, now_ms: u64) {
@@ -163,17 +153,6 @@ mod tests {
         let bomb = Strike { kind: AbuseKind::Bomb, ..strike("a") };
         assert!(!abuse.strike(NOW_MS, &bomb), "another kind of incident with the same file");
         assert!(abuse.strike(NOW_MS + HOUR_MS, &strike("a")), "an hour later it counts again");
-    }
-
-    #[test]
-    fn five_wrong_passwords_are_one_strike() {
-        let mut abuse = AbuseRecord::default();
-        let guess = |at: u32| Strike { kind: AbuseKind::Guessing, ..strike(&at.to_string()) };
-        for at in 0..14 {
-            assert!(!abuse.strike(NOW_MS, &guess(at)));
-            assert_eq!(abuse.status(NOW_MS, false).strikes, (at + 1) / 5);
-        }
-        assert!(abuse.strike(NOW_MS, &guess(14)));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use edge_types::{ImageId, LimitStatus, UploadLimitStatuses, UploadLimits, UserId
 use image_rules::Format;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::LoginLimit;
+
 /// A command with the subject that it is for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LedgerRequest {
@@ -68,8 +70,8 @@ commands! {
     Unban -> (),
     /// Counts a login attempt as failed; the reply is how many seconds it must wait instead, if it must.
     CountLoginAttempt -> Option<u32>,
-    /// The login succeeded: deletes the attempts.
-    ResetLoginThrottle -> (),
+    /// The attempt succeeded, or was not made: it does not count.
+    RefundLoginAttempt -> (),
     /// What an administrator sees of the subject.
     Inspect -> AccountSnapshot,
 }
@@ -81,10 +83,15 @@ pub struct Probe;
 pub struct GetAbuseStatus;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CountLoginAttempt;
+pub struct CountLoginAttempt {
+    pub limit: LoginLimit,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResetLoginThrottle;
+pub struct RefundLoginAttempt {
+    /// As counted.
+    pub limit: LoginLimit,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountRequest {
@@ -344,19 +351,6 @@ pub enum AbuseKind {
     Bomb,
     /// Requests that continue after the refusal.
     Flood,
-    /// A wrong password. Counted against the client IP.
-    Guessing,
-}
-
-impl AbuseKind {
-    /// How many incidents are one strike. Only wrong passwords are honest mistakes now and then, and many
-    /// people may share a client IP.
-    pub const fn incidents_per_strike(self) -> u32 {
-        match self {
-            Self::Guessing => 5,
-            Self::ForgedToken | Self::Disguise | Self::Bomb | Self::Flood => 1,
-        }
-    }
 }
 
 /// Strikes and ban of a subject.

@@ -20,6 +20,7 @@ mod upload;
 use edge_types::{Subject, UserId};
 
 pub use command::*;
+pub use login_throttle::LoginLimit;
 pub use service::{CommandError, LedgerDeps, LedgerService};
 pub use storage::{AccountState, LedgerStorage, LedgerStorageError, OutboxEvent, RateRefusals};
 pub use upload::{Upload, UploadState};

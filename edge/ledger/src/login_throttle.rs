@@ -1,104 +1,161 @@
-//! Throttles logins with one e-mail address, from wherever they come: the first few attempts are free, then
-//! each waits twice as long as the one before it.
+//! Throttles logins: a token bucket that is refilled slowly. Some attempts are admitted at once, and each further
+//! one after an interval.
 //!
 //! An attempt counts as failed until the login has succeeded, so concurrent attempts do not bypass the throttle.
-//! Continuous guessing gets 96 attempts a day; five at a time, a quarter of an hour apart, get 480 a day, which is
-//! about half of the thousand most common passwords and nothing against any other.
+//! A success refunds only its own attempt, so in any period of `t` seconds at most `burst + t / interval_s`
+//! attempts fail, whoever logs in meanwhile.
 
 use serde::{Deserialize, Serialize};
 
-/// People mistype, and try several of their passwords.
-const FREE_ATTEMPTS: u32 = 5;
-const FIRST_WAIT_MS: u64 = 1_000;
-/// The longest that a stranger can make an owner wait.
-const MAX_WAIT_MS: u64 = 900_000;
-/// The count is reset after this time without an attempt that was possible.
-const RESET_MS: u64 = 900_000;
+/// How many failed attempts are admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginLimit {
+    /// At once.
+    pub burst: u32,
+    /// The time until one more is admitted.
+    pub interval_s: u32,
+}
 
-/// The failed attempts with one address.
+impl LoginLimit {
+    /// A limit that admits `factor` times as many attempts.
+    #[must_use]
+    pub const fn times(self, factor: u32) -> Self {
+        let factor = if factor == 0 { 1 } else { factor };
+        Self { burst: self.burst.saturating_mul(factor), interval_s: self.interval_s / factor }
+    }
+
+    const fn interval_ms(self) -> u64 {
+        let ms = self.interval_s as u64 * 1000;
+        if ms == 0 { 1 } else { ms }
+    }
+}
+
+/// The failed attempts of one subject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoginThrottle {
-    failed: u32,
-    last_ms: u64,
+    /// The time until no attempt counts any more; one attempt is one interval.
+    missing_ms: u64,
+    at_ms: u64,
 }
 
 impl LoginThrottle {
     /// Counts an attempt as failed.
     ///
     /// # Errors
-    /// The seconds to wait, rounded up.
-    pub fn count_attempt(&mut self, now_ms: u64) -> Result<(), u32> {
-        let wait_ms = self.wait_ms();
-        if now_ms >= self.last_ms.saturating_add(wait_ms + RESET_MS) {
-            self.failed = 0;
+    /// The seconds to wait, rounded up; nothing is counted then.
+    pub fn count_attempt(&mut self, now_ms: u64, limit: LoginLimit) -> Result<(), u32> {
+        self.refill(now_ms, limit);
+        let after_ms = self.missing_ms.saturating_add(limit.interval_ms());
+        let full_ms = limit.interval_ms().saturating_mul(limit.burst.into());
+        let over_ms = after_ms.saturating_sub(full_ms);
+        if over_ms == 0 {
+            self.missing_ms = after_ms;
+            return Ok(());
         }
-        // After a clock was set back, nobody waits longer than announced.
-        let left_ms = self.last_ms.saturating_add(wait_ms).saturating_sub(now_ms).min(wait_ms);
-        if left_ms > 0 {
-            return Err(u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX));
-        }
-        self.failed = self.failed.saturating_add(1);
-        self.last_ms = now_ms;
-        Ok(())
+        let wait_ms = over_ms.saturating_add(self.at_ms.saturating_sub(now_ms));
+        Err(u32::try_from(wait_ms.div_ceil(1000)).unwrap_or(u32::MAX))
     }
 
-    pub fn reset(&mut self) {
-        *self = Self::default();
+    /// Takes back one attempt: it succeeded, or another throttle did not admit it.
+    pub fn refund(&mut self, now_ms: u64, limit: LoginLimit) {
+        self.refill(now_ms, limit);
+        self.missing_ms = self.missing_ms.saturating_sub(limit.interval_ms());
     }
 
-    /// The wait after the last attempt.
-    fn wait_ms(self) -> u64 {
-        let Some(doublings) = self.failed.checked_sub(FREE_ATTEMPTS) else { return 0 };
-        let factor = 1_u64.checked_shl(doublings).unwrap_or(u64::MAX);
-        FIRST_WAIT_MS.saturating_mul(factor).min(MAX_WAIT_MS)
+    /// A clock that was set back refills nothing until it has caught up; set back by more than an interval, it is
+    /// taken as it is, because an owner would wait too long otherwise.
+    fn refill(&mut self, now_ms: u64, limit: LoginLimit) {
+        self.missing_ms = self.missing_ms.saturating_sub(now_ms.saturating_sub(self.at_ms));
+        if now_ms > self.at_ms || self.at_ms.saturating_sub(now_ms) > limit.interval_ms() {
+            self.at_ms = now_ms;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW_MS: u64 = 1_763_114_400_000;
+    const LIMIT: LoginLimit = LoginLimit { burst: 3, interval_s: 60 };
 
     #[test]
-    fn five_are_free_and_each_further_one_waits_twice_as_long() {
-        let (mut login_throttle, mut now_ms, mut waits) =
-            (LoginThrottle::default(), NOW_MS, Vec::new());
-        for _ in 0..20 {
-            if let Err(wait_s) = login_throttle.count_attempt(now_ms) {
-                waits.push(wait_s);
-                assert_eq!(
-                    login_throttle.count_attempt(now_ms + u64::from(wait_s) * 1000 - 1),
-                    Err(1)
-                );
-                now_ms += u64::from(wait_s) * 1000;
-                assert_eq!(login_throttle.count_attempt(now_ms), Ok(()), "what was promised holds");
-            }
+    fn some_are_admitted_at_once_and_one_more_after_each_interval() {
+        let mut throttle = LoginThrottle::default();
+        for _ in 0..3 {
+            assert_eq!(throttle.count_attempt(NOW_MS, LIMIT), Ok(()));
         }
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900, 900, 900]);
+        assert_eq!(throttle.count_attempt(NOW_MS, LIMIT), Err(60));
+        assert_eq!(throttle.count_attempt(NOW_MS + 59_999, LIMIT), Err(1));
+        assert_eq!(throttle.count_attempt(NOW_MS + 60_000, LIMIT), Ok(()));
+        assert_eq!(throttle.count_attempt(NOW_MS + 60_000, LIMIT), Err(60));
+        let later_ms = NOW_MS + 86_400_000;
+        for _ in 0..3 {
+            assert_eq!(throttle.count_attempt(later_ms, LIMIT), Ok(()));
+        }
+        assert_eq!(throttle.count_attempt(later_ms, LIMIT), Err(60), "no more than the burst");
     }
 
     #[test]
-    fn a_quiet_quarter_of_an_hour_or_the_right_password_forgets() {
-        let mut login_throttle = LoginThrottle::default();
-        for _ in 0..FREE_ATTEMPTS {
-            assert_eq!(login_throttle.count_attempt(NOW_MS), Ok(()));
+    fn a_refund_takes_back_one_attempt_and_no_more() {
+        let mut throttle = LoginThrottle::default();
+        for _ in 0..3 {
+            assert_eq!(throttle.count_attempt(NOW_MS, LIMIT), Ok(()));
         }
-        assert_eq!(login_throttle.clone().count_attempt(NOW_MS), Err(1));
-        let quiet_ms = NOW_MS + FIRST_WAIT_MS + RESET_MS;
-        for _ in 0..FREE_ATTEMPTS {
-            assert_eq!(login_throttle.count_attempt(quiet_ms), Ok(()));
+        throttle.refund(NOW_MS, LIMIT);
+        assert_eq!(throttle.count_attempt(NOW_MS, LIMIT), Ok(()));
+        assert_eq!(throttle.count_attempt(NOW_MS, LIMIT), Err(60));
+        let mut unused = LoginThrottle::default();
+        unused.refund(NOW_MS, LIMIT);
+        for _ in 0..3 {
+            assert_eq!(unused.count_attempt(NOW_MS, LIMIT), Ok(()));
         }
-        login_throttle.reset();
-        assert_eq!(login_throttle.count_attempt(quiet_ms), Ok(()));
+        assert!(unused.count_attempt(NOW_MS, LIMIT).is_err(), "nothing is saved up");
+    }
+
+    #[test]
+    fn a_multiple_admits_so_many_times_as_many() {
+        assert_eq!(LIMIT.times(4), LoginLimit { burst: 12, interval_s: 15 });
     }
 
     #[test]
     fn a_clock_that_was_far_ahead_locks_nobody_out() {
-        let mut login_throttle = LoginThrottle::default();
-        for _ in 0..FREE_ATTEMPTS {
-            assert_eq!(login_throttle.count_attempt(NOW_MS + 86_400_000), Ok(()));
+        let mut throttle = LoginThrottle::default();
+        for _ in 0..3 {
+            assert_eq!(throttle.count_attempt(NOW_MS + 86_400_000, LIMIT), Ok(()));
         }
-        assert_eq!(login_throttle.count_attempt(NOW_MS), Err(1));
+        assert_eq!(throttle.count_attempt(NOW_MS, LIMIT), Err(60));
+        assert_eq!(throttle.count_attempt(NOW_MS + 60_000, LIMIT), Ok(()));
+    }
+
+    proptest! {
+        /// Any period sees at most the burst and what its length adds, and the announced wait is right.
+        #[test]
+        fn never_more_than_the_bound(
+            steps in prop::collection::vec((0_u64..90_000, 1_u8..6), 1..80),
+        ) {
+            let (mut throttle, mut now_ms, mut failed) = (LoginThrottle::default(), NOW_MS, Vec::new());
+            for (on_ms, attempts) in steps {
+                now_ms += on_ms;
+                for _ in 0..attempts {
+                    match throttle.count_attempt(now_ms, LIMIT) {
+                        Ok(()) => failed.push(now_ms),
+                        Err(wait_s) => {
+                            let then_ms = now_ms + u64::from(wait_s) * 1000;
+                            prop_assert!(throttle.clone().count_attempt(then_ms, LIMIT).is_ok());
+                            prop_assert!(throttle.clone().count_attempt(then_ms - 1000, LIMIT).is_err());
+                        }
+                    }
+                }
+            }
+            for (first, from_ms) in failed.iter().enumerate() {
+                for (last, to_ms) in failed.iter().enumerate().skip(first) {
+                    let count = (last - first) as u64 + 1;
+                    prop_assert!(count <= 3 + (to_ms - from_ms) / 60_000, "{count} from {from_ms} to {to_ms}");
+                }
+            }
+        }
     }
 }

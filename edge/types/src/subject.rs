@@ -3,7 +3,9 @@
 use core::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::UserId;
+use sha2::{Digest, Sha256};
+
+use crate::{Email, UserId};
 
 /// Whom a ledger limits: there is one Durable Object for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,10 @@ pub enum Subject {
     ClientIp(String),
     /// Logins with one e-mail address, by its digest.
     Email(String),
+    /// Logins with one e-mail address from one client IP, by the digest of both.
+    Login(String),
+    /// Logins of a browser that has logged in before, by its id.
+    Device(String),
 }
 
 /// The subject of requests whose client IP is not known.
@@ -24,8 +30,14 @@ const SITE_SUFFIX: &str = "/48";
 const SHARED_EGRESS: Ipv6Addr = Ipv6Addr::new(0x2a06, 0x98c0, 0x3600, 0, 0, 0, 0, 0x103);
 
 impl Subject {
-    /// Reads what [`fmt::Display`] writes. An IP address may have any of its spellings; subjects of e-mail
-    /// addresses cannot be named from outside.
+    /// Logins with this e-mail address from this client IP.
+    pub fn login(email: &Email, client_ip: &Self) -> Self {
+        let pair = format!("{} {client_ip}", email.as_str());
+        Self::Login(format!("{:x}", Sha256::digest(pair)))
+    }
+
+    /// Reads what [`fmt::Display`] writes. An IP address may have any of its spellings; subjects of logins
+    /// cannot be named from outside.
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':')? {
             ("user", id) => UserId::parse(id).map(Self::User),
@@ -113,6 +125,8 @@ impl fmt::Display for Subject {
             Self::User(user) => write!(f, "user:{user}"),
             Self::ClientIp(ip) => write!(f, "ip:{ip}"),
             Self::Email(digest) => write!(f, "email:{digest}"),
+            Self::Login(digest) => write!(f, "login:{digest}"),
+            Self::Device(id) => write!(f, "device:{id}"),
         }
     }
 }
@@ -156,6 +170,9 @@ mod tests {
             "ip:2001:db8::/64",
             "readiness",
             "USER:1",
+            "email:0123abcd",
+            "login:0123abcd",
+            "device:0123abcd",
         ] {
             assert_eq!(Subject::parse(wrong), None, "{wrong}");
         }

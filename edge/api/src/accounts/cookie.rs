@@ -11,7 +11,7 @@ const NAME: &str = "__Host-refresh_token";
 
 /// A browser never sends it over a plain connection (Chromium and Firefox treat loopback as secure) or for another
 /// site, and hides it from scripts. `Strict` costs nothing: no link leads to the endpoints that read it.
-const ATTRIBUTES: &str = "Path=/; HttpOnly; Secure; SameSite=Strict";
+pub(super) const ATTRIBUTES: &str = "Path=/; HttpOnly; Secure; SameSite=Strict";
 
 /// 128 bits identify the family, 256 bits are the secret.
 pub struct RefreshToken {
@@ -47,13 +47,9 @@ impl RefreshToken {
         hex::encode(&Sha256::digest(self.secret))
     }
 
-    /// Reads the cookie. Of several with this name the first counts; browsers keep only one.
+    /// Reads the cookie.
     pub fn read(head: &Parts) -> RefreshCookie {
-        let cookies = head.headers.get_all(header::COOKIE).iter();
-        let cookies = cookies.filter_map(|value| value.to_str().ok());
-        let pairs = cookies.flat_map(|value| value.split(';'));
-        let mut values = pairs.filter_map(|pair| pair.trim().strip_prefix(NAME)?.strip_prefix('='));
-        match values.next() {
+        match cookie_value(head, NAME) {
             None | Some("") => RefreshCookie::None,
             Some(text) => Self::parse(text).map_or(RefreshCookie::Malformed, RefreshCookie::Token),
         }
@@ -76,6 +72,14 @@ impl RefreshToken {
     pub fn delete_cookie() -> Option<HeaderValue> {
         HeaderValue::try_from(format!("{NAME}=; Max-Age=0; {ATTRIBUTES}")).ok()
     }
+}
+
+/// The value of a cookie. Of several with this name the first counts; browsers keep only one.
+pub(super) fn cookie_value<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
+    let cookies = head.headers.get_all(header::COOKIE).iter();
+    let pairs = cookies.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
+    let mut values = pairs.filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
+    values.next()
 }
 
 fn secret(random: &impl Random) -> [u8; 32] {

@@ -1,7 +1,9 @@
 //! The built-in accounts: signing up, logging in, sessions, profiles; and guest tokens.
 
 mod cookie;
+mod device_cookie;
 mod login;
+mod login_throttle;
 mod origin_check;
 mod password;
 mod profile;

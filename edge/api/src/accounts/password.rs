@@ -2,8 +2,6 @@
 
 use argon2::{Argon2, Params, PasswordHasher};
 use edge_registry::PasswordHash;
-use edge_types::hex;
-use sha2::{Digest, Sha256};
 
 use crate::{
     app::App,
@@ -32,13 +30,6 @@ impl Password {
     }
 }
 
-/// The result of checking a password.
-pub struct PasswordCheck {
-    pub is_right: bool,
-    /// The same for the same password of the same address, and as hard to reverse as the hash that it is made of.
-    pub fingerprint: String,
-}
-
 /// Hashes a password.
 ///
 /// # Errors
@@ -49,15 +40,15 @@ pub async fn hash<P: Ports>(app: &App<P>, password: &Password) -> Result<Passwor
     Ok(PasswordHash(hash.to_string()))
 }
 
-/// Checks a password against a hash. Without a hash it is wrong, which takes as long to find out.
+/// Whether a password has this hash. Without a hash it is wrong, which takes as long to find out.
 ///
 /// # Errors
 /// `BUSY` without memory for it.
-pub async fn check<P: Ports>(
+pub async fn is_right<P: Ports>(
     app: &App<P>,
     hash: Option<&PasswordHash>,
     password: &str,
-) -> Result<PasswordCheck, ApiError> {
+) -> Result<bool, ApiError> {
     const UNREADABLE: InternalError = InternalError::PasswordHash;
     let hash = match hash {
         None => None,
@@ -73,9 +64,7 @@ pub async fn check<P: Ports>(
     let computed = compute(app, params, password.as_bytes(), salt).await?;
     let output = computed.hash.ok_or(UNREADABLE)?;
     // Compared in constant time.
-    let is_right = hash.is_some_and(|hash| hash.hash == Some(output));
-    let fingerprint = format!("{:.16}", hex::encode(&Sha256::digest(output.as_bytes())));
-    Ok(PasswordCheck { is_right, fingerprint })
+    Ok(hash.is_some_and(|hash| hash.hash == Some(output)))
 }
 
 fn default_params() -> Option<Params> {

@@ -1,11 +1,11 @@
 //! A session: an access token, a refresh token in its cookie, and the user.
 
 use edge_registry::{RefreshFamily, User, UserStore};
-use edge_types::{Role, timestamp};
+use edge_types::{Email, Role, timestamp};
 use http::{StatusCode, header};
 use serde::Serialize;
 
-use super::cookie::RefreshToken;
+use super::{cookie::RefreshToken, device_cookie::DeviceId};
 use crate::{
     app::App, context::RequestContext, error::ApiError, ports::Ports, request::base_url, response,
     response::HandlerResult,
@@ -58,11 +58,28 @@ struct Session<'a> {
     user: UserView,
 }
 
-/// Begins a family of refresh tokens. A cookie of the request is ignored, so that nobody can fix the session of another.
+/// Begins a session of a user who has proved to be one, and remembers the browser. A refresh cookie of the request is
+/// ignored, so that nobody can fix the session of another.
 ///
 /// # Errors
-/// When the database fails.
-pub(super) async fn open<P: Ports>(app: &App<P>, user: &User) -> Result<RefreshToken, ApiError> {
+/// When the database fails, or the signing key cannot sign.
+pub(super) async fn open<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    outcome: (StatusCode, &str),
+    user: User,
+    email: &Email,
+    device: Option<DeviceId>,
+) -> HandlerResult<P> {
+    let token = open_family(app, &user).await?;
+    let mut response = respond(app, context, outcome, user, &token)?;
+    let device = device.unwrap_or_else(|| DeviceId::new(&app.ports));
+    let cookie = device.set_cookie(&app.config.auth.signing, email, app.ports.now_ms());
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok(response)
+}
+
+async fn open_family<P: Ports>(app: &App<P>, user: &User) -> Result<RefreshToken, ApiError> {
     let token = RefreshToken::first(&app.ports);
     let now_ms = app.ports.now_ms();
     let family = RefreshFamily {

@@ -80,8 +80,7 @@ pub async fn sign_up<P: Ports>(
         detail: None,
     })
     .await;
-    let token = session::open(app, &user).await?;
-    session::respond(app, context, (StatusCode::CREATED, "signup_success"), user, &token)
+    session::open(app, context, (StatusCode::CREATED, "signup_success"), user, &email, None).await
 }
 
 impl SignUp {

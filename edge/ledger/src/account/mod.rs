@@ -11,9 +11,9 @@ use edge_storage::{ObjectKey, UploadKey};
 use edge_types::{UploadLimitStatuses, UploadLimits, UserId};
 
 use crate::{
-    AbuseStatus, AccountSnapshot, AdmitUpload, Ban, CountRequest, Inspect, KnownUpload,
-    LimitExceeded, LimitKind, LookUpUploads, RequestAdmission, Strike, Unban, UploadAdmission,
-    UploadGrant,
+    AbuseStatus, AccountSnapshot, AdmitUpload, Ban, CountLoginAttempt, CountRequest, Inspect,
+    KnownUpload, LimitExceeded, LimitKind, LookUpUploads, RefundLoginAttempt, RequestAdmission,
+    Strike, Unban, UploadAdmission, UploadGrant,
     storage::{AccountState, LedgerStorage, StorageResult},
     upload::Upload,
 };
@@ -130,20 +130,20 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         Ok(status)
     }
 
-    /// Counts an attempt as failed until [`Self::reset_login_throttle`]; returns the seconds to wait when
+    /// Counts an attempt as failed until [`Self::refund_login_attempt`]; returns the seconds to wait when
     /// there may be none now.
-    pub fn count_login_attempt(&self) -> StorageResult<Option<u32>> {
+    pub fn count_login_attempt(&self, command: CountLoginAttempt) -> StorageResult<Option<u32>> {
         let mut account = self.storage.account()?;
-        let outcome = account.login_throttle.count_attempt(self.now_ms);
+        let outcome = account.login_throttle.count_attempt(self.now_ms, command.limit);
         if outcome.is_ok() {
             self.storage.write_account(&account)?;
         }
         Ok(outcome.err())
     }
 
-    pub fn reset_login_throttle(&self) -> StorageResult<()> {
+    pub fn refund_login_attempt(&self, command: RefundLoginAttempt) -> StorageResult<()> {
         let mut account = self.storage.account()?;
-        account.login_throttle.reset();
+        account.login_throttle.refund(self.now_ms, command.limit);
         self.storage.write_account(&account)
     }
 

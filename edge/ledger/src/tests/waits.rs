@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Ban, CommitOutcome, CommitUpload, CountLoginAttempt, CountRequest, Disposition, LedgerClient,
-    LimitKind, LookUpUploads, Probe, ReleaseUpload, RemoveImage, ResetLoginThrottle,
+    LimitKind, LoginLimit, LookUpUploads, Probe, RefundLoginAttempt, ReleaseUpload, RemoveImage,
     testing::FakeLedger,
 };
 
@@ -152,15 +152,18 @@ fn a_flood_is_reported_each_time_that_as_many_were_refused_in_a_minute_as_may_pa
 }
 
 #[test]
-fn passwords_are_tried_five_times_and_then_with_pauses_until_one_is_right() {
+fn passwords_are_tried_until_the_limit_and_one_more_after_each_interval_or_refund() {
     let ledger = ledger();
+    let limit = LoginLimit { burst: 2, interval_s: 60 };
     let email = Subject::Email("0123abcd".to_owned());
-    let attempt = || send(&ledger, &email, CountLoginAttempt);
-    assert_eq!([(); 6].map(|()| attempt()), [None, None, None, None, None, Some(1)]);
+    let attempt = || send(&ledger, &email, CountLoginAttempt { limit });
+    assert_eq!([(); 3].map(|()| attempt()), [None, None, Some(60)]);
     let other = Subject::Email("4567cdef".to_owned());
-    assert_eq!(send(&ledger, &other, CountLoginAttempt), None, "another address");
-    send(&ledger, &email, ResetLoginThrottle);
-    assert_eq!(attempt(), None);
+    assert_eq!(send(&ledger, &other, CountLoginAttempt { limit }), None, "another address");
+    send(&ledger, &email, RefundLoginAttempt { limit });
+    assert_eq!([(); 2].map(|()| attempt()), [None, Some(60)]);
+    wait(&ledger, 60_000);
+    assert_eq!([(); 2].map(|()| attempt()), [None, Some(60)]);
 }
 
 #[test]

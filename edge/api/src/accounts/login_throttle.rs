@@ -1,0 +1,83 @@
+//! How many wrong passwords are checked: for one e-mail address from one client IP, for one e-mail address from all
+//! of them, and from one client IP for all addresses. A browser that has logged in before is counted alone.
+//!
+//! One client IP spends at most half of what all of them together may, so it cannot keep the owner of the address
+//! out. `docs/security.md` states the bounds.
+
+use edge_ledger::{CountLoginAttempt, LedgerClient, LoginLimit, RefundLoginAttempt};
+use edge_types::{Email, Problem, Subject, log};
+use image_rules::Code;
+
+use super::device_cookie::DeviceId;
+use crate::{app::App, context::RequestContext, error::ApiError, ports::Ports};
+
+/// For one e-mail address from one client IP, and for a browser that has logged in before: 58 in any 24 hours. People
+/// mistype, and try several of their passwords.
+const ONE_CALLER: LoginLimit = LoginLimit { burst: 10, interval_s: 1800 };
+/// For one e-mail address from all client IPs, known browsers left out: 20 + 86,400 / 900 = 116 in any 24 hours.
+const ALL_CALLERS: LoginLimit = LoginLimit { burst: 20, interval_s: 900 };
+/// From one client IP for all e-mail addresses: 1,500 in any 24 hours. Schools and offices share a client IP.
+const ALL_ADDRESSES: LoginLimit = LoginLimit { burst: 60, interval_s: 60 };
+
+/// An attempt that is counted as failed.
+pub(super) struct LoginAttempt {
+    counted: Vec<(Subject, LoginLimit)>,
+}
+
+impl LoginAttempt {
+    /// Counts an attempt as failed. Whether the address has an account changes nothing.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` before the password is checked; nothing is counted then.
+    pub(super) async fn count<P: Ports>(
+        app: &App<P>,
+        context: &RequestContext<'_>,
+        email: &Email,
+        device: Option<&DeviceId>,
+    ) -> Result<Self, ApiError> {
+        let mut attempt = Self { counted: Vec::new() };
+        for (subject, limit) in throttles(context, email, device) {
+            let command = CountLoginAttempt { limit };
+            match app.ports.ledger().send(&subject, command).await? {
+                None => attempt.counted.push((subject, limit)),
+                Some(wait_s) => {
+                    attempt.refund(app).await;
+                    return Err(Problem::retry(Code::RateLimited, wait_s).into());
+                }
+            }
+        }
+        Ok(attempt)
+    }
+
+    /// The password was right, or was not checked. A refund that fails only makes the throttle stricter.
+    pub(super) async fn refund<P: Ports>(self, app: &App<P>) {
+        for (subject, limit) in self.counted {
+            let command = RefundLoginAttempt { limit };
+            if let Err(error) = app.ports.ledger().send(&subject, command).await {
+                log::error("login_attempt_unrefunded", &[("cause", &error.to_string())]);
+            }
+        }
+    }
+}
+
+/// The throttles of an attempt, the narrowest first.
+fn throttles(
+    context: &RequestContext<'_>,
+    email: &Email,
+    device: Option<&DeviceId>,
+) -> Vec<(Subject, LoginLimit)> {
+    if let Some(device) = device {
+        return vec![(Subject::Device(device.to_string()), ONE_CALLER)];
+    }
+    let client_ip = context.client_ip();
+    // An IPv6 customer has up to 65,536 /64, so only the /48 is one caller.
+    let network = client_ip.site().unwrap_or_else(|| client_ip.subject());
+    let mut throttles = vec![(Subject::login(email, network), ONE_CALLER)];
+    throttles.extend(
+        client_ip
+            .subjects()
+            .map(|(subject, factor)| (subject.clone(), ALL_ADDRESSES.times(factor))),
+    );
+    throttles.push((Subject::Email(email.digest()), ALL_CALLERS));
+    throttles
+}
