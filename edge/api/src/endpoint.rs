@@ -1,6 +1,6 @@
 //! The only tables of endpoints: which paths and methods there are, and who may call what.
 
-use edge_auth::{Rights, UPLOAD};
+use edge_auth::Rights;
 use edge_storage::ObjectKey;
 use edge_types::{ImageId, Problem, Role, Subject, UserId};
 use http::Method;
@@ -11,6 +11,8 @@ use percent_encoding::percent_decode_str;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     Open(OpenEndpoint),
+    /// `POST /images`; its caller gets an upload slot before the token is verified.
+    Upload,
     Protected(ProtectedEndpoint),
     /// `OPTIONS` of any of these, with the methods of the path.
     Preflight {
@@ -50,8 +52,6 @@ pub enum OpenEndpoint {
 /// Endpoints that need an access token with one of the roles of [`rights`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProtectedEndpoint {
-    /// `POST /images`
-    Upload,
     /// `GET /images`
     ListImages,
     /// `POST /images/metadata`
@@ -112,7 +112,7 @@ const fn admin(path: &'static str, method: &'static str, endpoint: AdminEndpoint
 /// The paths without a variable part: path, method, endpoint.
 pub const FIXED: &[Row] = &[
     protected("/images", "GET", ProtectedEndpoint::ListImages),
-    protected("/images", "POST", ProtectedEndpoint::Upload),
+    ("/images", "POST", Endpoint::Upload),
     protected("/images/metadata", "POST", ProtectedEndpoint::RegisterImage),
     protected("/uploads/tickets", "POST", ProtectedEndpoint::Ticket),
     open("/auth/guest-token", "GET", OpenEndpoint::GuestToken),
@@ -150,13 +150,12 @@ const USERS_AND_ADMINS: &[Role] = &[Role::User, Role::Admin];
 const ADMINS: &[Role] = &[Role::Admin];
 const ALL: &[Role] = &[Role::User, Role::Guest, Role::Service, Role::Admin];
 
-/// The only permission table. A new endpoint does not compile before it is in it.
+/// The permission table; that of an upload is [`edge_auth::UPLOAD`]. A new endpoint does not compile before it is in it.
 pub const fn rights(endpoint: &ProtectedEndpoint) -> Rights {
     const fn of(roles: &'static [Role], others: &'static [Role]) -> Rights {
         Rights { roles, others, ticket: false }
     }
     match endpoint {
-        ProtectedEndpoint::Upload => UPLOAD,
         ProtectedEndpoint::RegisterImage | ProtectedEndpoint::Ticket => {
             of(USERS_AND_BACK_ENDS, BACK_ENDS)
         }
@@ -175,7 +174,7 @@ pub const fn rights(endpoint: &ProtectedEndpoint) -> Rights {
 pub const fn has_flood_limit(endpoint: &Endpoint) -> bool {
     match endpoint {
         Endpoint::Preflight { .. } => false,
-        Endpoint::Protected(_) => true,
+        Endpoint::Upload | Endpoint::Protected(_) => true,
         Endpoint::Open(endpoint) => !matches!(
             endpoint,
             OpenEndpoint::Alive
@@ -287,8 +286,7 @@ mod tests {
 
     #[test]
     fn each_path_is_found_with_its_methods_only() {
-        let upload = Endpoint::Protected(ProtectedEndpoint::Upload);
-        assert_eq!(find(&Method::POST, "/images", false), Ok(upload));
+        assert_eq!(find(&Method::POST, "/images", false), Ok(Endpoint::Upload));
         let policy = Endpoint::Open(OpenEndpoint::Policy);
         assert_eq!(find(&Method::HEAD, "/policy", false), Ok(policy));
         let allow = "GET, POST, HEAD, OPTIONS".to_owned();

@@ -25,5 +25,5 @@ pub mod telemetry;
 mod uploads;
 
 pub use body::BodyStream;
-pub use delivery::cache_urls;
+pub use delivery::{cache_urls, purge_copies};
 pub use error::{ApiError, Component, InternalError};

@@ -4,10 +4,10 @@ use std::{cell::OnceCell, rc::Rc};
 
 use edge_api::{
     app::{App, Isolate},
-    cache_urls,
     config::Config,
     dispatch, health, jobs,
-    ports::{Deployment, EdgeCache, Ports},
+    ports::{Deployment, Ports},
+    purge_copies,
     request::text_header,
     response::{self, Body},
     telemetry::InstrumentedStore,
@@ -107,9 +107,7 @@ impl LedgerDeps for Bindings {
     /// Without `PUBLIC_BASE_URL` the URLs are those of requests, which no ledger knows.
     async fn purge_copies(&self, key: &ObjectKey) {
         let Some(base_url) = &self.public_base_url else { return };
-        for url in cache_urls(base_url, key) {
-            self.edge_cache.purge(&url).await;
-        }
+        purge_copies(&self.edge_cache, base_url, key).await;
     }
 }
 

@@ -60,6 +60,13 @@ pub async fn deliver<P: Ports>(app: &App<P>, head: &Parts, key: &ObjectKey) -> H
     Ok(response)
 }
 
+/// Deletes the copies of a picture and its variants from the edge cache.
+pub async fn purge_copies(cache: &impl EdgeCache, base_url: &str, key: &ObjectKey) {
+    for url in cache_urls(base_url, key) {
+        cache.purge(&url).await;
+    }
+}
+
 /// The URLs at which a picture and its variants may be cached.
 pub fn cache_urls(base_url: &str, key: &ObjectKey) -> impl Iterator<Item = String> {
     let variants = <Variant as strum::VariantArray>::VARIANTS.iter().copied().map(Some);

@@ -4,7 +4,7 @@
 mod record;
 mod request_log;
 
-use edge_auth::{Principal, bearer};
+use edge_auth::{Principal, UPLOAD, bearer};
 use edge_types::Problem;
 use http::request::Parts;
 use image_rules::Code;
@@ -77,11 +77,10 @@ async fn handle<P: Ports>(
             }
             handle_open(app, context, endpoint, body).await
         }
-        Endpoint::Protected(ProtectedEndpoint::Upload) => {
+        Endpoint::Upload => {
             // Before a ledger is asked: refusing must cost less than serving.
             let slot = app.scheduler().acquire_slot().await?;
-            let rights = endpoint::rights(&ProtectedEndpoint::Upload);
-            let caller = admission::authorize_upload(app, context, rights).await?;
+            let caller = admission::authorize_upload(app, context, UPLOAD).await?;
             uploads::upload(app, context, caller, &slot, body).await
         }
         Endpoint::Protected(ProtectedEndpoint::Metrics) if is_scraper(app, context) => {
@@ -124,8 +123,6 @@ async fn handle_protected<P: Ports>(
     body: impl BodyStream,
 ) -> HandlerResult<P> {
     match endpoint {
-        // Handled with its slot.
-        ProtectedEndpoint::Upload => Err(Code::Internal.into()),
         ProtectedEndpoint::Ticket => uploads::issue_ticket(app, context, &caller, body).await,
         ProtectedEndpoint::ListImages => images::list(app, context, &caller).await,
         ProtectedEndpoint::RegisterImage => images::register(app, context, &caller, body).await,

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::{
     app::App,
     context::RequestContext,
-    delivery::cache_urls,
+    delivery::purge_copies,
     error::ApiError,
     ports::{EdgeCache, Ports},
     request::{self, base_url},
@@ -154,9 +154,7 @@ pub async fn delete<P: Ports>(
         RemovalOutcome::Finished => StatusCode::OK,
         RemovalOutcome::Underway => StatusCode::ACCEPTED,
     };
-    for url in cache_urls(&base_url(&app.config, context.head), &key) {
-        app.ports.edge_cache().purge(&url).await;
-    }
+    purge_copies(app.ports.edge_cache(), &base_url(&app.config, context.head), &key).await;
     let now_ms = app.ports.now_ms();
     app.record(deletion(&row, caller, now_ms)).await;
     let data = Deleted { image_id: id, key: row.key };

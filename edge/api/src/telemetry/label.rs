@@ -50,6 +50,7 @@ impl Route {
     pub const fn of(endpoint: &Endpoint) -> Self {
         let (name, area) = match endpoint {
             Endpoint::Preflight { .. } => ("preflight", Area::Other),
+            Endpoint::Upload => return Self::UPLOAD,
             Endpoint::Open(endpoint) => match endpoint {
                 OpenEndpoint::Picture(_) => ("picture", Area::Pictures),
                 OpenEndpoint::GuestToken => ("guest_token", Area::Auth),
@@ -64,7 +65,6 @@ impl Route {
                 OpenEndpoint::Panic | OpenEndpoint::Memory => ("fault", Area::Other),
             },
             Endpoint::Protected(endpoint) => match endpoint {
-                ProtectedEndpoint::Upload => return Self::UPLOAD,
                 ProtectedEndpoint::Ticket => ("ticket", Area::Uploads),
                 ProtectedEndpoint::ListImages => ("list_images", Area::Images),
                 ProtectedEndpoint::RegisterImage => ("register_image", Area::Images),

@@ -8,13 +8,13 @@ use std::{
 
 use edge_api::{
     app::App,
-    cache_urls,
     config::Config,
     dispatch::serve,
     ports::{
         AlertSink, AlertSinkError, Deployment, EdgeCache, Picture, Ports, RateLimiter,
         RateLimiterError,
     },
+    purge_copies,
     response::Body,
 };
 use edge_auth::testing::{FakeKeyServer, HS256_SECRET, NOW_MS, SIGNING_JWK, hs256};
@@ -115,9 +115,7 @@ impl LedgerDeps for TestHarness {
     }
 
     async fn purge_copies(&self, key: &ObjectKey) {
-        for url in cache_urls(BASE_URL, key) {
-            self.edge_cache.purge(&url).await;
-        }
+        purge_copies(&self.edge_cache, BASE_URL, key).await;
     }
 }
 

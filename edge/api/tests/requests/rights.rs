@@ -4,7 +4,7 @@ use edge_api::endpoint::{
     ACCOUNTS, AdminEndpoint as A, Endpoint, FAULTS, FIXED, OpenEndpoint as O,
     ProtectedEndpoint as P, find, rights,
 };
-use edge_auth::{Rights, testing::hs256};
+use edge_auth::{Rights, UPLOAD, testing::hs256};
 use edge_types::Role;
 use http::Method;
 use serde_json::json;
@@ -45,6 +45,7 @@ pub fn access(endpoint: &Endpoint) -> Access {
         Endpoint::Open(O::Refresh) => Access::Cookie,
         // Without a cookie there is no session to end, which is no error.
         Endpoint::Open(_) | Endpoint::Preflight { .. } => Access::Anyone,
+        Endpoint::Upload => Access::Token(UPLOAD),
         Endpoint::Protected(endpoint) => Access::Token(rights(endpoint)),
     }
 }
@@ -64,7 +65,7 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Open(O::Picture(_)) => 9,
         Endpoint::Open(O::Panic) => 10,
         Endpoint::Open(O::Memory) => 11,
-        Endpoint::Protected(P::Upload) => 12,
+        Endpoint::Upload => 12,
         Endpoint::Protected(P::ListImages) => 13,
         Endpoint::Protected(P::RegisterImage) => 14,
         Endpoint::Protected(P::ReadImage(_)) => 15,
