@@ -23,7 +23,7 @@ pub(crate) fn find(bytes: &[u8]) -> Result<HiddenData, Corrupt> {
         for block in frame.blocks() {
             let taken = length.min(block.len());
             length -= taken;
-            hidden.note(block.start + taken..block.end)?;
+            hidden.push(block.start + taken..block.end)?;
         }
         Ok(())
     })?;

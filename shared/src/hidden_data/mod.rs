@@ -26,7 +26,7 @@ pub(crate) struct HiddenData(Vec<Range<usize>>);
 
 impl HiddenData {
     /// Adds a range after the last one.
-    pub fn note(&mut self, range: Range<usize>) -> Result<(), Corrupt> {
+    pub fn push(&mut self, range: Range<usize>) -> Result<(), Corrupt> {
         if self.0.len() == MAX_RANGES {
             return Err(Corrupt::BadStructure);
         }

@@ -51,7 +51,7 @@ pub(crate) fn find(bytes: &[u8], ends: &[usize]) -> Result<HiddenData, Corrupt> 
         for part in &stream.parts {
             let taken = length.min(part.len());
             length -= taken;
-            hidden.note(part.start + taken..part.end)?;
+            hidden.push(part.start + taken..part.end)?;
         }
         Ok(())
     })?;

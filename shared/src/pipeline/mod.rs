@@ -204,7 +204,7 @@ fn verify(bytes: &[u8], report: &Report) -> Result<(Vec<u8>, HiddenData), Corrup
     match report.format {
         Format::Jpeg => {
             let mut decoded = decode::jpeg::decode(bytes, Scale::Eighth, size)?;
-            let hidden = mem::take(&mut decoded.slack);
+            let hidden = mem::take(&mut decoded.hidden_data);
             let planes = decode::jpeg::planes(decoded)?;
             Ok((placeholder::of_planes(&planes, orientation), hidden))
         }

@@ -102,6 +102,13 @@ impl<'a> Pieces<'a> {
         Self { rest: bytes.get(2..).unwrap_or_default(), in_scan: false, done: false }
     }
 
+    /// The pieces from `at`, which is not within a scan: a decoder goes on where a scan's last code ended.
+    #[cfg(feature = "codec")]
+    #[must_use]
+    pub fn continue_at(bytes: &'a [u8], at: usize) -> Self {
+        Self { rest: bytes.get(at..).unwrap_or_default(), in_scan: false, done: false }
+    }
+
     /// Bytes that no piece has covered yet.
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
@@ -256,6 +263,18 @@ mod tests {
         }
         assert_eq!(pieces.next(), Some(Ok(Piece::End { trailing: b"" })));
         assert_eq!(pieces.next(), None);
+    }
+
+    #[cfg(feature = "codec")]
+    #[test]
+    fn a_walk_goes_on_where_a_decoder_ended() {
+        let file = b"\xFF\xD8\xFF\xDA\0\x02ab\xFF\xD0c\xFF\xD9";
+        let rest: Vec<_> = Pieces::continue_at(file, 8).collect();
+        let strays = [Piece::Stray(b"\xFF\xD0"), Piece::Stray(b"c")];
+        assert_eq!(rest[..2], strays.map(Ok));
+        assert_eq!(rest[2..], [Ok(Piece::End { trailing: b"" })]);
+        let beyond: Vec<_> = Pieces::continue_at(file, usize::MAX).collect();
+        assert_eq!(beyond, [Err(Corrupt::Truncated)]);
     }
 
     #[test]

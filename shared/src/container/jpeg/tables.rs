@@ -1,4 +1,4 @@
-//! The tables that a JPEG defines before its scans: which are there, and what quality they amount to.
+//! The tables that a JPEG defines before its scans, and what quality they amount to.
 
 use alloc::boxed::Box;
 
@@ -49,11 +49,13 @@ pub struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    /// Takes a DHT segment. An unsound table is as good as none: it matters only when it is used.
+    /// Takes a DHT segment; returns whether all its tables are sound. An unsound one counts as undefined, so that
+    /// it matters only to a scan that uses it.
     ///
     /// # Errors
     /// A number or length that the format forbids.
-    pub fn define_huffman(&mut self, mut payload: &'a [u8]) -> Result<(), Corrupt> {
+    pub fn define_huffman(&mut self, mut payload: &'a [u8]) -> Result<bool, Corrupt> {
+        let mut all_sound = true;
         while let Some((&class_and_number, rest)) = payload.split_first() {
             let (counts, rest) = rest.split_first_chunk::<16>().ok_or(Corrupt::BadLength)?;
             let symbols = counts.iter().map(|count| usize::from(*count)).sum();
@@ -69,9 +71,10 @@ impl<'a> Tables<'a> {
             let slot =
                 slots.get_mut(usize::from(class_and_number & 15)).ok_or(Corrupt::BadHeader)?;
             *slot = Some(Huffman { counts, symbols }).filter(|table| table.is_sound(is_dc));
+            all_sound &= slot.is_some();
             payload = rest;
         }
-        Ok(())
+        Ok(all_sound)
     }
 
     /// Takes a DQT segment (section B.2.4.1).
@@ -109,17 +112,16 @@ impl<'a> Tables<'a> {
         Ok(())
     }
 
-    /// Whether a quantisation table is there.
+    /// The steps of a quantisation table, in zigzag order.
     #[must_use]
-    pub fn has_quantisation(&self, number: u8) -> bool {
-        self.quantisation.get(usize::from(number)).is_some_and(Option::is_some)
+    pub fn quantisation(&self, number: u8) -> Option<&[u16; 64]> {
+        self.quantisation.get(usize::from(number))?.as_deref()
     }
 
     /// The quality on libjpeg's scale whose luminance table is nearest in sum to this one.
     #[must_use]
     pub fn quality(&self, number: u8) -> Option<u8> {
-        let table = self.quantisation.get(usize::from(number))?.as_deref()?;
-        let sum: u32 = table.iter().map(|step| u32::from(*step)).sum();
+        let sum: u32 = self.quantisation(number)?.iter().map(|step| u32::from(*step)).sum();
         (1..=100).min_by_key(|quality| libjpeg_sum(*quality).abs_diff(sum))
     }
 }
@@ -207,7 +209,7 @@ mod tests {
         ] {
             let payload = huffman(head, counts, symbols);
             let mut tables = Tables::default();
-            tables.define_huffman(&payload).unwrap();
+            assert_eq!(tables.define_huffman(&payload), Ok(shortest.is_some()));
             let table = if head == DC { tables.dc[0] } else { tables.ac[0] };
             let found = table.map(|table| table.shortest_code_bits());
             assert_eq!(found, shortest, "{head} {counts:?} {symbols:?}");
@@ -234,8 +236,8 @@ mod tests {
         let (both, mut tables) = ([one, two].concat(), Tables::default());
         tables.define_quantisation(&both).unwrap();
         for number in [1, 3] {
-            assert_eq!(tables.quantisation[number].as_deref(), Some(&[0x12; 64]), "{number}");
+            assert_eq!(tables.quantisation(number), Some(&[0x12; 64]), "{number}");
         }
-        assert!(!tables.has_quantisation(0) && !tables.has_quantisation(2));
+        assert_eq!((tables.quantisation(0), tables.quantisation(2)), (None, None));
     }
 }

@@ -86,7 +86,7 @@ impl<'a> Walk<'a> {
         match piece {
             Piece::Segment { marker, whole, payload } => match App::of(marker, payload) {
                 Some(app) => self.count(app, whole.len() as u64),
-                None => self.obey(marker, whole, payload, limits)?,
+                None => self.handle_segment(marker, whole, payload, limits)?,
             },
             Piece::Entropy(data) => self.check_data(data)?,
             Piece::Stray(bytes) | Piece::End { trailing: bytes } => {
@@ -96,7 +96,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn obey(
+    fn handle_segment(
         &mut self,
         marker: u8,
         whole: &[u8],
@@ -156,11 +156,11 @@ impl<'a> Walk<'a> {
         }
         let scan = Scan::parse(payload, frame)?;
         for part in &scan.parts {
-            if !self.tables.has_quantisation(part.component.quantisation) {
+            if self.tables.quantisation(part.component.quantisation).is_none() {
                 return Err(Corrupt::BadStructure.into());
             }
             // Decoders take a component's table at its first scan.
-            if self.quality.is_none() && frame.components.first() == Some(&part.component) {
+            if self.quality.is_none() && part.index == 0 {
                 self.quality = self.tables.quality(part.component.quantisation);
             }
             if scan.starts_components() && !self.started.contains(&part.component.id) {
@@ -180,7 +180,7 @@ impl<'a> Walk<'a> {
         let unit_bits = scan.least_unit_bits(frame.progressive, &self.tables);
         let unit_bits = unit_bits.ok_or(Corrupt::BadStructure)?;
         let (across, down) = scan.units(frame);
-        let units = across * down;
+        let units = (across * down) as u64;
         let restarts = match u64::from(self.tables.restart_interval) {
             0 => 0,
             interval => units.div_ceil(interval) - 1,

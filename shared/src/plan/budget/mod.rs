@@ -89,7 +89,7 @@ pub fn canvas_bytes(size: (u32, u32), target: &Target) -> u64 {
 
 /// The peak of pixels, and what is there of the file beside them.
 fn with_copies(report: &Report, peak: u64, is_scrubbed: bool) -> u64 {
-    // A scrubbed copy, beside the profile. What is kept may turn out to have slack: then it is copied
+    // A scrubbed copy, beside the profile. What is kept may turn out to have hidden data: then it is copied
     // without, when the pixels are gone, and once more when its profile is made anew.
     let copies = if report.metadata.icc == 0 { 1 } else { 2 };
     let peak = if is_scrubbed { peak } else { peak.max(report.size_bytes.saturating_mul(copies)) };

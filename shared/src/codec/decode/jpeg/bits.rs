@@ -1,5 +1,5 @@
 //! The bit reader of a JPEG's entropy-coded segments (T.81 §F.2.2.5), which knows when a decoder
-//! asks for bits that the file does not have. Huffman codes are `huffman`'s business.
+//! asks for bits that the file does not have.
 
 use crate::{error::Corrupt, hidden_data::HiddenData};
 
@@ -145,12 +145,12 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Notes what lies between the bits that were taken and the marker. Fill bytes (§B.1.1.2) say
+    /// Adds what lies between the bits that were taken and the marker. Fill bytes (§B.1.1.2) say
     /// nothing and stay.
-    pub fn note_hidden(&self, marker: usize, hidden: &mut HiddenData) -> Result<(), Corrupt> {
+    pub fn add_hidden(&self, marker: usize, hidden: &mut HiddenData) -> Result<(), Corrupt> {
         let unread = self.taken()..marker.min(self.data.len());
         let bytes = self.data.get(unread.clone()).unwrap_or_default();
-        if bytes.iter().all(|&byte| byte == 0xFF) { Ok(()) } else { hidden.note(unread) }
+        if bytes.iter().all(|&byte| byte == 0xFF) { Ok(()) } else { hidden.push(unread) }
     }
 
     /// Goes on after the restart marker `number` (T.81 §F.1.2.3 counts them modulo 8). Takes and gives a
@@ -159,7 +159,7 @@ impl<'a> Bits<'a> {
     #[inline(never)]
     pub fn restarted(self, number: usize, hidden: &mut HiddenData) -> Result<Self, Corrupt> {
         let marker = self.marker().ok_or(Corrupt::Truncated)?;
-        self.note_hidden(marker, hidden)?;
+        self.add_hidden(marker, hidden)?;
         match self.data.get(marker + 1).map(|&code| usize::from(code)) {
             Some(code) if code == 0xD0 | (number & 7) => Ok(Self::new(self.data, marker + 2)),
             // The picture ends early.

@@ -1,7 +1,7 @@
-//! Huffman tables of a JPEG (T.81 annex C and §F.2.2.3), made for looking codes up quickly.
+//! Looks up the Huffman codes of a JPEG (T.81 annex C and §F.2.2.3).
 
 use super::bits::Bits;
-use crate::error::Corrupt;
+use crate::{container::jpeg::tables::Huffman, error::Corrupt};
 
 /// Codes of up to ten bits are looked up at once, in AC tables with the value that follows where
 /// there is room: that is nine in ten coefficients of a photo, and 1024 entries of four bytes stay
@@ -9,11 +9,10 @@ use crate::error::Corrupt;
 const LOOKUP_BITS: u32 = 10;
 const LOOKUP_LEN: usize = 1 << LOOKUP_BITS;
 
-/// One table of codes.
-#[derive(Clone)]
-pub(super) struct Huffman {
+/// One table of codes, made for looking them up quickly.
+pub(super) struct Lookup {
     /// Length in the high byte and symbol in the low, by the next bits; zero when longer.
-    lookup: [u16; LOOKUP_LEN],
+    short_codes: [u16; LOOKUP_LEN],
     /// A whole coefficient by the next bits, as [`Coefficient::pack`] has it; zero when longer.
     coefficients: [u32; LOOKUP_LEN],
     /// The first code beyond each length, left-aligned to 16 bits.
@@ -23,15 +22,11 @@ pub(super) struct Huffman {
     symbols: [u8; 256],
 }
 
-impl Huffman {
-    /// From the counts of each length and the symbols in order of code.
-    pub fn new(counts: &[u8; 16], symbols: &[u8]) -> Result<Self, Corrupt> {
-        let total: usize = counts.iter().map(|&count| usize::from(count)).sum();
-        if total == 0 || total > 256 || symbols.len() < total {
-            return Err(Corrupt::BadHeader);
-        }
+impl Lookup {
+    /// From a table that was found to be sound.
+    pub fn new(Huffman { counts, symbols }: Huffman<'_>) -> Self {
         let mut table = Self {
-            lookup: [0; LOOKUP_LEN],
+            short_codes: [0; LOOKUP_LEN],
             coefficients: [0; LOOKUP_LEN],
             beyond: [0; 17],
             offset: [0; 17],
@@ -41,32 +36,28 @@ impl Huffman {
             *slot = symbol;
         }
         let (mut code, mut index) = (0u32, 0i32);
+        let mut symbols = symbols.iter();
         for (length, &count) in (1u32..).zip(counts) {
             if let Some(offset) = table.offset.get_mut(length as usize) {
                 *offset = index - i32::try_from(code).unwrap_or_default();
             }
-            for _ in 0..count {
-                let symbol = usize::try_from(index).ok().and_then(|index| symbols.get(index));
-                table.enter(code, length, *symbol.ok_or(Corrupt::BadHeader)?);
+            for &symbol in symbols.by_ref().take(usize::from(count)) {
+                table.enter(code, length, symbol);
                 code += 1;
-                index += 1;
             }
-            // No code may be all ones (§C.2); libjpeg refuses it, too.
-            if count > 0 && code >= 1 << length {
-                return Err(Corrupt::BadHeader);
-            }
+            index += i32::from(count);
             if let Some(beyond) = table.beyond.get_mut(length as usize) {
                 *beyond = code << (16 - length);
             }
             code <<= 1;
         }
         table.join_values();
-        Ok(table)
+        table
     }
 
     /// Joins codes with the values that follow them, for AC tables.
     fn join_values(&mut self) {
-        let entries = self.coefficients.iter_mut().zip(&self.lookup);
+        let entries = self.coefficients.iter_mut().zip(&self.short_codes);
         for (next, (entry, symbol)) in (0u32..).zip(entries) {
             let [length, symbol] = symbol.to_be_bytes();
             let (length, size) = (u32::from(length), u32::from(symbol & 15));
@@ -87,21 +78,16 @@ impl Huffman {
         let first = (code << (LOOKUP_BITS - length)) as usize;
         let len = 1usize << (LOOKUP_BITS - length);
         let entry = u16::from_be_bytes([u8::try_from(length).unwrap_or_default(), symbol]);
-        for slot in self.lookup.iter_mut().skip(first).take(len) {
+        for slot in self.short_codes.iter_mut().skip(first).take(len) {
             *slot = entry;
         }
-    }
-
-    /// The largest symbol, to check that a DC table asks for no impossible difference.
-    pub fn max_symbol(&self) -> u8 {
-        self.symbols.iter().copied().max().unwrap_or_default()
     }
 
     /// The next symbol; the caller has refilled.
     #[inline]
     pub fn symbol(&self, bits: &mut Bits<'_>) -> Result<u8, Corrupt> {
         let peek = bits.peek16();
-        let entry = self.lookup.get(usize::from(peek >> (16 - LOOKUP_BITS))).copied();
+        let entry = self.short_codes.get(usize::from(peek >> (16 - LOOKUP_BITS))).copied();
         let [length, symbol] = entry.unwrap_or_default().to_be_bytes();
         if length > 0 {
             bits.skip(u32::from(length));

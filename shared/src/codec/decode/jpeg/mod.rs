@@ -8,19 +8,26 @@
 use alloc::vec::Vec;
 
 use crate::{
-    container::jpeg::app::App, error::Corrupt, hidden_data::HiddenData, plan::Scale, raster::Plane,
+    container::jpeg::{
+        app::App,
+        frame::{Frame, Scan},
+        segment::{Piece, Pieces, marker},
+        tables::Tables,
+    },
+    error::Corrupt,
+    hidden_data::HiddenData,
+    plan::Scale,
+    raster::Plane,
 };
 
 mod bits;
 mod color;
-mod frame;
 mod huffman;
 mod idct;
 mod scan;
 mod stride;
 
 pub(crate) use color::{from_raster, planes};
-use frame::{Frame, Scan, Tables};
 use scan::Channels;
 
 /// What the components of a JPEG mean.
@@ -46,8 +53,8 @@ pub(crate) struct Decoded {
     pub model: Model,
     /// One for each component; still padded to whole blocks.
     pub planes: Vec<Plane>,
-    /// Bytes of the scans that say nothing of the picture.
-    pub slack: HiddenData,
+    /// Bytes of the scans that no pixel comes from.
+    pub hidden_data: HiddenData,
 }
 
 /// Decodes all scans of a picture whose frame must be of the `expected` size.
@@ -56,7 +63,6 @@ pub(crate) fn decode(data: &[u8], scale: Scale, expected: (u32, u32)) -> Result<
         data,
         side: scale.side() as usize,
         tables: Tables::default(),
-        interval: 0,
         frame: None,
         jfif: false,
         adobe: None,
@@ -67,9 +73,7 @@ pub(crate) fn decode(data: &[u8], scale: Scale, expected: (u32, u32)) -> Result<
 struct Decoder<'a> {
     data: &'a [u8],
     side: usize,
-    tables: Tables,
-    /// MCUs between restart markers; 0 for none.
-    interval: usize,
+    tables: Tables<'a>,
     frame: Option<(Frame, Channels)>,
     jfif: bool,
     /// The transform that an Adobe segment names.
@@ -78,66 +82,54 @@ struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     fn run(&mut self, expected: (u32, u32)) -> Result<Decoded, Corrupt> {
-        let mut at = 2;
+        let mut pieces = Pieces::new(self.data);
         loop {
-            let Some((code, after)) = self.marker(at) else {
-                return self.finish(false);
-            };
-            at = after;
-            // Standalone markers (T.81 table B.1).
-            if matches!(code, 0x01 | 0xD0..=0xD8) {
-                continue;
-            }
-            if code == 0xD9 {
-                return self.finish(true);
-            }
-            let body = match self.body(at) {
-                // A file that lost only its end mark may go on with half a segment.
-                Err(Corrupt::Truncated) => return self.finish(false),
-                body => body?,
-            };
-            at += 2 + body.len();
-            match code {
-                0xC4 => self.tables.huffman(body)?,
-                0xC0..=0xC2 => self.frame(code, body, expected)?,
-                // Lossless, hierarchical and arithmetic pictures, which no browser shows.
-                0xC3 | 0xC5..=0xCF => return Err(Corrupt::Unsupported),
-                0xDB => self.tables.quantization(body)?,
-                0xDD => {
-                    let interval = body.first_chunk().ok_or(Corrupt::BadLength)?;
-                    self.interval = usize::from(u16::from_be_bytes(*interval));
+            match pieces.next() {
+                Some(Ok(Piece::Segment { marker: marker::SOS, payload, .. })) => {
+                    let at = self.data.len() - pieces.rest().len();
+                    // The last code says where a scan ends.
+                    pieces = Pieces::continue_at(self.data, self.scan(payload, at)?);
                 }
-                0xDA => at = self.scan(body, at)?,
-                _ => self.application(code, body),
+                Some(Ok(Piece::Segment { marker, payload, .. })) => {
+                    self.segment(marker, payload, expected)?;
+                }
+                Some(Ok(Piece::Stray(_) | Piece::Entropy(_))) => {}
+                Some(Ok(Piece::End { .. })) => return self.finish(true),
+                // A file that lost only its end mark may go on with half a segment.
+                Some(Err(Corrupt::Truncated)) | None => return self.finish(false),
+                Some(Err(cause)) => return Err(cause),
             }
         }
     }
 
-    /// The next marker's code and where its segment goes on; other bytes between segments are
-    /// skipped, as every decoder does.
-    fn marker(&self, mut at: usize) -> Option<(u8, usize)> {
-        loop {
-            at += self.data.get(at..)?.iter().position(|&byte| byte == 0xFF)?;
-            at += self.data.get(at..)?.iter().take_while(|&&byte| byte == 0xFF).count();
-            match *self.data.get(at)? {
-                0 => at += 1,
-                code => return Some((code, at + 1)),
+    fn segment(
+        &mut self,
+        marker: u8,
+        payload: &'a [u8],
+        expected: (u32, u32),
+    ) -> Result<(), Corrupt> {
+        match marker {
+            marker::DHT => {
+                let is_sound = self.tables.define_huffman(payload)?;
+                // `inspect` takes an unsound table that no scan uses; libjpeg does not.
+                if is_sound { Ok(()) } else { Err(Corrupt::BadHeader) }
+            }
+            marker::DQT => self.tables.define_quantisation(payload),
+            marker::DRI => self.tables.define_restart_interval(payload),
+            // The reserved FF C8 among them, which `inspect` skips.
+            marker::SOF0..=marker::SOF15 => self.frame(marker, payload, expected),
+            _ => {
+                self.application(marker, payload);
+                Ok(())
             }
         }
     }
 
-    fn body(&self, at: usize) -> Result<&'a [u8], Corrupt> {
-        let rest = self.data.get(at..).ok_or(Corrupt::Truncated)?;
-        let (length, rest) = rest.split_first_chunk().ok_or(Corrupt::Truncated)?;
-        let length = usize::from(u16::from_be_bytes(*length));
-        rest.get(..length.checked_sub(2).ok_or(Corrupt::BadLength)?).ok_or(Corrupt::Truncated)
-    }
-
-    fn frame(&mut self, code: u8, body: &[u8], expected: (u32, u32)) -> Result<(), Corrupt> {
-        let frame = Frame::parse(code, body)?;
+    fn frame(&mut self, marker: u8, payload: &[u8], expected: (u32, u32)) -> Result<(), Corrupt> {
+        let frame = Frame::parse(marker, payload)?;
         // The plan's memory was computed for the size that `inspect` saw.
-        let size = (frame.width as u64, frame.height as u64);
-        if self.frame.is_some() || size != (expected.0.into(), expected.1.into()) {
+        let size = (u32::from(frame.width), u32::from(frame.height));
+        if self.frame.is_some() || size != expected {
             return Err(Corrupt::BadStructure);
         }
         let channels = Channels::new(&frame, self.side);
@@ -145,14 +137,14 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn scan(&mut self, body: &[u8], at: usize) -> Result<usize, Corrupt> {
+    fn scan(&mut self, payload: &[u8], at: usize) -> Result<usize, Corrupt> {
         let (frame, channels) = self.frame.as_mut().ok_or(Corrupt::BadStructure)?;
-        let scan = Scan::parse(frame, body)?;
-        channels.scan(self.data, at, frame, &scan, &self.tables, self.interval)
+        let scan = Scan::parse(payload, frame)?;
+        channels.scan(self.data, at, frame, &scan, &self.tables)
     }
 
-    fn application(&mut self, code: u8, body: &'a [u8]) {
-        match App::of(code, body) {
+    fn application(&mut self, marker: u8, payload: &[u8]) {
+        match App::of(marker, payload) {
             Some(App::Jfif(_)) => self.jfif = true,
             Some(App::Adobe([.., transform])) => self.adobe = Some(*transform),
             _ => {}
@@ -165,8 +157,8 @@ impl<'a> Decoder<'a> {
         if !ended && frame.progressive {
             return Err(Corrupt::Truncated);
         }
-        let (model, slack) = (self.model(&frame), core::mem::take(&mut channels.hidden));
-        Ok(Decoded { model, planes: channels.finish()?, slack })
+        let (model, hidden_data) = (self.model(&frame), core::mem::take(&mut channels.hidden));
+        Ok(Decoded { model, planes: channels.finish()?, hidden_data })
     }
 
     /// What libjpeg decides (jdapimin.c, `default_decompress_parms`).
@@ -180,5 +172,44 @@ impl<'a> Decoder<'a> {
             (3, _) => Model::YCbCr,
             (_, adobe) => Model::Inks(Inks { luma: adobe == Some(2), inverted: adobe.is_some() }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DC: &[u8] = b"\xFF\xC4\0\x14\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    const AC: &[u8] = b"\xFF\xC4\0\x14\x10\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+    /// Gray, 8 x 8, one block of two bits; `before` stands before its frame.
+    fn decoded(before: &[u8]) -> Result<Vec<u8>, Corrupt> {
+        let file = [
+            b"\xFF\xD8\xFF\xDB\0\x43\0",
+            &[1; 64][..],
+            DC,
+            AC,
+            before,
+            b"\xFF\xC0\0\x0B\x08\0\x08\0\x08\x01\x01\x11\0",
+            b"\xFF\xDA\0\x08\x01\x01\0\0\x3F\0?\xFF\xD9",
+        ];
+        let mut decoded = decode(&file.concat(), Scale::Eighth, (8, 8))?;
+        Ok(decoded.planes.remove(0).data)
+    }
+
+    #[test]
+    fn tables_that_no_scan_uses_must_be_sound_all_the_same() {
+        assert_eq!(decoded(b""), Ok([128].to_vec()));
+        // Of two codes of one bit, one is all ones.
+        let unsound = |number| [&[0xFF, 0xC4, 0, 0x15, number, 2][..], &[0; 15 + 2]].concat();
+        assert_eq!(decoded(&unsound(1)), Err(Corrupt::BadHeader));
+        let replaced = [&unsound(0)[..], DC].concat();
+        assert_eq!(decoded(&replaced), Err(Corrupt::BadHeader));
+    }
+
+    #[test]
+    fn reserved_frames_are_refused_and_other_reserved_segments_skipped() {
+        assert_eq!(decoded(b"\xFF\xC8\0\x02"), Err(Corrupt::Unsupported));
+        assert_eq!(decoded(b"\xFF\xF0\0\x02\xFF\x01.\xFF\xD0"), Ok([128].to_vec()));
     }
 }

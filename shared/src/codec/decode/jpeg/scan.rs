@@ -6,12 +6,19 @@ use alloc::{boxed::Box, vec, vec::Vec};
 
 use super::{
     bits::Bits,
-    frame::{Component, Frame, Scan, Tables},
-    huffman::{Huffman, extend},
+    huffman::{Lookup, extend},
     idct::{Corner, UNUSED, coefficients, inverse, inverse_flat, places},
     stride::Strides,
 };
-use crate::{error::Corrupt, hidden_data::HiddenData, raster::Plane};
+use crate::{
+    container::jpeg::{
+        frame::{Component, Frame, Part, Scan},
+        tables::{Huffman, Tables},
+    },
+    error::Corrupt,
+    hidden_data::HiddenData,
+    raster::Plane,
+};
 
 /// One component while it is decoded.
 struct Channel {
@@ -44,7 +51,7 @@ pub(super) struct Channels {
 impl Channels {
     /// Allocates for a frame whose blocks decode to `side` by `side` samples.
     pub fn new(frame: &Frame, side: usize) -> Self {
-        let list = frame.components.iter().map(|component| channel(frame, component, side));
+        let list = frame.components.iter().map(|component| channel(frame, *component, side));
         let list = list.collect();
         Self { side, places: places(side), list, hidden: HiddenData::default() }
     }
@@ -56,19 +63,17 @@ impl Channels {
         at: usize,
         frame: &Frame,
         scan: &Scan,
-        tables: &Tables,
-        interval: usize,
+        tables: &Tables<'_>,
     ) -> Result<usize, Corrupt> {
-        for part in &scan.components {
-            let component = frame.components.get(part.index).ok_or(Corrupt::BadHeader)?;
-            let table = tables.quantization.get(component.quantization);
+        for part in &scan.parts {
             let channel = self.list.get_mut(part.index).ok_or(Corrupt::BadHeader)?;
             if channel.steps.is_none() {
-                let table = table.and_then(Option::as_ref).ok_or(Corrupt::BadStructure)?;
+                let table = tables.quantisation(part.component.quantisation);
+                let table = table.ok_or(Corrupt::BadStructure)?;
                 channel.steps = Some(Box::new(steps(table, &self.places)));
             }
         }
-        let walk = Walk { frame, scan, interval };
+        let walk = Walk { frame, scan, interval: usize::from(tables.restart_interval) };
         let bits = Bits::new(data, at);
         match (frame.progressive, scan.first, scan.high) {
             (false, ..) => match self.side {
@@ -89,15 +94,15 @@ impl Channels {
         &mut self,
         walk: &Walk<'_>,
         bits: Bits<'_>,
-        tables: &Tables,
+        tables: &Tables<'_>,
     ) -> Result<usize, Corrupt> {
         let mut channels: Vec<_> = self.list.iter_mut().map(Some).collect();
         let mut parts = Vec::new();
-        for (index, dc, ac) in codes(walk.scan, tables, true, true)? {
-            let channel = channels.get_mut(index).and_then(Option::take);
-            let (Some(channel), Some(dc), Some(ac)) = (channel, dc, ac) else {
-                return Err(Corrupt::BadStructure);
-            };
+        let tables = ScanTables::new(walk.scan, tables, true, true)?;
+        for part in &walk.scan.parts {
+            let channel = channels.get_mut(part.index).and_then(Option::take);
+            let channel = channel.ok_or(Corrupt::BadStructure)?;
+            let (dc, ac) = (tables.dc(part)?, tables.ac(part)?);
             let strides = if SIDE < 8 { Some(Strides::new(ac)) } else { None };
             parts.push((channel, dc, ac, strides));
         }
@@ -145,18 +150,19 @@ impl Channels {
         &mut self,
         walk: &Walk<'_>,
         bits: Bits<'_>,
-        tables: &Tables,
+        tables: &Tables<'_>,
     ) -> Result<usize, Corrupt> {
-        let codes = codes(walk.scan, tables, true, false)?;
+        let tables = ScanTables::new(walk.scan, tables, true, false)?;
+        let parts = walk.scan.parts.iter().map(|part| Ok((part.index, tables.dc(part)?)));
+        let parts = parts.collect::<Result<Vec<_>, Corrupt>>()?;
         let (list, hidden, stored) = (&mut self.list, &mut self.hidden, self.side * self.side);
         walk.blocks(bits, hidden, |bits, state, part, x, y| {
-            let (Some((index, Some(dc), _)), Some(predictor)) =
-                (codes.get(part), state.dc.get_mut(part))
+            let (Some((index, dc)), Some(predictor)) = (parts.get(part), state.dc.get_mut(part))
             else {
                 return Err(Corrupt::BadStructure);
             };
             *predictor = predictor.wrapping_add(dc.coefficient(bits)?.value);
-            let value = predictor.wrapping_shl(walk.scan.low);
+            let value = predictor.wrapping_shl(walk.scan.low.into());
             let (values, _) = block(list, *index, stored, (x, y))?;
             if let Some(first) = values.first_mut() {
                 *first = saturate(value);
@@ -169,7 +175,7 @@ impl Channels {
     fn dc_refine(&mut self, walk: &Walk<'_>, bits: Bits<'_>) -> Result<usize, Corrupt> {
         let (list, hidden, stored) = (&mut self.list, &mut self.hidden, self.side * self.side);
         walk.blocks(bits, hidden, |bits, _, part, x, y| {
-            let index = walk.scan.components.get(part).ok_or(Corrupt::BadStructure)?.index;
+            let index = walk.scan.parts.get(part).ok_or(Corrupt::BadStructure)?.index;
             let (values, _) = block(list, index, stored, (x, y))?;
             if bits.bit()
                 && let Some(first) = values.first_mut()
@@ -185,20 +191,22 @@ impl Channels {
         &mut self,
         walk: &Walk<'_>,
         bits: Bits<'_>,
-        tables: &Tables,
+        tables: &Tables<'_>,
     ) -> Result<usize, Corrupt> {
-        let codes = codes(walk.scan, tables, false, true)?;
-        let Some((index, _, Some(ac))) = codes.first() else { return Err(Corrupt::BadStructure) };
-        let (list, hidden) = (&mut self.list, &mut self.hidden);
+        let tables = ScanTables::new(walk.scan, tables, false, true)?;
+        let part = walk.scan.parts.first().ok_or(Corrupt::BadStructure)?;
+        let (index, ac) = (part.index, tables.ac(part)?);
+        let (first, last) = (usize::from(walk.scan.first), usize::from(walk.scan.last));
+        let (channels, hidden) = (&mut self.list, &mut self.hidden);
         let (stored, places) = (self.side * self.side, self.places);
         walk.blocks(bits, hidden, |bits, state, _, x, y| {
             if state.end_of_band > 0 {
                 state.end_of_band -= 1;
                 return Ok(());
             }
-            let (values, nonzero) = block(list, *index, stored, (x, y))?;
-            let mut k = walk.scan.first;
-            while k <= walk.scan.last {
+            let (values, nonzero) = block(channels, index, stored, (x, y))?;
+            let mut k = first;
+            while k <= last {
                 bits.refill();
                 let symbol = ac.symbol(bits)?;
                 let (zeros, size) = (symbol >> 4, u32::from(symbol & 15));
@@ -211,7 +219,7 @@ impl Channels {
                     break;
                 }
                 k += usize::from(zeros);
-                let value = extend(bits.take(size), size).wrapping_shl(walk.scan.low);
+                let value = extend(bits.take(size), size).wrapping_shl(walk.scan.low.into());
                 if let Some(&place) = places.get(k) {
                     *nonzero |= 1 << k;
                     if let Some(slot) = values.get_mut(usize::from(place)) {
@@ -229,18 +237,20 @@ impl Channels {
         &mut self,
         walk: &Walk<'_>,
         bits: Bits<'_>,
-        tables: &Tables,
+        tables: &Tables<'_>,
     ) -> Result<usize, Corrupt> {
-        let codes = codes(walk.scan, tables, false, true)?;
-        let Some((index, _, Some(ac))) = codes.first() else { return Err(Corrupt::BadStructure) };
-        let (list, hidden) = (&mut self.list, &mut self.hidden);
+        let tables = ScanTables::new(walk.scan, tables, false, true)?;
+        let part = walk.scan.parts.first().ok_or(Corrupt::BadStructure)?;
+        let (index, ac) = (part.index, tables.ac(part)?);
+        let (first, last) = (usize::from(walk.scan.first), usize::from(walk.scan.last));
+        let (channels, hidden) = (&mut self.list, &mut self.hidden);
         let (stored, places) = (self.side * self.side, self.places);
         walk.blocks(bits, hidden, |bits, state, _, x, y| {
-            let (values, nonzero) = block(list, *index, stored, (x, y))?;
+            let (values, nonzero) = block(channels, index, stored, (x, y))?;
             let mut refine = Refine { values, nonzero, places: &places, bit: 1 << walk.scan.low };
-            let mut k = walk.scan.first;
+            let mut k = first;
             if state.end_of_band == 0 {
-                while k <= walk.scan.last {
+                while k <= last {
                     bits.refill();
                     let symbol = ac.symbol(bits)?;
                     let (zeros, size) = (symbol >> 4, symbol & 15);
@@ -253,7 +263,7 @@ impl Channels {
                         // libjpeg warns of sizes above one and takes them for one.
                         _ => Some(bits.take(1) == 1),
                     };
-                    k = refine.run(bits, k, walk.scan.last, usize::from(zeros));
+                    k = refine.run(bits, k, last, usize::from(zeros));
                     if let Some(positive) = fresh {
                         refine.set(k, positive);
                     }
@@ -261,7 +271,7 @@ impl Channels {
                 }
             }
             if state.end_of_band > 0 {
-                refine.run(bits, k, walk.scan.last, usize::MAX);
+                refine.run(bits, k, last, usize::MAX);
                 state.end_of_band -= 1;
             }
             Ok(())
@@ -286,9 +296,9 @@ impl Channels {
     }
 }
 
-fn channel(frame: &Frame, component: &Component, side: usize) -> Channel {
-    let (across, down) = component.padded;
-    let (width, height) = frame.scaled(component, side);
+fn channel(frame: &Frame, component: Component, side: usize) -> Channel {
+    let (across, down) = frame.blocks(component);
+    let (width, height) = scaled(frame, component, side);
     let stride = across * side;
     let coefficients = frame.progressive.then(|| Coefficients {
         values: vec![0; across * down * side * side],
@@ -296,6 +306,15 @@ fn channel(frame: &Frame, component: &Component, side: usize) -> Channel {
     });
     let plane = Plane { width, height, stride, data: vec![0; stride * down * side] };
     Channel { plane, across, steps: None, coefficients }
+}
+
+/// Width and height of a component when each block decodes to `side` samples across and down.
+fn scaled(frame: &Frame, component: Component, side: usize) -> (usize, usize) {
+    let ((across, down), (most_across, most_down)) = (component.factors(), frame.most());
+    (
+        (usize::from(frame.width) * across * side).div_ceil(usize::from(most_across) * 8),
+        (usize::from(frame.height) * down * side).div_ceil(usize::from(most_down) * 8),
+    )
 }
 
 /// A table of quantisation, from zigzag order to places; as vectors multiply it, modulo 2^16.
@@ -363,7 +382,7 @@ fn run_of_bands(exponent: u8, bits: &mut Bits<'_>) -> u32 {
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "the innermost loop of decoding")]
 fn read_ac<const SIDE: usize>(
-    table: &Huffman,
+    table: &Lookup,
     strides: Option<&Strides>,
     bits: &mut Bits<'_>,
     places: &[u8; 128],
@@ -393,7 +412,7 @@ fn read_ac<const SIDE: usize>(
 #[expect(clippy::inline_always, reason = "an inner loop of decoding")]
 fn skip_ac(
     k: usize,
-    table: &Huffman,
+    table: &Lookup,
     strides: Option<&Strides>,
     bits: &mut Bits<'_>,
 ) -> Result<(), Corrupt> {
@@ -511,8 +530,8 @@ impl Walk<'_> {
         hidden: &mut HiddenData,
         mut unit: impl FnMut(&mut Bits<'d>, &mut State, usize, Unit) -> Result<(), Corrupt>,
     ) -> Result<usize, Corrupt> {
-        let parts = self.parts()?;
-        let (across, down) = self.mcus()?;
+        let parts = self.parts();
+        let (across, down) = self.scan.units(self.frame);
         let mut state = State::default();
         let mut decode =
             |row| self.row(&mut bits, (&mut state, hidden), &parts, (row, across), &mut unit);
@@ -525,7 +544,7 @@ impl Walk<'_> {
         }
         // Without a marker the data end here; the caller decides whether that is enough.
         let marker = bits.marker().unwrap_or(usize::MAX);
-        bits.note_hidden(marker, hidden)?;
+        bits.add_hidden(marker, hidden)?;
         Ok(marker)
     }
 
@@ -558,42 +577,61 @@ impl Walk<'_> {
     }
 
     /// Blocks of one MCU of each component; one of a component alone (§A.2.2).
-    fn parts(&self) -> Result<Vec<(usize, usize)>, Corrupt> {
-        // §B.2.3: an MCU holds at most ten blocks. Decoders that allow more still agree on the
-        // picture, so this is not checked.
-        let alone = self.scan.components.len() == 1;
-        let parts = self.scan.components.iter().map(|part| {
-            let component = self.frame.components.get(part.index).ok_or(Corrupt::BadHeader)?;
-            Ok(if alone { (1, 1) } else { component.sampling })
-        });
-        parts.collect()
-    }
-
-    fn mcus(&self) -> Result<(usize, usize), Corrupt> {
-        match self.scan.components.as_slice() {
-            [only] => Ok(self.frame.components.get(only.index).ok_or(Corrupt::BadHeader)?.blocks),
-            _ => Ok(self.frame.mcus),
+    fn parts(&self) -> Vec<(usize, usize)> {
+        match self.scan.parts.as_slice() {
+            [_] => vec![(1, 1)],
+            parts => parts.iter().map(|part| part.component.factors()).collect(),
         }
     }
 }
 
-/// The component and tables of each part of a scan; tables only where they are `needed`.
-#[expect(clippy::type_complexity, reason = "one row of a table")]
-fn codes<'t>(
-    scan: &Scan,
-    tables: &'t Tables,
-    dc_needed: bool,
-    ac_needed: bool,
-) -> Result<Vec<(usize, Option<&'t Huffman>, Option<&'t Huffman>)>, Corrupt> {
-    let find = |list: &'t [Option<Huffman>; 4], index: usize, needed: bool| {
-        let table = list.get(index).and_then(Option::as_ref);
-        if needed && table.is_none() { Err(Corrupt::BadStructure) } else { Ok(table) }
+/// The look-up tables of a scan, each made once however many components use it. They are made for a scan and not for
+/// a definition, because a file may define any number of tables and use none.
+#[derive(Default)]
+struct ScanTables {
+    dc: [Option<Box<Lookup>>; 4],
+    ac: [Option<Box<Lookup>>; 4],
+}
+
+impl ScanTables {
+    fn new(
+        scan: &Scan,
+        tables: &Tables<'_>,
+        dc_needed: bool,
+        ac_needed: bool,
+    ) -> Result<Self, Corrupt> {
+        let mut scan_tables = Self::default();
+        for part in &scan.parts {
+            if dc_needed {
+                add(&mut scan_tables.dc, &tables.dc, part.dc)?;
+            }
+            if ac_needed {
+                add(&mut scan_tables.ac, &tables.ac, part.ac)?;
+            }
+        }
+        Ok(scan_tables)
+    }
+
+    fn dc(&self, part: &Part) -> Result<&Lookup, Corrupt> {
+        let table = self.dc.get(usize::from(part.dc)).and_then(Option::as_deref);
+        table.ok_or(Corrupt::BadStructure)
+    }
+
+    fn ac(&self, part: &Part) -> Result<&Lookup, Corrupt> {
+        let table = self.ac.get(usize::from(part.ac)).and_then(Option::as_deref);
+        table.ok_or(Corrupt::BadStructure)
+    }
+}
+
+fn add(
+    made: &mut [Option<Box<Lookup>>; 4],
+    tables: &[Option<Huffman<'_>>; 4],
+    number: u8,
+) -> Result<(), Corrupt> {
+    let number = usize::from(number);
+    let (Some(slot), Some(Some(table))) = (made.get_mut(number), tables.get(number)) else {
+        return Err(Corrupt::BadStructure);
     };
-    let parts = scan.components.iter();
-    parts
-        .map(|part| {
-            let dc = find(&tables.dc, part.dc, dc_needed)?;
-            Ok((part.index, dc, find(&tables.ac, part.ac, ac_needed)?))
-        })
-        .collect()
+    slot.get_or_insert_with(|| Box::new(Lookup::new(*table)));
+    Ok(())
 }

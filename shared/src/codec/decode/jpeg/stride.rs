@@ -4,7 +4,7 @@
 
 use alloc::{boxed::Box, vec};
 
-use super::{bits::Bits, huffman::Huffman};
+use super::{bits::Bits, huffman::Lookup};
 use crate::error::Corrupt;
 
 /// Twelve bits hold two or three codes of a photo with their values, and 4096 entries of two bytes
@@ -21,7 +21,7 @@ pub(super) struct Strides(Box<[u16]>);
 
 impl Strides {
     /// From a table of AC codes.
-    pub fn new(table: &Huffman) -> Self {
+    pub fn new(table: &Lookup) -> Self {
         let mut strides = vec![0; STRIDES].into_boxed_slice();
         for (next, entry) in (0u32..).zip(strides.iter_mut()) {
             *entry = stride(table, next);
@@ -35,7 +35,7 @@ impl Strides {
     pub fn skip_from(
         &self,
         mut k: usize,
-        table: &Huffman,
+        table: &Lookup,
         bits: &mut Bits<'_>,
     ) -> Result<(), Corrupt> {
         while k < 64 {
@@ -59,7 +59,7 @@ impl Strides {
 }
 
 /// As many whole codes as these bits begin with, up to the end of the block.
-fn stride(table: &Huffman, next: u32) -> u16 {
+fn stride(table: &Lookup, next: u32) -> u16 {
     let (mut bits, mut passed) = (0, 0);
     while let Some((length, zeros)) =
         table.whole(next << bits & ((1 << STRIDE_BITS) - 1), STRIDE_BITS)

@@ -30,7 +30,7 @@ pub fn follow(
     let (across, down) = scan.units(frame);
     let interval = u64::from(tables.restart_interval);
     let mut bits = Bits { data, at: 0, held: 0, count: 0 };
-    for unit in 0..across * down {
+    for unit in 0..(across * down) as u64 {
         if interval > 0 && unit > 0 && unit % interval == 0 {
             bits.restart(unit / interval - 1)?;
         }

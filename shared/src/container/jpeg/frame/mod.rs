@@ -1,5 +1,5 @@
 //! The frame header: size, components and how they are sampled; and the scan header, which says
-//! what a scan carries. Whether the tables they name exist is the walk's business.
+//! what a scan carries. The caller checks that the tables exist that they name.
 
 use alloc::vec::Vec;
 
@@ -90,7 +90,9 @@ impl Frame {
         u64::from(self.width) * u64::from(self.height)
     }
 
-    fn most(&self) -> (u8, u8) {
+    /// The largest sampling factors, across and down.
+    #[must_use]
+    pub fn most(&self) -> (u8, u8) {
         let across = self.components.iter().map(|component| component.across).max();
         let down = self.components.iter().map(|component| component.down).max();
         (across.unwrap_or(1), down.unwrap_or(1))
@@ -98,31 +100,47 @@ impl Frame {
 
     /// Units of a scan over all of `components` (section A.2), across and down.
     #[must_use]
-    pub fn units(&self, components: &[Component]) -> (u64, u64) {
+    pub fn units(&self, components: &[Component]) -> (usize, usize) {
         let (most_across, most_down) = self.most();
-        let (width, height) = (u64::from(self.width), u64::from(self.height));
-        let (most_across, most_down) = (u64::from(most_across), u64::from(most_down));
+        let (width, height) = (usize::from(self.width), usize::from(self.height));
+        let (most_across, most_down) = (usize::from(most_across), usize::from(most_down));
         match components {
             [alone] => {
-                let width = (width * u64::from(alone.across)).div_ceil(most_across);
-                let height = (height * u64::from(alone.down)).div_ceil(most_down);
+                let width = (width * usize::from(alone.across)).div_ceil(most_across);
+                let height = (height * usize::from(alone.down)).div_ceil(most_down);
                 (width.div_ceil(8), height.div_ceil(8))
             }
             _ => (width.div_ceil(8 * most_across), height.div_ceil(8 * most_down)),
         }
     }
-}
 
-impl Frame {
+    /// MCUs across and down: the units of a scan over all components.
+    #[must_use]
+    pub fn mcus(&self) -> (usize, usize) {
+        self.units(&self.components)
+    }
+
+    /// Blocks that decoding holds of a component, across and down: those of whole MCUs.
+    #[must_use]
+    pub fn blocks(&self, component: Component) -> (usize, usize) {
+        let (across, down) = self.mcus();
+        match self.components.len() {
+            // Never interleaved: its sampling factors have no meaning (section A.2.2).
+            1 => (across, down),
+            _ => (across * component.factors().0, down * component.factors().1),
+        }
+    }
+
     /// Blocks that decoding holds: whole units of all components, padding included.
     #[must_use]
     pub fn total_blocks(&self) -> u64 {
-        let (across, down) = self.units(&self.components);
-        let each = match self.components.as_slice() {
-            [_] => 1,
-            all => all.iter().map(|component| component.blocks()).sum::<u64>() + self.evened(),
+        let blocks = |component: &Component| {
+            let (across, down) = self.blocks(*component);
+            across as u64 * down as u64
         };
-        across * down * each
+        let (across, down) = self.mcus();
+        let evened = across as u64 * down as u64 * self.evened();
+        self.components.iter().map(blocks).sum::<u64>() + evened
     }
 
     /// Three components of which the first is the coarser (T.81 allows it, nobody writes it) are made
@@ -143,6 +161,12 @@ impl Component {
     const fn parse(bytes: [u8; 3]) -> Self {
         let [id, factors, quantisation] = bytes;
         Self { id, across: factors >> 4, down: factors & 15, quantisation }
+    }
+
+    /// Its sampling factors: blocks across and down in one unit of a scan of several.
+    #[must_use]
+    pub fn factors(self) -> (usize, usize) {
+        (usize::from(self.across), usize::from(self.down))
     }
 
     /// Blocks of this component in one unit of a scan of several.
@@ -170,6 +194,8 @@ pub struct Scan {
 /// One component in a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
+    /// Which component of the frame.
+    pub index: usize,
     /// The component.
     pub component: Component,
     /// The number of its DC table.
@@ -205,7 +231,7 @@ impl Scan {
             return Err(Corrupt::BadHeader);
         }
         for (index, part) in self.parts.iter().enumerate() {
-            if self.parts.iter().skip(index + 1).any(|other| other.component == part.component) {
+            if self.parts.iter().skip(index + 1).any(|other| other.index == part.index) {
                 return Err(Corrupt::BadHeader);
             }
         }
@@ -247,7 +273,7 @@ impl Scan {
 
     /// Units across and down.
     #[must_use]
-    pub fn units(&self, frame: &Frame) -> (u64, u64) {
+    pub fn units(&self, frame: &Frame) -> (usize, usize) {
         let components: Vec<_> = self.parts.iter().map(|part| part.component).collect();
         frame.units(&components)
     }
@@ -277,9 +303,10 @@ impl Scan {
 impl Part {
     fn parse(bytes: [u8; 2], frame: &Frame) -> Result<Self, Corrupt> {
         let [id, tables] = bytes;
-        let component = frame.components.iter().find(|component| component.id == id);
-        let component = *component.ok_or(Corrupt::BadHeader)?;
-        Ok(Self { component, dc: tables >> 4, ac: tables & 15 })
+        let mut components = frame.components.iter().enumerate();
+        let found = components.find(|(_, component)| component.id == id);
+        let (index, component) = found.ok_or(Corrupt::BadHeader)?;
+        Ok(Self { index, component: *component, dc: tables >> 4, ac: tables & 15 })
     }
 }
 
