@@ -42,7 +42,7 @@ export function removeRow(row) {
   const hadFocus = row.contains(focused);
   const at = controls(row).indexOf(focused);
   const sibling = row.nextElementSibling ?? row.previousElementSibling;
-  const heading = $("h2", row.closest("section") ?? document);
+  const heading = $("h2, h3, h4", row.closest("section") ?? document);
   row.remove();
   if (!hadFocus) return;
   const same = sibling && (controls(sibling)[at] ?? controls(sibling).at(-1));

@@ -53,7 +53,11 @@ CREATE TABLE refresh_families (
     user_id      TEXT    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     -- Of the last token. Any other token of the family was used twice.
     token_digest TEXT    NOT NULL,
+    -- Of the login, so that people recognise their sessions.
+    user_agent   TEXT,
     created_ms   INTEGER NOT NULL,
+    -- When the last token was issued, and when it expires.
+    used_ms      INTEGER NOT NULL,
     expires_ms   INTEGER NOT NULL,
     revoked_ms   INTEGER
 ) STRICT;

@@ -62,7 +62,8 @@ test("sign-up, log-in, refresh and log-out succeed, and passwords and tokens are
   assert.equal(answer.message, "signup_success");
   assert.deepEqual(Object.keys(answer.data.payload), ["sub", "email", "role", "iat", "exp"]);
   const claims = JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
-  const { iss, ...others } = claims;
+  const { iss, sid, ...others } = claims;
+  assert.match(sid, /^[0-9a-f]{32}$/);
   assert.deepEqual(others, answer.data.payload);
   assert.equal(iss, "urn:the-form:images");
   assert.match(answer.set, /^__Host-refresh_token=[\w-]{64}; Max-Age=1209600; Path=\/; HttpOnly; Secure; SameSite=Strict$/);
@@ -255,6 +256,62 @@ test("parallel guesses get 429 after ten from one client IP and twenty from many
   const known = await logIn(email, PASSWORD, { cookie: device });
   assert.equal(known.status, 200, "a browser that has logged in before does not");
   assert.match(known.cookies[1], /^__Host-device=[\w-]{75}; Max-Age=31536000; Path=\/; HttpOnly; Secure; SameSite=Strict$/);
+});
+
+test("sessions are listed, ended one by one or all others at once, and an ended one is refused", async () => {
+  const headers = { "User-Agent": "Test browser/1.0" };
+  const { email, id, token, cookie } = await signUp();
+  const [phone, tablet] = [await logIn(email, PASSWORD, { headers }), await logIn(email)];
+  const list = async (bearer) => (await ask("GET", "/auth/sessions", { token: bearer })).data.sessions;
+  const listed = await list(token);
+  assert.equal(listed.length, 3);
+  assert.equal(listed.filter(({ current }) => current).length, 1);
+  const [own, other] = [listed.find(({ current }) => current), listed.find(({ userAgent }) => userAgent === "Test browser/1.0")];
+  assert.equal(JSON.parse(Buffer.from(token.split(".")[1], "base64url")).sid, own.id);
+  assert.equal(Date.parse(own.expiresAt) - Date.parse(own.usedAt), 1_209_600_000);
+
+  const stranger = await signUp();
+  assert.equal((await ask("DELETE", `/auth/sessions/${other.id}`, { token: stranger.token })).code, "NOT_FOUND");
+  const ended = await ask("DELETE", `/auth/sessions/${other.id}`, { token });
+  assert.deepEqual([ended.status, ended.data], [200, { ended: 1 }]);
+  assert.equal((await refresh(phone.cookie)).code, "TOKEN_INVALID");
+  assert.equal((await ask("GET", "/auth/sessions", { token: phone.data.accessToken })).code, "TOKEN_INVALID");
+  assert.deepEqual((await ask("DELETE", "/auth/sessions", { token })).data, { ended: 1 });
+  assert.equal((await refresh(tablet.cookie)).code, "TOKEN_INVALID");
+
+  const boss = server.token({ sub: "boss", role: "ADMIN" });
+  const path = `/admin/api/users/${id}/sessions`;
+  assert.deepEqual((await ask("GET", path, { token: boss })).data.sessions.map(({ id }) => id), [own.id]);
+  assert.deepEqual((await ask("DELETE", `${path}/${own.id}`, { token: boss })).data, { ended: 1 });
+  assert.deepEqual((await ask("DELETE", path, { token: boss })).data, { ended: 0 });
+  assert.equal((await refresh(cookie)).code, "TOKEN_INVALID");
+  assert.deepEqual(await list(stranger.token).then((all) => all.length), 1);
+  const reasons = server.rows("events").filter(({ kind, subject }) => kind === "revoke" && subject === `user:${id}`);
+  assert.deepEqual(reasons.map(({ reason, detail }) => [reason, detail]), [["by_the_user", null], ["by_the_user", null], ["administrator", "by boss"]]);
+});
+
+test("a session ends absolutely, and an administrator who is demoted or logged out is refused within a minute", async () => {
+  const { email } = await signUp();
+  server.changeRows("UPDATE users SET role = 'ADMIN' WHERE email = ?", email);
+  const admin = await logIn(email);
+  const status = async () => (await ask("GET", "/admin/api/status", { token: admin.data.accessToken })).code ?? "served";
+  assert.equal(await status(), "served");
+  server.changeRows("UPDATE users SET role = 'USER' WHERE email = ?", email);
+  const beganMs = Date.now();
+  while ((await status()) === "served" && Date.now() - beganMs < 70_000) await new Promise((resolve) => setTimeout(resolve, 2_000));
+  assert.ok(Date.now() - beganMs < 60_000, `served for ${Date.now() - beganMs} ms`);
+  assert.equal(await status(), "TOKEN_EXPIRED");
+  const renewed = await refresh(admin.cookie);
+  assert.equal(renewed.data.payload.role, "USER");
+
+  const begun = server.rows("refresh_families").find(({ id }) => id === JSON.parse(Buffer.from(renewed.data.accessToken.split(".")[1], "base64url")).sid);
+  const days = 86_400_000;
+  server.changeRows("UPDATE refresh_families SET created_ms = ? WHERE id = ?", Date.now() - 90 * days + 60_000, begun.id);
+  const last = await refresh(renewed.cookie);
+  const [, lifetime] = /Max-Age=(\d+)/.exec(last.set);
+  assert.ok(Number(lifetime) <= 60, last.set);
+  server.changeRows("UPDATE refresh_families SET created_ms = ? WHERE id = ?", Date.now() - 90 * days, begun.id);
+  assert.equal((await refresh(last.cookie)).code, "TOKEN_EXPIRED");
 });
 
 test("an unknown address and a wrong password get the same response in a similar time", async (t) => {

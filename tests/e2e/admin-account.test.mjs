@@ -74,10 +74,50 @@ test("an account that `make admin` has promoted sees the panels after signing in
   assert.deepEqual(complaints, [], "the user stays signed out");
 });
 
+test("by keyboard, in both languages: the sessions of a user are shown, one is ended, then all", async () => {
+  const person = { email: "ann@example.org", password: "correct horse battery" };
+  const post = (path, agent) => fetch(`${server.url}${path}`, { method: "POST", headers: { "Content-Type": "application/json", "User-Agent": agent }, body: JSON.stringify(person) });
+  const { id } = (await (await post("/users/signup", "Browser one/1.0")).json()).data.user;
+  const cookies = [];
+  for (const agent of ["Browser two/1.0", "Browser three/1.0"]) cookies.push((await post("/auth/login", agent)).headers.getSetCookie()[0].split(";")[0]);
+
+  const page = await (await newVisitor(browser, { locale: "en-US" })).newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await signIn(page);
+  await page.locator("#tiles .stored").waitFor();
+  await page.locator('#find [name="user"]').focus();
+  await page.keyboard.type(id);
+  await page.keyboard.press("Enter");
+  const rows = page.locator("#sessions .rows li");
+  await rows.nth(2).waitFor();
+  assert.equal(await page.locator("#sessions-title").innerText(), "Sessions");
+  assert.match(await rows.first().innerText(), /Browser three\/1\.0[\s\S]*signed in .* · last used /);
+
+  await page.getByRole("button", { name: "End the session of" }).first().focus();
+  await page.keyboard.press("Enter");
+  await rows.nth(2).waitFor({ state: "detached" });
+  assert.match(await page.locator("#announcer").innerText(), /The session of .* has ended\./);
+  assert.match(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), /^End the session of/, "the focus is on the next row");
+  assert.equal((await refresh(cookies[1])).code, "TOKEN_INVALID");
+  await page.locator("#events .badge.revoke").first().waitFor();
+
+  await page.locator('[data-language="ko"]').press("Enter");
+  await page.locator("#sessions-title", { hasText: "세션" }).waitFor();
+  assert.equal(await page.locator("#end-sessions").innerText(), "모두 종료");
+  await page.locator("#end-sessions").press("Enter");
+  await page.locator("#sessions .empty").waitFor();
+  assert.equal(await page.locator("#announcer").innerText(), "세션 2개가 종료되었습니다.");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "sessions-title");
+  assert.equal(await page.locator("#end-sessions").isVisible(), false);
+  assert.equal((await refresh(cookies[0])).code, "TOKEN_INVALID");
+  assert.deepEqual(complaints, []);
+});
+
 test("`make admin` reports an address without an account, and rejects a malformed address", async () => {
   await assert.rejects(makeAdmin("nobody@example.org"), ({ stderr }) => /No account has the address nobody@example\.org/.test(stderr));
   for (const email of ["", "x' OR '1'='1", "a b@example.org"]) {
     await assert.rejects(makeAdmin(email), ({ stderr }) => /EMAIL must be the address of an account/.test(stderr), email);
   }
-  assert.equal(server.rows("users").length, 1);
+  assert.equal(server.rows("users").length, 2);
 });

@@ -1,7 +1,8 @@
-// One user: standing, remaining limits, and pictures, which can be deleted.
+// One user: standing, remaining limits, sessions, and pictures, which can be deleted.
 import { request } from "./api.js";
 import { confirmDeletion } from "../confirm.js";
 import { proposeBan } from "./bans.js";
+import { loadSessions, showSessions } from "./sessions.js";
 import { $, announce, showError, count, el, renderList, moment, removeRow, show, showMore, size, texts } from "./dom.js";
 
 let shown;
@@ -9,12 +10,16 @@ let loaded = [];
 let cursor;
 
 const load = (user, before) => request("GET", `/admin/api/users/${encodeURIComponent(user)}?limit=12${before ? `&cursor=${before}` : ""}`);
+const loadAll = async (user) => {
+  const [found, sessions] = await Promise.all([load(user), loadSessions(user)]);
+  return { ...found, sessions };
+};
 
 /** Shows a user and moves the focus there, unless it `stays` in the form. */
 export async function lookUp(user, stays = false) {
   $("#find [name=user]").value = user;
   try {
-    const found = await load(user);
+    const found = await loadAll(user);
     [shown, loaded, cursor] = [user, [], found.nextCursor];
     showError($("#find-problem"));
     showFound(found);
@@ -34,13 +39,13 @@ export async function lookUp(user, stays = false) {
 export async function refreshFound() {
   if (!shown) return;
   const user = shown;
-  const found = await load(user);
+  const found = await loadAll(user);
   if (shown !== user) return;
   if (loaded.length === 0) cursor = found.nextCursor;
   showFound(found);
 }
 
-function showFound({ userId, pseudonym, standing, limits, states, images }) {
+function showFound({ userId, pseudonym, standing, limits, states, images, sessions }) {
   show($("#found"));
   $("#found-name").textContent = userId;
   const { bannedUntil, strikes } = standing;
@@ -58,13 +63,14 @@ function showFound({ userId, pseudonym, standing, limits, states, images }) {
   const counts = Object.entries(states).map(([state, uploads]) => `${texts().states[state] ?? state} ${count(uploads)}`);
   $("#log-name").textContent = texts().inLog(pseudonym);
   $("#states").textContent = counts.length ? texts().inLedger(counts.join(", ")) : "";
+  showSessions(userId, sessions);
   showPictures(images);
 }
 
 function showPictures(newest) {
   const known = new Set(newest.map(({ imageId }) => imageId));
   const all = [...newest, ...loaded.filter(({ imageId }) => !known.has(imageId))];
-  show($("#found .empty"), all.length === 0);
+  show($("#no-pictures"), all.length === 0);
   show($("#more-pictures"), Boolean(cursor));
   renderList($("#pictures"), all, ({ imageId }) => imageId, (image) => {
     const name = image.originalFilename ?? image.key.split("/").at(-1);

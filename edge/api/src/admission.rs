@@ -9,6 +9,7 @@ use edge_ledger::{
     AbuseKind, AdmitUpload, CountRequest, GetAbuseStatus, LedgerClient, LimitExceeded, LimitKind,
     SpentTicket, Strike, UploadGrant,
 };
+use edge_registry::UserStore;
 use edge_types::{ClientIp, Problem, Role, Subject, UserId, hex, log};
 use futures_util::future::try_join_all;
 use http::header;
@@ -21,6 +22,7 @@ use crate::{
     error::ApiError,
     ports::{Ports, RateLimiter},
     request::text_header,
+    session_cache::CachedSession,
     telemetry::{BanReason, Limit, Metric, Stage},
 };
 
@@ -107,6 +109,8 @@ pub async fn logged_in_user<P: Ports>(
         Ok(principal) => {
             context.record_caller(principal.user());
             let principal = principal.reject_ticket().ok()?;
+            // After "end all other sessions" the other browsers can log in at once.
+            check_session(app, &principal).await.ok()?;
             (principal.role() != Role::Guest).then(|| principal.user().clone())
         }
         Err(error) => {
@@ -134,10 +138,11 @@ pub async fn authorize_upload<P: Ports>(
     Ok(principal.authorize(rights)?)
 }
 
-/// Authenticates and authorizes the caller of an endpoint: verified, not banned, within the limits, with the rights.
+/// Authenticates and authorizes the caller of an endpoint: verified, not banned, within the limits, with the rights. The
+/// role of an administrator or a back end holds only while their session is open.
 ///
 /// # Errors
-/// Those of [`authenticate`], `USER_BANNED`, `RATE_LIMITED`, `ROLE_NOT_ALLOWED`.
+/// Those of [`authenticate`], `USER_BANNED`, `RATE_LIMITED`, `ROLE_NOT_ALLOWED`, and those of [`check_session`].
 pub async fn authorize<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
@@ -152,7 +157,34 @@ pub async fn authorize<P: Ports>(
         }
         Role::Service => count_service_request(app, context, principal.user()).await?,
     }
-    Ok(principal.authorize(rights)?)
+    let caller = principal.authorize(rights)?;
+    if rights.open_session || matches!(caller.role(), Role::Service | Role::Admin) {
+        check_session(app, &caller).await?;
+    }
+    Ok(caller)
+}
+
+/// Checks that the session of the caller is open, and that the user still has the role of the token. Tokens of a platform
+/// have no session here: their issuer ends them.
+///
+/// # Errors
+/// `TOKEN_INVALID` when the session has ended, `TOKEN_EXPIRED` when the user has another role now: a new token names it.
+async fn check_session<P: Ports>(app: &App<P>, caller: &Principal) -> Result<(), ApiError> {
+    let Some(id) = caller.session() else { return Ok(()) };
+    let (sessions, now_ms) = (&app.isolate.sessions, app.ports.now_ms());
+    let session = if let Some(session) = sessions.get(id, now_ms) {
+        session
+    } else {
+        let role = app.ports.users().session_role(id.as_str(), caller.user(), now_ms).await?;
+        let session = CachedSession { role, at_ms: now_ms };
+        sessions.put(id, session);
+        session
+    };
+    match session.role {
+        None => Err(Code::TokenInvalid.into()),
+        Some(role) if role == caller.role() => Ok(()),
+        Some(_) => Err(Code::TokenExpired.into()),
+    }
 }
 
 async fn count_service_request<P: Ports>(

@@ -13,6 +13,7 @@ use crate::{
     concurrency::{Resources, Scheduler},
     config::Config,
     ports::Ports,
+    session_cache::SessionCache,
     telemetry::{Counters, LineLimiter},
 };
 
@@ -24,6 +25,7 @@ pub struct Isolate {
     pub remote_keys: RemoteKeys,
     pub counters: Rc<Counters>,
     pub line_limiter: LineLimiter,
+    pub sessions: SessionCache,
     /// Whether the bucket need not be bound any more.
     pub is_binding_decided: Cell<bool>,
     id: OnceCell<String>,

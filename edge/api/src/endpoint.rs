@@ -2,7 +2,7 @@
 
 use edge_auth::Rights;
 use edge_storage::ObjectKey;
-use edge_types::{ImageId, Problem, Role, Subject, UserId};
+use edge_types::{ImageId, Problem, Role, SessionId, Subject, UserId};
 use http::Method;
 use image_rules::Code;
 use percent_encoding::percent_decode_str;
@@ -66,6 +66,12 @@ pub enum ProtectedEndpoint {
     ReadUser(UserId),
     /// `PATCH /users/{id}`
     ChangeUser(UserId),
+    /// `GET /auth/sessions`
+    ListSessions,
+    /// `DELETE /auth/sessions`
+    EndOtherSessions,
+    /// `DELETE /auth/sessions/{id}`
+    EndSession(SessionId),
     /// `GET /metrics`; a scraper with `METRICS_TOKEN` needs no access token.
     Metrics,
     /// Anything under `/admin/api/`
@@ -91,6 +97,12 @@ pub enum AdminEndpoint {
     Unban(Subject),
     /// `GET /admin/api/users/{id}`
     User(UserId),
+    /// `GET /admin/api/users/{id}/sessions`
+    Sessions(UserId),
+    /// `DELETE /admin/api/users/{id}/sessions`
+    EndSessions(UserId),
+    /// `DELETE /admin/api/users/{id}/sessions/{sessionId}`
+    EndSession(UserId, SessionId),
     /// `POST /admin/api/bucket`
     BindBucket,
 }
@@ -137,6 +149,11 @@ pub const ACCOUNTS: &[Row] = &[
     open("/auth/refresh_token", "POST", OpenEndpoint::Refresh),
     open("/auth/logout", "POST", OpenEndpoint::Logout),
 ];
+/// Those of the built-in accounts that need an access token.
+pub const SESSIONS: &[Row] = &[
+    protected("/auth/sessions", "GET", ProtectedEndpoint::ListSessions),
+    protected("/auth/sessions", "DELETE", ProtectedEndpoint::EndOtherSessions),
+];
 /// Those that exist only where `FAULT_INJECTION` is on.
 pub const FAULTS: &[Row] = &[
     open("/_fault/panic", "POST", OpenEndpoint::Panic),
@@ -147,13 +164,15 @@ const USERS_AND_BACK_ENDS: &[Role] = &[Role::User, Role::Service];
 const BACK_ENDS: &[Role] = &[Role::Service];
 const BACK_ENDS_AND_ADMINS: &[Role] = &[Role::Service, Role::Admin];
 const USERS_AND_ADMINS: &[Role] = &[Role::User, Role::Admin];
+const ACCOUNT_ROLES: &[Role] = &[Role::User, Role::Service, Role::Admin];
+const NOBODY: &[Role] = &[];
 const ADMINS: &[Role] = &[Role::Admin];
 const ALL: &[Role] = &[Role::User, Role::Guest, Role::Service, Role::Admin];
 
 /// The permission table; that of an upload is [`edge_auth::UPLOAD`]. A new endpoint does not compile before it is in it.
 pub const fn rights(endpoint: &ProtectedEndpoint) -> Rights {
     const fn of(roles: &'static [Role], others: &'static [Role]) -> Rights {
-        Rights { roles, others, ticket: false }
+        Rights { roles, others, ticket: false, open_session: false }
     }
     match endpoint {
         ProtectedEndpoint::RegisterImage | ProtectedEndpoint::Ticket => {
@@ -164,6 +183,11 @@ pub const fn rights(endpoint: &ProtectedEndpoint) -> Rights {
         | ProtectedEndpoint::DeleteImage(_) => of(ALL, BACK_ENDS_AND_ADMINS),
         ProtectedEndpoint::ReadUser(_) | ProtectedEndpoint::ChangeUser(_) => {
             of(USERS_AND_ADMINS, ADMINS)
+        }
+        ProtectedEndpoint::ListSessions
+        | ProtectedEndpoint::EndOtherSessions
+        | ProtectedEndpoint::EndSession(_) => {
+            Rights { open_session: true, ..of(ACCOUNT_ROLES, NOBODY) }
         }
         ProtectedEndpoint::Admin(_) | ProtectedEndpoint::Metrics => of(ADMINS, ADMINS),
     }
@@ -203,7 +227,10 @@ pub fn has_refresh_cookie(path: &str) -> bool {
 
 /// Whether a path exists only with the built-in accounts.
 pub fn needs_accounts(path: &str) -> bool {
-    has_refresh_cookie(path) || user(path).is_some()
+    has_refresh_cookie(path)
+        || user(path).is_some()
+        || SESSIONS.iter().any(|(fixed, ..)| *fixed == path)
+        || session(path).is_some()
 }
 
 /// Finds the endpoint of a request.
@@ -230,7 +257,8 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     use Endpoint::{Open, Protected};
     use ProtectedEndpoint as P;
     let faults = if fault_injection { FAULTS } else { &[] };
-    let fixed = FIXED.iter().chain(ACCOUNTS).chain(faults).filter(|(fixed, ..)| *fixed == path);
+    let fixed = FIXED.iter().chain(ACCOUNTS).chain(SESSIONS).chain(faults);
+    let fixed = fixed.filter(|(fixed, ..)| *fixed == path);
     let fixed: Vec<_> = fixed.map(|(_, method, endpoint)| (*method, endpoint.clone())).collect();
     if !fixed.is_empty() {
         return fixed;
@@ -250,11 +278,38 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     if let Some(subject) = path.strip_prefix("/admin/api/bans/").and_then(subject) {
         return vec![("DELETE", Protected(P::Admin(AdminEndpoint::Unban(subject))))];
     }
-    if let Some(user) = path.strip_prefix("/admin/api/users/").and_then(UserId::parse) {
-        return vec![("GET", Protected(P::Admin(AdminEndpoint::User(user))))];
+    if let Some(rest) = path.strip_prefix("/admin/api/users/") {
+        return admin_user(rest);
+    }
+    if let Some(id) = session(path) {
+        return vec![("DELETE", Protected(P::EndSession(id)))];
     }
     let key = path.strip_prefix('/').and_then(ObjectKey::parse);
     key.map(|key| ("GET", Open(OpenEndpoint::Picture(key)))).into_iter().collect()
+}
+
+/// What administrators see and change of a user: a user id, `{id}/sessions` or `{id}/sessions/{sessionId}`.
+fn admin_user(path: &str) -> Vec<(&'static str, Endpoint)> {
+    let admin = |endpoint| Endpoint::Protected(ProtectedEndpoint::Admin(endpoint));
+    let (user, rest) = path.split_once('/').map_or((path, None), |(id, rest)| (id, Some(rest)));
+    let Some(user) = UserId::parse(user) else { return Vec::new() };
+    match rest {
+        None => vec![("GET", admin(AdminEndpoint::User(user)))],
+        Some("sessions") => vec![
+            ("GET", admin(AdminEndpoint::Sessions(user.clone()))),
+            ("DELETE", admin(AdminEndpoint::EndSessions(user))),
+        ],
+        Some(rest) => {
+            let id = rest.strip_prefix("sessions/").and_then(SessionId::parse);
+            id.map(|id| ("DELETE", admin(AdminEndpoint::EndSession(user, id))))
+                .into_iter()
+                .collect()
+        }
+    }
+}
+
+fn session(path: &str) -> Option<SessionId> {
+    SessionId::parse(path.strip_prefix("/auth/sessions/")?)
 }
 
 fn user(path: &str) -> Option<UserId> {

@@ -21,6 +21,7 @@ mod metrics;
 pub mod ports;
 pub mod request;
 pub mod response;
+mod session_cache;
 pub mod telemetry;
 mod uploads;
 

@@ -5,7 +5,7 @@ use image_rules::Code;
 use jwt_compact::{Claims, TimeOptions};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use edge_types::{Problem, Role, UserId};
+use edge_types::{Problem, Role, SessionId, UserId};
 
 use crate::{
     Principal,
@@ -43,6 +43,9 @@ pub(crate) struct TokenClaims {
     /// Whom a person is reached at; in access tokens of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) email: Option<String>,
+    /// The session that an access token of ours belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sid: Option<String>,
     /// What makes a token of ours a ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ticket: Option<TicketClaims>,
@@ -66,6 +69,7 @@ impl TokenClaims {
             iss: Some(OWN_ISSUER.to_owned()),
             aud: None,
             email: None,
+            sid: None,
             ticket: None,
         }
     }
@@ -112,7 +116,7 @@ impl Verified {
         }
         check_times(&self.claims, now_ms).map_err(Problem::new)?;
         let expires = self.claims.expiration.map(|time| time.timestamp_millis());
-        let TokenClaims { sub, role, ticket, .. } = self.claims.custom;
+        let TokenClaims { sub, role, sid, ticket, .. } = self.claims.custom;
         let ticket = match ticket {
             Some(claims) => Some(Ticket {
                 scope: claims.scope().ok_or(INVALID)?,
@@ -126,7 +130,16 @@ impl Verified {
             *role != Role::Admin || self.origin == Origin::Here || rules.may_give_admin
         };
         let role = role.filter(may_give).ok_or(Problem::new(Code::RoleNotAllowed))?;
-        Ok(Principal { user, role, ticket, may_access_others: false })
+        // A platform's `sid` is none of our sessions.
+        let session = sid
+            .filter(|_| self.origin == Origin::Here)
+            .map(|sid| SessionId::parse(&sid).ok_or(INVALID))
+            .transpose()?;
+        let is_privileged = matches!(role, Role::Service | Role::Admin);
+        if self.origin == Origin::Here && is_privileged && session.is_none() {
+            return Err(INVALID);
+        }
+        Ok(Principal { user, role, session, ticket, may_access_others: false })
     }
 
     /// Our key vouches for our tokens and a platform's for its own; neither can pass for the other.

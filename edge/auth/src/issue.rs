@@ -1,7 +1,7 @@
 //! Issues the tokens of this deployment.
 
 use chrono::Duration;
-use edge_types::{Role, UserId, user::GUEST_PREFIX};
+use edge_types::{Role, SessionId, UserId, user::GUEST_PREFIX};
 use jwt_compact::{AlgorithmExt, Claims, Header, alg::Es256};
 
 use crate::{
@@ -31,12 +31,13 @@ impl SigningKey {
         self.sign(claims, lifetime_s, now_ms)
     }
 
-    /// A token for a user who has logged in.
+    /// A token for a user who has logged in, in this session.
     pub fn issue_access_token(
         &self,
         user: &UserId,
         role: Role,
         email: &str,
+        session: &SessionId,
         lifetime_s: u32,
         now_ms: u64,
     ) -> Result<String, SigningError> {
@@ -44,6 +45,7 @@ impl SigningKey {
             sub: user.to_string(),
             role: Some(role),
             email: Some(email.to_owned()),
+            sid: Some(session.to_string()),
             ..TokenClaims::own()
         };
         self.sign(claims, lifetime_s, now_ms)

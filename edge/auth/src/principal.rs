@@ -1,6 +1,6 @@
 //! The caller that a verified token names, and what the caller may do. The table of all endpoints is in the API.
 
-use edge_types::{FormId, Problem, Role, UserId};
+use edge_types::{FormId, Problem, Role, SessionId, UserId};
 use image_rules::{Code, Format, Limits};
 
 use crate::ticket::Ticket;
@@ -14,11 +14,18 @@ pub struct Rights {
     pub others: &'static [Role],
     /// Whether a ticket is accepted as a token.
     pub ticket: bool,
+    /// Whether the session of a user must be open now. That of SERVICE and ADMIN must be wherever their rights are
+    /// checked.
+    pub open_session: bool,
 }
 
 /// The rights of an upload: the only ones that a ticket has.
-pub const UPLOAD: Rights =
-    Rights { roles: &[Role::User, Role::Guest, Role::Service], others: &[], ticket: true };
+pub const UPLOAD: Rights = Rights {
+    roles: &[Role::User, Role::Guest, Role::Service],
+    others: &[],
+    ticket: true,
+    open_session: false,
+};
 
 /// A caller whose token was verified; only verification makes one. Dispatch authorizes it for the endpoint
 /// before a handler gets it.
@@ -26,6 +33,8 @@ pub const UPLOAD: Rights =
 pub struct Principal {
     pub(crate) user: UserId,
     pub(crate) role: Role,
+    /// With an access token of the built-in accounts.
+    pub(crate) session: Option<SessionId>,
     pub(crate) ticket: Option<Ticket>,
     pub(crate) may_access_others: bool,
 }
@@ -37,6 +46,12 @@ impl Principal {
 
     pub const fn role(&self) -> Role {
         self.role
+    }
+
+    /// The session of the built-in accounts that the token belongs to. A token with the role SERVICE or ADMIN has one,
+    /// unless a platform issued it.
+    pub const fn session(&self) -> Option<&SessionId> {
+        self.session.as_ref()
     }
 
     /// The caller with a token of their own: a ticket admits an upload only.

@@ -213,7 +213,12 @@ fn a_permit_is_valid_for_its_owner_only() {
 #[test]
 fn only_back_ends_and_administrators_may_access_resources_of_others() {
     const ALL: &[Role] = &[Role::User, Role::Guest, Role::Service, Role::Admin];
-    let rights = Rights { roles: ALL, others: &[Role::Service, Role::Admin], ticket: false };
+    let rights = Rights {
+        roles: ALL,
+        others: &[Role::Service, Role::Admin],
+        ticket: false,
+        open_session: false,
+    };
     let [own, other] = ["123", "124"].map(|id| UserId::parse(id).expect("valid"));
     for (role, may) in [("USER", false), ("GUEST", false), ("SERVICE", true), ("ADMIN", true)] {
         let caller = outcome(&hs256(serde_json::json!({"sub": "123", "role": role}), 60));

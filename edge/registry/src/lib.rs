@@ -13,7 +13,7 @@ pub use metrics::{
 };
 pub use users::{
     Created, Edit, NewUser, PasswordHash, RefreshFamily, Reservation, TokenRotation, User,
-    UserChange, UserStore,
+    UserChange, UserStore, WhichSessions,
 };
 
 use edge_storage::ObjectKey;

@@ -43,12 +43,13 @@ pub trait UserStore {
     /// Adds a family, and deletes the expired ones of the user.
     fn open(&self, family: &RefreshFamily) -> impl Future<Output = Result<(), RegistryError>>;
 
-    /// Replaces the last token of a family by the next. Returns the user, or [`None`] when the family is
-    /// revoked or expired or `last` is not its last token. Of concurrent calls one succeeds.
+    /// Replaces the last token of a family by the next. Returns the user and when the next token expires, or
+    /// [`None`] when the family is revoked or expired or `last` is not its last token. Of concurrent calls one
+    /// succeeds.
     fn rotate(
         &self,
         rotation: &TokenRotation<'_>,
-    ) -> impl Future<Output = Result<Option<UserId>, RegistryError>>;
+    ) -> impl Future<Output = Result<Option<(UserId, u64)>, RegistryError>>;
 
     fn family(
         &self,
@@ -57,6 +58,30 @@ pub trait UserStore {
 
     /// Ends a family. Whether this call ended it.
     fn revoke(&self, id: &str, now_ms: u64) -> impl Future<Output = Result<bool, RegistryError>>;
+
+    /// The families of a user that can be refreshed, the last used first.
+    fn sessions(
+        &self,
+        user: &UserId,
+        now_ms: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<RefreshFamily>, RegistryError>>;
+
+    /// Ends families of a user. How many there were.
+    fn revoke_of(
+        &self,
+        user: &UserId,
+        which: WhichSessions<'_>,
+        now_ms: u64,
+    ) -> impl Future<Output = Result<u32, RegistryError>>;
+
+    /// The role that the user of a family has now; [`None`] when the family has ended or belongs to another user.
+    fn session_role(
+        &self,
+        id: &str,
+        user: &UserId,
+        now_ms: u64,
+    ) -> impl Future<Output = Result<Option<Role>, RegistryError>>;
 }
 
 /// A user, without the password.
@@ -140,19 +165,48 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Edit<T> {
     }
 }
 
-/// All refresh tokens of one login.
+/// All refresh tokens of one login: a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshFamily {
-    /// In hexadecimal.
+    /// In hexadecimal; also the id of the session.
     pub id: String,
     pub user: UserId,
     /// The digest of its last token, in hexadecimal.
     pub token: String,
+    /// The `User-Agent` of the login.
+    pub user_agent: Option<String>,
     pub created_ms: u64,
+    /// When its last token was issued.
+    pub used_ms: u64,
     /// When its last token expires.
     pub expires_ms: u64,
     /// When it was ended before that.
     pub revoked_ms: Option<u64>,
+}
+
+impl RefreshFamily {
+    /// Whether it can be refreshed.
+    pub const fn is_open(&self, now_ms: u64) -> bool {
+        self.revoked_ms.is_none() && self.expires_ms > now_ms
+    }
+}
+
+/// Which sessions of a user to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhichSessions<'a> {
+    All,
+    Only(&'a str),
+    AllBut(&'a str),
+}
+
+impl WhichSessions<'_> {
+    pub fn include(self, id: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(only) => id == only,
+            Self::AllBut(kept) => id != kept,
+        }
+    }
 }
 
 /// The replacement of a refresh token by the next one.
@@ -163,6 +217,8 @@ pub struct TokenRotation<'a> {
     /// The digest of the next one.
     pub next: &'a str,
     pub now_ms: u64,
-    /// When the next one expires.
-    pub expires_ms: u64,
+    /// The lifetime of the next one.
+    pub lifetime_ms: u64,
+    /// How long after its beginning the family ends, however often it is used.
+    pub family_lifetime_ms: u64,
 }

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod log;
 pub mod nickname;
 pub mod problem;
+pub mod session_id;
 pub mod subject;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -24,6 +25,7 @@ pub use image_id::{ImageId, MAX_SAFE_INTEGER};
 pub use limits::{LimitStatus, UploadLimitStatuses, UploadLimits};
 pub use nickname::Nickname;
 pub use problem::Problem;
+pub use session_id::SessionId;
 pub use subject::{ClientIp, Subject};
 pub use time::{Clock, Random, timestamp, with_timeout};
 pub use user::{Role, UserId};

@@ -38,6 +38,7 @@ impl RefreshToken {
         Self { family: self.family, secret: secret(random) }
     }
 
+    /// Also the id of the session.
     pub fn family(&self) -> String {
         hex::encode(&self.family)
     }
@@ -63,7 +64,7 @@ impl RefreshToken {
     }
 
     /// The value of `Set-Cookie`.
-    pub fn set_cookie(&self, lifetime_s: u32) -> Option<HeaderValue> {
+    pub fn set_cookie(&self, lifetime_s: u64) -> Option<HeaderValue> {
         let text = Base64UrlUnpadded::encode_string(&[&self.family[..], &self.secret].concat());
         HeaderValue::try_from(format!("{NAME}={text}; Max-Age={lifetime_s}; {ATTRIBUTES}")).ok()
     }

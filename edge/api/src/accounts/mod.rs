@@ -9,6 +9,7 @@ mod password;
 mod profile;
 mod refresh;
 mod session;
+mod sessions;
 mod sign_up;
 mod tokens;
 mod transfer;
@@ -16,5 +17,9 @@ mod transfer;
 pub use login::login;
 pub use profile::{change_user, read_user};
 pub use refresh::{logout, refresh};
+pub use sessions::{
+    end as end_sessions_of, end_other_sessions, end_session, list_of as list_sessions_of,
+    list_sessions,
+};
 pub use sign_up::sign_up;
 pub use tokens::{issue_guest_token, public_keys};

@@ -44,14 +44,16 @@ pub async fn refresh<P: Ports>(app: &App<P>, context: &RequestContext<'_>) -> Ha
         last: &token.digest(),
         next: &next.digest(),
         now_ms,
-        expires_ms: now_ms + u64::from(app.config.accounts.refresh_token_s) * 1000,
+        lifetime_ms: app.config.accounts.refresh_token_ms(),
+        family_lifetime_ms: app.config.accounts.refresh_absolute_ms(),
     };
     let users = app.ports.users();
-    let Some(user) = users.rotate(&rotation).await? else {
+    let Some((user, expires_ms)) = users.rotate(&rotation).await? else {
         return Err(end_if_used(app, &rotation).await?.into());
     };
     let user = users.by_id(&user).await?.ok_or(Code::TokenInvalid)?;
-    session::respond(app, context, (StatusCode::OK, "refresh_token_success"), user, &next)
+    let outcome = (StatusCode::OK, "refresh_token_success");
+    session::respond(app, context, outcome, user, &next, expires_ms)
 }
 
 /// The user of a refresh token that is good now. The token is not spent.
@@ -61,11 +63,8 @@ async fn holder<P: Ports>(
 ) -> Result<Option<UserId>, ApiError> {
     let RefreshCookie::Token(token) = cookie else { return Ok(None) };
     let family = app.ports.users().family(&token.family()).await?;
-    let is_good = |family: &RefreshFamily| {
-        family.token == token.digest()
-            && family.revoked_ms.is_none()
-            && family.expires_ms > app.ports.now_ms()
-    };
+    let now_ms = app.ports.now_ms();
+    let is_good = |family: &RefreshFamily| family.token == token.digest() && family.is_open(now_ms);
     Ok(family.filter(is_good).map(|family| family.user))
 }
 
@@ -76,7 +75,9 @@ async fn end_if_used<P: Ports>(
 ) -> Result<Code, ApiError> {
     let users = app.ports.users();
     let Some(family) = users.family(rotation.family).await? else { return Ok(Code::TokenInvalid) };
-    if family.expires_ms <= rotation.now_ms {
+    // A family that began before `REFRESH_ABSOLUTE_DAYS` was lowered may have a longer time written down.
+    let ends_ms = family.created_ms.saturating_add(rotation.family_lifetime_ms);
+    if family.expires_ms.min(ends_ms) <= rotation.now_ms {
         return Ok(Code::TokenExpired);
     }
     if users.revoke(rotation.family, rotation.now_ms).await? {
@@ -99,7 +100,7 @@ async fn end_if_used<P: Ports>(
 struct LoggedOut {}
 
 /// Ends the session of the cookie and deletes the cookie. An access token stays good until it expires, for a quarter of
-/// an hour at most.
+/// an hour at most; as that of an administrator or a back end for a minute.
 ///
 /// # Errors
 /// When the database fails: then nothing has ended.
@@ -113,6 +114,7 @@ pub async fn logout<P: Ports>(app: &App<P>, context: &RequestContext<'_>) -> Han
     let now_ms = app.ports.now_ms();
     if let RefreshCookie::Token(token) = cookie {
         app.ports.users().revoke(&token.family(), now_ms).await?;
+        app.isolate.sessions.clear();
     }
     let mut response = response::success(StatusCode::OK, "logout_success", &LoggedOut {}, now_ms);
     let cookie = RefreshToken::delete_cookie();

@@ -1,14 +1,19 @@
 //! A session: an access token, a refresh token in its cookie, and the user.
 
 use edge_registry::{RefreshFamily, User, UserStore};
-use edge_types::{Email, Role, timestamp};
-use http::{StatusCode, header};
+use edge_types::{Email, Role, SessionId, timestamp};
+use http::{StatusCode, header, request::Parts};
+use image_rules::Code;
 use serde::Serialize;
 
 use super::{cookie::RefreshToken, device_cookie::DeviceId};
 use crate::{
-    app::App, context::RequestContext, error::ApiError, ports::Ports, request::base_url, response,
-    response::HandlerResult,
+    app::App,
+    context::RequestContext,
+    error::ApiError,
+    ports::Ports,
+    request::{base_url, text_header},
+    response::{self, HandlerResult},
 };
 
 /// A user in the shape of the contract.
@@ -71,27 +76,44 @@ pub(super) async fn open<P: Ports>(
     email: &Email,
     device: Option<DeviceId>,
 ) -> HandlerResult<P> {
-    let token = open_family(app, &user).await?;
-    let mut response = respond(app, context, outcome, user, &token)?;
+    let (token, expires_ms) = open_family(app, context.head, &user).await?;
+    let mut response = respond(app, context, outcome, user, &token, expires_ms)?;
     let device = device.unwrap_or_else(|| DeviceId::new(&app.ports));
     let cookie = device.set_cookie(&app.config.auth.signing, email, app.ports.now_ms());
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     Ok(response)
 }
 
-async fn open_family<P: Ports>(app: &App<P>, user: &User) -> Result<RefreshToken, ApiError> {
+/// Returns the first token, and when it expires.
+async fn open_family<P: Ports>(
+    app: &App<P>,
+    head: &Parts,
+    user: &User,
+) -> Result<(RefreshToken, u64), ApiError> {
     let token = RefreshToken::first(&app.ports);
     let now_ms = app.ports.now_ms();
+    let accounts = &app.config.accounts;
+    let lifetime_ms = accounts.refresh_token_ms().min(accounts.refresh_absolute_ms());
     let family = RefreshFamily {
         id: token.family(),
         user: user.id.clone(),
         token: token.digest(),
+        user_agent: user_agent(head),
         created_ms: now_ms,
-        expires_ms: now_ms + u64::from(app.config.accounts.refresh_token_s) * 1000,
+        used_ms: now_ms,
+        expires_ms: now_ms + lifetime_ms,
         revoked_ms: None,
     };
     app.ports.users().open(&family).await?;
-    Ok(token)
+    Ok((token, family.expires_ms))
+}
+
+/// What the browser calls itself, so that people recognise their sessions.
+fn user_agent(head: &Parts) -> Option<String> {
+    const MAX_CHARS: usize = 256;
+    let text: String =
+        text_header(head, header::USER_AGENT)?.trim().chars().take(MAX_CHARS).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 /// The response with both tokens.
@@ -104,12 +126,19 @@ pub(super) fn respond<P: Ports>(
     (status, message): (StatusCode, &str),
     user: User,
     token: &RefreshToken,
+    expires_ms: u64,
 ) -> HandlerResult<P> {
     let now_ms = app.ports.now_ms();
     let expires_in = app.config.accounts.access_token_s;
-    let signing = &app.config.auth.signing;
-    let access_token =
-        signing.issue_access_token(&user.id, user.role, &user.email, expires_in, now_ms)?;
+    let session = SessionId::parse(&token.family()).ok_or(Code::Internal)?;
+    let access_token = app.config.auth.signing.issue_access_token(
+        &user.id,
+        user.role,
+        &user.email,
+        &session,
+        expires_in,
+        now_ms,
+    )?;
     let (sub, email) = (user.id.to_string(), user.email.clone());
     let iat = now_ms / 1000;
     let exp = iat + u64::from(expires_in);
@@ -117,7 +146,7 @@ pub(super) fn respond<P: Ports>(
     let user = UserView::new(user, &base_url(&app.config, context.head));
     let session = Session { access_token, expires_in, payload, user };
     let mut response = response::success(status, message, &session, now_ms);
-    let cookie = token.set_cookie(app.config.accounts.refresh_token_s);
+    let cookie = token.set_cookie(expires_ms.saturating_sub(now_ms) / 1000);
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     Ok(response)
 }

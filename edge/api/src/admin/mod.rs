@@ -4,6 +4,7 @@ mod bans;
 mod bucket;
 mod events;
 mod query;
+mod sessions;
 mod stats;
 mod status;
 mod uploaders;
@@ -47,6 +48,9 @@ pub async fn handle<P: Ports>(
         AdminEndpoint::Ban => request.ban(body).await,
         AdminEndpoint::Unban(subject) => request.unban(&subject).await,
         AdminEndpoint::User(user) => request.user(user, &query()?).await,
+        AdminEndpoint::Sessions(user) => request.sessions(&user).await,
+        AdminEndpoint::EndSessions(user) => request.end_sessions(&user, None).await,
+        AdminEndpoint::EndSession(user, id) => request.end_sessions(&user, Some(&id)).await,
         AdminEndpoint::BindBucket => request.bind_bucket().await,
     }
 }

@@ -168,6 +168,8 @@ pub struct AccountSettings {
     pub access_token_s: u32,
     /// The lifetime of each refresh token of a family.
     pub refresh_token_s: u32,
+    /// How long after the login a family ends, however often it is used.
+    pub refresh_absolute_days: u32,
 }
 
 impl AccountSettings {
@@ -176,7 +178,16 @@ impl AccountSettings {
             built_in: reader.flag("AUTH_BUILTIN", true),
             access_token_s: reader.number("ACCESS_TOKEN_S", 900, 1..=86_400),
             refresh_token_s: reader.number("REFRESH_TOKEN_S", 1_209_600, 1..=31_536_000),
+            refresh_absolute_days: reader.number("REFRESH_ABSOLUTE_DAYS", 90, 1..=3650),
         }
+    }
+
+    pub fn refresh_token_ms(&self) -> u64 {
+        u64::from(self.refresh_token_s) * 1000
+    }
+
+    pub fn refresh_absolute_ms(&self) -> u64 {
+        u64::from(self.refresh_absolute_days) * 86_400_000
     }
 }
 

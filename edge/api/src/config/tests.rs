@@ -69,8 +69,12 @@ fn origins_are_exact() {
 #[test]
 fn the_defaults_of_accounts_are_those_of_the_documentation() {
     let config = Config::read(&variables()).expect("complete");
-    let expected =
-        AccountSettings { built_in: true, access_token_s: 900, refresh_token_s: 1_209_600 };
+    let expected = AccountSettings {
+        built_in: true,
+        access_token_s: 900,
+        refresh_token_s: 1_209_600,
+        refresh_absolute_days: 90,
+    };
     assert_eq!(config.accounts, expected);
 }
 

@@ -132,6 +132,13 @@ async fn handle_protected<P: Ports>(
         ProtectedEndpoint::ChangeUser(id) => {
             accounts::change_user(app, context, &caller, &id, body).await
         }
+        ProtectedEndpoint::ListSessions => accounts::list_sessions(app, &caller).await,
+        ProtectedEndpoint::EndOtherSessions => {
+            accounts::end_other_sessions(app, context, &caller).await
+        }
+        ProtectedEndpoint::EndSession(id) => {
+            accounts::end_session(app, context, &caller, &id).await
+        }
         ProtectedEndpoint::Metrics => metrics::read(app).await,
         ProtectedEndpoint::Admin(endpoint) => {
             admin::handle(app, context, caller, endpoint, body).await

@@ -18,7 +18,7 @@ use crate::{
     context::RequestContext,
     delivery::purge_copies,
     error::ApiError,
-    ports::{EdgeCache, Ports},
+    ports::Ports,
     request::{self, base_url},
     response::{self, HandlerResult},
 };

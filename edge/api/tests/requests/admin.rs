@@ -32,7 +32,7 @@ fn ban(app: &TestApp, subject: &str, seconds: u64) -> TestResponse {
     ask(app, Method::POST, "/bans", &body)
 }
 
-const ALL: [(Method, &str); 9] = [
+const ALL: [(Method, &str); 12] = [
     (Method::GET, "/status"),
     (Method::GET, "/stats"),
     (Method::GET, "/uploaders"),
@@ -41,6 +41,9 @@ const ALL: [(Method, &str); 9] = [
     (Method::POST, "/bans"),
     (Method::DELETE, "/bans/user:123"),
     (Method::GET, "/users/123"),
+    (Method::GET, "/users/123/sessions"),
+    (Method::DELETE, "/users/123/sessions"),
+    (Method::DELETE, "/users/123/sessions/0123456789abcdef0123456789abcdef"),
     (Method::POST, "/bucket"),
 ];
 

@@ -2,7 +2,7 @@
 
 use edge_api::endpoint::{
     ACCOUNTS, AdminEndpoint as A, Endpoint, FAULTS, FIXED, OpenEndpoint as O,
-    ProtectedEndpoint as P, find, rights,
+    ProtectedEndpoint as P, SESSIONS, find, rights,
 };
 use edge_auth::{Rights, UPLOAD, testing::hs256};
 use edge_types::Role;
@@ -20,7 +20,7 @@ const ROLES: [(Role, &str); 4] = [
 
 /// Paths with a variable part, once for each of their endpoints, and a preflight; all are of user 123. The first four
 /// show what belongs to the user.
-const VARIABLE: [(&str, &str); 8] = [
+const VARIABLE: [(&str, &str); 12] = [
     ("/images/1", "GET"),
     ("/images/1", "DELETE"),
     ("/users/123", "GET"),
@@ -28,6 +28,10 @@ const VARIABLE: [(&str, &str); 8] = [
     ("/users/123/images/1-00000000-0000-4000-8000-000000000000.gif", "GET"),
     ("/admin/api/bans/user:123", "DELETE"),
     ("/admin/api/users/123", "GET"),
+    ("/admin/api/users/123/sessions", "GET"),
+    ("/admin/api/users/123/sessions", "DELETE"),
+    ("/admin/api/users/123/sessions/0123456789abcdef0123456789abcdef", "DELETE"),
+    ("/auth/sessions/0123456789abcdef0123456789abcdef", "DELETE"),
     ("/images", "OPTIONS"),
 ];
 
@@ -84,13 +88,19 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Protected(P::Admin(A::User(_))) => 28,
         Endpoint::Protected(P::Admin(A::BindBucket)) => 29,
         Endpoint::Preflight { .. } => 30,
+        Endpoint::Protected(P::ListSessions) => 31,
+        Endpoint::Protected(P::EndOtherSessions) => 32,
+        Endpoint::Protected(P::EndSession(_)) => 33,
+        Endpoint::Protected(P::Admin(A::Sessions(_))) => 34,
+        Endpoint::Protected(P::Admin(A::EndSessions(_))) => 35,
+        Endpoint::Protected(P::Admin(A::EndSession(..))) => 36,
     }
 }
-const ENDPOINTS: usize = 31;
+const ENDPOINTS: usize = 37;
 
 /// Path, method and endpoint of every endpoint.
 pub fn endpoints() -> Vec<(&'static str, &'static str, Endpoint)> {
-    let fixed = [FIXED, ACCOUNTS, FAULTS].concat();
+    let fixed = [FIXED, ACCOUNTS, SESSIONS, FAULTS].concat();
     let variable = VARIABLE.map(|(path, method)| {
         let endpoint = find(&method.parse().expect("a method"), path, true);
         (path, method, endpoint.expect("an endpoint"))

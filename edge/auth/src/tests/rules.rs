@@ -1,6 +1,6 @@
 //! Issuer, audience, roles and times of tokens: the platform's rules for its tokens, ours for ours.
 
-use edge_types::{Role, UserId};
+use edge_types::{Role, SessionId, UserId};
 use image_rules::Code;
 use jwt_compact::alg::Hs256Key;
 use serde_json::{Value, json};
@@ -75,10 +75,31 @@ fn an_unknown_or_forbidden_role_is_not_allowed() {
         );
     }
     let boss = UserId::parse("boss").expect("valid");
-    let own =
-        without.config.signing.issue_access_token(&boss, Role::Admin, "a@example.com", 900, NOW_MS);
-    let own = without.show(&own.expect("signed")).expect("an administrator with an account here");
+    let own = access_token(&without, &boss, Role::Admin);
+    let own = without.show(&own).expect("an administrator with an account here");
     assert_eq!(own.role(), Role::Admin);
+}
+
+fn session() -> SessionId {
+    SessionId::parse(&"5e".repeat(16)).expect("an id")
+}
+
+fn access_token(tester: &TokenTester, user: &UserId, role: Role) -> String {
+    let signing = &tester.config.signing;
+    let token = signing.issue_access_token(user, role, "a@example.com", &session(), 900, NOW_MS);
+    token.expect("signed")
+}
+
+#[test]
+fn only_a_token_of_ours_names_one_of_our_sessions() {
+    let tester = TokenTester::with(&[]);
+    let user = UserId::parse("42").expect("valid");
+    let own = tester.show(&access_token(&tester, &user, Role::User)).expect("taken");
+    assert_eq!(own.session(), Some(&session()));
+    let claims = json!({"sub": "42", "role": "ADMIN", "sid": session().as_str()});
+    let foreign = tester.show(&crate::testing::hs256(claims, 60)).expect("taken");
+    assert_eq!(foreign.session(), None);
+    assert_eq!(tester.show(&guest_token(&tester)).expect("taken").session(), None);
 }
 
 #[test]
@@ -110,9 +131,7 @@ fn our_tokens_need_no_claims_of_the_platform() {
 fn an_access_token_of_ours_is_accepted_until_it_expires() {
     let tester = strict();
     let user = UserId::parse("42").expect("valid");
-    let token =
-        tester.config.signing.issue_access_token(&user, Role::Admin, "a@example.com", 900, NOW_MS);
-    let token = token.expect("signed");
+    let token = access_token(&tester, &user, Role::Admin);
     let principal = tester.show(&token).expect("taken");
     assert_eq!((principal.user(), principal.role()), (&user, Role::Admin));
     tester.clock.advance(929_999);

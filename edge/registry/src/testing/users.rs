@@ -11,7 +11,7 @@ use edge_types::{Email, Role, UserId};
 use super::FakeRegistry;
 use crate::{
     Created, NewUser, PasswordHash, RefreshFamily, Registry, RegistryError, Reservation,
-    TokenRotation, User, UserChange, UserStore,
+    TokenRotation, User, UserChange, UserStore, WhichSessions,
 };
 
 /// Users in memory; fails when the registry beside it does.
@@ -130,19 +130,24 @@ impl UserStore for FakeUserStore {
         Ok(())
     }
 
-    async fn rotate(&self, rotation: &TokenRotation<'_>) -> Result<Option<UserId>, RegistryError> {
+    async fn rotate(
+        &self,
+        rotation: &TokenRotation<'_>,
+    ) -> Result<Option<(UserId, u64)>, RegistryError> {
         self.registry.probe().await?;
+        let TokenRotation { now_ms, lifetime_ms, family_lifetime_ms, .. } = *rotation;
         let mut families = self.families.borrow_mut();
         let good = families.iter_mut().find(|family| {
             family.id == rotation.family
                 && family.token == rotation.last
-                && family.revoked_ms.is_none()
-                && family.expires_ms > rotation.now_ms
+                && family.is_open(now_ms)
+                && family.created_ms + family_lifetime_ms > now_ms
         });
         Ok(good.map(|family| {
             rotation.next.clone_into(&mut family.token);
-            family.expires_ms = rotation.expires_ms;
-            family.user.clone()
+            family.used_ms = now_ms;
+            family.expires_ms = (now_ms + lifetime_ms).min(family.created_ms + family_lifetime_ms);
+            (family.user.clone(), family.expires_ms)
         }))
     }
 
@@ -156,5 +161,53 @@ impl UserStore for FakeUserStore {
         let mut families = self.families.borrow_mut();
         let open = families.iter_mut().find(|it| it.id == id && it.revoked_ms.is_none());
         Ok(open.map(|family| family.revoked_ms = Some(now_ms)).is_some())
+    }
+
+    async fn sessions(
+        &self,
+        user: &UserId,
+        now_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<RefreshFamily>, RegistryError> {
+        self.registry.probe().await?;
+        let families = self.families.borrow();
+        let open = families.iter().filter(|family| family.user == *user && family.is_open(now_ms));
+        let mut open: Vec<_> = open.cloned().collect();
+        open.sort_by_key(|family| core::cmp::Reverse(family.used_ms));
+        open.truncate(limit as usize);
+        Ok(open)
+    }
+
+    async fn revoke_of(
+        &self,
+        user: &UserId,
+        which: WhichSessions<'_>,
+        now_ms: u64,
+    ) -> Result<u32, RegistryError> {
+        self.registry.probe().await?;
+        let mut count = 0;
+        for family in self.families.borrow_mut().iter_mut() {
+            if family.user == *user && family.is_open(now_ms) && which.include(&family.id) {
+                family.revoked_ms = Some(now_ms);
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    async fn session_role(
+        &self,
+        id: &str,
+        user: &UserId,
+        now_ms: u64,
+    ) -> Result<Option<Role>, RegistryError> {
+        self.registry.probe().await?;
+        let families = self.families.borrow();
+        let is_open = families
+            .iter()
+            .any(|family| family.id == id && family.user == *user && family.is_open(now_ms));
+        let users = self.users.borrow();
+        let found = users.iter().find(|(found, _)| is_open && found.id == *user);
+        Ok(found.map(|(user, _)| user.role))
     }
 }

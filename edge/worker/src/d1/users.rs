@@ -3,7 +3,7 @@
 
 use edge_registry::{
     Created, NewUser, PasswordHash, RefreshFamily, RegistryError, Reservation, TokenRotation, User,
-    UserChange, UserStore,
+    UserChange, UserStore, WhichSessions,
 };
 use edge_storage::ObjectKey;
 use edge_types::{Email, Nickname, Role, UserId};
@@ -33,14 +33,26 @@ const CHANGE: &str = "UPDATE users SET nickname = CASE ?2 WHEN 1 THEN ?3 ELSE ni
 
 const DELETE_EXPIRED_FAMILIES: &str =
     "DELETE FROM refresh_families WHERE user_id = ?1 AND expires_ms <= ?2";
-const OPEN: &str = "INSERT INTO refresh_families (id, user_id, token_digest, created_ms, expires_ms) \
-     VALUES (?1, ?2, ?3, ?4, ?5)";
-const ROTATE: &str = "UPDATE refresh_families SET token_digest = ?3, expires_ms = ?4 \
-     WHERE id = ?1 AND token_digest = ?2 AND revoked_ms IS NULL AND expires_ms > ?5 \
-     RETURNING user_id AS id";
+const OPEN: &str = "INSERT INTO refresh_families \
+     (id, user_id, token_digest, user_agent, created_ms, used_ms, expires_ms) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)";
+const ROTATE: &str = "UPDATE refresh_families SET token_digest = ?3, used_ms = ?4, \
+     expires_ms = MIN(?4 + ?5, created_ms + ?6) WHERE id = ?1 AND token_digest = ?2 \
+     AND revoked_ms IS NULL AND expires_ms > ?4 AND created_ms + ?6 > ?4 \
+     RETURNING user_id, expires_ms";
 const FAMILY: &str = "SELECT * FROM refresh_families WHERE id = ?1";
 const REVOKE: &str = "UPDATE refresh_families SET revoked_ms = ?2 \
      WHERE id = ?1 AND revoked_ms IS NULL RETURNING user_id AS id";
+const SESSIONS: &str = "SELECT * FROM refresh_families WHERE user_id = ?1 AND expires_ms > ?2 \
+     AND revoked_ms IS NULL ORDER BY used_ms DESC LIMIT ?3";
+// `?3` is the only session or the kept one, as `?4` says.
+const REVOKE_OF: &str = "UPDATE refresh_families SET revoked_ms = ?2 \
+     WHERE user_id = ?1 AND expires_ms > ?2 AND revoked_ms IS NULL \
+     AND CASE ?4 WHEN 'only' THEN id = ?3 WHEN 'all_but' THEN id <> ?3 ELSE 1 END \
+     RETURNING user_id AS id";
+const SESSION_ROLE: &str = "SELECT users.role FROM refresh_families \
+     JOIN users ON users.id = refresh_families.user_id WHERE refresh_families.id = ?1 \
+     AND users.id = ?2 AND expires_ms > ?3 AND revoked_ms IS NULL";
 
 #[derive(Deserialize)]
 struct UserRow {
@@ -73,11 +85,24 @@ struct UserIdRow {
 }
 
 #[derive(Deserialize)]
+struct RotatedRow {
+    user_id: UserId,
+    expires_ms: u64,
+}
+
+#[derive(Deserialize)]
+struct RoleRow {
+    role: Role,
+}
+
+#[derive(Deserialize)]
 struct FamilyRow {
     id: String,
     user_id: UserId,
     token_digest: String,
+    user_agent: Option<String>,
     created_ms: u64,
+    used_ms: u64,
     expires_ms: u64,
     revoked_ms: Option<u64>,
 }
@@ -88,7 +113,9 @@ impl From<FamilyRow> for RefreshFamily {
             id: row.id,
             user: row.user_id,
             token: row.token_digest,
+            user_agent: row.user_agent,
             created_ms: row.created_ms,
+            used_ms: row.used_ms,
             expires_ms: row.expires_ms,
             revoked_ms: row.revoked_ms,
         }
@@ -165,6 +192,7 @@ impl UserStore for D1Registry {
             D1Type::Text(&family.id),
             D1Type::Text(user),
             D1Type::Text(&family.token),
+            text(family.user_agent.as_deref()),
             number(family.created_ms),
             number(family.expires_ms),
         ];
@@ -175,16 +203,20 @@ impl UserStore for D1Registry {
         self.batch(statements).await.map(|_| ())
     }
 
-    async fn rotate(&self, rotation: &TokenRotation<'_>) -> Result<Option<UserId>, RegistryError> {
+    async fn rotate(
+        &self,
+        rotation: &TokenRotation<'_>,
+    ) -> Result<Option<(UserId, u64)>, RegistryError> {
         let values = [
             D1Type::Text(rotation.family),
             D1Type::Text(rotation.last),
             D1Type::Text(rotation.next),
-            number(rotation.expires_ms),
             number(rotation.now_ms),
+            number(rotation.lifetime_ms),
+            number(rotation.family_lifetime_ms),
         ];
-        let row: Option<UserIdRow> = self.first(ROTATE, &values).await?;
-        Ok(row.map(|row| row.id))
+        let row: Option<RotatedRow> = self.first(ROTATE, &values).await?;
+        Ok(row.map(|row| (row.user_id, row.expires_ms)))
     }
 
     async fn family(&self, id: &str) -> Result<Option<RefreshFamily>, RegistryError> {
@@ -196,5 +228,44 @@ impl UserStore for D1Registry {
         let values = [D1Type::Text(id), number(now_ms)];
         let row: Option<UserIdRow> = self.first(REVOKE, &values).await?;
         Ok(row.is_some())
+    }
+
+    async fn sessions(
+        &self,
+        user: &UserId,
+        now_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<RefreshFamily>, RegistryError> {
+        let values = [D1Type::Text(user.as_str()), number(now_ms), number(limit.into())];
+        let rows: Vec<FamilyRow> = self.rows(SESSIONS, &values).await?;
+        Ok(rows.into_iter().map(RefreshFamily::from).collect())
+    }
+
+    async fn revoke_of(
+        &self,
+        user: &UserId,
+        which: WhichSessions<'_>,
+        now_ms: u64,
+    ) -> Result<u32, RegistryError> {
+        let (id, kind) = match which {
+            WhichSessions::All => ("", "all"),
+            WhichSessions::Only(id) => (id, "only"),
+            WhichSessions::AllBut(id) => (id, "all_but"),
+        };
+        let values =
+            [D1Type::Text(user.as_str()), number(now_ms), D1Type::Text(id), D1Type::Text(kind)];
+        let rows: Vec<UserIdRow> = self.rows(REVOKE_OF, &values).await?;
+        Ok(u32::try_from(rows.len()).unwrap_or(u32::MAX))
+    }
+
+    async fn session_role(
+        &self,
+        id: &str,
+        user: &UserId,
+        now_ms: u64,
+    ) -> Result<Option<Role>, RegistryError> {
+        let values = [D1Type::Text(id), D1Type::Text(user.as_str()), number(now_ms)];
+        let row: Option<RoleRow> = self.first(SESSION_ROLE, &values).await?;
+        Ok(row.map(|row| row.role))
     }
 }

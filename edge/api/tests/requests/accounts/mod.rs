@@ -3,6 +3,7 @@
 mod claim;
 mod login_throttle;
 mod profiles;
+mod sessions;
 
 use edge_auth::testing::{NOW_MS, SIGNING_JWK, hs256};
 use http::{Method, Request, StatusCode, header, request::Builder};
