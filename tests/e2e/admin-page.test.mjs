@@ -71,6 +71,26 @@ test("uploads appear without moving the focus", async () => {
   await close();
 });
 
+test("a user is banned permanently, in Korean", async () => {
+  const { page, complaints, close } = await open("ko-KR");
+  await page.locator("#ban-details summary").press("Enter");
+  await page.locator('#ban [name="account"]').fill("mallory");
+  await page.locator('#ban [name="seconds"]').selectOption({ label: "영구" });
+  await page.locator('#ban [name="reason"]').fill("spam");
+  await page.locator('#ban [name="reason"]').press("Enter");
+  const row = page.locator("#bans .rows li", { hasText: "mallory" });
+  await row.waitFor();
+  assert.match(await row.innerText(), /spam · 영구/);
+  assert.equal((await upload("mallory", gif(3), "image/gif")).code, "USER_BANNED");
+  await page.locator('#find [name="user"]').fill("mallory");
+  await page.locator('#find [name="user"]').press("Enter");
+  await page.locator("#standing", { hasText: "영구 차단" }).waitFor();
+  await row.getByRole("button").press("Enter");
+  await row.waitFor({ state: "detached" });
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
 test("by keyboard: a user is banned and unbanned", async () => {
   const { page, complaints, close } = await open("en-US");
   await page.locator("#ban-details summary").press("Enter");

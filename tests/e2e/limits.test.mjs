@@ -241,3 +241,63 @@ describe("sequential uploads", () => {
     assert.equal(server.rows().filter(({ owner }) => owner.startsWith("guest-")).length, 0);
   });
 });
+
+describe("guests and new accounts", () => {
+  let server;
+  before(async () => {
+    server = await startServer({ vars: { IP_DAILY_COUNT: 4, DAILY_COUNT_TOTAL: 6 } });
+  });
+  after(() => server?.stop());
+
+  const ask = async (method, path, { token, json, address } = {}) => {
+    const headers = { "Content-Type": "application/json", "CF-Connecting-IP": address, ...(token && { Authorization: `Bearer ${token}` }) };
+    const answer = await fetch(server.url + path, { method, headers, body: json && JSON.stringify(json) });
+    return { status: answer.status, retryAfter: answer.headers.get("retry-after"), ...(await answer.json()) };
+  };
+
+  test("share a budget per client IP, which claims and sign-ups do not enlarge, and the deployment has a ceiling", async () => {
+    const address = nextAddress();
+    const guestToken = async () => (await ask("GET", "/auth/guest-token", { address })).data.token;
+    const [first, second] = [await guestToken(), await guestToken()];
+    const claimed = await post(server, pixel(1), { token: first, address });
+    assert.equal(claimed.status, 201, claimed.json.detail);
+    const user = server.token({ sub: "claimant" });
+    const claim = await ask("POST", "/images/metadata", { token: user, address, json: { key: claimed.data.key, guestToken: first } });
+    assert.equal(claim.status, 201, claim.detail);
+    const other = await post(server, pixel(2), { token: second, address });
+    const account = await ask("POST", "/users/signup", { address, json: { email: "new@example.org", password: "correct horse battery", imageKey: other.data.key, guestToken: second } });
+    assert.equal(account.status, 201, account.detail);
+    const { accessToken } = account.data;
+    assert.equal((await post(server, "no picture", { token: accessToken, address })).status, 400, "not charged");
+    assert.equal((await post(server, pixel(3), { token: accessToken, address })).status, 201);
+    const { ticket } = (await ask("POST", "/uploads/tickets", { token: accessToken, address, json: {} })).data;
+    assert.equal((await post(server, pixel(4), { token: ticket, address })).status, 201);
+    assert.equal((await post(server, pixel(4), { token: accessToken, address })).status, 429, "charged before its bytes are known");
+    for (const token of [accessToken, await guestToken()]) assert.equal((await post(server, pixel(5), { token, address })).code, "QUOTA_EXCEEDED");
+    assert.equal(server.rows().length, 4, "what became permanent is the budget");
+
+    assert.equal((await post(server, pixel(6), { token: accessToken })).status, 201, "from another client IP");
+    assert.equal((await post(server, pixel(7), { sub: "platform" })).status, 201);
+    await until(async () => (await post(server, pixel(8), { sub: "platform" })).code === "QUOTA_EXCEEDED", 60);
+  });
+
+  test("get 40 guest tokens an hour and client IP", async () => {
+    const address = nextAddress();
+    const codes = [];
+    for (let at = 0; at < 42; at++) codes.push((await ask("GET", "/auth/guest-token", { address })).code ?? "issued");
+    // The hour may end meanwhile.
+    assert.ok(codes.filter((code) => code === "RATE_LIMITED").length <= 2);
+    const last = await ask("GET", "/auth/guest-token", { address });
+    if (last.code) assert.ok(Number(last.retryAfter) <= 3600);
+    assert.ok(codes.slice(0, 40).every((code) => code === "issued"), codes.join(" "));
+  });
+
+  test("a permanent ban has no end", async () => {
+    const token = server.token({ sub: "boss", role: "ADMIN" });
+    const ban = await ask("POST", "/admin/api/bans", { token, address: nextAddress(), json: { account: "user:mallory", permanent: true, reason: "spam" } });
+    assert.deepEqual([ban.status, ban.data.permanent, ban.data.bannedUntil], [201, true, "9999-12-31T23:59:59.999Z"]);
+    const refused = await ask("GET", "/images", { token: server.token({ sub: "mallory" }), address: nextAddress() });
+    assert.deepEqual([refused.code, refused.retryAfter], ["USER_BANNED", null]);
+    await until(async () => (await ask("GET", "/admin/api/bans", { token, address: nextAddress() })).data.bans.some(({ permanent }) => permanent));
+  });
+});

@@ -1,6 +1,6 @@
 // Bans: listing, adding, ending. The database has a ban some seconds after the ledger, so a new ban is shown until the list contains it.
 import { request } from "./api.js";
-import { $, announce, cause, showError, el, renderList, moment, removeRow, show, texts, whileBusy } from "./dom.js";
+import { $, announce, cause, showError, el, renderList, removeRow, show, texts, until, whileBusy } from "./dom.js";
 import { subjectName } from "./panels.js";
 
 const PENDING_MS = 30_000;
@@ -20,7 +20,7 @@ function showBans(bans) {
     button.type = "button";
     button.setAttribute("aria-label", texts().liftLabel(account));
     button.addEventListener("click", () => whileBusy(button, () => unban(account, button)));
-    const facts = [texts().reasons[reason] ?? reason, texts().until(moment(bannedUntil)), cause(detail)].filter(Boolean);
+    const facts = [texts().reasons[reason] ?? reason, until(bannedUntil), cause(detail)].filter(Boolean);
     return el("li", "with-button", el("div", "", el("div", "line", subjectName(account)), el("p", "faint", facts.join(" · "))), button);
   });
 }
@@ -53,7 +53,8 @@ $("#ban").addEventListener("submit", (event) => {
 async function ban(form) {
   const fields = new FormData(form);
   const account = `${fields.get("kind")}:${fields.get("account").trim()}`;
-  const wanted = { account, seconds: Number(fields.get("seconds")), reason: fields.get("reason") };
+  const duration = fields.get("seconds") === "permanent" ? { permanent: true } : { seconds: Number(fields.get("seconds")) };
+  const wanted = { account, ...duration, reason: fields.get("reason") };
   try {
     const ban = await request("POST", "/admin/api/bans", wanted);
     pending.set(ban.account, { ban, atMs: Date.now() });

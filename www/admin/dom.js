@@ -36,6 +36,8 @@ export function size(bytes) {
   return `${new Intl.NumberFormat(currentLanguage(), { maximumFractionDigits: bytes / divisor < 10 ? 1 : 0 }).format(bytes / divisor)} ${unit}`;
 }
 export const clock = (date) => new Intl.DateTimeFormat(currentLanguage(), { timeStyle: "medium" }).format(date);
+/** The end of a ban: a time, or never. */
+export const until = (text) => (text.startsWith("9999-") ? texts().permanently : texts().until(moment(text)));
 export function moment(text) {
   const date = new Date(text);
   const today = date.toDateString() === new Date().toDateString();

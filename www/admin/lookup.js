@@ -3,7 +3,7 @@ import { request } from "./api.js";
 import { confirmDeletion } from "../confirm.js";
 import { proposeBan } from "./bans.js";
 import { loadSessions, showSessions } from "./sessions.js";
-import { $, announce, showError, count, el, renderList, moment, removeRow, show, showMore, size, texts } from "./dom.js";
+import { $, announce, showError, count, el, renderList, moment, removeRow, show, showMore, size, texts, until } from "./dom.js";
 
 let shown;
 let loaded = [];
@@ -50,7 +50,7 @@ function showFound({ userId, pseudonym, standing, limits, states, images, sessio
   $("#found-name").textContent = userId;
   const { bannedUntil, strikes } = standing;
   $("#standing").className = `badge ${bannedUntil ? "ban" : strikes ? "warn" : "lift"}`;
-  $("#standing").textContent = bannedUntil ? texts().bannedUntil(moment(bannedUntil)) : strikes ? texts().strikes(strikes) : texts().good;
+  $("#standing").textContent = bannedUntil ? texts().standingBanned(until(bannedUntil)) : strikes ? texts().strikes(strikes) : texts().good;
   show($("#ban-found"), !bannedUntil);
   const limitRows = Object.entries(limits).map(([name, limit]) => ({ name, ...limit }));
   renderList($("#limits"), limitRows, ({ name }) => name, ({ name, remaining, quota }) => {

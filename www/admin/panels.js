@@ -1,6 +1,6 @@
 // The panels without actions: parts, totals, uploaders, requests, events.
 import { request } from "./api.js";
-import { $, cause, showError, count, el, renderList, moment, show, showMore, size, texts } from "./dom.js";
+import { $, cause, showError, count, el, renderList, moment, show, showMore, size, texts, until as endOf } from "./dom.js";
 import { lookUp } from "./lookup.js";
 
 const tiles = new Map();
@@ -88,7 +88,7 @@ function showEvents(newest) {
     const badge = el("span", `badge ${kind}`, texts().kinds[kind] ?? kind);
     const time = el("time", "faint", moment(at));
     time.dateTime = at;
-    const ends = until ? ` · ${texts().until(moment(until))}` : "";
+    const ends = until ? ` · ${endOf(until)}` : "";
     const by = detail && kind !== "sweep" ? ` · ${cause(detail)}` : "";
     return el("li", "", el("div", "line", badge, subjectName(subject), time), el("p", "faint", `${kind === "lift" && by ? by.slice(3) : (texts().reasons[reason] ?? reason) + ends + by}`));
   });

@@ -6,11 +6,12 @@
 
 use edge_auth::{Permit, Principal, Rights, TokenError};
 use edge_ledger::{
-    AbuseKind, AdmitUpload, CountRequest, GetAbuseStatus, LedgerClient, LimitExceeded, LimitKind,
-    SpentTicket, Strike, UploadGrant,
+    AbuseKind, AdmitUpload, ChargeQuota, CountNewIdentity, CountRequest, GetAbuseStatus,
+    LedgerClient, LimitExceeded, LimitKind, NewIdentity, QuotaCharge, SettleQuota, SpentTicket,
+    Strike, UploadGrant,
 };
-use edge_registry::UserStore;
-use edge_types::{ClientIp, Problem, Role, Subject, UserId, hex, log};
+use edge_registry::{AuditStore, UserStore};
+use edge_types::{ClientIp, PERMANENT_MS, Problem, Role, Subject, UploadLimits, UserId, hex, log};
 use futures_util::future::try_join_all;
 use http::header;
 use image_rules::{Code, ImageError};
@@ -18,12 +19,14 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     app::App,
+    config::Ceilings,
     context::RequestContext,
+    day_totals::{DAY_HOURS, DayTotals, day, until_midnight_s},
     error::ApiError,
     ports::{Ports, RateLimiter},
     request::text_header,
     session_cache::CachedSession,
-    telemetry::{BanReason, Limit, Metric, Stage},
+    telemetry::{BanReason, Ceiling, Limit, Metric, Stage},
 };
 
 /// The period of the rate-limit bindings in wrangler.toml.
@@ -65,6 +68,30 @@ pub async fn count_client_ip<P: Ports>(
     }
     for (subject, admission) in admissions {
         if let Some(exceeded) = admission.exceeded {
+            return Err(refuse(app, subject, exceeded).into());
+        }
+    }
+    Ok(())
+}
+
+/// Counts a new guest token or account against the client IP. Loopback is a developer's own machine.
+///
+/// # Errors
+/// `RATE_LIMITED` when the client IP had its share of this hour.
+pub async fn count_new_identity<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    identity: NewIdentity,
+) -> Result<(), ApiError> {
+    let newcomers = &app.config.limits.newcomers;
+    let per_hour = match identity {
+        NewIdentity::GuestToken => newcomers.guest_tokens_per_hour,
+        NewIdentity::Account => newcomers.sign_ups_per_hour,
+    };
+    for (subject, factor) in context.client_ip().subjects().filter(|(it, _)| !it.is_loopback()) {
+        let command = CountNewIdentity { identity, per_hour: per_hour.saturating_mul(factor) };
+        let counting = app.ports.ledger().send(subject, command);
+        if let Some(exceeded) = context.timed(&app.ports, Stage::Admit, counting).await? {
             return Err(refuse(app, subject, exceeded).into());
         }
     }
@@ -216,9 +243,7 @@ pub async fn check_user_ban<P: Ports>(
     let asking = app.ports.ledger().send(&subject, GetAbuseStatus);
     let status = context.timed(&app.ports, Stage::Admit, asking).await?;
     let Some(until_ms) = status.banned_until_ms else { return Ok(()) };
-    let left_s = until_ms.saturating_sub(app.ports.now_ms()).div_ceil(1000);
-    let retry_after_s = u32::try_from(left_s).unwrap_or(u32::MAX);
-    let exceeded = LimitExceeded { kind: LimitKind::Ban, retry_after_s };
+    let exceeded = LimitExceeded::ban(app.ports.now_ms(), until_ms);
     Err(refuse(app, &subject, exceeded).into())
 }
 
@@ -231,11 +256,122 @@ pub enum FileOrder {
     Additional { bytes: u64 },
 }
 
-/// Asks the user's ledger for a grant to store one object.
+/// A picture that is charged to a subject beside its uploader.
+#[derive(Debug)]
+pub struct QuotaCharges {
+    charged: Vec<(Subject, QuotaCharge)>,
+    bytes: u64,
+}
+
+impl QuotaCharges {
+    /// Charges a picture of at most so many bytes to each subject within its limits, or to none.
+    ///
+    /// # Errors
+    /// `QUOTA_EXCEEDED`.
+    pub async fn charge<P: Ports>(
+        app: &App<P>,
+        context: &RequestContext<'_>,
+        subjects: impl Iterator<Item = (Subject, UploadLimits)>,
+        bytes: u64,
+    ) -> Result<Self, ApiError> {
+        let mut charges = Self { charged: Vec::new(), bytes };
+        for (subject, limits) in subjects {
+            let charging = app.ports.ledger().send(&subject, ChargeQuota { limits, bytes });
+            match context.timed(&app.ports, Stage::Admit, charging).await? {
+                Ok(charge) => charges.charged.push((subject, charge)),
+                Err(exceeded) => {
+                    let problem = refuse(app, &subject, exceeded);
+                    charges.settle(app, None).await;
+                    return Err(problem.into());
+                }
+            }
+        }
+        Ok(charges)
+    }
+
+    /// Replaces the charges by what was stored. When a ledger does not answer, it keeps the larger charge.
+    pub async fn settle<P: Ports>(self, app: &App<P>, stored_bytes: Option<u64>) {
+        if stored_bytes == Some(self.bytes) {
+            return;
+        }
+        for (subject, charge) in self.charged {
+            let command = SettleQuota { charge, stored_bytes };
+            if let Err(error) = app.ports.ledger().send(&subject, command).await {
+                log::error("charge_unsettled", &[("cause", &error.to_string())]);
+            }
+        }
+    }
+}
+
+/// The permission to store one object, and what was charged for it.
+#[derive(Debug)]
+pub struct AdmittedUpload {
+    pub grant: UploadGrant,
+    /// To the client IP of a newcomer.
+    pub charges: QuotaCharges,
+}
+
+/// Admits one file: charges it to the client IP of a newcomer, then asks the user's ledger for a grant to store one
+/// object.
 ///
 /// # Errors
 /// `USER_BANNED`, `RATE_LIMITED`, `QUOTA_EXCEEDED`, `TICKET_SPENT`.
 pub async fn admit_upload<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    permit: &Permit,
+    order: FileOrder,
+) -> Result<AdmittedUpload, ApiError> {
+    check_ceilings(app).await?;
+    let (FileOrder::First { bytes } | FileOrder::Additional { bytes }) = order;
+    let is_newcomer = permit.is_newcomer(app.ports.now_ms());
+    let client_ip = context.client_ip();
+    let newcomers = &app.config.limits.newcomers;
+    let subjects = client_ip
+        .subjects()
+        .filter(|(subject, _)| is_newcomer && !subject.is_loopback())
+        .map(|(subject, factor)| (subject.clone(), newcomers.of_day(factor)));
+    let charges = QuotaCharges::charge(app, context, subjects, bytes).await?;
+    match grant_upload(app, context, permit, order).await {
+        Ok(grant) => Ok(AdmittedUpload { grant, charges }),
+        Err(error) => {
+            charges.settle(app, None).await;
+            Err(error)
+        }
+    }
+}
+
+/// Checks the daily ceilings of the deployment. Isolates write their counters some seconds late, so a ceiling may be
+/// exceeded by what is stored within a minute.
+async fn check_ceilings<P: Ports>(app: &App<P>) -> Result<(), ApiError> {
+    let ceilings = app.config.limits.ceilings;
+    if ceilings == Ceilings::default() {
+        return Ok(());
+    }
+    let now_ms = app.ports.now_ms();
+    let known = app.isolate.day_totals.get().filter(|totals| totals.is_fresh(now_ms));
+    let totals = if let Some(totals) = known {
+        totals
+    } else {
+        let counts = app.ports.registry().counts(day(now_ms) * DAY_HOURS).await?;
+        let totals = DayTotals::new(&counts, now_ms);
+        app.isolate.day_totals.set(Some(totals));
+        totals
+    };
+    let reached = [
+        (Ceiling::Count, totals.count, ceilings.count),
+        (Ceiling::Bytes, totals.bytes, ceilings.bytes),
+    ];
+    for (ceiling, used, limit) in reached {
+        if limit.is_some_and(|limit| used >= limit) {
+            app.isolate.counters.count(Metric::Limit(Limit::Deployment(ceiling)), 1);
+            return Err(Problem::retry(Code::QuotaExceeded, until_midnight_s(now_ms)).into());
+        }
+    }
+    Ok(())
+}
+
+async fn grant_upload<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
     permit: &Permit,
@@ -370,6 +506,9 @@ fn refuse<P: Ports>(app: &App<P>, subject: &Subject, exceeded: LimitExceeded) ->
     };
     app.isolate.counters.count(Metric::Limit(limit), 1);
     match kind {
+        LimitKind::Ban if retry_after_s == LimitExceeded::PERMANENT_S => {
+            Problem { banned_until_ms: Some(PERMANENT_MS), ..Problem::new(Code::UserBanned) }
+        }
         LimitKind::Ban => {
             let until_ms = app.ports.now_ms().saturating_add(u64::from(retry_after_s) * 1000);
             let problem = Problem::retry(Code::UserBanned, retry_after_s);

@@ -12,6 +12,7 @@ use edge_types::log;
 use crate::{
     concurrency::{Resources, Scheduler},
     config::Config,
+    day_totals::DayTotals,
     ports::Ports,
     session_cache::SessionCache,
     telemetry::{Counters, LineLimiter},
@@ -26,6 +27,8 @@ pub struct Isolate {
     pub counters: Rc<Counters>,
     pub line_limiter: LineLimiter,
     pub sessions: SessionCache,
+    /// What the deployment has stored today, when it was last read.
+    pub day_totals: Cell<Option<DayTotals>>,
     /// Whether the bucket need not be bound any more.
     pub is_binding_decided: Cell<bool>,
     id: OnceCell<String>,

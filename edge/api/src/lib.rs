@@ -10,6 +10,7 @@ mod bucket_binding;
 pub mod concurrency;
 pub mod config;
 mod context;
+mod day_totals;
 mod delivery;
 pub mod dispatch;
 pub mod endpoint;

@@ -46,6 +46,9 @@ pub(crate) struct TokenClaims {
     /// The session that an access token of ours belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sid: Option<String>,
+    /// When the account was created, in seconds; in access tokens of ours, and in tickets that follow from them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account_since: Option<u64>,
     /// What makes a token of ours a ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ticket: Option<TicketClaims>,
@@ -70,6 +73,7 @@ impl TokenClaims {
             aud: None,
             email: None,
             sid: None,
+            account_since: None,
             ticket: None,
         }
     }
@@ -116,7 +120,7 @@ impl Verified {
         }
         check_times(&self.claims, now_ms).map_err(Problem::new)?;
         let expires = self.claims.expiration.map(|time| time.timestamp_millis());
-        let TokenClaims { sub, role, sid, ticket, .. } = self.claims.custom;
+        let TokenClaims { sub, role, sid, account_since, ticket, .. } = self.claims.custom;
         let ticket = match ticket {
             Some(claims) => Some(Ticket {
                 scope: claims.scope().ok_or(INVALID)?,
@@ -139,7 +143,8 @@ impl Verified {
         if self.origin == Origin::Here && is_privileged && session.is_none() {
             return Err(INVALID);
         }
-        Ok(Principal { user, role, session, ticket, may_access_others: false })
+        let account_since_s = account_since.filter(|_| self.origin == Origin::Here);
+        Ok(Principal { user, role, session, account_since_s, ticket, may_access_others: false })
     }
 
     /// Our key vouches for our tokens and a platform's for its own; neither can pass for the other.

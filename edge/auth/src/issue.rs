@@ -15,6 +15,24 @@ use crate::{
 #[error("the signing key cannot sign")]
 pub struct SigningError;
 
+/// The user of an access token.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountClaims<'a> {
+    pub user: &'a UserId,
+    pub role: Role,
+    pub email: &'a str,
+    pub session: &'a SessionId,
+    pub created_ms: u64,
+}
+
+/// The user of a ticket.
+#[derive(Clone, Copy, Debug)]
+pub struct TicketHolder<'a> {
+    pub user: &'a UserId,
+    /// Of the token that the ticket is issued for, unless it is a back end's.
+    pub account_since_s: Option<u64>,
+}
+
 impl SigningKey {
     /// A short-lived token for a person who has not signed up. It is stored nowhere.
     pub fn issue_guest_token(
@@ -31,21 +49,19 @@ impl SigningKey {
         self.sign(claims, lifetime_s, now_ms)
     }
 
-    /// A token for a user who has logged in, in this session.
+    /// A token for a user who has logged in.
     pub fn issue_access_token(
         &self,
-        user: &UserId,
-        role: Role,
-        email: &str,
-        session: &SessionId,
+        account: &AccountClaims<'_>,
         lifetime_s: u32,
         now_ms: u64,
     ) -> Result<String, SigningError> {
         let claims = TokenClaims {
-            sub: user.to_string(),
-            role: Some(role),
-            email: Some(email.to_owned()),
-            sid: Some(session.to_string()),
+            sub: account.user.to_string(),
+            role: Some(account.role),
+            email: Some(account.email.to_owned()),
+            sid: Some(account.session.to_string()),
+            account_since: Some(account.created_ms / 1000),
             ..TokenClaims::own()
         };
         self.sign(claims, lifetime_s, now_ms)
@@ -54,16 +70,17 @@ impl SigningKey {
     /// A ticket for one upload by this user.
     pub fn issue_ticket(
         &self,
-        user: &UserId,
+        holder: TicketHolder<'_>,
         scope: &TicketScope,
         random: [u8; 16],
         lifetime_s: u32,
         now_ms: u64,
     ) -> Result<String, SigningError> {
         let claims = TokenClaims {
-            sub: user.to_string(),
+            sub: holder.user.to_string(),
             // A back end that asks for a guest's ticket does not make the guest a user.
-            role: Some(if user.is_guest() { Role::Guest } else { Role::User }),
+            role: Some(if holder.user.is_guest() { Role::Guest } else { Role::User }),
+            account_since: holder.account_since_s,
             ticket: Some(TicketClaims::new(uuid(random), scope)),
             ..TokenClaims::own()
         };

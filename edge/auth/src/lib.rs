@@ -21,7 +21,7 @@ mod verify;
 
 pub use claims::TokenRules;
 pub use config::AuthConfig;
-pub use issue::SigningError;
+pub use issue::{AccountClaims, SigningError, TicketHolder};
 pub use key_server::{KeyServer, KeyServerError, KeyServerUrl, MAX_KEY_SET_BYTES};
 pub use key_set::KeySet;
 pub use keys::UnusableKey;

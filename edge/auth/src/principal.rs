@@ -35,6 +35,8 @@ pub struct Principal {
     pub(crate) role: Role,
     /// With an access token of the built-in accounts.
     pub(crate) session: Option<SessionId>,
+    /// When the built-in account was created.
+    pub(crate) account_since_s: Option<u64>,
     pub(crate) ticket: Option<Ticket>,
     pub(crate) may_access_others: bool,
 }
@@ -46,6 +48,11 @@ impl Principal {
 
     pub const fn role(&self) -> Role {
         self.role
+    }
+
+    /// When the built-in account was created, in seconds since 1970; also with a ticket that the user was issued.
+    pub const fn account_since_s(&self) -> Option<u64> {
+        self.account_since_s
     }
 
     /// The session of the built-in accounts that the token belongs to. A token with the role SERVICE or ADMIN has one,
@@ -96,11 +103,11 @@ impl Principal {
     /// # Errors
     /// `ROLE_NOT_ALLOWED`, and `TICKET_REQUIRED` for a token that is no ticket where one is required.
     pub fn may_upload(self, require_ticket: bool) -> Result<Permit, Problem> {
-        let Self { user: owner, role, ticket, .. } = self.authorize(UPLOAD)?;
+        let Self { user: owner, role, account_since_s, ticket, .. } = self.authorize(UPLOAD)?;
         if require_ticket && ticket.is_none() {
             return Err(Problem::new(Code::TicketRequired));
         }
-        Ok(Permit { owner, role, ticket })
+        Ok(Permit { owner, role, account_since_s, ticket })
     }
 }
 
@@ -109,10 +116,18 @@ impl Principal {
 pub struct Permit {
     owner: UserId,
     role: Role,
+    account_since_s: Option<u64>,
     ticket: Option<Ticket>,
 }
 
 impl Permit {
+    /// Whether the uploader is a guest, or has a built-in account that is younger than a day.
+    pub fn is_newcomer(&self, now_ms: u64) -> bool {
+        const DAY_S: u64 = 86_400;
+        let is_young = |since_s: u64| now_ms / 1000 < since_s.saturating_add(DAY_S);
+        self.role == Role::Guest || self.account_since_s.is_some_and(is_young)
+    }
+
     pub const fn ticket(&self) -> Option<&Ticket> {
         self.ticket.as_ref()
     }

@@ -1,7 +1,7 @@
 //! The protocol of a ledger: typed commands, each with its reply, which travel as JSON.
 
 use edge_storage::{ObjectKey, UploadKey};
-use edge_types::{ImageId, LimitStatus, UploadLimitStatuses, UploadLimits, UserId};
+use edge_types::{ImageId, LimitStatus, PERMANENT_MS, UploadLimitStatuses, UploadLimits, UserId};
 use image_rules::Format;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -72,6 +72,12 @@ commands! {
     CountLoginAttempt -> Option<u32>,
     /// The attempt succeeded, or was not made: it does not count.
     RefundLoginAttempt -> (),
+    /// Counts a new guest token or account of a client IP; the reply is the limit that refuses it.
+    CountNewIdentity -> Option<LimitExceeded>,
+    /// Charges a picture to the daily quota: an upload to a client IP, or a claim to the new owner.
+    ChargeQuota -> Result<QuotaCharge, LimitExceeded>,
+    /// Replaces a charge by what was really stored.
+    SettleQuota -> (),
     /// What an administrator sees of the subject.
     Inspect -> AccountSnapshot,
 }
@@ -94,6 +100,42 @@ pub struct RefundLoginAttempt {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountNewIdentity {
+    pub identity: NewIdentity,
+    pub per_hour: u32,
+}
+
+/// What costs nothing to get again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NewIdentity {
+    GuestToken,
+    Account,
+}
+
+/// What one picture takes of the quota of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaCharge {
+    pub(crate) day: u64,
+    pub(crate) bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChargeQuota {
+    /// The rate does not matter.
+    pub limits: UploadLimits,
+    /// The size, or the largest that is possible.
+    pub bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettleQuota {
+    pub charge: QuotaCharge,
+    /// Nothing for a picture that was not stored.
+    pub stored_bytes: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountRequest {
     pub rate_per_minute: u32,
 }
@@ -112,6 +154,18 @@ pub struct LimitExceeded {
     pub kind: LimitKind,
     /// Rounded up, at least one. Zero for a spent ticket, which stays spent.
     pub retry_after_s: u32,
+}
+
+impl LimitExceeded {
+    /// Stands for a ban without end. The longest other ban, a year, is far below.
+    pub const PERMANENT_S: u32 = u32::MAX;
+
+    pub fn ban(now_ms: u64, until_ms: u64) -> Self {
+        let left_s = until_ms.saturating_sub(now_ms).div_ceil(1000);
+        let is_permanent = until_ms >= PERMANENT_MS;
+        let left_s = u32::try_from(left_s).ok().filter(|_| !is_permanent);
+        Self { kind: LimitKind::Ban, retry_after_s: left_s.unwrap_or(Self::PERMANENT_S) }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]

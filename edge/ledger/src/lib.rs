@@ -7,6 +7,7 @@ mod abuse;
 mod account;
 mod command;
 mod login_throttle;
+mod new_identities;
 mod quota;
 mod service;
 mod storage;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use edge_types::{LimitStatus, UploadLimits};
 
-use crate::{LimitExceeded, LimitKind};
+use crate::{LimitExceeded, LimitKind, QuotaCharge};
 
 const DAY_MS: u64 = 86_400_000;
 const DAY_S: u32 = 86_400;
@@ -14,13 +14,6 @@ const DAY_S: u32 = 86_400;
 pub struct DailyUsage {
     day: u64,
     count: u32,
-    bytes: u64,
-}
-
-/// What one upload was charged, for its refund.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QuotaCharge {
-    day: u64,
     bytes: u64,
 }
 
@@ -65,6 +58,20 @@ impl DailyUsage {
             self.bytes = self.bytes.saturating_sub(charge.bytes).saturating_add(bytes);
         }
         QuotaCharge { bytes, ..charge }
+    }
+
+    /// Replaces a charge by what was really stored; a picture that was not stored is not counted.
+    pub fn settle(&mut self, now_ms: u64, charge: QuotaCharge, stored_bytes: Option<u64>) {
+        self.begin_day(now_ms);
+        if charge.day != self.day {
+            return;
+        }
+        self.bytes = self.bytes.saturating_sub(charge.bytes);
+        match stored_bytes {
+            // Never upwards: a body is cut at what was declared.
+            Some(bytes) => self.bytes = self.bytes.saturating_add(bytes.min(charge.bytes)),
+            None => self.count = self.count.saturating_sub(1),
+        }
     }
 
     pub fn count_status(mut self, now_ms: u64, limits: &UploadLimits) -> LimitStatus {
@@ -134,6 +141,22 @@ mod tests {
         usage.correct(MIDNIGHT_MS, yesterday, 900);
         assert_eq!(usage.bytes_status(MIDNIGHT_MS, &LIMITS).remaining, 980);
         assert_eq!(usage.count_status(MIDNIGHT_MS, &LIMITS).remaining, 2);
+    }
+
+    #[test]
+    fn a_charge_is_settled_on_its_own_day_and_never_upwards() {
+        let mut usage = DailyUsage::default();
+        let yesterday = usage.charge(MIDNIGHT_MS - 1, &LIMITS, 900).expect("admitted");
+        let failed = usage.charge(MIDNIGHT_MS, &LIMITS, 500).expect("admitted");
+        let stored = usage.charge(MIDNIGHT_MS, &LIMITS, 400).expect("admitted");
+        usage.settle(MIDNIGHT_MS, yesterday, None);
+        assert_eq!((usage.count, usage.bytes), (2, 900));
+        usage.settle(MIDNIGHT_MS, failed, None);
+        usage.settle(MIDNIGHT_MS, stored, Some(20));
+        assert_eq!((usage.count, usage.bytes), (1, 20));
+        let charge = usage.charge(MIDNIGHT_MS, &LIMITS, 10).expect("admitted");
+        usage.settle(MIDNIGHT_MS, charge, Some(5000));
+        assert_eq!((usage.count, usage.bytes), (2, 30));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use edge_storage::UploadKey;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    PhaseCount, SpentTicket, abuse::AbuseRecord, login_throttle::LoginThrottle, quota::DailyUsage,
-    token_bucket::TokenBucket, upload::Upload,
+    PhaseCount, SpentTicket, abuse::AbuseRecord, login_throttle::LoginThrottle,
+    new_identities::NewIdentities, quota::DailyUsage, token_bucket::TokenBucket, upload::Upload,
 };
 
 /// The storage failed, with the platform's message.
@@ -25,6 +25,8 @@ pub struct AccountState {
     pub abuse: AbuseRecord,
     #[serde(default)]
     pub login_throttle: LoginThrottle,
+    #[serde(default)]
+    pub new_identities: NewIdentities,
 }
 
 /// How many requests were refused by the rate, in the minute of the last one.

@@ -4,7 +4,7 @@ use edge_storage::{ObjectKey, UploadKey};
 use edge_types::{ImageId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Receipt, StoredImage, UploadPhase, quota::QuotaCharge};
+use crate::{QuotaCharge, Receipt, StoredImage, UploadPhase};
 
 /// How long a registration may take, and how long its row may still appear after it was given up. The
 /// database's deadline is 5 s.

@@ -27,6 +27,6 @@ pub use nickname::Nickname;
 pub use problem::Problem;
 pub use session_id::SessionId;
 pub use subject::{ClientIp, Subject};
-pub use time::{Clock, Random, timestamp, with_timeout};
+pub use time::{Clock, PERMANENT_MS, Random, timestamp, with_timeout};
 pub use user::{Role, UserId};
 pub use variables::{ConfigProblem, Reader, Variables};

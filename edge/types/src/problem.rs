@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use image_rules::{Code, ImageError, Language};
 
-use crate::{UserId, timestamp};
+use crate::{PERMANENT_MS, UserId, timestamp};
 
 /// An error answer, before it is written as `problem+json`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +65,12 @@ impl Problem {
                 Language::Ko => format!(
                     "폼의 한 파트의 헤더가 {kilobytes} KB를 넘습니다. 파일 이름을 줄여 주세요."
                 ),
+            });
+        }
+        if self.banned_until_ms == Some(PERMANENT_MS) {
+            return Cow::Owned(match language {
+                Language::En => format!("{sentence} The block has no end."),
+                Language::Ko => format!("{sentence} 차단 기한이 없습니다."),
             });
         }
         if let Some(until) = self.banned_until_ms.map(timestamp) {

@@ -50,6 +50,18 @@ impl Subject {
         }
     }
 
+    /// Whether it is a developer's own machine; a deployment has no such caller.
+    pub fn is_loopback(&self) -> bool {
+        let Self::ClientIp(text) = self else { return false };
+        let text = text.strip_suffix(SITE_SUFFIX).unwrap_or(text);
+        match text.parse() {
+            Ok(IpAddr::V4(ip)) => ip.is_loopback(),
+            // `::1` as a prefix.
+            Ok(IpAddr::V6(ip)) => ip.is_unspecified(),
+            Err(_) => false,
+        }
+    }
+
     /// Whether bans and strikes are ignored: loopback is a developer's own machine, and the egress address
     /// of Workers is shared by unrelated Workers.
     pub fn is_never_banned(&self) -> bool {
@@ -183,6 +195,8 @@ mod tests {
         for text in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "2a06:98c0:3600::103"] {
             let ip = ClientIp::parse(Some(text));
             assert!(ip.subjects().all(|(subject, _)| subject.is_never_banned()), "{text}");
+            let is_loopback = text != "2a06:98c0:3600::103";
+            assert!(ip.subjects().all(|(it, _)| it.is_loopback() == is_loopback), "{text}");
         }
         for text in ["203.0.113.7", "128.0.0.1", "2a06:98c0:3601::103", "2001:db8::1", "unknown"] {
             let ip = ClientIp::parse(Some(text));

@@ -13,6 +13,9 @@ pub trait Clock {
     fn sleep(&self, ms: u64) -> impl Future<Output = ()>;
 }
 
+/// The end of a permanent ban: 9999-12-31T23:59:59.999Z, the last moment that RFC 3339 can write.
+pub const PERMANENT_MS: u64 = 253_402_300_799_999;
+
 pub trait Random {
     /// Sixteen bytes that nobody can guess.
     fn random(&self) -> [u8; 16];
@@ -51,5 +54,6 @@ mod tests {
     #[test]
     fn timestamps_are_rfc_3339_with_milliseconds() {
         assert_eq!(timestamp(1_763_114_400_000), "2025-11-14T10:00:00.000Z");
+        assert_eq!(timestamp(PERMANENT_MS), "9999-12-31T23:59:59.999Z");
     }
 }

@@ -1,5 +1,6 @@
 //! A session: an access token, a refresh token in its cookie, and the user.
 
+use edge_auth::AccountClaims;
 use edge_registry::{RefreshFamily, User, UserStore};
 use edge_types::{Email, Role, SessionId, timestamp};
 use http::{StatusCode, header, request::Parts};
@@ -131,14 +132,14 @@ pub(super) fn respond<P: Ports>(
     let now_ms = app.ports.now_ms();
     let expires_in = app.config.accounts.access_token_s;
     let session = SessionId::parse(&token.family()).ok_or(Code::Internal)?;
-    let access_token = app.config.auth.signing.issue_access_token(
-        &user.id,
-        user.role,
-        &user.email,
-        &session,
-        expires_in,
-        now_ms,
-    )?;
+    let account = AccountClaims {
+        user: &user.id,
+        role: user.role,
+        email: &user.email,
+        session: &session,
+        created_ms: user.created_ms,
+    };
+    let access_token = app.config.auth.signing.issue_access_token(&account, expires_in, now_ms)?;
     let (sub, email) = (user.id.to_string(), user.email.clone());
     let iat = now_ms / 1000;
     let exp = iat + u64::from(expires_in);

@@ -1,5 +1,6 @@
 //! `POST /users/signup`: an account, with the image that was uploaded before it.
 
+use edge_ledger::NewIdentity;
 use edge_registry::{Created, Event, NewUser, Reservation, User, UserStore};
 use edge_types::{Email, ImageId, Nickname, Problem, Role, UserId, log};
 use http::StatusCode;
@@ -12,6 +13,7 @@ use super::{
     transfer::{GuestImageTransfer, user_id},
 };
 use crate::{
+    admission::count_new_identity,
     app::App,
     body::{BodyStream, read_json},
     context::RequestContext,
@@ -38,7 +40,8 @@ struct SignUp {
 /// Creates an account and logs its owner in. After any error there is no account.
 ///
 /// # Errors
-/// `EMAIL_TAKEN`, `MALFORMED_REQUEST`, and those of the image transfer.
+/// `EMAIL_TAKEN`, `MALFORMED_REQUEST`, `RATE_LIMITED` after too many accounts from the client IP, and those of the image
+/// transfer.
 pub async fn sign_up<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
@@ -55,10 +58,11 @@ pub async fn sign_up<P: Ports>(
     if app.ports.users().by_email(&email).await?.is_some() {
         return Err(Code::EmailTaken.into());
     }
+    count_new_identity(app, context, NewIdentity::Account).await?;
     let password = password::hash(app, &password).await?;
     let id = new_id(app, transfer.as_ref())?;
     if let Some(transfer) = &transfer {
-        claim_reserved(app, transfer, &email).await?;
+        claim_reserved(app, context, transfer, &email).await?;
     }
     let new = NewUser {
         id: &id,
@@ -103,6 +107,7 @@ impl SignUp {
 /// it claims anything, and the images of the others stay claimable.
 async fn claim_reserved<P: Ports>(
     app: &App<P>,
+    context: &RequestContext<'_>,
     transfer: &GuestImageTransfer,
     email: &Email,
 ) -> Result<(), ApiError> {
@@ -111,7 +116,7 @@ async fn claim_reserved<P: Ports>(
     if !users.reserve(&Reservation { email, id, now_ms, until_ms }).await? {
         return Err(Code::EmailTaken.into());
     }
-    let claimed = transfer.claim(app).await;
+    let claimed = transfer.claim(app, context).await;
     // A retry cannot change a client error, so the address is free again. After anything else the sign-up may be repeated
     // by the same user, for whom it stays reserved.
     if let Err(ApiError::Client(Problem { code, .. })) = &claimed

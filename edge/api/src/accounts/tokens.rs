@@ -1,11 +1,14 @@
 //! `GET /auth/guest-token` and `GET /.well-known/jwks.json`.
 
 use edge_auth::PublicJwk;
+use edge_ledger::NewIdentity;
 use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
+    admission::count_new_identity,
     app::App,
+    context::RequestContext,
     ports::Ports,
     response::{self, Body, HandlerResult, Response},
 };
@@ -20,8 +23,12 @@ struct GuestToken {
 /// Issues a token to a person who has not signed up.
 ///
 /// # Errors
-/// When the signing key cannot sign.
-pub fn issue_guest_token<P: Ports>(app: &App<P>) -> HandlerResult<P> {
+/// `RATE_LIMITED` when the client IP has had its tokens of this hour.
+pub async fn issue_guest_token<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+) -> HandlerResult<P> {
+    count_new_identity(app, context, NewIdentity::GuestToken).await?;
     let (expires_in, now_ms) = (app.config.guest_token_s, app.ports.now_ms());
     let random = app.ports.random();
     let token = app.config.auth.signing.issue_guest_token(random, expires_in, now_ms)?;

@@ -12,7 +12,7 @@ use edge_types::{ImageId, Problem, UserId};
 use image_rules::Code;
 use sha2::{Digest, Sha256};
 
-use crate::{app::App, error::ApiError, images, ports::Ports};
+use crate::{app::App, context::RequestContext, error::ApiError, images, ports::Ports};
 
 /// An image and the guest who uploaded it; made only with the guest's token.
 pub(super) struct GuestImageTransfer {
@@ -60,7 +60,11 @@ impl GuestImageTransfer {
     /// # Errors
     /// `IMAGE_NOT_FOUND` when it has expired, `IMAGE_ALREADY_REGISTERED` when it is another's, `BUSY` when a retry
     /// continues.
-    pub(super) async fn claim<P: Ports>(&self, app: &App<P>) -> Result<(), ApiError> {
+    pub(super) async fn claim<P: Ports>(
+        &self,
+        app: &App<P>,
+        context: &RequestContext<'_>,
+    ) -> Result<(), ApiError> {
         let Self { key, guest, id } = self;
         let command = ClaimImage {
             key: key.clone(),
@@ -68,7 +72,7 @@ impl GuestImageTransfer {
             form_id: None,
             original_name: None,
         };
-        match images::claim(app, guest, command).await {
+        match images::claim(app, context, guest, command).await {
             // It is the account's already, when the first attempt was interrupted; or the guest's, where guests'
             // images are registered at once.
             Err(ApiError::Client(Problem { code: Code::ImageAlreadyRegistered, .. }))

@@ -2,7 +2,7 @@
 
 use edge_ledger::{AbuseStatus, Ban, Inspect, LedgerClient, Unban};
 use edge_registry::{AuditStore, StoredEvent};
-use edge_types::{Subject, timestamp};
+use edge_types::{PERMANENT_MS, Subject, timestamp};
 use futures_util::future::try_join_all;
 use http::StatusCode;
 use image_rules::Code;
@@ -19,7 +19,7 @@ use crate::{
 
 /// Each costs a request to a ledger, and the smallest plan of the platform allows fifty requests.
 const MAX_BANS: u32 = 40;
-/// The longest ban: a year. The issuer of the tokens can end an account permanently.
+/// The longest ban that ends: a year.
 const MAX_BAN_S: u64 = 366 * 86_400;
 const MAX_REASON_CHARS: usize = 200;
 
@@ -27,7 +27,9 @@ const MAX_REASON_CHARS: usize = 200;
 #[serde(deny_unknown_fields)]
 struct BanRequest {
     account: String,
-    seconds: u64,
+    seconds: Option<u64>,
+    #[serde(default)]
+    permanent: bool,
     reason: String,
 }
 
@@ -41,6 +43,7 @@ struct ListedBan {
     account: String,
     #[serde(rename = "bannedUntil")]
     until: String,
+    permanent: bool,
     reason: Option<String>,
     /// When it began, and who did it or what led to it. Absent in the answer to the ban itself.
     since: Option<String>,
@@ -50,6 +53,19 @@ struct ListedBan {
 #[derive(Serialize)]
 struct Lifted {
     account: String,
+}
+
+impl BanRequest {
+    /// The end of the ban. It is either permanent or has a duration.
+    fn until_ms(&self, now_ms: u64) -> Option<u64> {
+        match (self.seconds, self.permanent) {
+            (None, true) => Some(PERMANENT_MS),
+            (Some(seconds), false) if (1..=MAX_BAN_S).contains(&seconds) => {
+                Some(now_ms.saturating_add(seconds * 1000))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl<P: Ports> AdminRequest<'_, P> {
@@ -76,8 +92,8 @@ impl<P: Ports> AdminRequest<'_, P> {
         let reason = request.reason.trim().to_owned();
         let is_valid_reason = (1..=MAX_REASON_CHARS).contains(&reason.chars().count())
             && !reason.contains(char::is_control);
-        let is_valid_duration = (1..=MAX_BAN_S).contains(&request.seconds);
-        if !is_valid_reason || !is_valid_duration || subject.is_never_banned() {
+        let until_ms = request.until_ms(self.app.ports.now_ms()).ok_or(Code::MalformedRequest)?;
+        if !is_valid_reason || subject.is_never_banned() {
             return Err(Code::MalformedRequest.into());
         }
         // Administrators cannot ban themselves. The ban of their client IP would hold at their next login.
@@ -86,7 +102,6 @@ impl<P: Ports> AdminRequest<'_, P> {
         if is_own_client_ip || subject == Subject::User(self.caller.user().clone()) {
             return Err(Code::RoleNotAllowed.into());
         }
-        let until_ms = self.app.ports.now_ms() + request.seconds * 1000;
         let ban = Ban { until_ms, reason, by: self.caller.user().to_string() };
         let status = self.app.ports.ledger().send(&subject, ban).await?;
         self.app.isolate.counters.count(Metric::Ban(BanReason::Administrator), 1);
@@ -106,6 +121,7 @@ fn listed_ban(subject: &Subject, status: AbuseStatus) -> Option<ListedBan> {
     Some(ListedBan {
         account: subject.to_string(),
         until: timestamp(status.banned_until_ms?),
+        permanent: status.banned_until_ms == Some(PERMANENT_MS),
         reason: status.ban_reason,
         since: None,
         detail: None,

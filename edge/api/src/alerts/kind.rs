@@ -17,6 +17,7 @@ pub(super) enum Kind {
     Errors,
     Sweeps,
     Bucket,
+    Ceilings,
 }
 
 /// A burst of server errors: a single one is in the log.
@@ -25,8 +26,15 @@ const BURST: u64 = 10;
 const STORE_CALLS: u64 = 3;
 
 impl Kind {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Bans, Self::Reuse, Self::Storage, Self::Errors, Self::Sweeps, Self::Bucket];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Bans,
+        Self::Reuse,
+        Self::Storage,
+        Self::Errors,
+        Self::Sweeps,
+        Self::Bucket,
+        Self::Ceilings,
+    ];
 
     /// The name in the database and in the log.
     pub(super) const fn name(self) -> &'static str {
@@ -37,6 +45,7 @@ impl Kind {
             Self::Errors => "error_burst",
             Self::Sweeps => "sweep",
             Self::Bucket => "bucket",
+            Self::Ceilings => "ceiling",
         }
     }
 
@@ -47,6 +56,7 @@ impl Kind {
             Self::Storage => "The object store fails",
             Self::Errors => "Requests fail with server errors",
             Self::Sweeps => "Sweeps that failed or found inconsistencies",
+            Self::Ceilings => "Daily ceilings of the deployment, near (80 %) or reached",
             Self::Bucket => {
                 "The bucket is not this deployment's, or more than a tenth is missing; nothing is repaired"
             }
@@ -56,7 +66,7 @@ impl Kind {
     /// The weight that is worth a message.
     const fn threshold(self) -> u64 {
         match self {
-            Self::Bans | Self::Reuse | Self::Sweeps | Self::Bucket => 1,
+            Self::Bans | Self::Reuse | Self::Sweeps | Self::Bucket | Self::Ceilings => 1,
             Self::Storage => STORE_CALLS,
             Self::Errors => BURST,
         }
@@ -73,6 +83,7 @@ impl Kind {
         match self {
             Self::Bans => threshold(total.name == "bans"),
             Self::Reuse => threshold(is_of(Metric::Reuse)),
+            Self::Ceilings => threshold(total.name == "daily_ceilings"),
             // An object that exists already is no failure of the store.
             Self::Storage if is_of(Metric::StoreError("")) => {
                 u64::from(!is(Metric::StoreError("exists")))
@@ -137,6 +148,7 @@ mod tests {
             "probes",
             "sweeps",
             "sweep_stops",
+            "daily_ceilings",
         ] {
             assert!(MetricFamily::ALL.iter().any(|family| family.name == name), "{name}");
         }

@@ -201,9 +201,60 @@ pub struct LimitSettings {
     pub client_ip_per_minute: u32,
     /// Requests a minute of a back end, including its uploads.
     pub service_per_minute: u32,
+    /// Of a client IP, for guests and for accounts that are younger than a day.
+    pub newcomers: NewcomerLimits,
+    /// Of the whole deployment.
+    pub ceilings: Ceilings,
     pub strikes_to_ban: u32,
     /// The duration of the first ban; it doubles with each further one.
     pub ban_s: u32,
+}
+
+/// What newcomers behind one client IP may do together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewcomerLimits {
+    pub guest_tokens_per_hour: u32,
+    pub sign_ups_per_hour: u32,
+    pub daily_count: u32,
+    pub daily_bytes: u64,
+}
+
+impl NewcomerLimits {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            guest_tokens_per_hour: reader.number("GUEST_TOKENS_PER_HOUR", 40, 1..=1_000_000),
+            sign_ups_per_hour: reader.number("SIGN_UPS_PER_HOUR", 40, 1..=1_000_000),
+            daily_count: reader.number("IP_DAILY_COUNT", 600, 1..=10_000_000),
+            // 1 GiB.
+            daily_bytes: reader.number("IP_DAILY_BYTES", 1 << 30, 1..=1 << 50),
+        }
+    }
+
+    /// The limits of a day. An IPv6 /48 has a multiple.
+    pub fn of_day(&self, factor: u32) -> UploadLimits {
+        UploadLimits {
+            rate_per_minute: u32::MAX,
+            daily_count: self.daily_count.saturating_mul(factor),
+            daily_bytes: self.daily_bytes.saturating_mul(factor.into()),
+        }
+    }
+}
+
+/// What all callers together may store in a day; without a ceiling when not set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ceilings {
+    pub count: Option<u64>,
+    pub bytes: Option<u64>,
+}
+
+impl Ceilings {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let mut read = |variable| {
+            let parse = |text: &str| text.parse().ok().filter(|it| (1..=1 << 53).contains(it));
+            reader.parsed(variable, "a whole number from 1 to 2^53", parse)
+        };
+        Self { count: read("DAILY_COUNT_TOTAL"), bytes: read("DAILY_BYTES_TOTAL") }
+    }
 }
 
 impl LimitSettings {
@@ -217,6 +268,8 @@ impl LimitSettings {
             },
             client_ip_per_minute: reader.number("IP_PER_MINUTE", 120, 1..=100_000),
             service_per_minute: reader.number("SERVICE_PER_MINUTE", 6_000, 1..=100_000),
+            newcomers: NewcomerLimits::read(reader),
+            ceilings: Ceilings::read(reader),
             strikes_to_ban: reader.number("STRIKES_TO_BAN", 10, 1..=1000),
             ban_s: reader.number("BAN_S", 3600, 1..=2_592_000),
         }

@@ -96,6 +96,14 @@ fn the_defaults_of_limits_are_those_of_the_documentation() {
     assert_eq!(config.limits.of_role(Role::Service), service);
     assert_eq!(config.limits.client_ip_per_minute, 120);
     assert_eq!((config.limits.strikes_to_ban, config.limits.ban_s), (10, 3600));
+    let newcomers = NewcomerLimits {
+        guest_tokens_per_hour: 40,
+        sign_ups_per_hour: 40,
+        daily_count: 600,
+        daily_bytes: 1_073_741_824,
+    };
+    assert_eq!(config.limits.newcomers, newcomers);
+    assert_eq!(config.limits.ceilings, Ceilings::default());
     let uploads = UploadSettings {
         lease_s: 300,
         pending_roles: vec![Role::Guest],

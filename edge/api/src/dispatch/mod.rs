@@ -101,7 +101,7 @@ async fn handle_open<P: Ports>(
 ) -> HandlerResult<P> {
     match endpoint {
         OpenEndpoint::Picture(key) => delivery::deliver(app, context.head, &key).await,
-        OpenEndpoint::GuestToken => accounts::issue_guest_token(app),
+        OpenEndpoint::GuestToken => accounts::issue_guest_token(app, context).await,
         OpenEndpoint::SignUp => accounts::sign_up(app, context, body).await,
         OpenEndpoint::Login => accounts::login(app, context, body).await,
         OpenEndpoint::Refresh => accounts::refresh(app, context).await,

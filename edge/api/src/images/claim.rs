@@ -4,12 +4,13 @@ use edge_auth::Principal;
 use edge_ledger::{ClaimImage, ClaimOutcome, LedgerClient};
 use edge_registry::Registry;
 use edge_storage::ObjectKey;
-use edge_types::{FormId, ImageId, UserId, file_name::clean_name, timestamp};
+use edge_types::{FormId, ImageId, Role, Subject, UserId, file_name::clean_name, timestamp};
 use http::StatusCode;
 use image_rules::Code;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    admission::{QuotaCharges, check_user_ban},
     app::App,
     body::{BodyStream, read_json_of},
     context::RequestContext,
@@ -43,8 +44,8 @@ struct Registered {
 /// Registers an uploaded image, so that it does not expire.
 ///
 /// # Errors
-/// `INVALID_IMAGE_URL` for what is no image of this deployment, `USER_MISMATCH`, `IMAGE_NOT_FOUND`,
-/// `IMAGE_ALREADY_REGISTERED`.
+/// `INVALID_IMAGE_URL` for what is no image of this deployment, `USER_MISMATCH`, `USER_BANNED` for a claimant who is
+/// banned, and those of [`claim`].
 pub async fn register<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
@@ -66,7 +67,10 @@ pub async fn register<P: Ports>(
         form_id: form_id.map(|id| id.as_str().to_owned()),
         original_name: request.original_filename.as_deref().and_then(clean_name).map(Into::into),
     };
-    let image_id = claim(app, &owner, command).await?;
+    if *caller.user() != command.claimant {
+        check_user_ban(app, context, &command.claimant).await?;
+    }
+    let image_id = claim(app, context, &owner, command).await?;
     let now_ms = app.ports.now_ms();
     let data = Registered {
         image_id,
@@ -78,17 +82,35 @@ pub async fn register<P: Ports>(
     Ok(response::success(StatusCode::CREATED, message, &data, now_ms))
 }
 
-/// Keeps a pending image of `owner` for the claimant; returns its number.
+/// Keeps a pending image of `owner` for the claimant; returns its number. The image of another is charged to the
+/// claimant, and an uploader who is banned gives nothing to others.
 ///
 /// # Errors
-/// `IMAGE_NOT_FOUND`, `IMAGE_ALREADY_REGISTERED`, `BUSY` when the claim may be repeated.
+/// `USER_BANNED`, `QUOTA_EXCEEDED`, `IMAGE_NOT_FOUND`, `IMAGE_ALREADY_REGISTERED`, `BUSY` when the claim may be repeated.
 pub async fn claim<P: Ports>(
     app: &App<P>,
+    context: &RequestContext<'_>,
     owner: &UserId,
     command: ClaimImage,
 ) -> Result<Option<ImageId>, ApiError> {
+    let limits = app.config.limits.of_role(Role::User);
+    let is_new_owner = command.claimant != *owner;
+    let new_owner = is_new_owner.then(|| (Subject::User(command.claimant.clone()), limits));
+    // Its size is known when it is claimed.
+    let bytes = app.config.policy.limits.max_bytes;
+    if is_new_owner {
+        check_user_ban(app, context, owner).await?;
+    }
+    let charges = QuotaCharges::charge(app, context, new_owner.into_iter(), bytes).await?;
     let key = command.key.clone();
-    match app.ports.ledger().send_to_user(owner, command).await? {
+    // Without the reply of the ledger the image may be claimed, and stays charged.
+    let outcome = app.ports.ledger().send_to_user(owner, command).await?;
+    let claimed = match &outcome {
+        ClaimOutcome::Claimed(receipt) => Some(receipt.image.original_size_bytes),
+        _ => None,
+    };
+    charges.settle(app, claimed).await;
+    match outcome {
         ClaimOutcome::Claimed(receipt) => Ok(receipt.image_id),
         ClaimOutcome::AlreadyRegistered => Err(Code::ImageAlreadyRegistered.into()),
         ClaimOutcome::Unregistered => Err(busy().into()),

@@ -1,5 +1,6 @@
 //! Scheduled jobs: health checks, the sweep, flushing counters, alerts.
 
+mod ceilings;
 mod flush;
 mod sweep;
 
@@ -12,6 +13,7 @@ use crate::{alerts, app::App, health, ports::Ports};
 pub async fn run_scheduled<P: Ports>(app: &App<P>) {
     health::probe(app).await;
     sweep::run_scheduled(app).await;
+    ceilings::run_scheduled(app).await;
     flush::run_scheduled(app).await;
     alerts::run_scheduled(app).await;
 }

@@ -26,6 +26,8 @@ pub enum Metric {
     BytesStored,
     /// A request that a limit refused.
     Limit(Limit),
+    /// A daily ceiling of the deployment that was near or reached; once a day.
+    Ceiling(Ceiling, CeilingLevel),
     Ban(BanReason),
     /// A family of refresh tokens that ended because a token was used twice.
     Reuse,
@@ -51,6 +53,23 @@ pub enum Limit {
     Binding,
     ClientIp(LimitKind),
     User(LimitKind),
+    Deployment(Ceiling),
+}
+
+/// A daily ceiling of the deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum Ceiling {
+    Count,
+    Bytes,
+}
+
+/// How far a ceiling is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum CeilingLevel {
+    Near,
+    Reached,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +122,8 @@ const REQUESTS: MetricFamily = family("requests", "Requests, by route, status an
 const UPLOADS: MetricFamily = family("uploads", "Uploaded files, by outcome and declared format.");
 const BYTES: MetricFamily = family("upload_bytes", "Bytes of files, received and stored.");
 const LIMITS: MetricFamily = family("limit_refusals", "Requests that a limit refused.");
+const CEILINGS: MetricFamily =
+    family("daily_ceilings", "Days on which a ceiling of the deployment was near or reached.");
 const BANS: MetricFamily = family("bans", "Bans, by reason.");
 const REUSES: MetricFamily = family("token_reuses", "Refresh tokens that were used twice.");
 const STORE_ERRORS: MetricFamily =
@@ -118,11 +139,12 @@ const MESSAGES: MetricFamily = family("alert_messages", "Alerts sent to the webh
 
 impl MetricFamily {
     /// In the order of `/metrics`.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         REQUESTS,
         UPLOADS,
         BYTES,
         LIMITS,
+        CEILINGS,
         BANS,
         REUSES,
         STORE_ERRORS,
@@ -140,10 +162,16 @@ impl Metric {
     /// to Prometheus' `increase`.
     pub fn expected() -> Vec<Self> {
         use LimitKind as K;
-        let client_ips = [K::Ban, K::Rate, K::Flood].map(Limit::ClientIp);
+        let client_ips =
+            [K::Ban, K::Rate, K::Flood, K::DailyCount, K::DailyBytes].map(Limit::ClientIp);
         let users = [K::Ban, K::Rate, K::Flood, K::DailyCount, K::DailyBytes, K::TicketSpent]
             .map(Limit::User);
-        let limits = [Limit::Binding].into_iter().chain(client_ips).chain(users).map(Self::Limit);
+        let deployment = Ceiling::VARIANTS.iter().copied().map(Limit::Deployment);
+        let limits = [Limit::Binding].into_iter().chain(client_ips).chain(users).chain(deployment);
+        let limits = limits.map(Self::Limit);
+        let ceilings = Ceiling::VARIANTS.iter().flat_map(|ceiling| {
+            CeilingLevel::VARIANTS.iter().map(|level| Self::Ceiling(*ceiling, *level))
+        });
         let bans = AbuseKind::VARIANTS.iter().copied().map(BanReason::Strikes);
         let bans = bans.chain([BanReason::Administrator]).map(Self::Ban);
         let probes = Component::PROBED
@@ -170,6 +198,7 @@ impl Metric {
         files
             .chain(others)
             .chain(limits)
+            .chain(ceilings)
             .chain(bans)
             .chain(store_errors)
             .chain(components)
@@ -185,6 +214,7 @@ impl Metric {
             Self::File { .. } => UPLOADS,
             Self::BytesIn | Self::BytesStored => BYTES,
             Self::Limit(_) => LIMITS,
+            Self::Ceiling(..) => CEILINGS,
             Self::Ban(_) => BANS,
             Self::Reuse => REUSES,
             Self::StoreError(_) => STORE_ERRORS,
@@ -217,8 +247,12 @@ impl Metric {
                     Limit::Binding => ("client_ip", "binding"),
                     Limit::ClientIp(kind) => ("client_ip", kind.into_str()),
                     Limit::User(kind) => ("user", kind.into_str()),
+                    Limit::Deployment(ceiling) => ("deployment", ceiling.into_str()),
                 };
                 two("subject", subject, &one("limit", limit))
+            }
+            Self::Ceiling(ceiling, level) => {
+                two("limit", ceiling.into_str(), &one("level", level.into_str()))
             }
             Self::Ban(BanReason::Strikes(kind)) => one("reason", kind.into_str()),
             Self::Ban(BanReason::Administrator) => one("reason", "administrator"),

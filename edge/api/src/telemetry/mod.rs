@@ -11,5 +11,7 @@ pub use counters::{Batch, CounterKey, Counters, Counts, FLUSH_INTERVAL_MS};
 pub use instrumented_store::InstrumentedStore;
 pub use label::{Area, FileCount, Outcome, RequestEnd, Route};
 pub use line_limiter::LineLimiter;
-pub use metric::{BanReason, Limit, Metric, MetricFamily, SweepOutcome, SweepStop};
+pub use metric::{
+    BanReason, Ceiling, CeilingLevel, Limit, Metric, MetricFamily, SweepOutcome, SweepStop,
+};
 pub use timing::{BOUNDS_MS, Histogram, Stage};

@@ -6,13 +6,13 @@ use edge_ledger::{
     CommitOutcome, CommitUpload, Disposition, LedgerClient, Receipt, ReleaseUpload, StoredImage,
     UploadGrant,
 };
-use edge_storage::{NewObject, ObjectMetadata, ObjectStore, UploadKey};
+use edge_storage::{NewObject, ObjectMetadata, ObjectStore};
 use edge_types::{FileName, FormId, hex, log};
 use image_rules::{Code, ImageError, Plan, Processed, inspect_as, process};
 
 use super::reply::AcceptedImage;
 use crate::{
-    admission::record_image_incident,
+    admission::{AdmittedUpload, record_image_incident},
     app::App,
     body::{RawFile, UploadedFile},
     bucket_binding,
@@ -37,10 +37,10 @@ struct FileDetails<'a> {
 }
 
 impl<P: Ports> UploadContext<'_, P> {
-    /// Processes, stores and commits one image. The grant of one that fails is released.
+    /// Processes, stores and commits one image. The grant of one that fails is released, and nothing is charged for it.
     pub(super) async fn take(
         &self,
-        grant: &UploadGrant,
+        admitted: AdmittedUpload,
         file: UploadedFile,
         form_id: Option<&FormId>,
         memory: &Lease,
@@ -49,15 +49,24 @@ impl<P: Ports> UploadContext<'_, P> {
         let processed = match self.apply_rules(file.file, memory).await {
             Ok(processed) => processed,
             Err(error) => {
-                self.release(&grant.upload_key, false).await;
+                self.release(admitted, false).await;
                 return Err(error);
             }
         };
-        match self.store(grant, details, processed).await {
-            Ok(image) => self.commit(image).await,
+        match self.store(&admitted.grant, details, processed).await {
+            Ok(image) => {
+                let committed = self.commit(image).await;
+                let accepted = committed.as_ref().ok().filter(|accepted| accepted.is_new);
+                let stored = accepted.map(|accepted| accepted.receipt.image.original_size_bytes);
+                // Without the reply of the ledger the picture may be stored, and stays charged.
+                if !matches!(committed, Err(ApiError::Internal(_))) {
+                    admitted.charges.settle(self.app, stored).await;
+                }
+                committed
+            }
             Err(error) => {
                 // A store that fails may have written the object all the same.
-                self.release(&grant.upload_key, true).await;
+                self.release(admitted, true).await;
                 Err(error)
             }
         }
@@ -164,12 +173,14 @@ impl<P: Ports> UploadContext<'_, P> {
     }
 
     /// Releases a grant. When the ledger does not answer, its lease ends by itself.
-    pub(super) async fn release(&self, upload_key: &UploadKey, may_be_stored: bool) {
-        let command = ReleaseUpload { upload_key: upload_key.clone(), may_be_stored };
+    pub(super) async fn release(&self, admitted: AdmittedUpload, may_be_stored: bool) {
+        let AdmittedUpload { grant, charges } = admitted;
+        let command = ReleaseUpload { upload_key: grant.upload_key, may_be_stored };
         let owner = self.permit.owner();
         if let Err(error) = self.app.ports.ledger().send_to_user(owner, command).await {
             log::error("release_failed", &[("cause", &error.to_string())]);
         }
+        charges.settle(self.app, None).await;
     }
 }
 

@@ -11,11 +11,10 @@ pub use policy::policy;
 pub use tickets::issue_ticket;
 
 use edge_auth::{Permit, Principal};
-use edge_ledger::UploadGrant;
 use image_rules::{Format, Limits};
 
 use crate::{
-    admission::{FileOrder, admit_upload},
+    admission::{AdmittedUpload, FileOrder, admit_upload},
     app::App,
     body::{self, AnnouncedBody, BodyStream, ParsedUpload},
     concurrency::{Lease, MeteredBody, Purpose, UploadSlot},
@@ -42,17 +41,17 @@ pub async fn upload<P: Ports>(
     let permit = caller.may_upload(app.config.uploads.require_ticket)?;
     let limits = permit.limits(app.config.policy.limits);
     let bytes = AnnouncedBody::new(context.head).max_bytes(&limits);
-    let grant = admit_upload(app, context, &permit, FileOrder::First { bytes }).await?;
+    let admitted = admit_upload(app, context, &permit, FileOrder::First { bytes }).await?;
     let upload = UploadContext { app, context, permit: &permit };
     let receiving = receive(app, context, &permit, &limits, body);
     let (parsed, memory) = match slot.while_receiving(|| app.ports.now_ms(), receiving).await {
         Ok(received) => received,
         Err(error) => {
-            upload.release(&grant.upload_key, false).await;
+            upload.release(admitted, false).await;
             return Err(error);
         }
     };
-    let outcomes = take_all(&upload, grant, parsed, &memory).await;
+    let outcomes = take_all(&upload, admitted, parsed, &memory).await;
     drop(memory);
     reply::respond(outcomes, app, context)
 }
@@ -78,23 +77,23 @@ async fn receive<P: Ports>(
 /// The first image uses the grant of the request; each further one needs its own.
 async fn take_all<P: Ports>(
     upload: &UploadContext<'_, P>,
-    grant: UploadGrant,
+    admitted: AdmittedUpload,
     parsed: ParsedUpload,
     memory: &Lease,
 ) -> Vec<reply::Outcome> {
     let mut outcomes = Vec::with_capacity(parsed.files.len());
-    let mut first = Some(grant);
+    let mut first = Some(admitted);
     for file in parsed.files {
         let (name, size_bytes) = (file.original_name.clone(), file.size_bytes());
         let declared = file.file.as_ref().ok().map(|file| file.declared);
-        let grant = if let Some(grant) = first.take() {
-            Ok(grant)
+        let admitted = if let Some(admitted) = first.take() {
+            Ok(admitted)
         } else {
             let order = FileOrder::Additional { bytes: size_bytes };
             admit_upload(upload.app, upload.context, upload.permit, order).await
         };
-        let outcome = match grant {
-            Ok(grant) => upload.take(&grant, file, parsed.form_id.as_ref(), memory).await,
+        let outcome = match admitted {
+            Ok(admitted) => upload.take(admitted, file, parsed.form_id.as_ref(), memory).await,
             Err(error) => Err(error),
         };
         upload.context.record_file(file_count(declared, size_bytes, &outcome));

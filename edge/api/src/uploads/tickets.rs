@@ -1,6 +1,6 @@
 //! `POST /uploads/tickets`: a token for one upload of one user, good for a minute, spent once.
 
-use edge_auth::{Principal, TicketScope};
+use edge_auth::{Principal, TicketHolder, TicketScope};
 use edge_types::{FormId, MAX_SAFE_INTEGER, UserId};
 use http::StatusCode;
 use image_rules::{Code, Format, ImageError};
@@ -50,7 +50,10 @@ pub async fn issue_ticket<P: Ports>(
     let scope = scope(&request)?;
     let (expires_in, now_ms) = (app.config.uploads.ticket_s, app.ports.now_ms());
     let (signing, random) = (&app.config.auth.signing, app.ports.random());
-    let ticket = signing.issue_ticket(&user, &scope, random, expires_in, now_ms)?;
+    // A new account has no larger budget with tickets than without.
+    let account_since_s = caller.account_since_s().filter(|_| *caller.user() == user);
+    let holder = TicketHolder { user: &user, account_since_s };
+    let ticket = signing.issue_ticket(holder, &scope, random, expires_in, now_ms)?;
     let data = Issued { ticket, expires_in };
     Ok(response::success(StatusCode::CREATED, "issue_ticket_success", &data, now_ms))
 }

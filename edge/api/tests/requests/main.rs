@@ -18,6 +18,7 @@ mod ledger;
 mod limits;
 mod log;
 mod metrics;
+mod newcomers;
 mod response_contract;
 mod rights;
 mod scheduling;

@@ -5,6 +5,8 @@ use image_rules::Code;
 use jwt_compact::alg::Hs256Key;
 use serde_json::{Value, json};
 
+use crate::AccountClaims;
+
 use super::{
     HS256_SECRET, NOW_MS, TokenTester, config,
     keyring::{Signer, claims, key_pairs, key_set, platform},
@@ -85,9 +87,14 @@ fn session() -> SessionId {
 }
 
 fn access_token(tester: &TokenTester, user: &UserId, role: Role) -> String {
-    let signing = &tester.config.signing;
-    let token = signing.issue_access_token(user, role, "a@example.com", &session(), 900, NOW_MS);
-    token.expect("signed")
+    let account = AccountClaims {
+        user,
+        role,
+        email: "a@example.com",
+        session: &session(),
+        created_ms: NOW_MS,
+    };
+    tester.config.signing.issue_access_token(&account, 900, NOW_MS).expect("signed")
 }
 
 #[test]

@@ -11,9 +11,10 @@ use edge_storage::{ObjectKey, UploadKey};
 use edge_types::{UploadLimitStatuses, UploadLimits, UserId};
 
 use crate::{
-    AbuseStatus, AccountSnapshot, AdmitUpload, Ban, CountLoginAttempt, CountRequest, Inspect,
-    KnownUpload, LimitExceeded, LimitKind, LookUpUploads, RefundLoginAttempt, RequestAdmission,
-    Strike, Unban, UploadAdmission, UploadGrant,
+    AbuseStatus, AccountSnapshot, AdmitUpload, Ban, ChargeQuota, CountLoginAttempt,
+    CountNewIdentity, CountRequest, Inspect, KnownUpload, LimitExceeded, LimitKind, LookUpUploads,
+    QuotaCharge, RefundLoginAttempt, RequestAdmission, SettleQuota, Strike, Unban, UploadAdmission,
+    UploadGrant,
     storage::{AccountState, LedgerStorage, StorageResult},
     upload::Upload,
 };
@@ -92,9 +93,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     /// Checks the ban and takes a token of the rate.
     fn take_token(&self, account: &mut AccountState, quota: u32) -> Result<(), LimitExceeded> {
         if let Some(until_ms) = account.abuse.banned_until_ms(self.now_ms) {
-            let left_s = (until_ms - self.now_ms).div_ceil(1000);
-            let retry_after_s = u32::try_from(left_s).unwrap_or(u32::MAX);
-            return Err(LimitExceeded { kind: LimitKind::Ban, retry_after_s });
+            return Err(LimitExceeded::ban(self.now_ms, until_ms));
         }
         account.rate.take(self.now_ms, quota).map_err(|retry_after_s| {
             // A flood is a multiple of the quota in refusals within one minute.
@@ -144,6 +143,39 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     pub fn refund_login_attempt(&self, command: RefundLoginAttempt) -> StorageResult<()> {
         let mut account = self.storage.account()?;
         account.login_throttle.refund(self.now_ms, command.limit);
+        self.storage.write_account(&account)
+    }
+
+    pub fn count_new_identity(
+        &self,
+        command: CountNewIdentity,
+    ) -> StorageResult<Option<LimitExceeded>> {
+        let mut account = self.storage.account()?;
+        let CountNewIdentity { identity, per_hour } = command;
+        let outcome = account.new_identities.count(self.now_ms, identity, per_hour);
+        if outcome.is_ok() {
+            self.storage.write_account(&account)?;
+        }
+        Ok(outcome.err())
+    }
+
+    /// Charges what is no upload of this subject. The ban is checked elsewhere: that of a client IP does not hold for
+    /// users.
+    pub fn charge_quota(
+        &self,
+        command: ChargeQuota,
+    ) -> StorageResult<Result<QuotaCharge, LimitExceeded>> {
+        let mut account = self.storage.account()?;
+        let charge = account.usage.charge(self.now_ms, &command.limits, command.bytes);
+        if charge.is_ok() {
+            self.storage.write_account(&account)?;
+        }
+        Ok(charge)
+    }
+
+    pub fn settle_quota(&self, command: SettleQuota) -> StorageResult<()> {
+        let mut account = self.storage.account()?;
+        account.usage.settle(self.now_ms, command.charge, command.stored_bytes);
         self.storage.write_account(&account)
     }
 
