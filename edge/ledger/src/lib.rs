@@ -5,6 +5,7 @@
 
 mod abuse;
 mod account;
+mod cached_storage;
 mod command;
 mod login_throttle;
 mod new_identities;
@@ -20,10 +21,11 @@ mod upload;
 
 use edge_types::{Subject, UserId};
 
+pub use cached_storage::CachedStorage;
 pub use command::*;
 pub use login_throttle::LoginLimit;
-pub use service::{CommandError, LedgerDeps, LedgerService};
-pub use storage::{AccountState, LedgerStorage, LedgerStorageError, OutboxEvent, RateRefusals};
+pub use service::{ALARM_RETRY_MS, CommandError, LedgerDeps, LedgerService};
+pub use storage::{AccountState, KeptUpload, LedgerStorage, LedgerStorageError, OutboxEvent};
 pub use upload::{Upload, UploadState};
 
 /// The ledger did not answer, so nothing is admitted.

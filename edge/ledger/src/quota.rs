@@ -1,4 +1,4 @@
-//! Daily quotas. Days are those of UTC; a charge can be refunded until its day ends.
+//! Daily quotas. Days are those of UTC.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,14 @@ pub struct DailyUsage {
     day: u64,
     count: u32,
     bytes: u64,
+}
+
+impl QuotaCharge {
+    /// With the bytes that were really sent instead of those that were declared.
+    #[must_use]
+    pub const fn with_bytes(self, bytes: u64) -> Self {
+        Self { bytes, ..self }
+    }
 }
 
 impl DailyUsage {
@@ -42,22 +50,15 @@ impl DailyUsage {
         Ok(QuotaCharge { day: self.day, bytes })
     }
 
-    /// Refunds an upload that failed.
-    pub fn refund(&mut self, now_ms: u64, charge: QuotaCharge) {
-        self.begin_day(now_ms);
-        if charge.day == self.day {
-            self.count = self.count.saturating_sub(1);
-            self.bytes = self.bytes.saturating_sub(charge.bytes);
+    /// Adds what an upload was charged, unless its day is over.
+    pub fn add(&mut self, charge: QuotaCharge) {
+        if charge.day > self.day {
+            *self = Self { day: charge.day, count: 0, bytes: 0 };
         }
-    }
-
-    /// Replaces the reserved bytes by those that were really sent.
-    pub fn correct(&mut self, now_ms: u64, charge: QuotaCharge, bytes: u64) -> QuotaCharge {
-        self.begin_day(now_ms);
         if charge.day == self.day {
-            self.bytes = self.bytes.saturating_sub(charge.bytes).saturating_add(bytes);
+            self.count = self.count.saturating_add(1);
+            self.bytes = self.bytes.saturating_add(charge.bytes);
         }
-        QuotaCharge { bytes, ..charge }
     }
 
     /// Replaces a charge by what was really stored; a picture that was not stored is not counted.
@@ -133,14 +134,17 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_yesterday_is_not_given_back_today() {
+    fn what_was_charged_yesterday_is_not_added_today() {
         let mut usage = DailyUsage::default();
         let yesterday = usage.charge(MIDNIGHT_MS - 1, &LIMITS, 10).expect("admitted");
-        usage.charge(MIDNIGHT_MS, &LIMITS, 20).expect("admitted");
-        usage.refund(MIDNIGHT_MS, yesterday);
-        usage.correct(MIDNIGHT_MS, yesterday, 900);
-        assert_eq!(usage.bytes_status(MIDNIGHT_MS, &LIMITS).remaining, 980);
-        assert_eq!(usage.count_status(MIDNIGHT_MS, &LIMITS).remaining, 2);
+        let today = usage.charge(MIDNIGHT_MS, &LIMITS, 20).expect("admitted");
+        let mut sum = DailyUsage::default();
+        sum.add(yesterday);
+        assert_eq!(sum.bytes_status(MIDNIGHT_MS - 1, &LIMITS).remaining, 990);
+        sum.add(today);
+        sum.add(yesterday.with_bytes(900));
+        assert_eq!(sum.bytes_status(MIDNIGHT_MS, &LIMITS).remaining, 980);
+        assert_eq!(sum.count_status(MIDNIGHT_MS, &LIMITS).remaining, 2);
     }
 
     #[test]
@@ -171,51 +175,58 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Charge(u64),
-        Refund(prop::sample::Index),
-        Correct(prop::sample::Index, u64),
+        /// An upload that failed is not added.
+        Fail(prop::sample::Index),
+        Commit(prop::sample::Index, u64),
         Wait(u64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             (0_u64..400).prop_map(Step::Charge),
-            any::<prop::sample::Index>().prop_map(Step::Refund),
+            any::<prop::sample::Index>().prop_map(Step::Fail),
             (any::<prop::sample::Index>(), 0_u64..400)
-                .prop_map(|(which, bytes)| Step::Correct(which, bytes)),
+                .prop_map(|(which, bytes)| Step::Commit(which, bytes)),
             (0_u64..DAY_MS / 4).prop_map(Step::Wait),
         ]
     }
 
     proptest! {
         /// Against a list of what was charged today: never more than the limits, never less than zero,
-        /// and a refund is as if nothing had been charged.
+        /// and an upload that failed is as if nothing had been charged.
         #[test]
         fn usage_is_the_sum_of_the_charges_of_the_day(steps in prop::collection::vec(step(), 1..80)) {
-            let (mut usage, mut now_ms) = (DailyUsage::default(), MIDNIGHT_MS);
-            let mut charges: Vec<(u64, QuotaCharge)> = Vec::new();
+            let (mut committed, mut now_ms) = (DailyUsage::default(), MIDNIGHT_MS);
+            let mut open: Vec<QuotaCharge> = Vec::new();
+            let mut all: Vec<QuotaCharge> = Vec::new();
+            let sum = |committed: DailyUsage, open: &[QuotaCharge]| {
+                open.iter().fold(committed, |mut sum, charge| {
+                    sum.add(*charge);
+                    sum
+                })
+            };
             for step in steps {
                 match step {
                     Step::Charge(bytes) => {
-                        if let Ok(charge) = usage.charge(now_ms, &LIMITS, bytes) {
-                            charges.push((bytes, charge));
-                        }
+                        open.extend(sum(committed, &open).charge(now_ms, &LIMITS, bytes).ok());
                     }
-                    Step::Refund(which) if !charges.is_empty() => {
-                        let (_, charge) = charges.remove(which.index(charges.len()));
-                        usage.refund(now_ms, charge);
+                    Step::Fail(which) if !open.is_empty() => {
+                        open.remove(which.index(open.len()));
                     }
-                    Step::Correct(which, bytes) if !charges.is_empty() => {
-                        // Corrected once, and never upwards: what is sent is cut at what was declared.
-                        let (reserved, charge) = charges.remove(which.index(charges.len()));
-                        let sent = bytes.min(reserved);
-                        charges.push((sent, usage.correct(now_ms, charge, sent)));
+                    Step::Commit(which, bytes) if !open.is_empty() => {
+                        // Never upwards: what is sent is cut at what was declared.
+                        let charge = open.remove(which.index(open.len()));
+                        let charge = charge.with_bytes(bytes.min(charge.bytes));
+                        committed.add(charge);
+                        all.push(charge);
                     }
-                    Step::Refund(_) | Step::Correct(..) => {}
+                    Step::Fail(_) | Step::Commit(..) => {}
                     Step::Wait(ms) => now_ms += ms,
                 }
                 let today: Vec<_> =
-                    charges.iter().filter(|(_, charge)| charge.day == now_ms / DAY_MS).collect();
-                let bytes: u64 = today.iter().map(|(bytes, _)| bytes).sum();
+                    all.iter().chain(&open).filter(|charge| charge.day == now_ms / DAY_MS).collect();
+                let bytes: u64 = today.iter().map(|charge| charge.bytes).sum();
+                let usage = sum(committed, &open);
                 prop_assert_eq!(usage.count_status(now_ms, &LIMITS).remaining, 3 - today.len() as u64);
                 prop_assert_eq!(usage.bytes_status(now_ms, &LIMITS).remaining, 1000 - bytes);
             }

@@ -8,10 +8,10 @@ use edge_types::{Clock, ImageId, Random, Subject, UserId, log};
 use serde::Serialize;
 
 use crate::{
-    ClaimImage, ClaimOutcome, Command, CommitOutcome, CommitUpload, LedgerRequest, RemovalOutcome,
-    StoredImage,
+    CachedStorage, ClaimImage, ClaimOutcome, Command, CommitOutcome, CommitUpload, LedgerRequest,
+    LedgerStorage, LedgerStorageError, RemovalOutcome, StoredImage,
     account::{ClaimStep, CommitStep, LedgerAccount},
-    storage::{LedgerStorage, LedgerStorageError, StorageResult},
+    storage::StorageResult,
     upload::Upload,
 };
 
@@ -22,6 +22,8 @@ const BATCH: u32 = 50;
 /// all, one more than the database's deadline.
 const DUPLICATE_POLLS: u32 = 120;
 const DUPLICATE_POLL_MS: u64 = 50;
+/// When the alarm runs again if its run does not complete.
+pub const ALARM_RETRY_MS: u64 = 60_000;
 
 /// What a ledger needs beside its own storage.
 pub trait LedgerDeps: Clock + Random {
@@ -45,7 +47,7 @@ pub enum CommandError {
 
 /// The ledger of one subject.
 pub struct LedgerService<'a, S, D> {
-    pub storage: &'a S,
+    pub storage: &'a CachedStorage<S>,
     pub deps: &'a D,
 }
 
@@ -72,7 +74,7 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             if key.owner() == Some(owner()?) { Ok(()) } else { Err(CommandError::WrongSubject) }
         };
         match command {
-            Command::Probe(_) => json(&account.storage.next_due_ms().map(|_| ())?),
+            Command::Probe(_) => json(&self.storage.rows().probe()?),
             Command::CountRequest(command) => json(&account.count_request(command)?),
             Command::GetAbuseStatus(_) => json(&account.abuse_status()?),
             Command::Strike(strike) => json(&account.strike(subject, &strike)?),
@@ -161,18 +163,40 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         Ok(if is_finished { RemovalOutcome::Finished } else { RemovalOutcome::Underway })
     }
 
-    /// Handles what is due: removals first, then audit events. After the first failed removal the rest of the
-    /// batch is postponed, so a store that is down gets one request instead of fifty.
+    /// Handles what is due and sets the alarm again. Fails only when the alarm cannot be set.
     pub async fn run_alarm(&self) -> StorageResult<()> {
+        self.storage.begin_alarm();
+        if let Err(error) = self.handle_due().await {
+            log::error("alarm_failed", &[("cause", &error.to_string())]);
+            return self.put_retry_alarm().await;
+        }
+        self.storage.end_alarm().await
+    }
+
+    async fn put_retry_alarm(&self) -> StorageResult<()> {
+        self.storage.put_alarm(self.deps.now_ms().saturating_add(ALARM_RETRY_MS)).await
+    }
+
+    /// Forgets, removes and sends what is due. After the first failed removal the rest of the batch is postponed,
+    /// so a store that is down gets one request instead of fifty.
+    async fn handle_due(&self) -> StorageResult<()> {
+        let now_ms = self.deps.now_ms();
+        self.storage.forget_kept(now_ms)?;
+        let removals = self.account().collect_removals(BATCH)?;
+        let events = self.storage.due_events(now_ms, BATCH)?;
+        if !removals.is_empty() || !events.is_empty() {
+            // So that there is another run if this one dies.
+            self.put_retry_alarm().await?;
+        }
         let mut is_working = true;
-        for upload in &self.account().collect_removals(BATCH)? {
+        for upload in &removals {
             if is_working {
                 is_working = self.finish_removal(upload).await?;
             } else {
                 self.account().postpone_removal(upload)?;
             }
         }
-        for outbox in self.storage.due_events(self.deps.now_ms(), BATCH)? {
+        for outbox in events {
             let Event { subject, at_ms, .. } = &outbox.event;
             let idempotency_key = format!("{subject}#{at_ms}-{}", outbox.id);
             let event = Event { idempotency_key, ..outbox.event.clone() };
@@ -200,11 +224,11 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
     }
 
     async fn delete(&self, upload: &Upload) -> Result<(), RemovalError> {
-        let may_have_row = upload.row_expected_until_ms().is_some();
-        for key in upload.object_keys() {
-            if may_have_row {
-                self.deps.registry().remove(&key).await?;
-            }
+        let keys = upload.object_keys();
+        if upload.row_expected_until_ms().is_some() {
+            self.deps.registry().remove(&keys).await?;
+        }
+        for key in keys {
             self.deps.store().delete(&key).await?;
             self.deps.purge_copies(&key).await;
         }

@@ -1,5 +1,6 @@
-//! The port to the storage of one ledger. Everything but setting the alarm is synchronous, so reads and
-//! writes between two awaits are atomic.
+//! The port to the storage of one ledger. Everything but the alarm is synchronous, so reads and writes between
+//! two awaits are atomic. Every row that is written costs money, so tables have no indexes: what must be found
+//! by something else than its key is found in memory ([`crate::CachedStorage`]).
 
 use edge_registry::Event;
 use edge_storage::UploadKey;
@@ -20,32 +21,15 @@ pub type StorageResult<T> = Result<T, LedgerStorageError>;
 /// The limits and the abuse record of the subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountState {
+    /// As it was when the row was written. An open upload may have a later one in its reservation.
     pub rate: TokenBucket,
+    /// Of committed uploads; open ones have reservations.
     pub usage: DailyUsage,
     pub abuse: AbuseRecord,
     #[serde(default)]
     pub login_throttle: LoginThrottle,
     #[serde(default)]
     pub new_identities: NewIdentities,
-}
-
-/// How many requests were refused by the rate, in the minute of the last one.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RateRefusals {
-    minute: u64,
-    count: u32,
-}
-
-impl RateRefusals {
-    #[must_use]
-    pub const fn more(self, minute: u64) -> Self {
-        let count = if self.minute == minute { self.count.saturating_add(1) } else { 1 };
-        Self { minute, count }
-    }
-
-    pub const fn count(self) -> u32 {
-        self.count
-    }
 }
 
 /// An audit event that the database does not have yet.
@@ -57,8 +41,19 @@ pub struct OutboxEvent {
     pub tries: u32,
 }
 
+/// A kept upload, as far as it is needed to find it by its bytes and to forget it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptUpload {
+    pub key: UploadKey,
+    pub sha256: String,
+    pub due_ms: u64,
+}
+
 /// The storage of one ledger.
 pub trait LedgerStorage {
+    /// Checks that the storage answers.
+    fn probe(&self) -> StorageResult<()>;
+
     /// The default for a new subject.
     fn account(&self) -> StorageResult<AccountState>;
     fn write_account(&self, state: &AccountState) -> StorageResult<()>;
@@ -66,18 +61,17 @@ pub trait LedgerStorage {
     fn upload(&self, key: &UploadKey) -> StorageResult<Option<Upload>>;
     fn write_upload(&self, upload: &Upload) -> StorageResult<()>;
     fn delete_upload(&self, key: &UploadKey) -> StorageResult<()>;
-    /// Uploads with these bytes, oldest first.
-    fn find_duplicates(&self, sha256: &str) -> StorageResult<Vec<Upload>>;
-    /// Uploads that are due, longest due first.
-    fn due_uploads(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<Upload>>;
+    /// Uploads that were admitted in this millisecond, by the owner of this one.
+    fn uploads_of_ms(&self, admitted_ms: u64, of: &UploadKey) -> StorageResult<Vec<Upload>>;
+    /// All uploads that are not kept.
+    fn open_uploads(&self) -> StorageResult<Vec<Upload>>;
+    fn kept_uploads(&self) -> StorageResult<Vec<KeptUpload>>;
+    /// Forgets the kept uploads that are due.
+    fn delete_kept(&self, now_ms: u64) -> StorageResult<()>;
     /// The latest uploads, newest first.
     fn latest_uploads(&self, limit: u32) -> StorageResult<Vec<Upload>>;
     /// How many uploads are in each phase that has some.
     fn count_phases(&self) -> StorageResult<Vec<PhaseCount>>;
-
-    /// Counts a refusal by the rate; returns how many there were in this minute. Memory is enough: a flood
-    /// keeps the ledger awake.
-    fn count_rate_refusal(&self, minute: u64) -> u32;
 
     /// Spends a ticket. Whether it was unspent. Deletes expired tickets.
     fn spend_ticket(&self, ticket: &SpentTicket, now_ms: u64) -> StorageResult<bool>;
@@ -87,9 +81,11 @@ pub trait LedgerStorage {
     fn due_events(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<OutboxEvent>>;
     fn postpone_event(&self, id: u64, tries: u32, due_ms: u64) -> StorageResult<()>;
     fn delete_event(&self, id: u64) -> StorageResult<()>;
+    /// When the first outbox event is due.
+    fn next_event_ms(&self) -> StorageResult<Option<u64>>;
 
-    /// When the first upload or event is due.
-    fn next_due_ms(&self) -> StorageResult<Option<u64>>;
-    /// Sets the alarm for the next due time, unless it is set for an earlier one.
-    fn set_alarm(&self) -> impl Future<Output = StorageResult<()>>;
+    /// When the alarm will run, if it is set.
+    fn alarm_ms(&self) -> impl Future<Output = StorageResult<Option<u64>>>;
+    fn set_alarm(&self, at_ms: u64) -> impl Future<Output = StorageResult<()>>;
+    fn delete_alarm(&self) -> impl Future<Output = StorageResult<()>>;
 }

@@ -23,12 +23,12 @@ use edge_storage::{ObjectKey, UploadKey, testing::FakeStore};
 use edge_types::{Clock, Random};
 
 use crate::{
-    AccountState, Command, LedgerClient, LedgerDeps, LedgerError, LedgerRequest, LedgerService,
-    LedgerStorage, OutboxEvent, PhaseCount, RateRefusals, SpentTicket, Upload, UploadPhase,
-    storage::StorageResult,
+    AccountState, CachedStorage, Command, KeptUpload, LedgerClient, LedgerDeps, LedgerError,
+    LedgerRequest, LedgerService, LedgerStorage, OutboxEvent, PhaseCount, SpentTicket, Upload,
+    UploadPhase, UploadState, storage::StorageResult,
 };
 
-/// The storage of one ledger in memory.
+/// The rows of one ledger, in memory.
 #[derive(Default)]
 pub struct FakeLedgerStorage {
     account: RefCell<AccountState>,
@@ -36,26 +36,40 @@ pub struct FakeLedgerStorage {
     tickets: RefCell<BTreeMap<String, u64>>,
     events: RefCell<BTreeMap<u64, (OutboxEvent, u64)>>,
     last_event: Cell<u64>,
-    rate_refusals: Cell<RateRefusals>,
+    alarm_ms: Cell<Option<u64>>,
+    /// As the platform bills them: a deleted row and a set alarm count as well.
+    rows_written: Cell<u64>,
 }
 
 impl FakeLedgerStorage {
-    /// All uploads that pass, the first due first.
-    fn select(&self, limit: u32, passes: impl Fn(&Upload) -> bool) -> Vec<Upload> {
-        let uploads = self.uploads.borrow();
-        let mut found: Vec<_> = uploads.values().filter(|upload| passes(upload)).cloned().collect();
-        found.sort_by_key(|upload| upload.due_ms);
-        found.truncate(limit as usize);
-        found
+    pub fn rows_written(&self) -> u64 {
+        self.rows_written.get()
+    }
+
+    fn count_rows(&self, rows: usize) {
+        self.rows_written.set(self.rows_written.get() + rows as u64);
+    }
+
+    fn select(&self, passes: impl Fn(&Upload) -> bool) -> Vec<Upload> {
+        self.uploads.borrow().values().filter(|upload| passes(upload)).cloned().collect()
     }
 }
 
+fn is_kept(upload: &Upload) -> bool {
+    upload.state.phase() == UploadPhase::Kept
+}
+
 impl LedgerStorage for FakeLedgerStorage {
+    fn probe(&self) -> StorageResult<()> {
+        Ok(())
+    }
+
     fn account(&self) -> StorageResult<AccountState> {
         Ok(self.account.borrow().clone())
     }
 
     fn write_account(&self, state: &AccountState) -> StorageResult<()> {
+        self.count_rows(1);
         state.clone_into(&mut self.account.borrow_mut());
         Ok(())
     }
@@ -65,22 +79,42 @@ impl LedgerStorage for FakeLedgerStorage {
     }
 
     fn write_upload(&self, upload: &Upload) -> StorageResult<()> {
+        self.count_rows(1);
         self.uploads.borrow_mut().insert(upload.key.clone(), upload.clone());
         Ok(())
     }
 
     fn delete_upload(&self, key: &UploadKey) -> StorageResult<()> {
-        self.uploads.borrow_mut().remove(key);
+        let deleted = self.uploads.borrow_mut().remove(key);
+        self.count_rows(deleted.into_iter().count());
         Ok(())
     }
 
-    fn find_duplicates(&self, sha256: &str) -> StorageResult<Vec<Upload>> {
-        let is_same = |upload: &Upload| upload.state.image().is_some_and(|it| it.sha256 == sha256);
-        Ok(self.select(u32::MAX, is_same))
+    fn uploads_of_ms(&self, admitted_ms: u64, of: &UploadKey) -> StorageResult<Vec<Upload>> {
+        let prefix = of.prefix_of_ms(admitted_ms);
+        Ok(self.select(|upload| upload.key.as_str().starts_with(&prefix)))
     }
 
-    fn due_uploads(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<Upload>> {
-        Ok(self.select(limit, |upload| upload.due_ms <= now_ms))
+    fn open_uploads(&self) -> StorageResult<Vec<Upload>> {
+        Ok(self.select(|upload| !is_kept(upload)))
+    }
+
+    fn kept_uploads(&self) -> StorageResult<Vec<KeptUpload>> {
+        let kept = |upload: Upload| match upload.state {
+            UploadState::Kept { image, .. } => {
+                Some(KeptUpload { key: upload.key, sha256: image.sha256, due_ms: upload.due_ms })
+            }
+            _ => None,
+        };
+        Ok(self.select(is_kept).into_iter().filter_map(kept).collect())
+    }
+
+    fn delete_kept(&self, now_ms: u64) -> StorageResult<()> {
+        let mut uploads = self.uploads.borrow_mut();
+        let before = uploads.len();
+        uploads.retain(|_, upload| !is_kept(upload) || upload.due_ms > now_ms);
+        self.count_rows(before - uploads.len());
+        Ok(())
     }
 
     fn latest_uploads(&self, limit: u32) -> StorageResult<Vec<Upload>> {
@@ -96,18 +130,17 @@ impl LedgerStorage for FakeLedgerStorage {
         Ok(counts.into_iter().map(|(phase, count)| PhaseCount { phase, count }).collect())
     }
 
-    fn count_rate_refusal(&self, minute: u64) -> u32 {
-        self.rate_refusals.set(self.rate_refusals.get().more(minute));
-        self.rate_refusals.get().count()
-    }
-
     fn spend_ticket(&self, ticket: &SpentTicket, now_ms: u64) -> StorageResult<bool> {
         let mut tickets = self.tickets.borrow_mut();
+        let before = tickets.len();
         tickets.retain(|_, expires_ms| *expires_ms > now_ms);
-        Ok(tickets.insert(ticket.id.clone(), ticket.expires_ms).is_none())
+        let is_unspent = tickets.insert(ticket.id.clone(), ticket.expires_ms).is_none();
+        self.count_rows(before.saturating_sub(tickets.len()) + usize::from(is_unspent));
+        Ok(is_unspent)
     }
 
     fn write_event(&self, event: &Event) -> StorageResult<()> {
+        self.count_rows(1);
         let id = self.last_event.get() + 1;
         self.last_event.set(id);
         let outbox = OutboxEvent { id, event: event.clone(), tries: 0 };
@@ -122,6 +155,7 @@ impl LedgerStorage for FakeLedgerStorage {
     }
 
     fn postpone_event(&self, id: u64, tries: u32, due_ms: u64) -> StorageResult<()> {
+        self.count_rows(1);
         if let Some((outbox, due)) = self.events.borrow_mut().get_mut(&id) {
             (outbox.tries, *due) = (tries, due_ms);
         }
@@ -129,19 +163,46 @@ impl LedgerStorage for FakeLedgerStorage {
     }
 
     fn delete_event(&self, id: u64) -> StorageResult<()> {
+        self.count_rows(1);
         self.events.borrow_mut().remove(&id);
         Ok(())
     }
 
-    fn next_due_ms(&self) -> StorageResult<Option<u64>> {
-        let uploads = self.uploads.borrow();
-        let events = self.events.borrow();
-        let due = uploads.values().map(|upload| upload.due_ms);
-        Ok(due.chain(events.values().map(|(_, due_ms)| *due_ms)).min())
+    fn next_event_ms(&self) -> StorageResult<Option<u64>> {
+        Ok(self.events.borrow().values().map(|(_, due_ms)| *due_ms).min())
     }
 
-    async fn set_alarm(&self) -> StorageResult<()> {
+    async fn alarm_ms(&self) -> StorageResult<Option<u64>> {
+        Ok(self.alarm_ms.get())
+    }
+
+    async fn set_alarm(&self, at_ms: u64) -> StorageResult<()> {
+        self.count_rows(1);
+        self.alarm_ms.set(Some(at_ms));
         Ok(())
+    }
+
+    async fn delete_alarm(&self) -> StorageResult<()> {
+        self.count_rows(1);
+        self.alarm_ms.set(None);
+        Ok(())
+    }
+}
+
+impl CachedStorage<FakeLedgerStorage> {
+    /// The ledger of a new subject.
+    pub fn fake() -> Self {
+        Self::new(FakeLedgerStorage::default())
+    }
+
+    /// When the alarm will run, if it is set.
+    pub fn alarm_ms(&self) -> Option<u64> {
+        self.rows().alarm_ms.get()
+    }
+
+    /// The platform does so when the alarm runs.
+    pub fn clear_alarm(&self) {
+        self.rows().alarm_ms.set(None);
     }
 }
 
@@ -199,7 +260,9 @@ pub struct FakeLedger {
     pub deps: FakeLedgerDeps,
     /// Whether no ledger answers.
     pub broken: Cell<bool>,
-    storages: RefCell<BTreeMap<String, Rc<FakeLedgerStorage>>>,
+    /// Commands that were sent.
+    pub commands: Cell<u64>,
+    storages: RefCell<BTreeMap<String, Rc<CachedStorage<FakeLedgerStorage>>>>,
 }
 
 impl FakeLedger {
@@ -209,20 +272,35 @@ impl FakeLedger {
         Self { deps, ..Self::default() }
     }
 
-    /// Runs the alarm of every ledger.
+    /// Runs the alarms that are due, as the platform does.
     ///
     /// # Panics
     /// Never: memory does not fail.
     pub async fn run_alarms(&self) {
         let storages: Vec<_> = self.storages.borrow().values().cloned().collect();
         for storage in storages {
-            let service = LedgerService { storage: &*storage, deps: &self.deps };
-            service.run_alarm().await.expect("memory does not fail");
+            if storage.alarm_ms().is_some_and(|alarm_ms| alarm_ms <= self.deps.now_ms()) {
+                storage.clear_alarm();
+                let service = LedgerService { storage: &*storage, deps: &self.deps };
+                service.run_alarm().await.expect("memory does not fail");
+            }
         }
     }
 
-    fn storage(&self, subject: &str) -> Rc<FakeLedgerStorage> {
-        self.storages.borrow_mut().entry(subject.to_owned()).or_default().clone()
+    /// Restarts every ledger: what is not in a row is gone.
+    pub fn restart(&self) {
+        self.storages.borrow().values().for_each(|storage| storage.restart());
+    }
+
+    /// How many rows all ledgers have written.
+    pub fn rows_written(&self) -> u64 {
+        self.storages.borrow().values().map(|storage| storage.rows().rows_written()).sum()
+    }
+
+    fn storage(&self, subject: &str) -> Rc<CachedStorage<FakeLedgerStorage>> {
+        let mut storages = self.storages.borrow_mut();
+        let storage = storages.entry(subject.to_owned());
+        storage.or_insert_with(|| Rc::new(CachedStorage::fake())).clone()
     }
 }
 
@@ -231,6 +309,7 @@ impl LedgerClient for FakeLedger {
         if self.broken.get() {
             return Err(LedgerError::Unreachable("told to fail".to_owned()));
         }
+        self.commands.set(self.commands.get() + 1);
         // Through JSON, as between Worker and Durable Object.
         let text = serde_json::to_string(&LedgerRequest { subject, command })?;
         let request: LedgerRequest = serde_json::from_str(&text)?;

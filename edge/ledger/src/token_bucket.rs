@@ -34,6 +34,13 @@ impl TokenBucket {
         Err(seconds(self.ahead(now_ms) + over.div_ceil(quota)).max(1))
     }
 
+    /// The later one of two states of the same bucket.
+    #[must_use]
+    pub fn later(self, other: Self) -> Self {
+        let order = |bucket: &Self| (bucket.at_ms, bucket.missing_units);
+        if order(&self) > order(&other) { self } else { other }
+    }
+
     pub fn status(mut self, now_ms: u64, quota: u32) -> LimitStatus {
         self.refill(now_ms, quota);
         let whole = u64::from(quota.max(1));

@@ -4,7 +4,7 @@ use edge_storage::{ObjectKey, UploadKey};
 use edge_types::{ImageId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{QuotaCharge, Receipt, StoredImage, UploadPhase};
+use crate::{QuotaCharge, Receipt, StoredImage, UploadPhase, token_bucket::TokenBucket};
 
 /// How long a registration may take, and how long its row may still appear after it was given up. The
 /// database's deadline is 5 s.
@@ -19,19 +19,28 @@ pub struct Upload {
     pub due_ms: u64,
     /// The lease; how long to wait for writes that are still in flight is derived from it.
     pub lease_ms: u64,
-    /// Refunded when the upload fails.
-    pub charge: Option<QuotaCharge>,
+    /// Until it is committed or fails.
+    pub reservation: Option<Reservation>,
     /// Failed attempts of the alarm.
     pub tries: u32,
+}
+
+/// What an open upload has taken of the limits of its owner. The account has it once the upload is committed; an
+/// upload that fails gives back its charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    pub charge: QuotaCharge,
+    /// The rate after the upload took its token: it is written with the upload instead of with the account.
+    pub rate: TokenBucket,
 }
 
 /// The state of an upload, with what is known by then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UploadState {
-    /// Admitted; an object may have been written.
+    /// Admitted; an object may have been written, and a row when a restart interrupted its registration.
     Intent,
-    /// Stored; the row is being written.
+    /// Stored; the row is being written. In memory only: after a restart it is an intent again.
     Registering(Box<StoredImage>),
     /// Stored; waits to be claimed.
     Pending(Box<StoredImage>),
@@ -85,9 +94,10 @@ impl UploadPhase {
 }
 
 impl Upload {
-    pub const fn new(key: UploadKey, now_ms: u64, lease_ms: u64, charge: QuotaCharge) -> Self {
+    pub const fn new(key: UploadKey, now_ms: u64, lease_ms: u64, reservation: Reservation) -> Self {
         let due_ms = now_ms.saturating_add(lease_ms);
-        Self { key, state: UploadState::Intent, due_ms, lease_ms, charge: Some(charge), tries: 0 }
+        let (state, reservation) = (UploadState::Intent, Some(reservation));
+        Self { key, state, due_ms, lease_ms, reservation, tries: 0 }
     }
 
     /// The upload in its next state; [`None`] when the state machine has no such transition.
@@ -96,21 +106,23 @@ impl Upload {
         leads.then_some(Self { state, due_ms, tries: 0, ..self })
     }
 
-    /// The upload in the state of removal, which the alarm handles at `due_ms`. One that is being removed
-    /// already stays as it is.
+    /// The upload in the state of removal, without its reservation; the alarm handles it at `due_ms`. One that
+    /// is being removed already stays as it is.
     #[must_use]
     pub fn removing(self, now_ms: u64, due_ms: u64) -> Self {
         let key = self.state.image().map(|image| image.key.to_string());
         let row_expected_until_ms = match self.state {
             UploadState::Removing { .. } => return self,
-            UploadState::Intent | UploadState::Pending(_) => None,
-            // Also of a kept one: a second registration may be in flight.
-            UploadState::Registering(_)
+            UploadState::Pending(_) => None,
+            // Of an intent, its registration may have begun before a restart. Of a kept one, a second
+            // registration may be in flight.
+            UploadState::Intent
+            | UploadState::Registering(_)
             | UploadState::Claiming { .. }
             | UploadState::Kept { .. } => Some(now_ms.saturating_add(REGISTRATION_TIMEOUT_MS)),
         };
         let state = UploadState::Removing { key, row_expected_until_ms };
-        Self { state, due_ms, tries: 0, ..self }
+        Self { state, due_ms, reservation: None, tries: 0, ..self }
     }
 
     /// The removal of an image that the ledger does not have: registered long ago, or given up while its
@@ -120,7 +132,7 @@ impl Upload {
             key: Some(key.to_string()),
             row_expected_until_ms: Some(row_expected_until_ms),
         };
-        Self { key: UploadKey::of(key), state, due_ms, lease_ms: 0, charge: None, tries: 0 }
+        Self { key: UploadKey::of(key), state, due_ms, lease_ms: 0, reservation: None, tries: 0 }
     }
 
     pub const fn row_expected_until_ms(&self) -> Option<u64> {

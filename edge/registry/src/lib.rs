@@ -37,8 +37,8 @@ pub trait Registry {
         key: &ObjectKey,
     ) -> impl Future<Output = Result<Option<ImageRow>, RegistryError>>;
 
-    /// Removes the row of a key; succeeds when there is none.
-    fn remove(&self, key: &ObjectKey) -> impl Future<Output = Result<(), RegistryError>>;
+    /// Removes the rows of these keys; succeeds when there are none.
+    fn remove(&self, keys: &[ObjectKey]) -> impl Future<Output = Result<(), RegistryError>>;
 
     /// Adds an event, once for its idempotency key.
     fn event(&self, event: &Event) -> impl Future<Output = Result<(), RegistryError>>;

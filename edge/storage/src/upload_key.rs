@@ -42,6 +42,22 @@ impl UploadKey {
         &self.0
     }
 
+    /// When the upload was admitted.
+    pub fn admitted_ms(&self) -> u64 {
+        let (timestamp, _) = self.name().split_once('-').unwrap_or_default();
+        timestamp.parse().unwrap_or_default()
+    }
+
+    /// What the keys of all uploads begin with that the same owner began in this millisecond.
+    pub fn prefix_of_ms(&self, admitted_ms: u64) -> String {
+        let folder = self.0.strip_suffix(self.name()).unwrap_or_default();
+        format!("{folder}{admitted_ms}-")
+    }
+
+    fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
     /// The user whose ledger has the upload.
     pub fn owner(&self) -> Option<UserId> {
         let (owner, _) = self.0.strip_prefix("users/")?.split_once('/')?;
@@ -78,6 +94,8 @@ mod tests {
         assert_eq!(key.as_str(), format!("{text}.webp"));
         assert_eq!(UploadKey::of(&key), upload_key);
         assert_eq!(upload_key.object_keys().count(), Format::ALL.len());
+        assert_eq!(upload_key.admitted_ms(), 1_699_876_543_210);
+        assert_eq!(upload_key.prefix_of_ms(17), "users/guest-1_a/images/17-");
     }
 
     #[test]

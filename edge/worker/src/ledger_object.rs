@@ -1,25 +1,29 @@
 //! The Durable Object of one ledger: it runs in exactly one place, with its own SQLite and its own alarm.
 
-use std::{cell::OnceCell, rc::Rc, time::Duration};
+use std::{cell::OnceCell, rc::Rc};
 
 use edge_api::jobs;
-use edge_ledger::{CommandError, LedgerRequest, LedgerService, LedgerStorageError};
-use edge_types::log;
+use edge_ledger::{
+    ALARM_RETRY_MS, CachedStorage, CommandError, LedgerRequest, LedgerService, LedgerStorageError,
+};
+use edge_types::{
+    Clock,
+    log::{self, Level},
+};
+use serde_json::Value;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use crate::{
     ledger_storage::{SqlLedgerStorage, StorageResult},
     platform::{Bindings, ISOLATE},
+    runtime::Runtime,
 };
-
-/// When the alarm runs again if its run does not complete.
-const ALARM_RETRY: Duration = Duration::from_mins(1);
 
 #[durable_object]
 pub struct LedgerObject {
     state: State,
     env: Env,
-    storage: OnceCell<SqlLedgerStorage>,
+    storage: OnceCell<CachedStorage<SqlLedgerStorage>>,
     bindings: OnceCell<Bindings>,
 }
 
@@ -41,12 +45,7 @@ impl DurableObject for LedgerObject {
 
     /// Fails only when the alarm cannot be set. The platform retries it then.
     async fn alarm(&self) -> Result<Response> {
-        let storage = self.storage().map_err(worker_error)?;
-        storage.set_retry_alarm(ALARM_RETRY).await.map_err(worker_error)?;
-        match self.run_alarm(storage).await {
-            Ok(()) => storage.set_next_alarm().await.map_err(worker_error)?,
-            Err(error) => log::error("alarm_failed", &[("cause", &error.to_string())]),
-        }
+        self.run_alarm().await.map_err(worker_error)?;
         if let Ok(bindings) = self.bindings() {
             // The alarm counts failures of the store, and this isolate may serve no request that flushes them.
             jobs::flush(bindings, &ISOLATE.with(Rc::clone)).await;
@@ -58,12 +57,22 @@ impl DurableObject for LedgerObject {
 impl LedgerObject {
     async fn execute(&self, request: LedgerRequest) -> std::result::Result<String, CommandError> {
         let (storage, deps) = (self.storage()?, self.bindings()?);
-        LedgerService { storage, deps }.execute(request).await
+        let reply = LedgerService { storage, deps }.execute(request).await;
+        log_rows("command", storage);
+        reply
     }
 
-    async fn run_alarm(&self, storage: &SqlLedgerStorage) -> StorageResult<()> {
-        let deps = self.bindings()?;
-        LedgerService { storage, deps }.run_alarm().await
+    async fn run_alarm(&self) -> StorageResult<()> {
+        let storage = self.storage()?;
+        let outcome = match self.bindings() {
+            Ok(deps) => LedgerService { storage, deps }.run_alarm().await,
+            Err(error) => {
+                log::error("alarm_failed", &[("cause", &error.to_string())]);
+                storage.put_alarm(Runtime.now_ms().saturating_add(ALARM_RETRY_MS)).await
+            }
+        };
+        log_rows("alarm", storage);
+        outcome
     }
 
     /// Looked up once, for as long as the object lives.
@@ -77,13 +86,20 @@ impl LedgerObject {
     }
 
     /// Opened once. When that fails, the next command tries again.
-    fn storage(&self) -> StorageResult<&SqlLedgerStorage> {
+    fn storage(&self) -> StorageResult<&CachedStorage<SqlLedgerStorage>> {
         if let Some(storage) = self.storage.get() {
             return Ok(storage);
         }
         let storage = SqlLedgerStorage::open(self.state.storage())?;
-        Ok(self.storage.get_or_init(|| storage))
+        Ok(self.storage.get_or_init(|| CachedStorage::new(storage)))
     }
+}
+
+/// Logs how many rows were written, because they are billed.
+fn log_rows(during: &str, storage: &CachedStorage<SqlLedgerStorage>) {
+    let rows = Value::from(storage.rows().take_rows_written());
+    let fields = vec![("during", Value::from(during)), ("rows", rows)];
+    log::write(Level::Debug, "ledger_rows_written", fields);
 }
 
 fn worker_error(error: LedgerStorageError) -> worker::Error {

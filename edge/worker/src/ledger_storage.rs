@@ -7,7 +7,7 @@ use std::{
 };
 
 use edge_ledger::{
-    AccountState, LedgerStorage, LedgerStorageError, OutboxEvent, PhaseCount, RateRefusals,
+    AccountState, KeptUpload, LedgerStorage, LedgerStorageError, OutboxEvent, PhaseCount,
     SpentTicket, Upload, UploadPhase,
 };
 use edge_registry::Event;
@@ -23,107 +23,130 @@ use crate::runtime::Runtime;
 
 pub type StorageResult<T> = Result<T, LedgerStorageError>;
 
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL);
-    CREATE TABLE IF NOT EXISTS uploads (key TEXT PRIMARY KEY, phase TEXT NOT NULL, sha256 TEXT,
-        due_ms INTEGER NOT NULL, upload TEXT NOT NULL) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS uploads_by_due ON uploads (due_ms);
-    CREATE INDEX IF NOT EXISTS uploads_by_sha256 ON uploads (sha256) WHERE sha256 IS NOT NULL;
-    CREATE TABLE IF NOT EXISTS tickets (id TEXT PRIMARY KEY, expires_ms INTEGER NOT NULL);
-    CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY AUTOINCREMENT, due_ms INTEGER NOT NULL,
-        tries INTEGER NOT NULL, event TEXT NOT NULL)";
+/// A table, which is created when it is written for the first time: a new table is billed as a row, and the ledger of a
+/// client IP needs one of them. There are no indexes, because each entry of an index is billed as a row as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Account,
+    Uploads,
+    Tickets,
+    Events,
+}
+
+impl Table {
+    const ALL: [Self; 4] = [Self::Account, Self::Uploads, Self::Tickets, Self::Events];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Uploads => "uploads",
+            Self::Tickets => "tickets",
+            Self::Events => "events",
+        }
+    }
+
+    const fn schema(self) -> &'static str {
+        match self {
+            Self::Account => {
+                "CREATE TABLE account (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL)"
+            }
+            Self::Uploads => {
+                "CREATE TABLE uploads (key TEXT PRIMARY KEY, phase TEXT NOT NULL, sha256 TEXT, \
+                 due_ms INTEGER NOT NULL, upload TEXT NOT NULL) WITHOUT ROWID"
+            }
+            Self::Tickets => {
+                "CREATE TABLE tickets (id TEXT PRIMARY KEY, expires_ms INTEGER NOT NULL) \
+                 WITHOUT ROWID"
+            }
+            Self::Events => {
+                "CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, \
+                 due_ms INTEGER NOT NULL, tries INTEGER NOT NULL, event TEXT NOT NULL)"
+            }
+        }
+    }
+}
 
 type Row = Vec<SqlStorageValue>;
 
 pub struct SqlLedgerStorage {
     storage: Storage,
-    /// The time that the alarm is known to be set for.
-    alarm_ms: Cell<Option<u64>>,
-    /// Whether the tables were searched for what is due, since the object was created or the alarm ran. From
-    /// then on `written_due_ms` is enough.
-    is_searched: Cell<bool>,
-    /// The earliest due time that was written since the alarm was set.
-    written_due_ms: Cell<Option<u64>>,
-    /// What was last read or written. Nobody else writes it.
-    account: RefCell<Option<AccountState>>,
-    rate_refusals: Cell<RateRefusals>,
+    /// The tables that there are.
+    tables: RefCell<Vec<Table>>,
+    /// As they are billed, since they were last taken.
+    rows_written: Cell<usize>,
 }
 
 impl SqlLedgerStorage {
-    /// Opens the storage, and creates the tables that are missing.
     pub fn open(storage: Storage) -> StorageResult<Self> {
-        let storage = Self {
-            storage,
-            alarm_ms: Cell::default(),
-            is_searched: Cell::default(),
-            written_due_ms: Cell::default(),
-            account: RefCell::default(),
-            rate_refusals: Cell::default(),
-        };
-        // In one call: the first request of a new subject waits for it.
-        storage.run(SCHEMA, Vec::new())?;
+        let storage = Self { storage, tables: RefCell::default(), rows_written: Cell::default() };
+        let found =
+            storage.run("SELECT name FROM sqlite_master WHERE type = 'table'", Vec::new())?;
+        let names = found.iter().map(|row| text(row, 0)).collect::<StorageResult<Vec<_>>>()?;
+        let tables = Table::ALL.into_iter().filter(|table| names.contains(&table.name()));
+        storage.tables.replace(tables.collect());
         Ok(storage)
     }
 
-    /// Sets the alarm again before its work begins, so that there is another run if this one dies.
-    pub async fn set_retry_alarm(&self, after: Duration) -> StorageResult<()> {
-        self.forget_alarm();
-        self.storage.set_alarm(after).await.map_err(failed)
+    /// How many rows were written since the last call.
+    pub fn take_rows_written(&self) -> usize {
+        self.rows_written.take()
     }
 
-    /// Sets the alarm after its work for what is due next, or deletes it.
-    pub async fn set_next_alarm(&self) -> StorageResult<()> {
-        self.forget_alarm();
-        match self.next_due_ms()? {
-            Some(_) => self.set_alarm().await,
-            None => self.storage.delete_alarm().await.map_err(failed),
-        }
-    }
-
-    fn forget_alarm(&self) {
-        self.alarm_ms.set(None);
-        self.is_searched.set(false);
-    }
-
-    fn note_due(&self, due_ms: u64) {
-        let earliest_ms = self.written_due_ms.get().map_or(due_ms, |known| known.min(due_ms));
-        self.written_due_ms.set(Some(earliest_ms));
+    fn count_rows(&self, rows: usize) {
+        self.rows_written.set(self.rows_written.get().saturating_add(rows));
     }
 
     fn run(&self, sql: &str, values: Row) -> StorageResult<Vec<Row>> {
         let cursor = self.storage.sql().exec(sql, values).map_err(failed)?;
-        cursor.raw().collect::<worker::Result<_>>().map_err(failed)
+        let rows = cursor.raw().collect::<worker::Result<_>>().map_err(failed)?;
+        self.count_rows(cursor.rows_written());
+        Ok(rows)
+    }
+
+    /// Runs a statement on a table. As long as the table was not written, there is nothing to read or to change.
+    fn run_on(&self, table: Table, sql: &str, values: Row) -> StorageResult<Vec<Row>> {
+        if self.tables.borrow().contains(&table) { self.run(sql, values) } else { Ok(Vec::new()) }
     }
 
     /// The first column of every row, read as JSON.
-    fn read_json<T: DeserializeOwned>(&self, sql: &str, values: Row) -> StorageResult<Vec<T>> {
-        self.run(sql, values)?.iter().map(|row| parse(text(row, 0)?)).collect()
+    fn read_json<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        sql: &str,
+        values: Row,
+    ) -> StorageResult<Vec<T>> {
+        self.run_on(table, sql, values)?.iter().map(|row| parse(text(row, 0)?)).collect()
+    }
+
+    /// Writes to a table, which is created first if there is none.
+    fn write(&self, table: Table, sql: &str, values: Row) -> StorageResult<Vec<Row>> {
+        if !self.tables.borrow().contains(&table) {
+            self.run(table.schema(), Vec::new())?;
+            self.tables.borrow_mut().push(table);
+        }
+        self.run(sql, values)
     }
 }
 
 impl LedgerStorage for SqlLedgerStorage {
+    fn probe(&self) -> StorageResult<()> {
+        self.run("SELECT 1 FROM sqlite_master LIMIT 1", Vec::new()).map(|_| ())
+    }
+
     fn account(&self) -> StorageResult<AccountState> {
-        if let Some(state) = &*self.account.borrow() {
-            return Ok(state.clone());
-        }
-        let found = self.read_json("SELECT state FROM account", Vec::new())?;
-        let state: AccountState = found.into_iter().next().unwrap_or_default();
-        self.account.replace(Some(state.clone()));
-        Ok(state)
+        let found = self.read_json(Table::Account, "SELECT state FROM account", Vec::new())?;
+        Ok(found.into_iter().next().unwrap_or_default())
     }
 
     fn write_account(&self, state: &AccountState) -> StorageResult<()> {
         let sql = "INSERT INTO account (id, state) VALUES (1, ?) \
              ON CONFLICT (id) DO UPDATE SET state = excluded.state";
-        self.account.replace(None);
-        self.run(sql, vec![json(state)?.into()])?;
-        self.account.replace(Some(state.clone()));
-        Ok(())
+        self.write(Table::Account, sql, vec![json(state)?.into()]).map(|_| ())
     }
 
     fn upload(&self, key: &UploadKey) -> StorageResult<Option<Upload>> {
         let sql = "SELECT upload FROM uploads WHERE key = ?";
-        Ok(self.read_json(sql, vec![key.as_str().into()])?.into_iter().next())
+        Ok(self.read_json(Table::Uploads, sql, vec![key.as_str().into()])?.into_iter().next())
     }
 
     fn write_upload(&self, upload: &Upload) -> StorageResult<()> {
@@ -137,59 +160,76 @@ impl LedgerStorage for SqlLedgerStorage {
             number(upload.due_ms)?,
             json(upload)?.into(),
         ];
-        self.note_due(upload.due_ms);
-        self.run(sql, values).map(|_| ())
+        self.write(Table::Uploads, sql, values).map(|_| ())
     }
 
     fn delete_upload(&self, key: &UploadKey) -> StorageResult<()> {
-        self.run("DELETE FROM uploads WHERE key = ?", vec![key.as_str().into()]).map(|_| ())
+        let sql = "DELETE FROM uploads WHERE key = ?";
+        self.run_on(Table::Uploads, sql, vec![key.as_str().into()]).map(|_| ())
     }
 
-    fn find_duplicates(&self, sha256: &str) -> StorageResult<Vec<Upload>> {
-        // The keys of one user differ by the time, first.
-        let sql = "SELECT upload FROM uploads WHERE sha256 = ? ORDER BY key";
-        self.read_json(sql, vec![sha256.into()])
+    fn uploads_of_ms(&self, admitted_ms: u64, of: &UploadKey) -> StorageResult<Vec<Upload>> {
+        let prefix = of.prefix_of_ms(admitted_ms);
+        // The dot comes right after the hyphen that ends the prefix.
+        let end = format!("{}.", prefix.trim_end_matches('-'));
+        let sql = "SELECT upload FROM uploads WHERE key > ? AND key < ? ORDER BY key";
+        self.read_json(Table::Uploads, sql, vec![prefix.into(), end.into()])
     }
 
-    fn due_uploads(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<Upload>> {
-        let sql = "SELECT upload FROM uploads WHERE due_ms <= ? ORDER BY due_ms LIMIT ?";
-        self.read_json(sql, vec![number(now_ms)?, number(limit.into())?])
+    fn open_uploads(&self) -> StorageResult<Vec<Upload>> {
+        self.read_json(
+            Table::Uploads,
+            "SELECT upload FROM uploads WHERE phase <> 'kept'",
+            Vec::new(),
+        )
+    }
+
+    fn kept_uploads(&self) -> StorageResult<Vec<KeptUpload>> {
+        let sql = "SELECT key, sha256, due_ms FROM uploads WHERE phase = 'kept'";
+        let kept = |row: &Row| {
+            let (key, sha256) = (text(row, 0)?, text(row, 1)?.to_owned());
+            let key = UploadKey::parse(key)
+                .ok_or_else(|| LedgerStorageError(format!("{key} is no upload key")))?;
+            Ok(KeptUpload { key, sha256, due_ms: integer(row, 2)? })
+        };
+        self.run_on(Table::Uploads, sql, Vec::new())?.iter().map(kept).collect()
+    }
+
+    fn delete_kept(&self, now_ms: u64) -> StorageResult<()> {
+        let sql = "DELETE FROM uploads WHERE phase = 'kept' AND due_ms <= ?";
+        self.run_on(Table::Uploads, sql, vec![number(now_ms)?]).map(|_| ())
     }
 
     fn latest_uploads(&self, limit: u32) -> StorageResult<Vec<Upload>> {
         let sql = "SELECT upload FROM uploads ORDER BY key DESC LIMIT ?";
-        self.read_json(sql, vec![number(limit.into())?])
+        self.read_json(Table::Uploads, sql, vec![number(limit.into())?])
     }
 
     fn count_phases(&self) -> StorageResult<Vec<PhaseCount>> {
-        let rows = self.run("SELECT phase, COUNT(*) FROM uploads GROUP BY phase", Vec::new())?;
+        let sql = "SELECT phase, COUNT(*) FROM uploads GROUP BY phase";
+        let rows = self.run_on(Table::Uploads, sql, Vec::new())?;
         let count =
             |row: &Row| Ok(PhaseCount { phase: phase(text(row, 0)?)?, count: integer(row, 1)? });
         rows.iter().map(count).collect()
     }
 
-    fn count_rate_refusal(&self, minute: u64) -> u32 {
-        self.rate_refusals.set(self.rate_refusals.get().more(minute));
-        self.rate_refusals.get().count()
-    }
-
     fn spend_ticket(&self, ticket: &SpentTicket, now_ms: u64) -> StorageResult<bool> {
-        self.run("DELETE FROM tickets WHERE expires_ms <= ?", vec![number(now_ms)?])?;
+        let expired = "DELETE FROM tickets WHERE expires_ms <= ?";
+        self.write(Table::Tickets, expired, vec![number(now_ms)?])?;
         let sql = "INSERT INTO tickets (id, expires_ms) VALUES (?, ?) \
              ON CONFLICT (id) DO NOTHING RETURNING id";
         let values = vec![ticket.id.as_str().into(), number(ticket.expires_ms)?];
-        Ok(!self.run(sql, values)?.is_empty())
+        Ok(!self.write(Table::Tickets, sql, values)?.is_empty())
     }
 
     fn write_event(&self, event: &Event) -> StorageResult<()> {
-        self.note_due(event.at_ms);
         let sql = "INSERT INTO events (due_ms, tries, event) VALUES (?, 0, ?)";
-        self.run(sql, vec![number(event.at_ms)?, json(event)?.into()]).map(|_| ())
+        self.write(Table::Events, sql, vec![number(event.at_ms)?, json(event)?.into()]).map(|_| ())
     }
 
     fn due_events(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<OutboxEvent>> {
         let sql = "SELECT event, id, tries FROM events WHERE due_ms <= ? ORDER BY due_ms LIMIT ?";
-        let rows = self.run(sql, vec![number(now_ms)?, number(limit.into())?])?;
+        let rows = self.run_on(Table::Events, sql, vec![number(now_ms)?, number(limit.into())?])?;
         let event = |row: &Row| {
             let event = parse(text(row, 0)?)?;
             Ok(OutboxEvent { id: integer(row, 1)?, event, tries: integer(row, 2)? })
@@ -198,39 +238,35 @@ impl LedgerStorage for SqlLedgerStorage {
     }
 
     fn postpone_event(&self, id: u64, tries: u32, due_ms: u64) -> StorageResult<()> {
-        self.note_due(due_ms);
         let values = vec![number(tries.into())?, number(due_ms)?, number(id)?];
-        self.run("UPDATE events SET tries = ?, due_ms = ? WHERE id = ?", values).map(|_| ())
+        let sql = "UPDATE events SET tries = ?, due_ms = ? WHERE id = ?";
+        self.run_on(Table::Events, sql, values).map(|_| ())
     }
 
     fn delete_event(&self, id: u64) -> StorageResult<()> {
-        self.run("DELETE FROM events WHERE id = ?", vec![number(id)?]).map(|_| ())
+        self.run_on(Table::Events, "DELETE FROM events WHERE id = ?", vec![number(id)?]).map(|_| ())
     }
 
-    fn next_due_ms(&self) -> StorageResult<Option<u64>> {
-        let sql = "SELECT due_ms FROM (SELECT MIN(due_ms) AS due_ms FROM uploads UNION ALL \
-             SELECT MIN(due_ms) FROM events) WHERE due_ms IS NOT NULL ORDER BY due_ms LIMIT 1";
-        self.run(sql, Vec::new())?.first().map(|row| integer(row, 0)).transpose()
+    fn next_event_ms(&self) -> StorageResult<Option<u64>> {
+        let sql = "SELECT due_ms FROM events ORDER BY due_ms LIMIT 1";
+        let rows = self.run_on(Table::Events, sql, Vec::new())?;
+        rows.first().map(|row| integer(row, 0)).transpose()
     }
 
-    /// An alarm that runs too early finds nothing and is set again, so it is set only when it would run too
-    /// late.
-    async fn set_alarm(&self) -> StorageResult<()> {
-        if !self.is_searched.get() {
-            self.written_due_ms.set(self.next_due_ms()?);
-            self.is_searched.set(true);
-        }
-        let Some(due_ms) = self.written_due_ms.take() else { return Ok(()) };
-        if self.alarm_ms.get().is_some_and(|alarm_ms| alarm_ms <= due_ms) {
-            return Ok(());
-        }
-        self.alarm_ms.set(Some(due_ms));
-        let wait = Duration::from_millis(due_ms.saturating_sub(Runtime.now_ms()));
-        let outcome = self.storage.set_alarm(wait).await;
-        outcome.map_err(|error| {
-            self.forget_alarm();
-            failed(error)
-        })
+    async fn alarm_ms(&self) -> StorageResult<Option<u64>> {
+        let alarm_ms = self.storage.get_alarm().await.map_err(failed)?;
+        Ok(alarm_ms.and_then(|alarm_ms| u64::try_from(alarm_ms).ok()))
+    }
+
+    async fn set_alarm(&self, at_ms: u64) -> StorageResult<()> {
+        self.count_rows(1);
+        let wait = Duration::from_millis(at_ms.saturating_sub(Runtime.now_ms()));
+        self.storage.set_alarm(wait).await.map_err(failed)
+    }
+
+    async fn delete_alarm(&self) -> StorageResult<()> {
+        self.count_rows(1);
+        self.storage.delete_alarm().await.map_err(failed)
     }
 }
 

@@ -6,8 +6,8 @@ use edge_api::{
 };
 use edge_auth::testing::NOW_MS;
 use edge_ledger::{
-    AdmitUpload, LedgerCommand, LedgerRequest, LedgerService, RemovalOutcome, RemoveImage,
-    UploadGrant, testing::FakeLedgerStorage,
+    AdmitUpload, CachedStorage, LedgerCommand, LedgerRequest, LedgerService, RemovalOutcome,
+    RemoveImage, UploadGrant, testing::FakeLedgerStorage,
 };
 use edge_storage::{ObjectFacts, UploadKey};
 use edge_types::{UploadLimits, UserId};
@@ -18,7 +18,7 @@ use crate::harness::{BASE_URL, TestHarness};
 
 fn execute<C: LedgerCommand>(
     deps: &TestHarness,
-    storage: &FakeLedgerStorage,
+    storage: &CachedStorage<FakeLedgerStorage>,
     command: C,
 ) -> C::Reply {
     let request = LedgerRequest { subject: "user:7".to_owned(), command: command.into() };
@@ -26,7 +26,7 @@ fn execute<C: LedgerCommand>(
     serde_json::from_str(&reply).expect("JSON")
 }
 
-fn admit(deps: &TestHarness, storage: &FakeLedgerStorage) -> UploadGrant {
+fn admit(deps: &TestHarness, storage: &CachedStorage<FakeLedgerStorage>) -> UploadGrant {
     let limits = UploadLimits { rate_per_minute: 10, daily_count: 10, daily_bytes: 1000 };
     let command = AdmitUpload { limits, bytes: 1, lease_s: 300, ticket: None };
     execute(deps, storage, command).outcome.expect("admitted")
@@ -34,7 +34,7 @@ fn admit(deps: &TestHarness, storage: &FakeLedgerStorage) -> UploadGrant {
 
 #[test]
 fn each_upload_has_its_own_key_and_a_lease_by_the_clock() {
-    let (deps, storage) = (TestHarness::default(), FakeLedgerStorage::default());
+    let (deps, storage) = (TestHarness::default(), CachedStorage::fake());
     let [first, second] = [(); 2].map(|()| admit(&deps, &storage));
     assert_ne!(first.upload_key, second.upload_key, "in the same millisecond");
     assert_eq!(first.until_ms, NOW_MS + 300_000);
@@ -42,7 +42,7 @@ fn each_upload_has_its_own_key_and_a_lease_by_the_clock() {
 
 #[test]
 fn a_removal_purges_the_copies_of_all_variants() {
-    let (deps, storage) = (TestHarness::default(), FakeLedgerStorage::default());
+    let (deps, storage) = (TestHarness::default(), CachedStorage::fake());
     let owner = UserId::parse("7").expect("valid");
     let [key, other] = [1, 2].map(|random| {
         UploadKey::new(&owner, NOW_MS, [random; 16]).object_key(Format::Gif).expect("a key")

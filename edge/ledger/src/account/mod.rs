@@ -11,12 +11,13 @@ use edge_storage::{ObjectKey, UploadKey};
 use edge_types::{UploadLimitStatuses, UploadLimits, UserId};
 
 use crate::{
-    AbuseStatus, AccountSnapshot, AdmitUpload, Ban, ChargeQuota, CountLoginAttempt,
-    CountNewIdentity, CountRequest, Inspect, KnownUpload, LimitExceeded, LimitKind, LookUpUploads,
-    QuotaCharge, RefundLoginAttempt, RequestAdmission, SettleQuota, Strike, Unban, UploadAdmission,
-    UploadGrant,
-    storage::{AccountState, LedgerStorage, StorageResult},
-    upload::Upload,
+    AbuseStatus, AccountSnapshot, AccountState, AdmitUpload, Ban, CachedStorage, ChargeQuota,
+    CountLoginAttempt, CountNewIdentity, CountRequest, Inspect, KnownUpload, LedgerStorage,
+    LimitExceeded, LimitKind, LookUpUploads, QuotaCharge, RefundLoginAttempt, RequestAdmission,
+    SettleQuota, Strike, Unban, UploadAdmission, UploadGrant,
+    quota::DailyUsage,
+    storage::StorageResult,
+    upload::{Reservation, Upload},
 };
 
 /// How many uploads an administrator sees.
@@ -26,7 +27,7 @@ const MAX_LEASE_S: u32 = 3600;
 
 /// The account at one moment.
 pub struct LedgerAccount<'a, S> {
-    pub storage: &'a S,
+    pub storage: &'a CachedStorage<S>,
     pub now_ms: u64,
 }
 
@@ -48,28 +49,23 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         random: [u8; 16],
         command: &AdmitUpload,
     ) -> StorageResult<UploadAdmission> {
-        let mut account = self.storage.account()?;
-        let outcome = self.grant(&mut account, owner, random, command)?;
-        if outcome.is_ok() {
-            self.storage.write_account(&account)?;
-        } else {
-            account = self.storage.account()?;
-        }
-        let limit_statuses = self.limit_statuses(&account, &command.limits);
+        let outcome = self.grant(owner, random, command)?;
+        let limit_statuses = self.limit_statuses(&self.storage.account()?, &command.limits)?;
         Ok(UploadAdmission { limit_statuses, outcome })
     }
 
     fn grant(
         &self,
-        account: &mut AccountState,
         owner: &UserId,
         random: [u8; 16],
         command: &AdmitUpload,
     ) -> StorageResult<Result<UploadGrant, LimitExceeded>> {
         let AdmitUpload { limits, bytes, lease_s, ticket } = command;
+        let mut account = self.storage.account()?;
+        let mut usage = self.usage(&account)?;
         let charged = self
-            .take_token(account, limits.rate_per_minute)
-            .and_then(|()| account.usage.charge(self.now_ms, limits, *bytes));
+            .take_token(&mut account, limits.rate_per_minute)
+            .and_then(|()| usage.charge(self.now_ms, limits, *bytes));
         let charge = match charged {
             Ok(charge) => charge,
             Err(exceeded) => return Ok(Err(exceeded)),
@@ -85,8 +81,9 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         }
         let key = UploadKey::new(owner, self.now_ms, random);
         let lease_ms = u64::from((*lease_s).clamp(1, MAX_LEASE_S)) * 1000;
-        let upload = Upload::new(key, self.now_ms, lease_ms, charge);
-        self.storage.write_upload(&upload)?;
+        let reservation = Reservation { charge, rate: account.rate };
+        let upload = Upload::new(key, self.now_ms, lease_ms, reservation);
+        self.storage.write_admission(&account, &upload)?;
         Ok(Ok(UploadGrant { upload_key: upload.key, until_ms: upload.due_ms }))
     }
 
@@ -104,12 +101,26 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         })
     }
 
-    fn limit_statuses(&self, account: &AccountState, limits: &UploadLimits) -> UploadLimitStatuses {
-        UploadLimitStatuses {
-            rate: account.rate.status(self.now_ms, limits.rate_per_minute),
-            daily_count: account.usage.count_status(self.now_ms, limits),
-            daily_bytes: account.usage.bytes_status(self.now_ms, limits),
+    /// What committed uploads have used and open ones have reserved.
+    fn usage(&self, account: &AccountState) -> StorageResult<DailyUsage> {
+        let mut usage = account.usage;
+        for charge in self.storage.reserved()? {
+            usage.add(charge);
         }
+        Ok(usage)
+    }
+
+    fn limit_statuses(
+        &self,
+        account: &AccountState,
+        limits: &UploadLimits,
+    ) -> StorageResult<UploadLimitStatuses> {
+        let usage = self.usage(account)?;
+        Ok(UploadLimitStatuses {
+            rate: account.rate.status(self.now_ms, limits.rate_per_minute),
+            daily_count: usage.count_status(self.now_ms, limits),
+            daily_bytes: usage.bytes_status(self.now_ms, limits),
+        })
     }
 
     pub fn abuse_status(&self) -> StorageResult<AbuseStatus> {
@@ -166,11 +177,13 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         command: ChargeQuota,
     ) -> StorageResult<Result<QuotaCharge, LimitExceeded>> {
         let mut account = self.storage.account()?;
-        let charge = account.usage.charge(self.now_ms, &command.limits, command.bytes);
-        if charge.is_ok() {
+        let mut usage = self.usage(&account)?;
+        let charged = usage.charge(self.now_ms, &command.limits, command.bytes);
+        if let Ok(charge) = charged {
+            account.usage.add(charge);
             self.storage.write_account(&account)?;
         }
-        Ok(charge)
+        Ok(charged)
     }
 
     pub fn settle_quota(&self, command: SettleQuota) -> StorageResult<()> {
@@ -220,7 +233,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         let latest = self.storage.latest_uploads(LATEST)?;
         Ok(AccountSnapshot {
             abuse_status: account.abuse.status(self.now_ms, false),
-            limit_statuses: self.limit_statuses(&account, &command.limits),
+            limit_statuses: self.limit_statuses(&account, &command.limits)?,
             phases: self.storage.count_phases()?,
             latest: latest.iter().map(|upload| known(upload.key.to_string(), upload)).collect(),
         })

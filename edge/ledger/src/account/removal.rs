@@ -5,8 +5,8 @@ use edge_storage::{ObjectKey, UploadKey};
 
 use super::LedgerAccount;
 use crate::{
-    ReleaseUpload,
-    storage::{LedgerStorage, OutboxEvent, StorageResult},
+    LedgerStorage, OutboxEvent, ReleaseUpload,
+    storage::StorageResult,
     upload::{REGISTRATION_TIMEOUT_MS, Upload, UploadState},
 };
 
@@ -23,27 +23,26 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         match upload.state {
             UploadState::Intent if command.may_be_stored => self.abort(upload),
             UploadState::Intent => {
-                self.refund(&upload)?;
+                self.save_rate(&upload)?;
                 self.storage.delete_upload(&upload.key)
             }
             _ => Ok(()),
         }
     }
 
-    /// Refunds the charge and lets the alarm remove what was stored, once writes in flight have arrived.
+    /// Gives back the charge and lets the alarm remove what was stored, once writes in flight have arrived.
     pub(super) fn abort(&self, upload: Upload) -> StorageResult<()> {
-        self.refund(&upload)?;
+        self.save_rate(&upload)?;
         let settled_ms = upload.settled_ms(self.now_ms);
-        let removing = upload.removing(self.now_ms, settled_ms);
-        self.storage.write_upload(&Upload { charge: None, ..removing })
+        self.storage.write_upload(&upload.removing(self.now_ms, settled_ms))
     }
 
-    /// The caller must write the upload without its charge, or delete it, so that it is refunded once.
-    fn refund(&self, upload: &Upload) -> StorageResult<()> {
-        let Some(charge) = upload.charge else { return Ok(()) };
-        let mut account = self.storage.account()?;
-        account.usage.refund(self.now_ms, charge);
-        self.storage.write_account(&account)
+    /// Writes the rate to the account before the reservation goes away: the token stays spent.
+    fn save_rate(&self, upload: &Upload) -> StorageResult<()> {
+        match upload.reservation {
+            Some(_) => self.storage.write_account(&self.storage.account()?),
+            None => Ok(()),
+        }
     }
 
     /// Begins the removal of an image, whether the ledger has its upload or not. [`None`] when the upload has
@@ -53,8 +52,8 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         let upload = match self.storage.upload(&UploadKey::of(key))? {
             None => Upload::unknown_key(key, self.now_ms, due_ms),
             Some(upload) if upload.object_keys().contains(key) => {
-                self.refund(&upload)?;
-                Upload { charge: None, ..upload.removing(self.now_ms, due_ms) }
+                self.save_rate(&upload)?;
+                upload.removing(self.now_ms, due_ms)
             }
             Some(_) => return Ok(None),
         };
@@ -62,23 +61,17 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         Ok(Some(upload))
     }
 
-    /// Turns uploads that are due into removals and returns those that can begin now. A kept upload is only
-    /// forgotten. One whose lease has ended waits for writes in flight.
+    /// Turns uploads that are due into removals and returns those that can begin now. One whose lease has ended
+    /// waits for writes in flight.
     pub fn collect_removals(&self, limit: u32) -> StorageResult<Vec<Upload>> {
         let mut removals = Vec::new();
         for upload in self.storage.due_uploads(self.now_ms, limit)? {
-            match upload.state {
-                UploadState::Kept { .. } => {
-                    self.storage.delete_upload(&upload.key)?;
-                    continue;
-                }
-                UploadState::Intent => {
-                    self.abort(upload)?;
-                    continue;
-                }
-                _ => self.refund(&upload)?,
+            if let UploadState::Intent = upload.state {
+                self.abort(upload)?;
+                continue;
             }
-            let upload = Upload { charge: None, ..upload.removing(self.now_ms, self.now_ms) };
+            self.save_rate(&upload)?;
+            let upload = upload.removing(self.now_ms, self.now_ms);
             self.storage.write_upload(&upload)?;
             removals.push(upload);
         }

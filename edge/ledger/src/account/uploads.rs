@@ -6,9 +6,9 @@ use edge_types::{ImageId, UserId};
 
 use super::LedgerAccount;
 use crate::{
-    ClaimImage, ClaimOutcome, CommitOutcome, CommitUpload, Disposition, Receipt, StoredImage,
-    UploadPhase,
-    storage::{LedgerStorage, StorageResult},
+    ClaimImage, ClaimOutcome, CommitOutcome, CommitUpload, Disposition, LedgerStorage, Receipt,
+    StoredImage, UploadPhase,
+    storage::StorageResult,
     upload::{REGISTRATION_TIMEOUT_MS, Upload, UploadState},
 };
 
@@ -71,6 +71,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     fn accept(&self, upload: Upload, command: &CommitUpload) -> StorageResult<CommitStep> {
         let image = Box::new(command.image.clone());
         let (state, due_ms) = match command.disposition {
+            // The row of the intent stays as it is: if the object restarts now, its alarm removes what was written.
             Disposition::Register => {
                 let timeout_ms = self.now_ms.saturating_add(REGISTRATION_TIMEOUT_MS);
                 (UploadState::Registering(image.clone()), upload.due_ms.max(timeout_ms))
@@ -80,24 +81,31 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
                 (UploadState::Pending(image.clone()), expires_ms)
             }
         };
-        let charge = upload.charge;
-        let may_fail = matches!(state, UploadState::Registering(_));
         let Some(mut upload) = upload.advance(state, due_ms) else {
             return Ok(CommitStep::Done(CommitOutcome::Lapsed));
         };
-        if let Some(charge) = charge {
-            let mut account = self.storage.account()?;
-            let corrected = account.usage.correct(self.now_ms, charge, image.original_size_bytes);
-            if corrected != charge {
-                self.storage.write_account(&account)?;
-            }
-            upload.charge = may_fail.then_some(corrected);
+        if let Some(reservation) = &mut upload.reservation {
+            reservation.charge = reservation.charge.with_bytes(image.original_size_bytes);
         }
+        if let UploadState::Registering(_) = upload.state {
+            self.storage.hold_upload(&upload)?;
+            return Ok(CommitStep::Register(image));
+        }
+        let upload = self.commit_reservation(upload)?;
+        let outcome = upload.receipt().map(CommitOutcome::Accepted);
+        Ok(CommitStep::Done(outcome.unwrap_or(CommitOutcome::Lapsed)))
+    }
+
+    /// Writes an upload that is committed, and its reservation to the account.
+    fn commit_reservation(&self, upload: Upload) -> StorageResult<Upload> {
+        if let Some(reservation) = upload.reservation {
+            let mut account = self.storage.account()?;
+            account.usage.add(reservation.charge);
+            self.storage.write_account(&account)?;
+        }
+        let upload = Upload { reservation: None, ..upload };
         self.storage.write_upload(&upload)?;
-        Ok(match upload.receipt() {
-            Some(receipt) => CommitStep::Done(CommitOutcome::Accepted(receipt)),
-            None => CommitStep::Register(image),
-        })
+        Ok(upload)
     }
 
     /// The row is written: keeps the upload, unless it was given up meanwhile.
@@ -185,7 +193,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         let due_ms = self.now_ms.saturating_add(DUPLICATE_WINDOW_MS);
         let kept = upload.and_then(|upload| upload.advance(state, due_ms));
         let Some(kept) = kept else { return self.schedule_cleanup(&image.key).map(|()| None) };
-        self.storage.write_upload(&Upload { charge: None, ..kept.clone() })?;
+        let kept = self.commit_reservation(kept)?;
         Ok(kept.receipt().map(|receipt| (receipt, true)))
     }
 
@@ -194,7 +202,8 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     fn find_duplicate(&self, command: &CommitUpload) -> StorageResult<Duplicate> {
         let CommitUpload { image, disposition } = command;
         let mut is_in_progress = false;
-        for mut other in self.storage.find_duplicates(&image.sha256)? {
+        let key = UploadKey::of(&image.key);
+        for mut other in self.storage.find_duplicates(&image.sha256, &key)? {
             let Some(known) = other.state.image().filter(|it| it.form_id == image.form_id) else {
                 continue;
             };

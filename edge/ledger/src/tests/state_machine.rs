@@ -1,6 +1,6 @@
 //! Uploads, claims, removals and alarms in any order, each of which may be cancelled at any await, while the
-//! store and the registry fail and recover: nothing that was acknowledged is lost, and in the end nothing
-//! else remains.
+//! store and the registry fail and recover and the ledger restarts: nothing that was acknowledged is lost, and
+//! in the end nothing else remains.
 
 mod slow;
 
@@ -20,8 +20,8 @@ use proptest::prelude::*;
 
 use super::{image, user};
 use crate::{
-    AdmitUpload, ClaimImage, ClaimOutcome, CommitOutcome, CommitUpload, Disposition, LedgerCommand,
-    LedgerRequest, LedgerService, LedgerStorage, ReleaseUpload, RemoveImage,
+    AdmitUpload, CachedStorage, ClaimImage, ClaimOutcome, CommitOutcome, CommitUpload, Disposition,
+    LedgerCommand, LedgerRequest, LedgerService, ReleaseUpload, RemoveImage,
     testing::{FakeLedgerDeps, FakeLedgerStorage},
 };
 use slow::{DEADLINE_MS, Slow};
@@ -34,7 +34,7 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 /// One ledger, and what its callers have seen.
 struct TestHarness {
-    storage: FakeLedgerStorage,
+    storage: CachedStorage<FakeLedgerStorage>,
     deps: Slow,
     /// The acknowledged pending images, and when each expires.
     pending: RefCell<BTreeMap<String, u64>>,
@@ -132,6 +132,7 @@ impl TestHarness {
     }
 
     async fn run_alarm(self: Rc<Self>) {
+        self.storage.clear_alarm();
         self.service().run_alarm().await.expect("memory does not fail");
     }
 
@@ -177,6 +178,8 @@ enum Step {
     Finish,
     /// One task is cancelled where it awaits.
     Cancel(prop::sample::Index),
+    /// The ledger loses its memory, and every task with it.
+    Restart,
     Wait(u64),
     /// Which parts fail from now on.
     Outage {
@@ -196,6 +199,7 @@ fn step() -> impl Strategy<Value = Step> {
         30 => index().prop_map(Step::Resume),
         1 => index().prop_map(Step::Cancel),
         2 => Just(Step::Finish),
+        1 => Just(Step::Restart),
         2 => (0_u64..400_000).prop_map(Step::Wait),
         // Just before and at the ends of waits, leases and expiries.
         4 => prop::sample::select(vec![59_999, 60_000, 299_999, 300_000, 3_540_000, 3_600_000])
@@ -209,7 +213,7 @@ fn run(steps: Vec<Step>) {
     let clock_ms = Rc::new(Cell::new(1_763_114_400_000));
     let inner = FakeLedgerDeps { clock_ms: clock_ms.clone(), ..FakeLedgerDeps::default() };
     let harness = Rc::new(TestHarness {
-        storage: FakeLedgerStorage::default(),
+        storage: CachedStorage::fake(),
         deps: Slow { inner, rows: RefCell::default() },
         pending: RefCell::default(),
         kept: RefCell::default(),
@@ -249,6 +253,10 @@ fn run(steps: Vec<Step>) {
             Step::Cancel(which) if !tasks.is_empty() => {
                 drop(tasks.remove(which.index(tasks.len())));
             }
+            Step::Restart => {
+                tasks.clear();
+                harness.storage.restart();
+            }
             Step::Resume(_) | Step::Cancel(_) => {}
             Step::Wait(ms) => {
                 if ms >= DEADLINE_MS {
@@ -269,8 +277,10 @@ fn run(steps: Vec<Step>) {
     harness.deps.inner.store.broken.set(false);
     harness.deps.inner.registry.broken.set(false);
     harness.deps.inner.registry.silent.set(false);
-    while let Some(due_ms) = harness.storage.next_due_ms().expect("memory does not fail") {
-        clock_ms.set(clock_ms.get().max(due_ms));
+    // A command of a later day sets the alarm if it was cancelled before it could.
+    block_on(harness.storage.set_alarm()).expect("memory does not fail");
+    while let Some(alarm_ms) = harness.storage.alarm_ms() {
+        clock_ms.set(clock_ms.get().max(alarm_ms));
         block_on(harness.clone().run_alarm());
         harness.check();
     }

@@ -103,9 +103,10 @@ impl Registry for FakeRegistry {
         Ok(self.rows.borrow().iter().find(|row| row.key == key.as_str()).cloned())
     }
 
-    async fn remove(&self, key: &ObjectKey) -> Result<(), RegistryError> {
+    async fn remove(&self, keys: &[ObjectKey]) -> Result<(), RegistryError> {
         self.probe().await?;
-        self.rows.borrow_mut().retain(|row| row.key != key.as_str());
+        let is_one = |row: &ImageRow| keys.iter().any(|key| row.key == key.as_str());
+        self.rows.borrow_mut().retain(|row| !is_one(row));
         Ok(())
     }
 

@@ -5,10 +5,17 @@ mod audit;
 mod metrics;
 mod users;
 
+use std::slice;
+
 use edge_registry::{Event, ImageListing, ImageRow, ImageStore, NewImage, Registry, RegistryError};
 use edge_storage::ObjectKey;
-use edge_types::{ImageId, MAX_SAFE_INTEGER, UserId, with_timeout};
+use edge_types::{
+    ImageId, MAX_SAFE_INTEGER, UserId,
+    log::{self, Level},
+    with_timeout,
+};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use worker::{D1Database, D1PreparedStatement, D1Result, D1Type};
 
 use crate::runtime::Runtime;
@@ -21,7 +28,7 @@ const ADD_IMAGE: &str = "INSERT INTO images (key, owner, form_id, media_type, wi
      size_bytes, sha256, original_name, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
      ON CONFLICT (key) DO UPDATE SET key = key RETURNING id";
 const FIND_IMAGE: &str = "SELECT * FROM images WHERE key = ?1";
-const REMOVE_IMAGE: &str = "DELETE FROM images WHERE key = ?1";
+const REMOVE_IMAGES: &str = "DELETE FROM images WHERE key IN (SELECT value FROM json_each(?1))";
 const ADD_EVENT: &str = "INSERT INTO events \
      (idempotency_key, at_ms, kind, subject, reason, until_ms, detail) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (idempotency_key) DO NOTHING";
@@ -87,8 +94,8 @@ impl Registry for D1Registry {
         self.first(FIND_IMAGE, &[D1Type::Text(key.as_str())]).await
     }
 
-    async fn remove(&self, key: &ObjectKey) -> Result<(), RegistryError> {
-        self.run(REMOVE_IMAGE, &[D1Type::Text(key.as_str())]).await
+    async fn remove(&self, keys: &[ObjectKey]) -> Result<(), RegistryError> {
+        self.run(REMOVE_IMAGES, &[D1Type::Text(&json(&keys)?)]).await
     }
 
     async fn event(&self, event: &Event) -> Result<(), RegistryError> {
@@ -174,7 +181,9 @@ impl D1Registry {
     }
 
     async fn run(&self, sql: &str, values: &[D1Type<'_>]) -> Result<(), RegistryError> {
-        in_time(self.bind(sql, values)?.run()).await.map(|_| ())
+        let result = in_time(self.bind(sql, values)?.run()).await?;
+        log_rows(sql, slice::from_ref(&result));
+        Ok(())
     }
 
     async fn first<T: for<'a> Deserialize<'a>>(
@@ -182,7 +191,7 @@ impl D1Registry {
         sql: &str,
         values: &[D1Type<'_>],
     ) -> Result<Option<T>, RegistryError> {
-        in_time(self.bind(sql, values)?.first(None)).await
+        Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
     async fn rows<T: for<'a> Deserialize<'a>>(
@@ -190,7 +199,9 @@ impl D1Registry {
         sql: &str,
         values: &[D1Type<'_>],
     ) -> Result<Vec<T>, RegistryError> {
-        in_time(self.bind(sql, values)?.all()).await?.results().map_err(failed)
+        let result = in_time(self.bind(sql, values)?.all()).await?;
+        log_rows(sql, slice::from_ref(&result));
+        result.results().map_err(failed)
     }
 
     /// Runs the statements in one transaction and one round trip.
@@ -198,7 +209,9 @@ impl D1Registry {
         &self,
         statements: Vec<D1PreparedStatement>,
     ) -> Result<BatchResults, RegistryError> {
-        in_time(self.0.batch(statements)).await.map(BatchResults)
+        let results = in_time(self.0.batch(statements)).await?;
+        log_rows("a batch", &results);
+        Ok(BatchResults(results))
     }
 }
 
@@ -208,6 +221,21 @@ impl BatchResults {
     /// The rows of one statement of the batch.
     fn rows<T: for<'a> Deserialize<'a>>(&self, index: usize) -> Result<Vec<T>, RegistryError> {
         self.0.get(index).ok_or_else(no_row)?.results().map_err(failed)
+    }
+}
+
+/// Logs how many rows were written, because they are billed.
+fn log_rows(sql: &str, results: &[D1Result]) {
+    if !log::is_enabled(Level::Debug) {
+        return;
+    }
+    let written = |result: &D1Result| result.meta().ok().flatten()?.rows_written;
+    let rows: usize = results.iter().filter_map(written).sum();
+    if rows > 0 {
+        // The verb and the table.
+        let statement: Vec<_> = sql.split(' ').take(3).collect();
+        let fields = vec![("by", Value::from(statement.join(" "))), ("rows", Value::from(rows))];
+        log::write(Level::Debug, "d1_rows_written", fields);
     }
 }
 

@@ -177,9 +177,7 @@ async fn sweep_rows<P: Ports>(app: &App<P>, findings: &mut Findings) -> Result<(
         missing: lost.len(),
     };
     if may_repair(app, findings, step).await? && app.config.sweep_repair == SweepRepair::Remove {
-        for key in &lost {
-            registry.remove(key).await?;
-        }
+        registry.remove(&lost).await?;
         findings.repaired |= !lost.is_empty();
     }
     // After the last row a new pass begins.

@@ -124,9 +124,9 @@ impl Registry for Slow {
         added
     }
 
-    async fn remove(&self, key: &ObjectKey) -> Result<(), RegistryError> {
+    async fn remove(&self, keys: &[ObjectKey]) -> Result<(), RegistryError> {
         self.pause().await;
-        self.inner.registry.remove(key).await?;
+        self.inner.registry.remove(keys).await?;
         self.pause().await;
         Ok(())
     }

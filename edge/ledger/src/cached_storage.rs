@@ -1,0 +1,393 @@
+//! The storage of one ledger together with what is kept of it in memory while its Durable Object lives. Nobody
+//! else writes the storage, so memory is what the rows say, and it is read from them again after a restart.
+//!
+//! One thing is in memory only: that an upload is being registered. A registration lives in the object as well,
+//! so after a restart the upload is what its row says, an intent, and a client that got no answer sends again.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use edge_registry::Event;
+use edge_storage::UploadKey;
+
+use crate::{
+    AccountState, LedgerStorage, OutboxEvent, PhaseCount, QuotaCharge, SpentTicket, Upload,
+    UploadPhase,
+    storage::StorageResult,
+    token_bucket::TokenBucket,
+    upload::{Reservation, UploadState},
+};
+
+pub struct CachedStorage<S> {
+    rows: S,
+    account: RefCell<Option<AccountState>>,
+    uploads: RefCell<Option<UploadIndex>>,
+    /// When the alarm is set for.
+    alarm: Cell<NextTime>,
+    /// When the first outbox event is due.
+    event: Cell<NextTime>,
+    rate_refusals: Cell<RateRefusals>,
+}
+
+impl<S> CachedStorage<S> {
+    pub const fn new(rows: S) -> Self {
+        Self {
+            rows,
+            account: RefCell::new(None),
+            uploads: RefCell::new(None),
+            alarm: Cell::new(NextTime::Unknown),
+            event: Cell::new(NextTime::Unknown),
+            rate_refusals: Cell::new(RateRefusals::NONE),
+        }
+    }
+
+    pub const fn rows(&self) -> &S {
+        &self.rows
+    }
+}
+
+impl<S: LedgerStorage> CachedStorage<S> {
+    /// Runs on the index, which is read from the rows first if it is not there.
+    fn index<T>(&self, run: impl FnOnce(&mut UploadIndex) -> T) -> StorageResult<T> {
+        let mut index = self.uploads.borrow_mut();
+        if let Some(index) = &mut *index {
+            return Ok(run(index));
+        }
+        let mut read = UploadIndex::default();
+        for upload in self.rows.open_uploads()? {
+            read.add(&upload);
+        }
+        for kept in self.rows.kept_uploads()? {
+            read.add_kept(&kept.key, &kept.sha256, kept.due_ms);
+        }
+        Ok(run(index.insert(read)))
+    }
+
+    /// The account with the latest state of its rate.
+    pub fn account(&self) -> StorageResult<AccountState> {
+        if let Some(state) = &*self.account.borrow() {
+            return Ok(state.clone());
+        }
+        let mut state = self.rows.account()?;
+        let reserved = self.index(|index| index.latest_rate())?;
+        state.rate = reserved.map_or(state.rate, |rate| rate.later(state.rate));
+        self.account.replace(Some(state.clone()));
+        Ok(state)
+    }
+
+    pub fn write_account(&self, state: &AccountState) -> StorageResult<()> {
+        self.account.replace(None);
+        self.rows.write_account(state)?;
+        self.account.replace(Some(state.clone()));
+        Ok(())
+    }
+
+    /// Writes an upload whose reservation has the new state of the rate, so the account needs no row.
+    pub fn write_admission(&self, state: &AccountState, upload: &Upload) -> StorageResult<()> {
+        self.account.replace(None);
+        self.write_upload(upload)?;
+        self.account.replace(Some(state.clone()));
+        Ok(())
+    }
+
+    /// What open uploads have taken of the daily quota.
+    pub fn reserved(&self) -> StorageResult<Vec<QuotaCharge>> {
+        self.index(|index| index.reservations.values().map(|it| it.charge).collect())
+    }
+
+    pub fn upload(&self, key: &UploadKey) -> StorageResult<Option<Upload>> {
+        match self.index(|index| index.registering.get(key).cloned())? {
+            Some(upload) => Ok(Some(upload)),
+            None => self.rows.upload(key),
+        }
+    }
+
+    pub fn write_upload(&self, upload: &Upload) -> StorageResult<()> {
+        self.rows.write_upload(upload)?;
+        self.index(|index| index.put(upload))
+    }
+
+    /// Notes an upload that is being registered, in memory only.
+    pub fn hold_upload(&self, upload: &Upload) -> StorageResult<()> {
+        self.index(|index| {
+            index.put(upload);
+            index.registering.insert(upload.key.clone(), upload.clone());
+        })
+    }
+
+    pub fn delete_upload(&self, key: &UploadKey) -> StorageResult<()> {
+        self.rows.delete_upload(key)?;
+        self.index(|index| index.remove(key))
+    }
+
+    /// Uploads with these bytes by the owner of this one, oldest first.
+    pub fn find_duplicates(&self, sha256: &str, of: &UploadKey) -> StorageResult<Vec<Upload>> {
+        let mut found = Vec::new();
+        for admitted_ms in self.index(|index| index.admitted_ms(sha256))? {
+            for upload in self.rows.uploads_of_ms(admitted_ms, of)? {
+                let upload = self.latest(upload)?;
+                if upload.state.image().is_some_and(|image| image.sha256 == sha256) {
+                    found.push(upload);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The upload of a row, or what memory has of it.
+    fn latest(&self, upload: Upload) -> StorageResult<Upload> {
+        self.index(|index| index.registering.get(&upload.key).cloned().unwrap_or(upload))
+    }
+
+    /// Uploads that are due and not kept, longest due first.
+    pub fn due_uploads(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<Upload>> {
+        let due = self.index(|index| index.due(now_ms, limit))?;
+        let uploads = due.iter().map(|key| self.upload(key));
+        Ok(uploads.collect::<StorageResult<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// Forgets the kept uploads that are due.
+    pub fn forget_kept(&self, now_ms: u64) -> StorageResult<()> {
+        self.rows.delete_kept(now_ms)?;
+        self.index(|index| index.forget(now_ms))
+    }
+
+    /// The latest uploads, newest first.
+    pub fn latest_uploads(&self, limit: u32) -> StorageResult<Vec<Upload>> {
+        self.rows.latest_uploads(limit)?.into_iter().map(|upload| self.latest(upload)).collect()
+    }
+
+    /// How many uploads are in each phase that has some.
+    pub fn count_phases(&self) -> StorageResult<Vec<PhaseCount>> {
+        let mut counts = self.rows.count_phases()?;
+        let registering = self.index(|index| index.registering.len())?;
+        let registering = u32::try_from(registering).unwrap_or(u32::MAX);
+        for intents in counts.iter_mut().filter(|it| it.phase == UploadPhase::Intent) {
+            intents.count = intents.count.saturating_sub(registering);
+        }
+        counts.push(PhaseCount { phase: UploadPhase::Registering, count: registering });
+        counts.retain(|it| it.count > 0);
+        Ok(counts)
+    }
+
+    /// Counts a refusal by the rate; returns how many there were in this minute. Memory is enough: a flood
+    /// keeps the ledger awake.
+    pub fn count_rate_refusal(&self, minute: u64) -> u32 {
+        self.rate_refusals.set(self.rate_refusals.get().more(minute));
+        self.rate_refusals.get().count()
+    }
+
+    pub fn spend_ticket(&self, ticket: &SpentTicket, now_ms: u64) -> StorageResult<bool> {
+        self.rows.spend_ticket(ticket, now_ms)
+    }
+
+    pub fn write_event(&self, event: &Event) -> StorageResult<()> {
+        self.event.set(NextTime::Unknown);
+        self.rows.write_event(event)
+    }
+
+    pub fn due_events(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<OutboxEvent>> {
+        self.rows.due_events(now_ms, limit)
+    }
+
+    pub fn postpone_event(&self, id: u64, tries: u32, due_ms: u64) -> StorageResult<()> {
+        self.event.set(NextTime::Unknown);
+        self.rows.postpone_event(id, tries, due_ms)
+    }
+
+    pub fn delete_event(&self, id: u64) -> StorageResult<()> {
+        self.event.set(NextTime::Unknown);
+        self.rows.delete_event(id)
+    }
+
+    /// When the alarm has something to do. Kept uploads are forgotten together, when the last one is due, and
+    /// by every run before: one alarm a day instead of one for each upload.
+    pub fn next_due_ms(&self) -> StorageResult<Option<u64>> {
+        let uploads_ms = self.index(|index| index.next_due_ms())?;
+        let event_ms = match self.event.get() {
+            NextTime::Known(event_ms) => event_ms,
+            NextTime::Unknown => self.rows.next_event_ms()?,
+        };
+        self.event.set(NextTime::Known(event_ms));
+        Ok(uploads_ms.into_iter().chain(event_ms).min())
+    }
+
+    /// Sets the alarm for the next due time, unless it is set for an earlier one: an alarm that runs too early
+    /// finds nothing and is set again.
+    pub async fn set_alarm(&self) -> StorageResult<()> {
+        if self.next_due_ms()?.is_none() {
+            return Ok(());
+        }
+        if self.alarm.get() == NextTime::Unknown {
+            let alarm_ms = self.rows.alarm_ms().await?;
+            // Another command may have set it meanwhile.
+            if self.alarm.get() == NextTime::Unknown {
+                self.alarm.set(NextTime::Known(alarm_ms));
+            }
+        }
+        let Some(due_ms) = self.next_due_ms()? else { return Ok(()) };
+        match self.alarm.get().time_ms() {
+            Some(alarm_ms) if alarm_ms <= due_ms => Ok(()),
+            _ => self.put_alarm(due_ms).await,
+        }
+    }
+
+    /// The alarm runs, so it is not set any more.
+    pub fn begin_alarm(&self) {
+        self.alarm.set(NextTime::Known(None));
+    }
+
+    /// Sets the alarm for this time, whatever it was set for.
+    pub async fn put_alarm(&self, at_ms: u64) -> StorageResult<()> {
+        self.alarm.set(NextTime::Known(Some(at_ms)));
+        let outcome = self.rows.set_alarm(at_ms).await;
+        outcome.inspect_err(|_| self.alarm.set(NextTime::Unknown))
+    }
+
+    /// Sets the alarm after its run for what is due next, or deletes it.
+    pub async fn end_alarm(&self) -> StorageResult<()> {
+        let (alarm_ms, due_ms) = (self.alarm.get().time_ms(), self.next_due_ms()?);
+        match due_ms {
+            Some(due_ms) if alarm_ms != Some(due_ms) => self.put_alarm(due_ms).await,
+            None if alarm_ms.is_some() => {
+                self.alarm.set(NextTime::Known(None));
+                let outcome = self.rows.delete_alarm().await;
+                outcome.inspect_err(|_| self.alarm.set(NextTime::Unknown))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets everything that is not in a row, as a restart does.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn restart(&self) {
+        self.account.replace(None);
+        self.uploads.replace(None);
+        self.alarm.set(NextTime::Unknown);
+        self.event.set(NextTime::Unknown);
+        self.rate_refusals.set(RateRefusals::NONE);
+    }
+}
+
+/// How many requests were refused by the rate, in the minute of the last one.
+#[derive(Clone, Copy, Debug, Default)]
+struct RateRefusals {
+    minute: u64,
+    count: u32,
+}
+
+impl RateRefusals {
+    const NONE: Self = Self { minute: 0, count: 0 };
+
+    const fn more(self, minute: u64) -> Self {
+        let count = if self.minute == minute { self.count.saturating_add(1) } else { 1 };
+        Self { minute, count }
+    }
+
+    const fn count(self) -> u32 {
+        self.count
+    }
+}
+
+/// When something is due next, if at all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NextTime {
+    /// Not read yet.
+    Unknown,
+    Known(Option<u64>),
+}
+
+impl NextTime {
+    const fn time_ms(self) -> Option<u64> {
+        match self {
+            Self::Known(time_ms) => time_ms,
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// How long the bytes of an upload may be asked for after its admission: the longest lease and the window in
+/// which the same bytes are recognised, with an hour to spare.
+const FOUND_MS: u64 = 26 * 3_600_000;
+
+/// What is found in memory. Kept uploads, of which there may be many, take 16 bytes each.
+#[derive(Default)]
+struct UploadIndex {
+    /// When each upload that is not kept is due.
+    due_ms: BTreeMap<UploadKey, u64>,
+    reservations: BTreeMap<UploadKey, Reservation>,
+    /// In memory only; their rows say that they are intents.
+    registering: BTreeMap<UploadKey, Upload>,
+    /// A hash of the bytes, and when the upload was admitted. The rows tell whether there is such an upload.
+    images: BTreeSet<(u64, u64)>,
+    /// When the last kept upload is due.
+    last_kept_due_ms: Option<u64>,
+}
+
+impl UploadIndex {
+    fn put(&mut self, upload: &Upload) {
+        self.remove(&upload.key);
+        self.add(upload);
+    }
+
+    fn add(&mut self, upload: &Upload) {
+        let Upload { key, state, due_ms, reservation, .. } = upload;
+        if let UploadState::Kept { image, .. } = state {
+            return self.add_kept(key, &image.sha256, *due_ms);
+        }
+        self.due_ms.insert(key.clone(), *due_ms);
+        if let Some(reservation) = reservation {
+            self.reservations.insert(key.clone(), *reservation);
+        }
+        if let Some(image) = state.image() {
+            self.images.insert((hash(&image.sha256), key.admitted_ms()));
+        }
+    }
+
+    fn add_kept(&mut self, key: &UploadKey, sha256: &str, due_ms: u64) {
+        self.images.insert((hash(sha256), key.admitted_ms()));
+        self.last_kept_due_ms = self.last_kept_due_ms.max(Some(due_ms));
+    }
+
+    /// Its bytes stay: other uploads may have been admitted in the same millisecond.
+    fn remove(&mut self, key: &UploadKey) {
+        self.due_ms.remove(key);
+        self.reservations.remove(key);
+        self.registering.remove(key);
+    }
+
+    fn forget(&mut self, now_ms: u64) {
+        self.images.retain(|(_, admitted_ms)| admitted_ms.saturating_add(FOUND_MS) > now_ms);
+        self.last_kept_due_ms = self.last_kept_due_ms.filter(|due_ms| *due_ms > now_ms);
+    }
+
+    fn admitted_ms(&self, sha256: &str) -> Vec<u64> {
+        let hash = hash(sha256);
+        self.images.range((hash, 0)..=(hash, u64::MAX)).map(|(_, ms)| *ms).collect()
+    }
+
+    /// The keys of those that are due, longest due first.
+    fn due(&self, now_ms: u64, limit: u32) -> Vec<UploadKey> {
+        let mut due: Vec<_> = self.due_ms.iter().filter(|(_, due_ms)| **due_ms <= now_ms).collect();
+        due.sort_by_key(|(_, due_ms)| **due_ms);
+        due.truncate(limit as usize);
+        due.into_iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    fn next_due_ms(&self) -> Option<u64> {
+        self.due_ms.values().copied().chain(self.last_kept_due_ms).min()
+    }
+
+    fn latest_rate(&self) -> Option<TokenBucket> {
+        self.reservations.values().map(|it| it.rate).reduce(TokenBucket::later)
+    }
+}
+
+fn hash(sha256: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    sha256.hash(&mut hasher);
+    hasher.finish()
+}
