@@ -20,11 +20,16 @@ CREATE TABLE images (
     created_ms    INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX images_by_owner ON images (owner, id);
-CREATE INDEX images_by_owner_and_form ON images (owner, form_id, id);
+-- Each entry of an index is billed as a row of its own. This one finds the images of an owner, and those of a form.
+CREATE INDEX images_by_owner ON images (owner, id, form_id);
 CREATE INDEX images_by_form ON images (form_id, id) WHERE form_id IS NOT NULL;
--- Covers the statistics of uploaders.
-CREATE INDEX images_by_time ON images (created_ms, owner, size_bytes);
+
+-- The last image of all when the hour had not begun yet, written once an hour: finds the images of a time without an index.
+CREATE TABLE image_hours (
+    -- Hours since 1970.
+    hour          INTEGER NOT NULL PRIMARY KEY,
+    last_image_id INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE users (
     id            TEXT    NOT NULL PRIMARY KEY,
@@ -104,23 +109,12 @@ CREATE TABLE totals (
     PRIMARY KEY (name, labels)
 ) STRICT, WITHOUT ROWID;
 
--- Histograms of durations. A column counts what took up to so many milliseconds and more than the column before.
+-- Histograms of durations, as a JSON object: by stage, the sum of the milliseconds, then how many took up to 5, 10, 25, 50,
+-- 100, 250, 500, 1000, 2500, 5000 and 10000 ms and more than the bound before, and how many took longer.
 CREATE TABLE timings (
-    stage       TEXT    NOT NULL PRIMARY KEY,
-    sum_ms      INTEGER NOT NULL,
-    up_to_5     INTEGER NOT NULL,
-    up_to_10    INTEGER NOT NULL,
-    up_to_25    INTEGER NOT NULL,
-    up_to_50    INTEGER NOT NULL,
-    up_to_100   INTEGER NOT NULL,
-    up_to_250   INTEGER NOT NULL,
-    up_to_500   INTEGER NOT NULL,
-    up_to_1000  INTEGER NOT NULL,
-    up_to_2500  INTEGER NOT NULL,
-    up_to_5000  INTEGER NOT NULL,
-    up_to_10000 INTEGER NOT NULL,
-    above_10000 INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    stages   TEXT    NOT NULL
+) STRICT;
 
 -- The memory of each isolate when it last wrote.
 CREATE TABLE isolates (

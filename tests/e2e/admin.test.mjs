@@ -32,7 +32,7 @@ async function ask(method, path, { token = boss, json, body, type, headers = {} 
 const upload = (sub, bytes, type = "image/gif") => ask("POST", "/images", { token: server.token({ sub }), body: bytes, type });
 
 /** Waits until `holds()` is true. */
-async function until(holds, seconds = 20) {
+async function until(holds, seconds = 40) {
   const deadline = Date.now() + seconds * 1000;
   while (!(await holds())) {
     assert.ok(Date.now() < deadline, `not true after ${seconds} s: ${holds}`);

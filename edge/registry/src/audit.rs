@@ -9,8 +9,11 @@ pub trait AuditStore {
     /// Adds counters in one transaction.
     fn add_counts(&self, batch: &CounterBatch) -> impl Future<Output = Result<(), RegistryError>>;
 
-    /// Deletes the counts of hours before one.
+    /// Deletes what is known of hours before one.
     fn delete_counts(&self, before_hour: u64) -> impl Future<Output = Result<(), RegistryError>>;
+
+    /// Notes which images there are before this hour begins, so that those since then are found.
+    fn mark_hour(&self, hour: u64) -> impl Future<Output = Result<(), RegistryError>>;
 
     /// Counts of an hour and the hours after it, in the order of time.
     fn counts(

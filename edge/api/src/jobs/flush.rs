@@ -10,7 +10,7 @@ use crate::{
     alerts,
     app::{App, Isolate},
     ports::Ports,
-    telemetry::{CounterKey, Counts, FLUSH_INTERVAL_MS, Histogram, Stage},
+    telemetry::{ALERT_FLUSH_MS, CounterKey, Counts, FLUSH_INTERVAL_MS, Histogram, Stage},
 };
 
 /// How long the counts of hours are kept: a quarter of a year, some 80,000 small rows at most.
@@ -22,7 +22,11 @@ pub const HOUR_MS: u64 = 3_600_000;
 /// Waits, flushes, and sends alerts that are due. Runs after the response of a request that got `true` from
 /// [`crate::telemetry::Counters::plan_flush`].
 pub async fn flush_later<P: Ports>(app: &App<P>) {
-    app.ports.sleep(FLUSH_INTERVAL_MS).await;
+    app.ports.sleep(ALERT_FLUSH_MS).await;
+    let watches = |name: &str, labels: &str| alerts::watches(&Total::new(name, labels, 1));
+    if !app.isolate.counters.any_total(watches) {
+        app.ports.sleep(FLUSH_INTERVAL_MS - ALERT_FLUSH_MS).await;
+    }
     app.isolate.counters.end_plan();
     flush(&app.ports, &app.isolate).await;
     if app.isolate.counters.take_alerts() {
@@ -66,14 +70,15 @@ pub fn isolate_memory<P: Ports>(ports: &P, isolate: &Isolate) -> IsolateMemory {
     }
 }
 
-/// Flushes, and deletes old counts.
+/// Flushes, deletes old counts and marks the next hour.
 pub async fn run_scheduled<P: Ports>(app: &App<P>) {
     flush(&app.ports, &app.isolate).await;
     let now_ms = app.ports.now_ms();
-    let before_hour = (now_ms / HOUR_MS).saturating_sub(KEPT_HOURS);
+    let hour = now_ms / HOUR_MS;
     let registry = app.ports.registry();
     let deleting = async {
-        registry.delete_counts(before_hour).await?;
+        registry.delete_counts(hour.saturating_sub(KEPT_HOURS)).await?;
+        registry.mark_hour(hour.saturating_add(1)).await?;
         registry.delete_isolates(now_ms.saturating_sub(KEPT_ISOLATES_MS)).await
     };
     if let Err(error) = deleting.await {

@@ -7,7 +7,7 @@ mod line_limiter;
 mod metric;
 mod timing;
 
-pub use counters::{Batch, CounterKey, Counters, Counts, FLUSH_INTERVAL_MS};
+pub use counters::{ALERT_FLUSH_MS, Batch, CounterKey, Counters, Counts, FLUSH_INTERVAL_MS};
 pub use instrumented_store::InstrumentedStore;
 pub use label::{Area, FileCount, Outcome, RequestEnd, Route};
 pub use line_limiter::LineLimiter;

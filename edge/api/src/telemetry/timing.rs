@@ -30,8 +30,7 @@ impl Stage {
     pub const QUEUES: [Self; 3] = [Self::SlotQueue, Self::BodyQueue, Self::DecodeQueue];
 }
 
-/// The upper bounds of the buckets; one more bucket has what takes longer. The columns of `timings` are named
-/// after them.
+/// The upper bounds of the buckets; one more bucket has what takes longer. The database has them in this order.
 pub const BOUNDS_MS: [u64; 11] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

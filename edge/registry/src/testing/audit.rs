@@ -53,6 +53,10 @@ impl AuditStore for FakeRegistry {
         self.probe().await
     }
 
+    async fn mark_hour(&self, _hour: u64) -> Result<(), RegistryError> {
+        self.probe().await
+    }
+
     async fn counts(&self, since_hour: u64) -> Result<Vec<HourCount>, RegistryError> {
         self.probe().await?;
         let counts = self.counts.borrow();

@@ -17,14 +17,25 @@ const ADD_COUNTS: &str = "INSERT INTO hour_counts (hour, area, code, count, byte
      bytes_in = bytes_in + excluded.bytes_in, bytes_stored = bytes_stored + excluded.bytes_stored";
 const DELETE_COUNTS: &str = "DELETE FROM hour_counts WHERE hour < ?1";
 const COUNTS: &str = "SELECT * FROM hour_counts WHERE hour >= ?1 ORDER BY hour, area, code";
+const DELETE_HOURS: &str = "DELETE FROM image_hours WHERE hour < ?1";
+const MARK_HOUR: &str = "INSERT INTO image_hours (hour, last_image_id) \
+     SELECT ?1, COALESCE(MAX(id), 0) FROM images WHERE true ON CONFLICT (hour) DO NOTHING";
+// An image is added after it was created, so those of an hour and later have higher numbers than any that was there before
+// the hour began. With an index, SQLite would scan all images.
 const UPLOADERS_BY_HOUR: &str = "SELECT created_ms / 3600000 AS hour, \
-     COUNT(DISTINCT owner) AS uploaders FROM images WHERE created_ms >= ?1 GROUP BY 1 ORDER BY 1";
-// SQLite would scan the index by owner, which has all images.
+     COUNT(DISTINCT owner) AS uploaders FROM images NOT INDEXED \
+     WHERE id > COALESCE((SELECT last_image_id \
+     FROM image_hours WHERE hour <= ?1 / 3600000 ORDER BY hour DESC LIMIT 1), 0) \
+     AND created_ms >= ?1 GROUP BY 1 ORDER BY 1";
 const UPLOADERS: &str = "SELECT owner, COUNT(*) AS count, SUM(size_bytes) AS bytes, \
-     MAX(created_ms) AS last_ms FROM images INDEXED BY images_by_time WHERE created_ms >= ?1 \
-     GROUP BY owner ORDER BY bytes DESC, last_ms DESC LIMIT ?2";
-const COUNT_UPLOADERS: &str = "SELECT COUNT(DISTINCT owner) AS uploaders FROM images \
-     INDEXED BY images_by_time WHERE created_ms >= ?1";
+     MAX(created_ms) AS last_ms FROM images NOT INDEXED \
+     WHERE id > COALESCE((SELECT last_image_id \
+     FROM image_hours WHERE hour <= ?1 / 3600000 ORDER BY hour DESC LIMIT 1), 0) \
+     AND created_ms >= ?1 GROUP BY owner ORDER BY bytes DESC, last_ms DESC LIMIT ?2";
+const COUNT_UPLOADERS: &str = "SELECT COUNT(DISTINCT owner) AS uploaders FROM images NOT INDEXED \
+     WHERE id > COALESCE((SELECT last_image_id \
+     FROM image_hours WHERE hour <= ?1 / 3600000 ORDER BY hour DESC LIMIT 1), 0) \
+     AND created_ms >= ?1";
 const EVENTS: &str = "SELECT * FROM events WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
 const EVENTS_OF_KIND: &str =
     "SELECT * FROM events WHERE id < ?1 AND kind = ?3 ORDER BY id DESC LIMIT ?2";
@@ -45,7 +56,15 @@ impl AuditStore for D1Registry {
     }
 
     async fn delete_counts(&self, before_hour: u64) -> Result<(), RegistryError> {
-        self.run(DELETE_COUNTS, &[number(before_hour)]).await
+        let statements = vec![
+            self.bind(DELETE_COUNTS, &[number(before_hour)])?,
+            self.bind(DELETE_HOURS, &[number(before_hour)])?,
+        ];
+        self.batch(statements).await.map(|_| ())
+    }
+
+    async fn mark_hour(&self, hour: u64) -> Result<(), RegistryError> {
+        self.run(MARK_HOUR, &[number(hour)]).await
     }
 
     async fn counts(&self, since_hour: u64) -> Result<Vec<HourCount>, RegistryError> {

@@ -1,5 +1,7 @@
 //! Counters, durations and the state of alerts on D1.
 
+use std::collections::BTreeMap;
+
 use edge_registry::{
     AlertState, CounterBatch, IsolateMemory, MetricsSnapshot, MetricsStore, RegistryError, Timing,
     Total, Unreported,
@@ -7,27 +9,21 @@ use edge_registry::{
 use serde::Deserialize;
 use worker::{D1PreparedStatement, D1Type};
 
-use super::{D1Registry, json, number};
+use super::{D1Registry, json, no_row, number};
 
 // One statement for each table: its rows are one JSON value.
 const ADD_TOTALS: &str = "INSERT INTO totals (name, labels, total) \
      SELECT value ->> 'name', value ->> 'labels', value ->> 'total' FROM json_each(?1) WHERE true \
      ON CONFLICT (name, labels) DO UPDATE SET total = total + excluded.total";
-const ADD_TIMINGS: &str = "INSERT INTO timings \
-     SELECT value ->> '$.stage', value ->> '$.sum_ms', \
-     value ->> '$.counts[0]', value ->> '$.counts[1]', value ->> '$.counts[2]', \
-     value ->> '$.counts[3]', value ->> '$.counts[4]', value ->> '$.counts[5]', \
-     value ->> '$.counts[6]', value ->> '$.counts[7]', value ->> '$.counts[8]', \
-     value ->> '$.counts[9]', value ->> '$.counts[10]', value ->> '$.counts[11]' \
-     FROM json_each(?1) WHERE true \
-     ON CONFLICT (stage) DO UPDATE SET sum_ms = sum_ms + excluded.sum_ms, \
-     up_to_5 = up_to_5 + excluded.up_to_5, up_to_10 = up_to_10 + excluded.up_to_10, \
-     up_to_25 = up_to_25 + excluded.up_to_25, up_to_50 = up_to_50 + excluded.up_to_50, \
-     up_to_100 = up_to_100 + excluded.up_to_100, up_to_250 = up_to_250 + excluded.up_to_250, \
-     up_to_500 = up_to_500 + excluded.up_to_500, up_to_1000 = up_to_1000 + excluded.up_to_1000, \
-     up_to_2500 = up_to_2500 + excluded.up_to_2500, up_to_5000 = up_to_5000 + excluded.up_to_5000, \
-     up_to_10000 = up_to_10000 + excluded.up_to_10000, \
-     above_10000 = above_10000 + excluded.above_10000";
+// All histograms are one row: they change together, and each row that is written costs.
+const ADD_TIMINGS: &str = "INSERT INTO timings (only_row, stages) VALUES (1, ?1) \
+     ON CONFLICT (only_row) DO UPDATE SET stages = \
+     (SELECT json_group_object(stage, json(numbers)) FROM \
+     (SELECT stage, json_group_array(total) AS numbers FROM \
+     (SELECT stage.key AS stage, number.key AS place, SUM(number.value) AS total FROM \
+     (SELECT timings.stages AS stages UNION ALL SELECT excluded.stages) AS both, \
+     json_each(both.stages) AS stage, json_each(stage.value) AS number \
+     GROUP BY stage.key, number.key ORDER BY stage.key, number.key) GROUP BY stage))";
 const SET_ISOLATE: &str = "INSERT INTO isolates (id, at_ms, used_bytes, peak_bytes, wasm_bytes) \
      VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET at_ms = excluded.at_ms, \
      used_bytes = excluded.used_bytes, peak_bytes = excluded.peak_bytes, \
@@ -35,9 +31,8 @@ const SET_ISOLATE: &str = "INSERT INTO isolates (id, at_ms, used_bytes, peak_byt
 const DELETE_ISOLATES: &str = "DELETE FROM isolates WHERE at_ms < ?1";
 
 const TOTALS: &str = "SELECT name, labels, total, reported FROM totals ORDER BY name, labels";
-const TIMINGS: &str = "SELECT stage, sum_ms, json_array(up_to_5, up_to_10, up_to_25, up_to_50, \
-     up_to_100, up_to_250, up_to_500, up_to_1000, up_to_2500, up_to_5000, up_to_10000, above_10000) \
-     AS counts FROM timings ORDER BY stage";
+const TIMINGS: &str = "SELECT stage.key AS stage, stage.value AS numbers \
+     FROM timings, json_each(timings.stages) AS stage ORDER BY stage.key";
 const ISOLATES: &str = "SELECT * FROM isolates WHERE at_ms >= ?1";
 const COUNT_BANS: &str = "SELECT COUNT(*) AS bans FROM (SELECT subject, MAX(id) AS id FROM events \
      WHERE kind = 'ban' AND until_ms > ?1 GROUP BY subject) AS ban WHERE NOT EXISTS \
@@ -60,17 +55,25 @@ const MARK_ALL_REPORTED: &str = "UPDATE totals SET reported = total WHERE report
 #[derive(Deserialize)]
 struct TimingRow {
     stage: String,
-    sum_ms: u64,
-    /// A JSON array.
-    counts: String,
+    /// A JSON array: the sum of the milliseconds, then the counts.
+    numbers: String,
 }
 
 impl TimingRow {
     fn timing(self) -> Result<Timing, RegistryError> {
-        let counts = serde_json::from_str(&self.counts);
-        let counts = counts.map_err(|error| RegistryError(error.to_string()))?;
-        Ok(Timing { stage: self.stage, sum_ms: self.sum_ms, counts })
+        let numbers = serde_json::from_str::<Vec<u64>>(&self.numbers);
+        let numbers = numbers.map_err(|error| RegistryError(error.to_string()))?;
+        let (sum_ms, counts) = numbers.split_first().ok_or_else(no_row)?;
+        Ok(Timing { stage: self.stage, sum_ms: *sum_ms, counts: counts.to_vec() })
     }
+}
+
+/// The histograms as they are stored: by stage, as in [`TimingRow`].
+fn stages(timings: &[Timing]) -> Result<String, RegistryError> {
+    let numbers = |timing: &Timing| [&[timing.sum_ms], &timing.counts[..]].concat();
+    let stages: BTreeMap<&str, Vec<u64>> =
+        timings.iter().map(|timing| (timing.stage.as_str(), numbers(timing))).collect();
+    json(&stages)
 }
 
 #[derive(Deserialize)]
@@ -103,11 +106,15 @@ impl D1Registry {
             number(*peak_bytes),
             number(*wasm_bytes),
         ];
-        Ok(vec![
+        let mut statements = vec![
             self.bind(ADD_TOTALS, &[D1Type::Text(&json(&batch.totals)?)])?,
-            self.bind(ADD_TIMINGS, &[D1Type::Text(&json(&batch.timings)?)])?,
             self.bind(SET_ISOLATE, &isolate)?,
-        ])
+        ];
+        if !batch.timings.is_empty() {
+            let stages = stages(&batch.timings)?;
+            statements.push(self.bind(ADD_TIMINGS, &[D1Type::Text(&stages)])?);
+        }
+        Ok(statements)
     }
 }
 

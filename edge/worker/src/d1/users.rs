@@ -81,7 +81,8 @@ impl UserRow {
 
 #[derive(Deserialize)]
 struct UserIdRow {
-    id: UserId,
+    #[serde(rename = "id")]
+    _id: UserId,
 }
 
 #[derive(Deserialize)]
