@@ -183,12 +183,19 @@ test("the sums in docs/cost.md are right", () => {
       else sum += amount;
     }
   }
+  // The kinds of uploads: commands and alarms are requests; a million of them, and of rows.
+  const kinds = tables.find((table) => table.startsWith("| upload |"));
+  for (const [what, ...cells] of rows(kinds)) {
+    const [commands, alarms, ledgerRows, registryRows, amount] = cells.map(number);
+    near((commands + alarms) * 0.15 + ledgerRows + registryRows, amount, what);
+  }
   const list = number(rows(tables[0]).at(-1)[3]);
-  const parts = rows(tables[1]).map(([what, count, included, price, usedUp]) => ({ what, count: number(count), included: number(included), price: number(price), usedUp: number(usedUp) }));
+  const allowances = tables.findIndex((table) => table.includes("included a month"));
+  const parts = rows(tables[allowances]).map(([what, count, included, price, usedUp]) => ({ what, count: number(count), included: number(included), price: number(price), usedUp: number(usedUp) }));
   for (const { what, count, included, usedUp } of parts) near(included / count / (what.endsWith("in GB") ? 1e6 : 1), usedUp, what);
   // Counts are per upload, in millions; storage is in GB.
   const beyond = (millions, { what, count, included, price }) => Math.max(0, millions * count * (what.endsWith("in GB") ? 1e6 : 1) - included) * price;
-  for (const [millions, withAllowances, byList] of rows(tables[2]).map((row) => row.map(number))) {
+  for (const [millions, withAllowances, byList] of rows(tables[allowances + 1]).map((row) => row.map(number))) {
     near(parts.reduce((sum, part) => sum + beyond(millions, part), 5), withAllowances, `${millions} million`);
     near(millions * list, byList, `${millions} million by the list`);
   }

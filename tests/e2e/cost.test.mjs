@@ -1,0 +1,124 @@
+// Counts on the built Worker what an upload costs: commands to ledgers, rows of Durable Objects and rows of D1, as the runtime
+// bills them, from the admission until the upload is forgotten a day later. docs/cost.md has these counts.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { gif } from "./pictures.mjs";
+import { startServer } from "./server.mjs";
+
+const INTENT_S = 15;
+const PENDING_S = 60;
+const TABLE_ROWS = 2;
+
+let server;
+before(async () => {
+  server = await startServer({ vars: { LOG_LEVEL: "debug", INTENT_S, STORAGE_TIMEOUT_MS: 1_150, PENDING_S } });
+});
+after(() => server?.stop());
+
+let seen = 0;
+/** What was written since the last call: rows of each command and each alarm, rows of each statement of D1. */
+function costs() {
+  const lines = server.lines().slice(seen);
+  seen += lines.length;
+  const of = (name, test = () => true) => lines.filter((line) => line.event === name && test(line)).map(({ rows }) => rows);
+  return {
+    commands: of("ledger_rows_written", ({ during }) => during === "command"),
+    alarms: of("ledger_rows_written", ({ during }) => during === "alarm"),
+    images: of("d1_rows_written", ({ by }) => by === "INSERT INTO images"),
+    counters: of("d1_rows_written", ({ by }) => by === "a batch"),
+  };
+}
+
+const sum = (rows) => rows.reduce((all, more) => all + more, 0);
+
+/** Waits until it holds for what was written, and adds that up. */
+async function wait(holds, seconds) {
+  const all = costs();
+  const deadline = Date.now() + seconds * 1000;
+  while (!holds(all)) {
+    assert.ok(Date.now() < deadline, JSON.stringify(all));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (const [name, rows] of Object.entries(costs())) all[name].push(...rows);
+  }
+  return all;
+}
+
+async function send(path, { sub, role = "USER", body, type, at = 1 }) {
+  const headers = { Authorization: `Bearer ${server.token({ sub, role })}`, "CF-Connecting-IP": `198.18.40.${at}` };
+  if (type) headers["Content-Type"] = type;
+  const answer = await fetch(server.url + path, { method: body ? "POST" : "GET", headers, body });
+  const json = await answer.json();
+  assert.ok(answer.ok, JSON.stringify(json));
+  return json.data;
+}
+
+const raw = (sub, bytes, more) => send("/images", { sub, body: bytes, type: "image/gif", ...more });
+
+function form(sub, bytes, formId) {
+  const body = new FormData();
+  body.append("formId", formId);
+  body.append("file", new Blob([bytes], { type: "image/gif" }), "a.gif");
+  return send("/images", { sub, body });
+}
+
+/** Makes what is kept a day older, and lets the alarm of this user find it. */
+async function nextDay(sub) {
+  costs();
+  await server.restart({}, { meanwhile: () => server.changeLedgers("UPDATE uploads SET due_ms = due_ms - 86400000 WHERE phase = 'kept'") });
+  // A command sees that the alarm is too late now; without the change it would be due by itself. An alarm that the restart
+  // interrupted runs again before that and finds what is due.
+  await send(`/admin/api/users/${sub}`, { sub: "root", role: "ADMIN" });
+  return wait(({ alarms }) => alarms.length > 0, 20);
+}
+
+test("the upload of a user costs two commands, six rows of Durable Objects and four of D1, five with a form", { timeout: 200_000 }, async (t) => {
+  for (const [sub, upload, images] of [["anna", () => raw("anna", gif(1)), 4], ["bora", () => form("bora", gif(2), "stay"), 5]]) {
+    costs();
+    await upload();
+    const first = await wait(({ commands }) => commands.length >= 2, 10);
+    // The admission creates the table of uploads, the commit that of the account, once in the life of a user; a new table
+    // is two rows.
+    const tables = 2 * TABLE_ROWS;
+    assert.deepEqual(first.commands, [2 + TABLE_ROWS, 2 + TABLE_ROWS], "admit and commit");
+    assert.deepEqual(first.images, [images], "rows of D1");
+    // The lease ends and nothing is to be done but to set the alarm for the next day.
+    const lease = await wait(({ alarms }) => alarms.length > 0, INTENT_S + 20);
+    const day = await nextDay(sub);
+    const rows = sum([...first.commands, ...lease.alarms, ...day.alarms]) - tables;
+    t.diagnostic(`${sub}: commands ${first.commands}, alarms ${lease.alarms} and ${day.alarms}: ${rows} rows and ${tables} for new tables; D1 ${first.images}`);
+    assert.ok(rows <= 6, `${rows} rows`);
+    assert.deepEqual([lease.alarms, day.alarms], [[1], [1]]);
+    assert.ok(server.rows().some(({ owner }) => owner === sub), "it is forgotten, not lost");
+  }
+});
+
+test("the upload of a guest costs four commands, its claim by the back end six more", { timeout: 200_000 }, async (t) => {
+  costs();
+  const { key } = await raw("guest-1", gif(3), { role: "GUEST", at: 2 });
+  const first = await wait(({ commands }) => commands.length >= 4, 10);
+  const lease = await wait(({ alarms }) => alarms.length > 0, INTENT_S + 20);
+  await send("/images/metadata", { sub: "platform", role: "SERVICE", body: JSON.stringify({ key, userId: "anna" }), type: "application/json", at: 3 });
+  const claim = await wait(({ images }) => images.length > 0, 10);
+  t.diagnostic(`guest: commands ${first.commands}, alarm ${lease.alarms}, claim ${claim.commands}; D1 ${first.images} and ${claim.images}`);
+  // The client IP counts the request and the picture. Its ledger is new and creates one table, that of the guest two.
+  assert.deepEqual([first.commands.length, sum(first.commands)], [4, 6 + 3 * TABLE_ROWS], "request, picture, admit, commit");
+  assert.deepEqual([lease.alarms, first.images, claim.images], [[1], [], [4]]);
+  // The request of the back end, whose ledger is new; the new owner is looked up and charged, and the charge is settled; the
+  // upload is looked up, claimed and kept.
+  assert.deepEqual([claim.commands.length, sum(claim.commands)], [6, 5 + TABLE_ROWS]);
+});
+
+test("however many uploads, an isolate writes eight rows of counters each 22 s, and two more with reads", { timeout: 200_000 }, async (t) => {
+  const flushed = [];
+  for (const isReading of [false, false, true, true]) {
+    costs();
+    const { key } = await raw("chul", gif(100 + flushed.length));
+    for (let at = 1; at < 15; at += 1) await raw("chul", gif(200 + 20 * flushed.length + at));
+    if (isReading) for (let at = 0; at < 15; at += 1) await (await fetch(`${server.url}/${key}`)).arrayBuffer();
+    flushed.push((await wait(({ counters }) => counters.length >= 1, 40)).counters[0]);
+  }
+  t.diagnostic(`rows of counters: ${flushed}; ${server.rows("totals").map(({ name, labels }) => `${name} ${labels}`)}`);
+  // The first of each kind inserts rows that have an index; the next one only changes them.
+  assert.ok(flushed[1] <= 8 && flushed[3] <= 10, `${flushed}`);
+});
