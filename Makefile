@@ -76,7 +76,7 @@ test-browser: $(TOOLS)/wasm-bindgen browser chromium firefox $(STAMPS)/browser-n
 test-e2e: setup edge www chromium firefox prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
 	$(call say,End to end: wrangler dev and Chromium and Prometheus)
 	LANES=$${LANES:-2} node tests/run.mjs tests/e2e/*.test.mjs tests/conformance/*.test.mjs tests/faults/*.test.mjs \
-		tests/load/memory.test.mjs tests/load/overload.test.mjs tests/hostile/*.test.mjs
+		tests/load/memory.test.mjs tests/load/overload.test.mjs tests/load/worst.test.mjs tests/hostile/*.test.mjs
 
 API_EXAMPLES ?= 25
 test-api: setup edge www $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Test every operation of the API against its description (API_EXAMPLES=500)

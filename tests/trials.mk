@@ -29,7 +29,7 @@ test-long-hostile: setup edge www chromium $(STAMPS)/browser-node $(STAMPS)/redb
 	CORPORA='$(CORPORA)' $(LONG) tests/hostile/*.test.mjs tests/e2e/token-guessing.test.mjs tests/e2e/tokens.test.mjs
 
 test-long-load: setup edge www $(STAMPS)/browser-node
-	$(call say,Load and memory (twenty minutes))
+	$(call say,Load and memory (half an hour))
 	CORPORA='$(CORPORA)' LOAD_SECONDS=600 $(LONG) tests/load/*.test.mjs
 
 test-long-api:
