@@ -62,7 +62,8 @@ test("sign-up, log-in, refresh and log-out succeed, and passwords and tokens are
   assert.equal(answer.message, "signup_success");
   assert.deepEqual(Object.keys(answer.data.payload), ["sub", "email", "role", "iat", "exp"]);
   const claims = JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
-  const { iss, sid, ...others } = claims;
+  const { iss, sid, account_since: since, ...others } = claims;
+  assert.ok(Math.abs(since - claims.iat) < 60, "the account is as old as its first token");
   assert.match(sid, /^[0-9a-f]{32}$/);
   assert.deepEqual(others, answer.data.payload);
   assert.equal(iss, "urn:the-form:images");
