@@ -79,11 +79,9 @@ impl UserRow {
     }
 }
 
+/// A row of which only the existence matters.
 #[derive(Deserialize)]
-struct UserIdRow {
-    #[serde(rename = "id")]
-    _id: UserId,
-}
+struct FoundRow {}
 
 #[derive(Deserialize)]
 struct RotatedRow {
@@ -132,7 +130,7 @@ impl UserStore for D1Registry {
             self.bind(RESERVE, &values)?,
         ];
         let results = self.batch(statements).await?;
-        Ok(!results.rows::<UserIdRow>(1)?.is_empty())
+        Ok(!results.rows::<FoundRow>(1)?.is_empty())
     }
 
     async fn release(&self, email: &Email, id: &UserId) -> Result<(), RegistryError> {
@@ -152,10 +150,10 @@ impl UserStore for D1Registry {
         let statements =
             vec![self.bind(CREATE, &values)?, self.bind(RELEASE, &[email, id].map(D1Type::Text))?];
         let results = self.batch(statements).await?;
-        if !results.rows::<UserIdRow>(0)?.is_empty() {
+        if !results.rows::<FoundRow>(0)?.is_empty() {
             return Ok(Created::Now);
         }
-        let row: Option<UserIdRow> = self.first(ID_TAKEN, &[id, email].map(D1Type::Text)).await?;
+        let row: Option<FoundRow> = self.first(ID_TAKEN, &[id, email].map(D1Type::Text)).await?;
         Ok(if row.is_some() { Created::IdTaken } else { Created::EmailTaken })
     }
 
@@ -227,7 +225,7 @@ impl UserStore for D1Registry {
 
     async fn revoke(&self, id: &str, now_ms: u64) -> Result<bool, RegistryError> {
         let values = [D1Type::Text(id), number(now_ms)];
-        let row: Option<UserIdRow> = self.first(REVOKE, &values).await?;
+        let row: Option<FoundRow> = self.first(REVOKE, &values).await?;
         Ok(row.is_some())
     }
 
@@ -255,7 +253,7 @@ impl UserStore for D1Registry {
         };
         let values =
             [D1Type::Text(user.as_str()), number(now_ms), D1Type::Text(id), D1Type::Text(kind)];
-        let rows: Vec<UserIdRow> = self.rows(REVOKE_OF, &values).await?;
+        let rows: Vec<FoundRow> = self.rows(REVOKE_OF, &values).await?;
         Ok(u32::try_from(rows.len()).unwrap_or(u32::MAX))
     }
 
