@@ -1,13 +1,13 @@
 // Tokens on the built Worker: every algorithm, signed by node:crypto, with keys inline and from a key server that rotates,
 // fails and stalls. Forged tokens are in tests/hostile.
 import assert from "node:assert/strict";
-import { createPublicKey, verify } from "node:crypto";
+import { createHash, createPublicKey, verify } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
 import { report } from "../faults/trial.mjs";
 import { algorithms, ISSUER, makeKey, mint, now, OURS, startKeyServer } from "./keys.mjs";
-import { startServer } from "./server.mjs";
+import { hs256, startServer } from "./server.mjs";
 
 const jpeg = readFileSync(new URL("../fixtures/jpeg/baseline-420.jpg", import.meta.url));
 
@@ -180,4 +180,54 @@ test("ADMIN in a platform's token needs PLATFORM_ADMIN, and an unknown role gets
   const closed = await startServer({ secrets: { PLATFORM_ADMIN: "false" } });
   t.after(() => closed.stop());
   assert.deepEqual(await ask(closed, "ADMIN"), [403, "ROLE_NOT_ALLOWED"]);
+});
+
+test("each issuer vouches for its own users with its own keys", async (t) => {
+  const [realm, shop] = [makeKey("RS256", "realm-key"), makeKey("ES256", "shop-key")];
+  const [realmServer, shopServer] = await Promise.all([startKeyServer([realm.jwk]), startKeyServer([shop.jwk])]);
+  t.after(() => Promise.all([realmServer.stop(), shopServer.stop()]));
+  const issuers = [
+    { name: "kc", issuer: "https://sso.example/realms/r", audience: "images", jwksUrl: realmServer.url, roles: ["SERVICE", "USER"], roleClaim: "realm_access.roles", roleMap: { "back-end": "SERVICE", member: "USER" } },
+    { name: "shop", issuer: "https://shop.example", audience: "images", jwksUrl: shopServer.url },
+    { name: "old", issuer: "https://old.example", hs256Secret: "OLD_SECRET" },
+  ];
+  const OLD_SECRET = "the secret of an older system, 32 bytes";
+  const worker = await startServer({ vars: { AUTH_ISSUERS: JSON.stringify(issuers) }, secrets: { OLD_SECRET } });
+  t.after(() => worker.stop());
+  const upload = async (token) => {
+    const answer = await show(worker, token, nextAddress());
+    return answer.status === 201 ? worker.rows().at(-1).owner : answer.code;
+  };
+  const of = (issuer, claims) => ({ claims: { iss: issuer, ...claims } });
+  const roles = (...roles) => of(issuers[0].issuer, { sub: "f1c4f64e-2c0c-4cda-8c9f-9f3f8f3a2b0e", realm_access: { roles } });
+  assert.equal(await upload(mint(realm, roles("offline_access", "member"))), "kc-f1c4f64e-2c0c-4cda-8c9f-9f3f8f3a2b0e");
+  assert.equal(await upload(mint(realm, roles("offline_access"))), "ROLE_NOT_ALLOWED");
+  assert.equal(await upload(mint(shop, of(issuers[1].issuer, { sub: "auth0|1" }))), `shop-${createHash("sha256").update("https://shop.example\nauth0|1").digest("base64url").slice(0, 22)}`);
+  assert.equal(await upload(hs256(OLD_SECRET, { iss: issuers[2].issuer, sub: "7" }, 60)), "old-7");
+  assert.equal(await upload(worker.token({ sub: "8" })), "8", "the platform beside them");
+  for (const [what, token] of [
+    ["the shop for the realm", mint(shop, roles("member"))],
+    ["the realm for the shop", mint(realm, of(issuers[1].issuer))],
+    ["the old system for the shop", hs256(OLD_SECRET, { iss: issuers[1].issuer, aud: "images" }, 60)],
+    ["the platform for the shop", worker.token({ iss: issuers[1].issuer, aud: "images" })],
+    ["the platform with a user of the shop", worker.token({ sub: "shop-1" })],
+  ]) assert.equal(await upload(token), "TOKEN_INVALID", what);
+  assert.equal(await upload(mint(shop, of(issuers[1].issuer, { role: "SERVICE" }))), "ROLE_NOT_ALLOWED");
+  // A back end of the realm acts for others.
+  const service = mint(realm, roles("member", "back-end"));
+  const listed = await fetch(`${worker.url}/images?userId=old-7`, { headers: { Authorization: `Bearer ${service}` } });
+  assert.equal((await listed.json()).data.images.length, 1);
+  assert.deepEqual([realmServer.asked, shopServer.asked], [1, 1]);
+});
+
+test("every fault in AUTH_ISSUERS is named, and no value repeated", async (t) => {
+  const wrong = [{ name: "Shop", issuer: "https://shop.example", hs256Secret: "very-secret-value" }, { name: "b2", issuer: "x", jwksUrl: "https://b2.example/keys", roles: ["ROOT"] }];
+  const worker = await startServer({ vars: { AUTH_ISSUERS: JSON.stringify(wrong) } });
+  t.after(() => worker.stop());
+  const answer = await fetch(`${worker.url}/readyz`);
+  const text = await answer.text();
+  assert.equal(answer.status, 503);
+  const expected = ["AUTH_ISSUERS[0].name", "AUTH_ISSUERS[0].hs256Secret", "AUTH_ISSUERS[1].audience", "AUTH_ISSUERS[1].roles"];
+  assert.deepEqual(JSON.parse(text).configuration.map(({ variable }) => variable), expected);
+  assert.ok(!text.includes("very-secret"));
 });

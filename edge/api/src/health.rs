@@ -135,7 +135,7 @@ struct WrongVariable<'a> {
 pub fn misconfigured<C>(problems: &[ConfigProblem]) -> Response<Body<C>> {
     let configuration = problems
         .iter()
-        .map(|problem| WrongVariable { variable: problem.variable, expected: problem.expected })
+        .map(|problem| WrongVariable { variable: &problem.variable, expected: problem.expected })
         .collect();
     let body = Misconfigured { configuration };
     response::never_cached(response::json(StatusCode::SERVICE_UNAVAILABLE, &body))

@@ -6,7 +6,7 @@ use jwt_compact::{AlgorithmExt, Claims, Header, alg::Es256};
 
 use crate::{
     SigningKey, TicketScope,
-    claims::{TokenClaims, clock},
+    claims::{OwnClaims, clock},
     ticket::TicketClaims,
 };
 
@@ -41,10 +41,10 @@ impl SigningKey {
         lifetime_s: u32,
         now_ms: u64,
     ) -> Result<String, SigningError> {
-        let claims = TokenClaims {
+        let claims = OwnClaims {
             sub: format!("{GUEST_PREFIX}{}", uuid(random)),
             role: Some(Role::Guest),
-            ..TokenClaims::own()
+            ..OwnClaims::new()
         };
         self.sign(claims, lifetime_s, now_ms)
     }
@@ -56,13 +56,13 @@ impl SigningKey {
         lifetime_s: u32,
         now_ms: u64,
     ) -> Result<String, SigningError> {
-        let claims = TokenClaims {
+        let claims = OwnClaims {
             sub: account.user.to_string(),
             role: Some(account.role),
             email: Some(account.email.to_owned()),
             sid: Some(account.session.to_string()),
             account_since: Some(account.created_ms / 1000),
-            ..TokenClaims::own()
+            ..OwnClaims::new()
         };
         self.sign(claims, lifetime_s, now_ms)
     }
@@ -76,20 +76,20 @@ impl SigningKey {
         lifetime_s: u32,
         now_ms: u64,
     ) -> Result<String, SigningError> {
-        let claims = TokenClaims {
+        let claims = OwnClaims {
             sub: holder.user.to_string(),
             // A back end that asks for a guest's ticket does not make the guest a user.
             role: Some(if holder.user.is_guest() { Role::Guest } else { Role::User }),
             account_since: holder.account_since_s,
             ticket: Some(TicketClaims::new(uuid(random), scope)),
-            ..TokenClaims::own()
+            ..OwnClaims::new()
         };
         self.sign(claims, lifetime_s, now_ms)
     }
 
     fn sign(
         &self,
-        claims: TokenClaims,
+        claims: OwnClaims,
         lifetime_s: u32,
         now_ms: u64,
     ) -> Result<String, SigningError> {

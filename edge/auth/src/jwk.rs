@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     duplicate_members::check_members,
-    keys::{Ed25519Key, NamedKey, Origin, UnusableKey, VerifyingKey},
+    keys::{Ed25519Key, NamedKey, UnusableKey, VerifyingKey},
 };
 
 /// RFC 7518 §3.3: a key of 2048 bits or larger.
@@ -66,7 +66,7 @@ fn read_key(jwk: Value) -> Result<NamedKey, UnusableKey> {
     if purpose.alg.is_some_and(|alg| alg != key.algorithm().name()) {
         return Err(UnusableKey::Algorithm);
     }
-    Ok(NamedKey { id: purpose.kid, key, origin: Origin::Platform })
+    Ok(NamedKey { id: purpose.kid, key })
 }
 
 fn verifying_key(jwk: &JsonWebKey<'_>) -> Result<VerifyingKey, UnusableKey> {

@@ -33,6 +33,9 @@ pub enum KeyServerError {
 pub struct KeyServerUrl(String);
 
 impl KeyServerUrl {
+    /// What [`Self::parse`] takes, for whoever configures it.
+    pub const EXPECTED: &str = "an https URL without a user name (http only for localhost)";
+
     /// From an absolute `https` URL, or an `http` one of this machine, without a name, a password or
     /// a fragment in it.
     pub fn parse(text: &str) -> Option<Self> {

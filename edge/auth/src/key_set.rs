@@ -1,4 +1,4 @@
-//! The keys that the configuration gives.
+//! The keys that the configuration gives: of an issuer, and our own.
 
 use core::fmt;
 
@@ -6,17 +6,13 @@ use jwt_compact::alg::Hs256Key;
 
 use crate::{
     jwk,
-    keys::{NamedKey, Origin, UnusableKey, VerifyingKey},
+    keys::{NamedKey, UnusableKey, VerifyingKey},
     signing::{PublicJwk, PublicKey, SigningKey},
 };
 
-/// The keys that the configuration gives.
+/// The keys that the configuration gives for one issuer.
 #[derive(Default)]
-pub struct KeySet {
-    pub(crate) keys: Vec<NamedKey>,
-    /// The public keys of the tokens issued here (RFC 7517 §5).
-    pub own: Vec<PublicJwk>,
-}
+pub struct KeySet(pub(crate) Vec<NamedKey>);
 
 impl KeySet {
     /// RFC 7518 §3.2: a key of the size of the hash output or larger.
@@ -31,7 +27,7 @@ impl KeySet {
             return Err(UnusableKey::Short);
         }
         let key = VerifyingKey::Hs256(Hs256Key::new(secret.as_bytes()));
-        self.keys.push(NamedKey { id: None, key, origin: Origin::Platform });
+        self.0.push(NamedKey { id: None, key });
         Ok(())
     }
 
@@ -41,13 +37,29 @@ impl KeySet {
     /// When it is no key set or a key in it cannot be used.
     pub fn add_jwks(&mut self, json: &str) -> Result<(), UnusableKey> {
         let keys: Result<Vec<_>, _> = jwk::read_key_set(json)?.into_iter().collect();
-        self.keys.extend(keys?);
+        self.0.extend(keys?);
         Ok(())
     }
+}
 
-    /// Adds the public half of the key that signs here, so that its tokens verify here as well.
-    pub fn add_own(&mut self, signing: &SigningKey) {
-        self.add_here(&signing.public());
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeySet({} keys)", self.0.len())
+    }
+}
+
+/// The keys that verify the tokens issued here.
+#[derive(Default)]
+pub struct OwnKeys {
+    pub(crate) keys: Vec<NamedKey>,
+    /// As they are published (RFC 7517 §5).
+    pub published: Vec<PublicJwk>,
+}
+
+impl OwnKeys {
+    /// Adds the public half of the key that signs here.
+    pub fn add(&mut self, signing: &SigningKey) {
+        self.add_public(&signing.public());
     }
 
     /// Adds the key that signed here before, by its public or its private half: what it signed stays
@@ -56,19 +68,19 @@ impl KeySet {
     /// # Errors
     /// When it is no P-256 key.
     pub fn add_previous(&mut self, jwk: &str) -> Result<(), UnusableKey> {
-        self.add_here(&PublicKey::from_jwk(jwk)?);
+        self.add_public(&PublicKey::from_jwk(jwk)?);
         Ok(())
     }
 
-    fn add_here(&mut self, public: &PublicKey) {
-        let key = VerifyingKey::Es256(public.key);
-        self.own.push(public.jwk());
-        self.keys.push(NamedKey { id: Some(public.id.clone()), key, origin: Origin::Here });
+    fn add_public(&mut self, public: &PublicKey) {
+        self.published.push(public.jwk());
+        self.keys
+            .push(NamedKey { id: Some(public.id.clone()), key: VerifyingKey::Es256(public.key) });
     }
 }
 
-impl fmt::Debug for KeySet {
+impl fmt::Debug for OwnKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeySet({} keys)", self.keys.len())
+        write!(f, "OwnKeys({} keys)", self.keys.len())
     }
 }

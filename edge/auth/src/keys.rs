@@ -58,18 +58,10 @@ impl VerifyingKey {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    Here,
-    /// Those of the platform that we work for.
-    Platform,
-}
-
 /// A key and the name that tokens know it by.
 pub(crate) struct NamedKey {
     pub(crate) id: Option<String>,
     pub(crate) key: VerifyingKey,
-    pub(crate) origin: Origin,
 }
 
 impl NamedKey {

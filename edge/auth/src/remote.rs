@@ -1,16 +1,18 @@
-//! The key sets of a key server, cached per isolate: fetched when first needed, when stale, and when a token
+//! The key sets of key servers, cached per isolate: fetched when first needed, when stale, and when a token
 //! names an unknown key.
 //!
 //! A request of a Worker cannot await a future of another request. While one request fetches, the others
 //! poll until it has finished.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use edge_types::{Clock, log, with_timeout};
 
+use jwt_compact::Claims;
+
 use crate::{
-    KeyServer, KeyServerError, KeyServerUrl, claims::Verified, jwk, keys::NamedKey,
-    token::PresentedToken,
+    KeyServer, KeyServerError, KeyServerUrl, claims::verified_claims, issuer::ClaimMap, jwk,
+    keys::NamedKey, token::PresentedToken,
 };
 
 /// Keys are fetched again after this time, so a withdrawn key works for at most so long.
@@ -25,9 +27,23 @@ const DEADLINE_MS: u64 = 2_500;
 const ABANDONED_MS: u64 = DEADLINE_MS + 500;
 const POLL_MS: u64 = 50;
 
-/// The cached keys of a key server.
+/// The cached keys of all key servers, by their URLs.
 #[derive(Default)]
 pub struct RemoteKeys {
+    servers: RefCell<BTreeMap<String, Rc<RemoteKeySet>>>,
+}
+
+impl RemoteKeys {
+    /// Only configured URLs are asked for, so there are few.
+    pub(crate) fn of(&self, url: &KeyServerUrl) -> Rc<RemoteKeySet> {
+        let mut servers = self.servers.borrow_mut();
+        Rc::clone(servers.entry(url.as_str().to_owned()).or_default())
+    }
+}
+
+/// The cached keys of one key server.
+#[derive(Default)]
+pub(crate) struct RemoteKeySet {
     state: RefCell<State>,
 }
 
@@ -71,7 +87,7 @@ enum FetchDecision {
 #[derive(Debug)]
 pub(crate) struct NeverLoaded;
 
-impl RemoteKeys {
+impl RemoteKeySet {
     /// The claims of a token that one of the keys signed.
     pub(crate) async fn verify(
         &self,
@@ -79,10 +95,10 @@ impl RemoteKeys {
         key_server: &impl KeyServer,
         url: &KeyServerUrl,
         token: &PresentedToken<'_>,
-    ) -> Result<Option<Verified>, NeverLoaded> {
+    ) -> Result<Option<Claims<ClaimMap>>, NeverLoaded> {
         let loads_before = self.loads();
         let loaded = self.loaded();
-        let verified = loaded.as_ref().and_then(|loaded| Verified::find(&loaded.keys, token));
+        let verified = loaded.as_ref().and_then(|loaded| verified_claims(&loaded.keys, token));
         let reason = match &loaded {
             None => FetchReason::Load,
             Some(loaded) if verified.is_none() && !loaded.names(token) => FetchReason::Missing,
@@ -96,7 +112,7 @@ impl RemoteKeys {
             FetchDecision::InFlight | FetchDecision::NotDue => {}
         }
         if self.loads() > loads_before {
-            return Ok(self.loaded().and_then(|loaded| Verified::find(&loaded.keys, token)));
+            return Ok(self.loaded().and_then(|loaded| verified_claims(&loaded.keys, token)));
         }
         if loaded.is_some() { Ok(verified) } else { Err(NeverLoaded) }
     }

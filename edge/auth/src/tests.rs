@@ -2,6 +2,7 @@
 //! example of RFC 7517 appendix A.2.
 
 mod forged;
+mod issuers;
 mod key_sets;
 pub(crate) mod keyring;
 mod published;
@@ -72,7 +73,7 @@ impl TokenTester {
     fn with_key_server(url: &str, variables: &[(&str, &str)]) -> Self {
         let more = [("AUTH_JWKS_URL", url), ("AUTH_ISSUER", "x"), ("AUTH_AUDIENCE", "x")];
         let mut config = config(&[&more[..], variables].concat()).expect("usable");
-        config.rules = TokenRules { issuer: None, audience: None, ..config.rules };
+        (config.platform.issuer, config.platform.audience) = (None, None);
         Self::of(config)
     }
 

@@ -29,7 +29,10 @@ pub(crate) enum TokenFlaw {
     Hostile,
 }
 
-pub(crate) struct PresentedToken<'a>(UntrustedToken<'a>);
+pub(crate) struct PresentedToken<'a> {
+    token: UntrustedToken<'a>,
+    issuer: Option<String>,
+}
 
 impl<'a> PresentedToken<'a> {
     /// Takes the three parts apart. The decoder takes base64url as RFC 7515 §2 writes it and nothing
@@ -50,7 +53,9 @@ impl<'a> PresentedToken<'a> {
                 MemberFlaw::Twice => Hostile,
             })?;
         }
-        let head: Map<String, Value> = serde_json::from_slice(&head).map_err(|_| Malformed)?;
+        let [head, claims] =
+            [head, claims].map(|json| serde_json::from_slice(&json).map_err(|_| Malformed));
+        let (head, mut claims): (Map<String, Value>, Map<String, Value>) = (head?, claims?);
         let algorithm = head.get("alg").and_then(Value::as_str);
         if algorithm.is_some_and(|name| name.eq_ignore_ascii_case("none"))
             || KEY_MEMBERS.iter().any(|member| head.contains_key(*member))
@@ -60,23 +65,34 @@ impl<'a> PresentedToken<'a> {
         if UNREAD_MEMBERS.iter().any(|member| head.contains_key(*member)) {
             return Err(Malformed);
         }
-        UntrustedToken::new(text).map(Self).map_err(|_| Malformed)
+        let issuer = match claims.remove("iss") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(issuer)) => Some(issuer),
+            Some(_) => return Err(Malformed),
+        };
+        let token = UntrustedToken::new(text).map_err(|_| Malformed)?;
+        Ok(Self { token, issuer })
+    }
+
+    /// Whom it says it was issued by. It chooses among the configured issuers by this.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 
     /// The name of the key that it says it was signed with.
     pub(crate) fn key_id(&self) -> Option<&str> {
-        self.0.header().key_id.as_deref()
+        self.token.header().key_id.as_deref()
     }
 
     /// Whether a key that everybody may see could verify it. This decides only whether a key server
     /// is worth asking; how a key is used is the key's own affair.
     pub(crate) fn has_public_algorithm(&self) -> bool {
-        Algorithm::PUBLIC.iter().any(|algorithm| algorithm.name() == self.0.algorithm())
+        Algorithm::PUBLIC.iter().any(|algorithm| algorithm.name() == self.token.algorithm())
     }
 
     /// Whether it says that its signature is a MAC with a shared secret.
     pub(crate) fn has_secret_algorithm(&self) -> bool {
-        ["HS256", "HS384", "HS512"].contains(&self.0.algorithm())
+        ["HS256", "HS384", "HS512"].contains(&self.token.algorithm())
     }
 
     /// Whether the token names one of the public keys and says to be signed with a shared secret: the attempt
@@ -91,6 +107,6 @@ impl<'a> PresentedToken<'a> {
     }
 
     pub(crate) const fn untrusted(&self) -> &UntrustedToken<'a> {
-        &self.0
+        &self.token
     }
 }

@@ -4,10 +4,12 @@
 use edge_types::{Clock, Problem, Role};
 use http::{header, request::Parts};
 use image_rules::Code;
+use jwt_compact::Claims;
 
 use crate::{
-    AuthConfig, KeyServer, Principal, RemoteKeys,
-    claims::Verified,
+    AuthConfig, Issuer, KeyServer, Principal, RemoteKeys,
+    claims::{OWN_ISSUER, OwnClaims, verified_claims},
+    issuer::ClaimMap,
     remote::NeverLoaded,
     token::{PresentedToken, TokenFlaw},
 };
@@ -77,35 +79,53 @@ impl<C: Clock, K: KeyServer> Authenticator<'_, C, K> {
         if guest.role() == Role::Guest { Ok(guest) } else { Err(INVALID) }
     }
 
+    /// Our keys verify our tokens, an issuer's keys its own; none can pass for another's.
     async fn verify(&self, token: &str) -> Result<Principal, TokenError> {
         let token = PresentedToken::parse(token)?;
-        let configured = &self.config.keys.keys;
-        let verified = match Verified::find(configured, &token) {
-            Some(verified) => verified,
-            None => match self.ask_key_server(&token).await? {
-                Some(verified) => verified,
-                None if token.confuses_one_of(configured)
-                    || self.remote_keys.are_confused_by(&token) =>
-                {
-                    return Err(TokenError::Hostile);
-                }
-                None => return Err(INVALID.into()),
-            },
+        let now_ms = self.clock.now_ms();
+        let own_keys = &self.config.own.keys;
+        let may_be_own = token.issuer().is_none_or(|issuer| issuer == OWN_ISSUER);
+        if may_be_own && let Some(claims) = verified_claims(own_keys, &token) {
+            return Ok(OwnClaims::principal(claims, now_ms)?);
+        }
+        let issuer = match token.issuer() {
+            Some(OWN_ISSUER) => None,
+            issuer => self.config.issuer(issuer),
         };
-        Ok(verified.principal(&self.config.rules, self.clock.now_ms())?)
+        if let Some(issuer) = issuer {
+            if let Some(claims) = self.claims(issuer, &token).await? {
+                return Ok(issuer.principal(&claims, now_ms)?);
+            }
+            if self.confuses_key_of(issuer, &token) {
+                return Err(TokenError::Hostile);
+            }
+        }
+        let is_hostile = token.confuses_one_of(own_keys);
+        Err(if is_hostile { TokenError::Hostile } else { INVALID.into() })
     }
 
-    /// The claims of a token that no configured key signed, by the published keys of the platform.
-    async fn ask_key_server(
+    /// The claims of a token that a key of this issuer signed, by the configured or the published keys.
+    async fn claims(
         &self,
+        issuer: &Issuer,
         token: &PresentedToken<'_>,
-    ) -> Result<Option<Verified>, Problem> {
-        let Some(url) = &self.config.key_server else { return Ok(None) };
+    ) -> Result<Option<Claims<ClaimMap>>, Problem> {
+        if let Some(claims) = verified_claims(&issuer.keys.0, token) {
+            return Ok(Some(claims));
+        }
+        let Some(url) = &issuer.key_server else { return Ok(None) };
         if !token.has_public_algorithm() {
             return Ok(None);
         }
-        let verified = self.remote_keys.verify(self.clock, self.key_server, url, token).await;
+        let keys = self.remote_keys.of(url);
+        let verified = keys.verify(self.clock, self.key_server, url, token).await;
         verified.map_err(|NeverLoaded| Problem::retry(Code::Busy, KEYS_RETRY_S))
+    }
+
+    fn confuses_key_of(&self, issuer: &Issuer, token: &PresentedToken<'_>) -> bool {
+        let key_server = issuer.key_server.as_ref();
+        token.confuses_one_of(&issuer.keys.0)
+            || key_server.is_some_and(|url| self.remote_keys.of(url).are_confused_by(token))
     }
 }
 

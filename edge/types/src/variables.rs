@@ -2,6 +2,7 @@
 //! its value never: it may be a secret.
 
 use core::{ops::RangeInclusive, str::FromStr};
+use std::borrow::Cow;
 
 /// Where variables come from.
 pub trait Variables {
@@ -12,7 +13,8 @@ pub trait Variables {
 /// A variable that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigProblem {
-    pub variable: &'static str,
+    /// Its name, or a field in it, such as `AUTH_ISSUERS[0].roles`.
+    pub variable: Cow<'static, str>,
     /// What its value should be.
     pub expected: &'static str,
 }
@@ -28,8 +30,8 @@ impl<'a> Reader<'a> {
         Self { variables, problems: Vec::new() }
     }
 
-    pub fn problem(&mut self, variable: &'static str, expected: &'static str) {
-        self.problems.push(ConfigProblem { variable, expected });
+    pub fn problem(&mut self, variable: impl Into<Cow<'static, str>>, expected: &'static str) {
+        self.problems.push(ConfigProblem { variable: variable.into(), expected });
     }
 
     pub fn text(&self, variable: &str) -> Option<String> {

@@ -180,7 +180,7 @@ fn config(env: &Env) -> ConfigResult {
 }
 
 fn log_problem(problem: &ConfigProblem) {
-    let fields = [("variable", problem.variable), ("expected", problem.expected)];
+    let fields = [("variable", &*problem.variable), ("expected", problem.expected)];
     log::error("variable_unusable", &fields);
 }
 

@@ -43,5 +43,5 @@ struct PublicKeys<'a> {
 
 /// The public keys of the tokens that are issued here (RFC 7517 §5).
 pub fn public_keys<P, C>(app: &App<P>) -> Response<Body<C>> {
-    response::cacheable_json(&PublicKeys { keys: &app.config.auth.keys.own })
+    response::cacheable_json(&PublicKeys { keys: &app.config.auth.own.published })
 }

@@ -47,7 +47,7 @@ fn every_invalid_variable_is_named_without_its_value() {
         ("SERVICE_PER_MINUTE", "0"),
     ]);
     let problems = Config::read(&wrong).expect_err("all wrong");
-    let mut named: Vec<_> = problems.iter().map(|problem| problem.variable).collect();
+    let mut named: Vec<_> = problems.iter().map(|problem| &*problem.variable).collect();
     named.sort_unstable();
     // These are missing, with AUTH_JWKS_URL.
     let missing = ["AUTH_ISSUER", "AUTH_AUDIENCE"];
@@ -168,11 +168,11 @@ fn the_smallest_limit_of_guests_is_one_and_pending_roles_are_named() {
 
 const SLACK: &str = "https://hooks.slack.com/services/T0/B0/very-secret";
 
-fn problems(set: &[(&'static str, &'static str)]) -> Vec<&'static str> {
+fn problems(set: &[(&'static str, &'static str)]) -> Vec<String> {
     let mut variables = variables();
     variables.extend(set.iter().copied());
     let problems = Config::read(&variables).expect_err("wrong");
-    problems.into_iter().map(|problem| problem.variable).collect()
+    problems.into_iter().map(|problem| problem.variable.into_owned()).collect()
 }
 
 #[test]
@@ -233,9 +233,9 @@ fn s3_variables() -> BTreeMap<&'static str, &'static str> {
     variables
 }
 
-fn problems_of(variables: &BTreeMap<&'static str, &'static str>) -> Vec<&'static str> {
+fn problems_of(variables: &BTreeMap<&'static str, &'static str>) -> Vec<String> {
     let problems = Config::read(variables).expect_err("incomplete");
-    problems.into_iter().map(|ConfigProblem { variable, .. }| variable).collect()
+    problems.into_iter().map(|problem| problem.variable.into_owned()).collect()
 }
 
 #[test]

@@ -92,8 +92,8 @@ fn an_unusable_inline_key_is_reported_with_the_reason() {
         let problems = config(&[("AUTH_JWKS", &jwks)]).expect_err(&jwks);
         assert_eq!(problems.len(), 1);
         assert_eq!(
-            (problems[0].variable, problems[0].expected),
-            ("AUTH_JWKS", reason.expected()),
+            (problems[0].variable.clone(), problems[0].expected),
+            ("AUTH_JWKS".into(), reason.expected()),
             "{key}"
         );
     }

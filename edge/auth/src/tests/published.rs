@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::{
     jwk::read_key_set,
-    keys::{NamedKey, Origin, VerifyingKey},
+    keys::{NamedKey, VerifyingKey},
 };
 
 const PATH: &str =
@@ -20,7 +20,7 @@ fn key(jwk: &Value) -> Option<NamedKey> {
     if jwk["kty"] == "oct" {
         let secret = Base64UrlUnpadded::decode_vec(jwk["k"].as_str()?).ok()?;
         let key = VerifyingKey::Hs256(Hs256Key::new(secret));
-        return Some(NamedKey { id: None, key, origin: Origin::Platform });
+        return Some(NamedKey { id: None, key });
     }
     let members = jwk.as_object()?.iter();
     let public =

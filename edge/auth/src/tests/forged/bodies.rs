@@ -27,7 +27,7 @@ pub(super) fn broken_claims(forged: &mut Forgeries, signer: &Signer) {
         json!({"sub": "x\u{0}"}),
         json!({"sub": "x".repeat(65)}),
         json!({"role": 3}),
-        json!({"role": ["ADMIN"]}),
+        json!({"role": [["ADMIN"]]}),
         json!({"role": {"ADMIN": null}}),
         json!({"iss": 7}),
         json!({"iss": ["a"]}),
