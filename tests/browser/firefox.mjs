@@ -34,6 +34,8 @@ export async function startFirefox() {
   const context = contexts[0].context;
   return {
     goto: (url) => send("browsingContext.navigate", { context, url, wait: "complete" }),
+    /** Runs a function in every page before its own scripts. */
+    prepare: (work) => send("script.addPreloadScript", { functionDeclaration: String(work) }),
     /** Runs an async function in the page; arguments and result are JSON. */
     evaluate: async (work, ...given) => {
       const expression = `(${work})(...${JSON.stringify(given)}).then((value) => JSON.stringify(value))`;

@@ -143,21 +143,19 @@ pub fn problem<C>(
 }
 
 /// The response to `OPTIONS`; [`finish`] adds the allowed origin.
-pub fn preflight<C>(allow: &str) -> Response<Body<C>> {
+pub fn preflight<C>(allow: &str, allowed_headers: &HeaderValue) -> Response<Body<C>> {
     let mut response = empty(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();
     if let Ok(allow) = HeaderValue::from_str(allow) {
         headers.insert(header::ALLOW, allow.clone());
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow);
     }
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers.clone());
     // Chromium caches it for at most two hours.
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
     response
 }
 
-const ALLOWED_HEADERS: HeaderValue =
-    HeaderValue::from_static("Authorization, Content-Type, X-Filename, Accept-Language");
 const ONE_YEAR_OF_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "Location, ETag, Content-Range, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id",

@@ -24,6 +24,8 @@ pub enum RefreshCookie {
     None,
     /// It was not made here.
     Malformed,
+    /// Several with its name. Browsers keep one, so another program added some.
+    Ambiguous,
     Token(RefreshToken),
 }
 
@@ -51,8 +53,11 @@ impl RefreshToken {
     /// Reads the cookie.
     pub fn read(head: &Parts) -> RefreshCookie {
         match cookie_value(head, NAME) {
-            None | Some("") => RefreshCookie::None,
-            Some(text) => Self::parse(text).map_or(RefreshCookie::Malformed, RefreshCookie::Token),
+            Err(SeveralCookies) => RefreshCookie::Ambiguous,
+            Ok(None | Some("")) => RefreshCookie::None,
+            Ok(Some(text)) => {
+                Self::parse(text).map_or(RefreshCookie::Malformed, RefreshCookie::Token)
+            }
         }
     }
 
@@ -75,12 +80,23 @@ impl RefreshToken {
     }
 }
 
-/// The value of a cookie. Of several with this name the first counts; browsers keep only one.
-pub(super) fn cookie_value<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
+/// A request has several cookies with one name. Parsers differ in which of them they believe, and browsers keep one, so
+/// none is believed.
+#[derive(Debug)]
+pub(super) struct SeveralCookies;
+
+/// The value of a cookie.
+pub(super) fn cookie_value<'a>(
+    head: &'a Parts,
+    name: &str,
+) -> Result<Option<&'a str>, SeveralCookies> {
     let cookies = head.headers.get_all(header::COOKIE).iter();
     let pairs = cookies.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     let mut values = pairs.filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
-    values.next()
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(SeveralCookies),
+        (value, None) => Ok(value),
+    }
 }
 
 fn secret(random: &impl Random) -> [u8; 32] {
@@ -112,6 +128,17 @@ mod tests {
         for cookies in [&[pair][..], &["a=b; refresh_token=x", &format!("c=d; {pair}; e=f")]] {
             let RefreshCookie::Token(again) = read(cookies) else { panic!("{cookies:?}") };
             assert_eq!((again.family, again.secret), ([7; 16], [9; 32]));
+        }
+    }
+
+    #[test]
+    fn of_several_cookies_with_its_name_none_is_believed() {
+        let token = RefreshToken { family: [7; 16], secret: [9; 32] }.set_cookie(60).expect("text");
+        let pair = token.to_str().expect("text").split(';').next().expect("a pair");
+        let both = format!("{pair}; {pair}");
+        let empty = format!("__Host-refresh_token=; {pair}");
+        for cookies in [&[both.as_str()][..], &[&empty], &[pair, pair]] {
+            assert!(matches!(read(cookies), RefreshCookie::Ambiguous), "{cookies:?}");
         }
     }
 

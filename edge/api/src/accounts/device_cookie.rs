@@ -44,7 +44,7 @@ impl DeviceId {
         now_ms: u64,
     ) -> Option<Self> {
         let mut bytes = [0; ID_BYTES + EXPIRY_BYTES + MAC_BYTES];
-        let bytes = Base64UrlUnpadded::decode(cookie_value(head, NAME)?, &mut bytes).ok()?;
+        let bytes = Base64UrlUnpadded::decode(cookie_value(head, NAME).ok()??, &mut bytes).ok()?;
         let (id, rest) = bytes.split_first_chunk::<ID_BYTES>()?;
         let (expiry, mac) = rest.split_first_chunk::<EXPIRY_BYTES>()?;
         let is_good = signing.signed_device(&message(email, *id, *expiry), mac);

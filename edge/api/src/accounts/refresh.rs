@@ -23,7 +23,7 @@ use crate::{
 /// Replaces the tokens of a session by new ones.
 ///
 /// # Errors
-/// `TOKEN_MISSING` without a cookie, `TOKEN_EXPIRED`, `TOKEN_INVALID` for one that was used, revoked or never issued;
+/// `TOKEN_MISSING` without a cookie, `MALFORMED_REQUEST` for several, `TOKEN_EXPIRED`, `TOKEN_INVALID` for one that was used, revoked or never issued;
 /// `USER_BANNED`, which keeps the token good.
 pub async fn refresh<P: Ports>(app: &App<P>, context: &RequestContext<'_>) -> HandlerResult<P> {
     check_origin(&app.config, context.head)?;
@@ -35,6 +35,7 @@ pub async fn refresh<P: Ports>(app: &App<P>, context: &RequestContext<'_>) -> Ha
     let token = match cookie {
         RefreshCookie::None => return Err(Code::TokenMissing.into()),
         RefreshCookie::Malformed => return Err(Code::TokenInvalid.into()),
+        RefreshCookie::Ambiguous => return Err(Code::MalformedRequest.into()),
         RefreshCookie::Token(token) => token,
     };
     let next = token.next(&app.ports);
@@ -103,7 +104,7 @@ struct LoggedOut {}
 /// an hour at most; as that of an administrator or a back end for a minute.
 ///
 /// # Errors
-/// When the database fails: then nothing has ended.
+/// When the database fails, and `MALFORMED_REQUEST` for several cookies: then nothing has ended.
 pub async fn logout<P: Ports>(app: &App<P>, context: &RequestContext<'_>) -> HandlerResult<P> {
     check_origin(&app.config, context.head)?;
     let cookie = RefreshToken::read(context.head);
@@ -112,9 +113,13 @@ pub async fn logout<P: Ports>(app: &App<P>, context: &RequestContext<'_>) -> Han
         admission::count_client_ip(app, context).await?;
     }
     let now_ms = app.ports.now_ms();
-    if let RefreshCookie::Token(token) = cookie {
-        app.ports.users().revoke(&token.family(), now_ms).await?;
-        app.isolate.sessions.clear();
+    match cookie {
+        RefreshCookie::Token(token) => {
+            app.ports.users().revoke(&token.family(), now_ms).await?;
+            app.isolate.sessions.clear();
+        }
+        RefreshCookie::Ambiguous => return Err(Code::MalformedRequest.into()),
+        RefreshCookie::None | RefreshCookie::Malformed => {}
     }
     let mut response = response::success(StatusCode::OK, "logout_success", &LoggedOut {}, now_ms);
     let cookie = RefreshToken::delete_cookie();

@@ -7,7 +7,7 @@ mod webhook;
 
 use edge_auth::{AuthConfig, KeyServerUrl};
 use edge_types::{ConfigProblem, Reader, Role, UploadLimits, Variables, log::Level};
-use http::{HeaderValue, header, request::Parts};
+use http::{HeaderName, HeaderValue, header, request::Parts};
 use image_rules::Policy;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -21,6 +21,8 @@ pub struct Config {
     /// The origin of image URLs; that of the request when not set.
     pub public_base_url: Option<String>,
     pub allowed_origins: AllowedOrigins,
+    /// The value of `Access-Control-Allow-Headers`.
+    pub allowed_headers: HeaderValue,
     pub auth: AuthConfig,
     pub guest_token_s: u32,
     pub accounts: AccountSettings,
@@ -58,6 +60,7 @@ impl Config {
             |text| Some(text.trim_end_matches('/').to_owned()).filter(|origin| is_origin(origin)),
         );
         let allowed_origins = AllowedOrigins::read(&mut reader);
+        let allowed_headers = allowed_headers(&mut reader);
         let guest_token_s = reader.number("GUEST_TOKEN_S", 300, 1..=86_400);
         let accounts = AccountSettings::read(&mut reader);
         let policy = policy(&mut reader);
@@ -78,6 +81,7 @@ impl Config {
             (Some(auth), Some(storage)) if reader.problems.is_empty() => Ok(Self {
                 public_base_url,
                 allowed_origins,
+                allowed_headers,
                 auth,
                 guest_token_s,
                 accounts,
@@ -137,6 +141,40 @@ impl AllowedOrigins {
             Self::Only(_) => self.allows(origin).then(|| origin.clone()),
         }
     }
+}
+
+/// The headers that the browser package sends.
+const OWN_HEADERS: [&str; 4] = ["authorization", "content-type", "x-filename", "accept-language"];
+
+/// Headers that tracing libraries add to every request of a page: W3C Trace Context and Baggage, Sentry, Datadog
+/// and B3. Without them the preflight fails, and with it the upload.
+const TRACING_HEADERS: &str = "traceparent, tracestate, baggage, sentry-trace, x-request-id, \
+     x-datadog-trace-id, x-datadog-parent-id, x-datadog-sampling-priority, x-datadog-origin, x-datadog-tags, \
+     b3, x-b3-traceid, x-b3-spanid, x-b3-parentspanid, x-b3-sampled, x-b3-flags";
+
+/// Our own headers and those of the variable. `*` is no name: browsers do not count `Authorization` among its
+/// headers (Fetch, "CORS-preflight fetch").
+fn allowed_headers(reader: &mut Reader<'_>) -> HeaderValue {
+    const EXPECTED: &str = "names of headers separated by commas, or NONE";
+    let parse = |text: &str| {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let names = names.map(|name| name.parse::<HeaderName>().ok().filter(|name| name != "*"));
+        names.collect::<Option<Vec<_>>>()
+    };
+    let configured = reader.parsed("ALLOWED_HEADERS", EXPECTED, |text| match text.trim() {
+        "NONE" => Some(Vec::new()),
+        text => parse(text),
+    });
+    let more = configured.or_else(|| parse(TRACING_HEADERS)).unwrap_or_default();
+    let mut names = OWN_HEADERS.map(HeaderName::from_static).to_vec();
+    more.into_iter().for_each(|name| {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    });
+    let names: Vec<_> = names.iter().map(HeaderName::as_str).collect();
+    // Names of headers are valid in a value.
+    HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static("authorization"))
 }
 
 /// Scheme and authority, and nothing else.

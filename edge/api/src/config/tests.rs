@@ -45,6 +45,7 @@ fn every_invalid_variable_is_named_without_its_value() {
         ("SIGNING_JWK_PREVIOUS", "{}"),
         ("PLATFORM_ADMIN", "1"),
         ("SERVICE_PER_MINUTE", "0"),
+        ("ALLOWED_HEADERS", "*"),
     ]);
     let problems = Config::read(&wrong).expect_err("all wrong");
     let mut named: Vec<_> = problems.iter().map(|problem| &*problem.variable).collect();
@@ -64,6 +65,28 @@ fn origins_are_exact() {
     let config = Config::read(&variables).expect("complete");
     let expected = ["https://a.example", "http://localhost:5173"].map(str::to_owned).to_vec();
     assert_eq!(config.allowed_origins, AllowedOrigins::Only(expected));
+}
+
+#[test]
+fn pages_may_send_tracing_headers_and_others_that_are_configured() {
+    let of = |text: Option<&'static str>| {
+        let mut variables = variables();
+        variables.extend(text.map(|text| ("ALLOWED_HEADERS", text)));
+        let config = Config::read(&variables).map_err(|problems| problems[0].variable.clone());
+        config.map(|config| config.allowed_headers.to_str().expect("text").to_owned())
+    };
+    const OWN: &str = "authorization, content-type, x-filename, accept-language";
+    let usual = of(None).expect("usable");
+    assert!(usual.starts_with(OWN), "{usual}");
+    for name in ["traceparent", "baggage", "sentry-trace", "x-datadog-origin", "b3", "x-b3-flags"] {
+        assert!(usual.split(", ").any(|allowed| allowed == name), "{name}");
+    }
+    assert_eq!(of(Some("NONE")).as_deref(), Ok(OWN));
+    let more = of(Some("X-Tenant,, traceparent , X-Filename"));
+    assert_eq!(more, Ok(format!("{OWN}, x-tenant, traceparent")));
+    for wrong in ["*", "a b", "X-Tenant: 1", "a,*", "é"] {
+        assert_eq!(of(Some(wrong)), Err("ALLOWED_HEADERS".into()), "{wrong}");
+    }
 }
 
 #[test]

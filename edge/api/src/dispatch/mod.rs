@@ -70,7 +70,7 @@ async fn handle<P: Ports>(
         admission::check_flood_limit(app, context).await?;
     }
     match endpoint {
-        Endpoint::Preflight { allow } => Ok(response::preflight(&allow)),
+        Endpoint::Preflight { allow } => Ok(response::preflight(&allow, &app.config.allowed_headers)),
         Endpoint::Open(endpoint) => {
             if endpoint::counts_client_ip(&endpoint) {
                 admission::count_client_ip(app, context).await?;

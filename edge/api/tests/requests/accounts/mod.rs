@@ -165,6 +165,20 @@ fn a_session_ends_by_expiry_or_logout() {
 }
 
 #[test]
+fn of_several_refresh_cookies_none_is_used_or_ended() {
+    let app = app();
+    let [eve, ann] = ["eve", "ann"].map(|name| cookie(&sign_up(&app, &format!("{name}@example.org"))));
+    for cookies in [format!("{eve}; {ann}"), format!("{ann}; {eve}"), format!("{ann}; {ann}")] {
+        assert_eq!(refresh(&app, &cookies).code(), "MALFORMED_REQUEST", "{cookies}");
+        let out = post(&app, "/auth/logout", &[("cookie", &cookies)], &Value::Null);
+        assert_eq!(out.code(), "MALFORMED_REQUEST", "{cookies}");
+    }
+    for (mine, email) in [(eve, "eve@example.org"), (ann, "ann@example.org")] {
+        assert_eq!(refresh(&app, &mine).json["data"]["user"]["email"], email);
+    }
+}
+
+#[test]
 fn a_planted_cookie_is_never_adopted() {
     let app = app();
     let planted = cookie(&sign_up(&app, "eve@example.org"));
