@@ -58,6 +58,7 @@ export type Code =
   | "QUOTA_EXCEEDED"
   | "BUSY"
   | "STORAGE_UNAVAILABLE"
+  | "UPLOADS_OFF"
   | "INTERNAL";
 
 /** All codes. */
@@ -257,6 +258,13 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
     title: "Storage unavailable",
     en: "The picture could not be stored right now and was not kept. Try again in a moment.",
     ko: "지금은 사진을 저장할 수 없습니다. 잠시 후 다시 시도해 주세요.",
+  },
+  UPLOADS_OFF: {
+    status: 503,
+    backendCode: "COMMON-009",
+    title: "Uploads switched off",
+    en: "Uploads are switched off for now. Pictures that were sent before can still be seen. Try again later.",
+    ko: "지금은 업로드가 중지되어 있습니다. 이미 올린 사진은 볼 수 있습니다. 나중에 다시 시도해 주세요.",
   },
   INTERNAL: {
     status: 500,

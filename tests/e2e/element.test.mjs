@@ -44,6 +44,21 @@ const value = (page) => page.evaluate(() => document.querySelector("image-upload
 const data = (page) => page.evaluate(() => [...new FormData(document.querySelector("#form"))]);
 const stored = (page, count) => page.waitForFunction((count) => document.querySelector("image-upload").value.length === count, count);
 
+test("the sentence of a service that has uploads switched off is shown and announced", async (t) => {
+  const { page, complaints } = await open(t, { locale: "ko-KR" });
+  const detail = "지금은 업로드가 중지되어 있습니다.";
+  let isOff = true;
+  const off = { status: 503, headers: { "Content-Type": "application/problem+json", "Retry-After": "1" }, body: JSON.stringify({ code: "UPLOADS_OFF", detail }) };
+  proxy.fault = ({ method, path }) => (isOff && method === "POST" && path === "/images" ? off : undefined);
+  await give(page, "drop", [fileOf("a.gif", gif(181))]);
+  await page.locator("image-upload [part~=item][part~=waiting] [part=state]", { hasText: detail }).waitFor();
+  await page.locator("image-upload [role=status]", { hasText: detail }).waitFor({ state: "attached" });
+  isOff = false;
+  await stored(page, 1);
+  // Chromium writes down every failed request.
+  assert.ok(complaints.splice(0).every((line) => /status of 503/.test(line)));
+});
+
 /** Drops or pastes files. */
 async function give(page, type, paths) {
   const files = paths.map((path) => ({ name: path.split("/").at(-1), bytes: readFileSync(path).toString("base64") }));

@@ -1,4 +1,4 @@
-// What browsers are told by headers, in Chromium and Firefox: the pages' Content-Security-Policy breaks nothing of them, no
+// The headers that browsers obey, in Chromium and Firefox: the pages' Content-Security-Policy breaks nothing of them, no
 // other site can show them in a frame, and a page with a tracing library may upload.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -175,6 +175,25 @@ test("a 429 is retried after its Retry-After", async (t) => {
   }
 });
 
+test("while uploads are switched off, pictures wait with the sentence and are sent afterwards", async (t) => {
+  const { page } = await open(t);
+  let isOff = true;
+  const detail = "Uploads are switched off.";
+  const off = { status: 503, headers: { "Content-Type": "application/problem+json", "Retry-After": "1" }, body: JSON.stringify({ code: "UPLOADS_OFF", detail }) };
+  proxy.fault = ({ method, path }) => (isOff && method === "POST" && path === "/images" ? off : undefined);
+  const names = [171, 172, 173, 174].map((number) => put(`${number}.gif`, gif(number)));
+  // A single attempt: the waiting counts as none.
+  const sending = sendAll(page, names, { retry: { attempts: 1 } });
+  await page.waitForFunction(() => window.uploader?.items.length === 4 && window.uploader.items.every(({ state, error }) => state === "waiting" && error?.code === "UPLOADS_OFF"));
+  assert.equal(await page.evaluate(() => window.uploader.items[3].error.message), detail);
+  await until(() => proxy.uploads().length > 4);
+  isOff = false;
+  const ends = await sending;
+  assert.ok(ends.every(({ key }) => server.objects().has(key)), JSON.stringify(ends));
+  assert.ok(await page.evaluate(() => window.uploader.items.every(({ state, error }) => state === "uploaded" && error === undefined)));
+  assert.ok(!(await page.evaluate(() => window.log)).some(({ type }) => type === "refused" || type === "failed"));
+});
+
 test("all uploads wait for the Retry-After of a 503; one that is too long fails at once", async (t) => {
   const { page } = await open(t);
   const busy = (seconds) => ({

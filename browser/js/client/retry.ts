@@ -31,6 +31,14 @@ export function retryDelayMs(error: unknown, attempt: number, options: RetryOpti
   return backoffMs * (0.5 + random() / 2);
 }
 
+/** How long a client waits that cannot read `Retry-After`. */
+const UPLOADS_OFF_S = 300;
+
+/** The delay while uploads are switched off, with jitter, so that clients do not return at the same moment. */
+export function uploadsOffDelayMs({ retryAfterS = UPLOADS_OFF_S }: Refusal, random = Math.random): number {
+  return retryAfterS * 1000 * (1 + random() / 10);
+}
+
 function isTemporary(error: unknown): boolean {
   if (error instanceof ConnectionBroken) return error.status === 0 || TEMPORARY.includes(error.status);
   return error instanceof Refusal && TEMPORARY.includes(error.status);

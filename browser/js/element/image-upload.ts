@@ -345,7 +345,8 @@ export class ImageUpload extends Base {
     const name = item.name ?? texts.unnamed;
     if (item.state === "uploaded") this.#announce(texts.announceStored(name));
     if (item.state === "refused" || item.state === "failed") this.#announce(texts.announceRefused(name, sentenceOf(item.error, texts)));
-    if (item.state === "waiting" && item.isKept) this.#announce(texts.announceWaiting(name));
+    if (item.state === "waiting" && item.error) this.#announce(sentenceOf(item.error, texts));
+    else if (item.state === "waiting" && item.isKept) this.#announce(texts.announceWaiting(name));
     this.#update();
   }
 

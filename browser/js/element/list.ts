@@ -233,6 +233,7 @@ function stateOf(item: UploadItem, texts: Texts): string {
       if (item.sentBytes === item.totalBytes) return texts.storing;
       return texts.sending(Math.round((100 * item.sentBytes) / Math.max(1, item.totalBytes)));
     case "waiting":
+      if (item.error) return sentenceOf(item.error, texts);
       return item.isKept ? texts.kept : texts.waiting;
     case "uploaded":
       return texts.stored;

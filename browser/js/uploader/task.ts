@@ -2,7 +2,7 @@
 // end means.
 import { delay } from "../abort.js";
 import type { ApiClient, ClientOptions, Payload, Uploaded } from "../client/api-client.js";
-import { RETRY, retryDelayMs, type RetryOptions } from "../client/retry.js";
+import { RETRY, retryDelayMs, type RetryOptions, uploadsOffDelayMs } from "../client/retry.js";
 import type { Effort } from "../codes.js";
 import { ConnectionBroken, Refusal } from "../errors.js";
 import type { Connectivity } from "../offline/connectivity.js";
@@ -30,6 +30,7 @@ export interface UploadItem {
   /** Whether the outbox has it, so that it survives the end of this page. */
   readonly isKept: boolean;
   readonly image: Uploaded | undefined;
+  /** Why it is `refused` or `failed`, or `waiting` because uploads are switched off. */
   readonly error: Error | undefined;
   /** Resolves once the picture is stored; rejects with `Refusal`, `ConnectionBroken`, `SetupError`, or an `AbortError` when canceled. */
   readonly done: Promise<Uploaded>;
@@ -56,6 +57,8 @@ export interface TaskContext {
   readonly connectivity: Connectivity | undefined;
   /** When the edge asks one upload to wait, all wait. */
   notBeforeMs: number;
+  /** Why they wait, while uploads are switched off. */
+  uploadsOff: Refusal | undefined;
   onState(task: UploadTask): void;
   onProgress(task: UploadTask): void;
 }
@@ -163,6 +166,7 @@ export class UploadTask implements UploadItem {
     await this.#waitForPermission();
     this.attempts++;
     this.sentBytes = 0;
+    this.error = undefined;
     this.setState("sending");
     const onProgress = (sentBytes: number) => {
       this.sentBytes = sentBytes;
@@ -179,6 +183,7 @@ export class UploadTask implements UploadItem {
       const ms = this.#context.notBeforeMs - Date.now();
       if (ms <= 0 && !connectivity?.isDown) return;
       if (connectivity?.isDown) slots.keepOrder(this);
+      this.error = this.#context.uploadsOff;
       this.#yieldSlot();
       if (ms > 0) await delay(ms, signal);
       await connectivity?.restored(signal);
@@ -197,6 +202,13 @@ export class UploadTask implements UploadItem {
       // The network was down, so the attempt does not count.
       if (await connectivity.restored(signal)) this.attempts = 0;
       if (this.attempts === 0) return slots.acquire(this);
+    }
+    this.#context.uploadsOff = error instanceof Refusal && error.code === "UPLOADS_OFF" ? error : undefined;
+    if (this.#context.uploadsOff) {
+      // That may last for hours, so it counts as no attempt.
+      this.attempts = 0;
+      this.#context.notBeforeMs = Date.now() + uploadsOffDelayMs(this.#context.uploadsOff);
+      return;
     }
     const ms = retryDelayMs(error, this.attempts, { ...RETRY, ...options.retry });
     if (ms === undefined) return client.explain(error);

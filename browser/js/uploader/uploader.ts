@@ -79,6 +79,7 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
       resumeQueue: this.#resumeQueue,
       connectivity: this.#resumeQueue && new Connectivity(() => client.isReachable(), this.#closing.signal),
       notBeforeMs: 0,
+      uploadsOff: undefined,
       onState: (item) => this.#emit("changed", { item }),
       onProgress: (item) => this.#emit("progress", { item, sentBytes: item.sentBytes, totalBytes: item.totalBytes }),
     };
@@ -260,6 +261,7 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
 
   #uploaded(task: UploadTask, image: Uploaded): void {
     task.image = image;
+    this.#context.uploadsOff = undefined;
     task.sentBytes = task.totalBytes;
     task.setState("uploaded");
     this.#emit("uploaded", { item: task, image });

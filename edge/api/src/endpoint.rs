@@ -193,6 +193,11 @@ pub const fn rights(endpoint: &ProtectedEndpoint) -> Rights {
     }
 }
 
+/// Whether the switch of uploads turns it off.
+pub const fn is_for_uploads(endpoint: &Endpoint) -> bool {
+    matches!(endpoint, Endpoint::Upload | Endpoint::Protected(ProtectedEndpoint::Ticket))
+}
+
 /// Whether the flood limit applies: to all endpoints but those that cost next to nothing and show nothing of
 /// anybody.
 pub const fn has_flood_limit(endpoint: &Endpoint) -> bool {

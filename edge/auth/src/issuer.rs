@@ -22,7 +22,7 @@ pub(crate) type ClaimMap = Map<String, Value>;
 pub struct Issuer {
     pub(crate) subjects: Subjects,
     /// The `iss` of its tokens; [`None`] accepts those that no other issuer claims.
-    pub(crate) issuer: Option<String>,
+    pub(crate) iss: Option<String>,
     pub(crate) audience: Option<String>,
     pub(crate) keys: KeySet,
     /// Where more of its keys are published.
@@ -121,7 +121,7 @@ impl Issuer {
                 let is_reserved = reserved.iter().any(|name| name.begins(subject));
                 UserId::parse(subject).filter(|_| !is_reserved)
             }
-            Subjects::Named(name) => name.user(self.issuer.as_deref()?, subject),
+            Subjects::Named(name) => name.user(self.iss.as_deref()?, subject),
         }
     }
 

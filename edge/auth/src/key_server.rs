@@ -33,7 +33,7 @@ pub enum KeyServerError {
 pub struct KeyServerUrl(String);
 
 impl KeyServerUrl {
-    /// What [`Self::parse`] takes, for whoever configures it.
+    /// What [`Self::parse`] accepts, in the words of a configuration problem.
     pub const EXPECTED: &str = "an https URL without a user name (http only for localhost)";
 
     /// From an absolute `https` URL, or an `http` one of this machine, without a name, a password or

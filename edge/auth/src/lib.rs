@@ -22,8 +22,8 @@ mod verify;
 
 pub use config::AuthConfig;
 pub use issue::{AccountClaims, SigningError, TicketHolder};
-pub use key_server::{KeyServer, KeyServerError, KeyServerUrl, MAX_KEY_SET_BYTES};
 pub use issuer::Issuer;
+pub use key_server::{KeyServer, KeyServerError, KeyServerUrl, MAX_KEY_SET_BYTES};
 pub use key_set::{KeySet, OwnKeys};
 pub use keys::UnusableKey;
 pub use principal::{Permit, Principal, Rights, UPLOAD};

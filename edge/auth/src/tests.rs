@@ -73,7 +73,7 @@ impl TokenTester {
     fn with_key_server(url: &str, variables: &[(&str, &str)]) -> Self {
         let more = [("AUTH_JWKS_URL", url), ("AUTH_ISSUER", "x"), ("AUTH_AUDIENCE", "x")];
         let mut config = config(&[&more[..], variables].concat()).expect("usable");
-        (config.platform.issuer, config.platform.audience) = (None, None);
+        (config.platform.iss, config.platform.audience) = (None, None);
         Self::of(config)
     }
 

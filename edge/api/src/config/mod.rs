@@ -9,6 +9,7 @@ use edge_auth::{AuthConfig, KeyServerUrl};
 use edge_types::{ConfigProblem, Reader, Role, UploadLimits, Variables, log::Level};
 use http::{HeaderName, HeaderValue, header, request::Parts};
 use image_rules::Policy;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -167,11 +168,11 @@ fn allowed_headers(reader: &mut Reader<'_>) -> HeaderValue {
     });
     let more = configured.or_else(|| parse(TRACING_HEADERS)).unwrap_or_default();
     let mut names = OWN_HEADERS.map(HeaderName::from_static).to_vec();
-    more.into_iter().for_each(|name| {
+    for name in more {
         if !names.contains(&name) {
             names.push(name);
         }
-    });
+    }
     let names: Vec<_> = names.iter().map(HeaderName::as_str).collect();
     // Names of headers are valid in a value.
     HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static("authorization"))
@@ -331,6 +332,7 @@ impl LimitSettings {
 /// The life of uploads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadSettings {
+    pub switch: UploadSwitch,
     /// How long an upload may take before its object is removed.
     pub lease_s: u32,
     /// The roles whose uploads expire unless they are claimed.
@@ -342,9 +344,22 @@ pub struct UploadSettings {
     pub require_ticket: bool,
 }
 
+/// Whether anything is uploaded. What is stored stays readable when it is off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, Serialize)]
+#[strum(serialize_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum UploadSwitch {
+    #[default]
+    On,
+    Off,
+}
+
 impl UploadSettings {
     fn read(reader: &mut Reader<'_>, storage_timeout_ms: u64) -> Self {
         Self {
+            switch: reader
+                .parsed("UPLOADS", "on or off", |text| text.parse().ok())
+                .unwrap_or_default(),
             lease_s: lease_s(reader, storage_timeout_ms),
             pending_roles: pending_roles(reader),
             pending_s: reader.number("PENDING_S", 3600, 1..=604_800),

@@ -46,6 +46,7 @@ fn every_invalid_variable_is_named_without_its_value() {
         ("PLATFORM_ADMIN", "1"),
         ("SERVICE_PER_MINUTE", "0"),
         ("ALLOWED_HEADERS", "*"),
+        ("UPLOADS", "false"),
     ]);
     let problems = Config::read(&wrong).expect_err("all wrong");
     let mut named: Vec<_> = problems.iter().map(|problem| &*problem.variable).collect();
@@ -128,6 +129,7 @@ fn the_defaults_of_limits_are_those_of_the_documentation() {
     assert_eq!(config.limits.newcomers, newcomers);
     assert_eq!(config.limits.ceilings, Ceilings::default());
     let uploads = UploadSettings {
+        switch: UploadSwitch::On,
         lease_s: 300,
         pending_roles: vec![Role::Guest],
         pending_s: 3600,

@@ -13,6 +13,7 @@ use crate::{
     accounts, admin, admission,
     app::App,
     body::BodyStream,
+    config::UploadSwitch,
     context::{RequestContext, RequestId},
     delivery,
     endpoint::{self, Endpoint, OpenEndpoint, ProtectedEndpoint},
@@ -22,6 +23,9 @@ use crate::{
     telemetry::{Outcome, RequestEnd, Route},
     uploads,
 };
+
+/// Uploads are off for hours rather than minutes; a client that asks every five minutes costs little.
+const UPLOADS_OFF_RETRY_S: u32 = 300;
 
 /// Serves one request to its end.
 pub async fn serve<P: Ports>(
@@ -69,8 +73,14 @@ async fn handle<P: Ports>(
     if endpoint::has_flood_limit(&endpoint) {
         admission::check_flood_limit(app, context).await?;
     }
+    // Before a token is verified and a ledger asked: what is switched off must cost next to nothing.
+    if endpoint::is_for_uploads(&endpoint) && app.config.uploads.switch == UploadSwitch::Off {
+        return Err(Problem::retry(Code::UploadsOff, UPLOADS_OFF_RETRY_S).into());
+    }
     match endpoint {
-        Endpoint::Preflight { allow } => Ok(response::preflight(&allow, &app.config.allowed_headers)),
+        Endpoint::Preflight { allow } => {
+            Ok(response::preflight(&allow, &app.config.allowed_headers))
+        }
         Endpoint::Open(endpoint) => {
             if endpoint::counts_client_ip(&endpoint) {
                 admission::count_client_ip(app, context).await?;

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     body::MAX_FILES,
-    config::Config,
+    config::{Config, UploadSwitch},
     response::{self, Body, Response},
 };
 
@@ -17,6 +17,7 @@ struct PublicPolicy<'a> {
     accepted_types: [&'static str; 4],
     max_files: usize,
     require_ticket: bool,
+    uploads: UploadSwitch,
 }
 
 /// The public policy.
@@ -26,5 +27,6 @@ pub fn policy<C>(config: &Config) -> Response<Body<C>> {
         accepted_types: Format::ALL.map(Format::media_type),
         max_files: MAX_FILES,
         require_ticket: config.uploads.require_ticket,
+        uploads: config.uploads.switch,
     })
 }

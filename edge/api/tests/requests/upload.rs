@@ -54,6 +54,34 @@ fn nothing_is_acknowledged_unless_everything_is_durable() {
 }
 
 #[test]
+fn with_uploads_switched_off_nothing_is_uploaded_and_everything_is_read() {
+    let on = app();
+    assert_eq!(send(&on, get("/policy"), b"").json["uploads"], "on");
+    let key = send(&on, upload(), PIXEL).json["data"]["key"].as_str().expect("stored").to_owned();
+
+    let off = TestApp { config: app_with(&[("UPLOADS", "off")]).config, ..on };
+    // Neither a token is verified nor a ledger asked.
+    off.ports.ledger.broken.set(true);
+    let ticket = get("/uploads/tickets").method(Method::POST);
+    for request in [upload(), upload_with("no token"), ticket] {
+        let response = send(&off, request, PIXEL);
+        assert_eq!(response.code(), "UPLOADS_OFF");
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers["retry-after"], "300");
+        assert_eq!(response.json["backendCode"], "COMMON-009");
+    }
+    off.ports.ledger.broken.set(false);
+    assert_eq!(off.ports.stored(), [key.as_str()]);
+    assert_eq!(send(&off, get("/policy"), b"").json["uploads"], "off");
+    assert_eq!(send(&off, get(&format!("/{key}")), b"").status, StatusCode::OK);
+    let authorization = format!("Bearer {}", user_token());
+    for (method, path) in [(Method::GET, "/images"), (Method::DELETE, "/images/1")] {
+        let request = get(path).method(method).header("authorization", &authorization);
+        assert_eq!(send(&off, request, b"").status, StatusCode::OK, "{path}");
+    }
+}
+
+#[test]
 fn the_cause_of_a_server_error_is_not_shown() {
     let app = app();
     app.ports.store.broken.set(true);

@@ -47,7 +47,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Vec<Issuer> {
         if issuers.iter().any(|other| other.name() == issuer.name()) {
             fields.problem("name", "a name that no other issuer has");
         }
-        if issuers.iter().any(|other| other.issuer == issuer.issuer) {
+        if issuers.iter().any(|other| other.iss == issuer.iss) {
             fields.problem("issuer", "an issuer that no other entry has");
         }
         issuers.push(issuer);
@@ -135,7 +135,7 @@ fn issuer(fields: &mut Fields<'_, '_>) -> Option<Issuer> {
     let user_claim = fields.parsed("userClaim", CLAIM, text);
     Some(Issuer {
         subjects: Subjects::Named(name?),
-        issuer: Some(issuer?),
+        iss: Some(issuer?),
         audience,
         keys,
         key_server,

@@ -29,8 +29,8 @@ impl AuthConfig {
         let own = own_keys(reader, signing.as_ref());
         let mut platform = platform(reader);
         let issuers = issuers::read(reader);
-        let issuer = platform.issuer.as_deref();
-        if issuer.is_some() && issuers.iter().any(|other| other.issuer.as_deref() == issuer) {
+        let issuer = platform.iss.as_deref();
+        if issuer.is_some() && issuers.iter().any(|other| other.iss.as_deref() == issuer) {
             reader.problem("AUTH_ISSUER", "an issuer that is not one of AUTH_ISSUERS");
         }
         let names = issuers.iter().filter_map(Issuer::name).cloned().collect();
@@ -40,9 +40,9 @@ impl AuthConfig {
 
     /// The issuer of tokens that name this one.
     pub(crate) fn issuer(&self, iss: Option<&str>) -> Option<&Issuer> {
-        let named = self.issuers.iter().find(|issuer| issuer.issuer.as_deref() == iss);
+        let named = self.issuers.iter().find(|issuer| issuer.iss.as_deref() == iss);
         named.or_else(|| {
-            let wanted = self.platform.issuer.as_deref();
+            let wanted = self.platform.iss.as_deref();
             (wanted.is_none() || iss == wanted).then_some(&self.platform)
         })
     }
@@ -96,7 +96,7 @@ fn platform(reader: &mut Reader<'_>) -> Issuer {
     }
     Issuer {
         subjects: Subjects::Plain { reserved: Vec::new() },
-        issuer,
+        iss: issuer,
         audience,
         keys,
         key_server,

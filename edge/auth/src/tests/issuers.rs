@@ -173,7 +173,11 @@ fn tokens_of_clerk_are_taken_with_the_audience_of_their_template() {
         "alg": "RS256", "cat": "cl_B7d4PD111AAA", "kid": "ins_2abcdefghijklmnopqrstuvwxyz", "typ": "JWT",
     });
     let token = |claims: &Value| key_pairs()[0].token(&head.to_string(), &claims.to_string());
-    assert_eq!(tester.refusal(&token(&session)), Code::TokenInvalid, "the session's own names nobody");
+    assert_eq!(
+        tester.refusal(&token(&session)),
+        Code::TokenInvalid,
+        "the session's own names nobody"
+    );
     let mut of_template = session.clone();
     of_template["aud"] = json!("images");
     let user = "clerk-user_2abcdefghijklmnopqrstuvwxyz".to_owned();
@@ -217,7 +221,7 @@ fn tokens_of_keycloak_are_taken_with_roles_of_the_realm_or_of_a_client() {
 
 /// These hashes were computed apart from this code.
 #[test]
-fn a_subject_becomes_the_same_user_for_ever() {
+fn a_subject_always_becomes_the_same_user() {
     let tester = tester(&json!([shop(&json!({}))]));
     let user = |sub: &str| caller(&tester, &shop_says(&json!({"sub": sub}))).0;
     let longest = "x".repeat(59);
@@ -227,20 +231,24 @@ fn a_subject_becomes_the_same_user_for_ever() {
     for (sub, expected) in [
         ("a/b", "shop-HDFqJNtmyhFRrHM0Crxmvc"),
         ("사용자", "shop-g_X91eH4J67X408oxmmXbL"),
-        ("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "shop-dIf1nX4prZ1JCpOoL6qHSi"),
+        (
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "shop-dIf1nX4prZ1JCpOoL6qHSi",
+        ),
         ("aaaaaaaaaaaaaaaaaaaaaa", "shop-g2mvZa7WtaLM8KjgbQsUXB"),
     ] {
         assert_eq!(user(sub), expected, "{sub}");
     }
     assert_eq!(tester.refusal(&shop_says(&json!({"sub": ""}))), Code::TokenInvalid);
-    // Whoever can choose a subject cannot choose that of another's hash.
+    // A subject that equals the hash of another is hashed itself.
     let hash = &user("a/b")["shop-".len()..];
     assert_ne!(user(hash), user("a/b"));
 }
 
 #[test]
 fn the_user_may_stand_in_another_claim() {
-    for (claim, value) in [("uid", json!({"uid": "7"})), ("user.id", json!({"user": {"id": "7"}}))] {
+    for (claim, value) in [("uid", json!({"uid": "7"})), ("user.id", json!({"user": {"id": "7"}}))]
+    {
         let tester = tester(&json!([shop(&json!({"userClaim": claim}))]));
         assert_eq!(caller(&tester, &shop_says(&value)).0, "shop-7", "{claim}");
         assert_eq!(tester.refusal(&shop_says(&json!({}))), Code::TokenInvalid, "without {claim}");
@@ -277,8 +285,14 @@ fn no_issuer_speaks_for_another() {
     let [shop, bank_key] = [&Signer::Hs256(Hs256Key::new(SHOP_SECRET)), &key_pairs()[1]];
     let platform = Signer::Hs256(Hs256Key::new(HS256_SECRET));
     let ours = Signer::Es256(tester.config.signing.key.clone());
-    assert_eq!(caller(&tester, &says(bank_key, &json!({"iss": bank, "aud": "images"}))).0, "bank-123");
-    assert_eq!(caller(&tester, &says(&platform, &json!({"iss": "https://elsewhere.example"}))).0, "123");
+    assert_eq!(
+        caller(&tester, &says(bank_key, &json!({"iss": bank, "aud": "images"}))).0,
+        "bank-123"
+    );
+    assert_eq!(
+        caller(&tester, &says(&platform, &json!({"iss": "https://elsewhere.example"}))).0,
+        "123"
+    );
     for (what, signer, claims) in [
         ("the shop for the bank", shop, json!({"iss": bank, "aud": "images"})),
         ("the bank for the shop", bank_key, json!({"iss": SHOP})),
@@ -349,7 +363,10 @@ fn every_fault_of_an_entry_is_named_by_its_field_and_no_value_repeated() {
         (json!({"hs256Secret": null, "jwks": private}), vec!["jwks"]),
         (json!({"hs256Secret": null, "jwks": "[]"}), vec!["jwks"]),
         (json!({"hs256Secret": null, "jwksUrl": "https://shop.example/keys"}), vec!["audience"]),
-        (json!({"hs256Secret": null, "jwksUrl": "http://shop.example/keys"}), vec!["audience", "jwksUrl"]),
+        (
+            json!({"hs256Secret": null, "jwksUrl": "http://shop.example/keys"}),
+            vec!["audience", "jwksUrl"],
+        ),
         (json!({"roles": []}), vec!["roles"]),
         (json!({"roles": ["user"]}), vec!["roles"]),
         (json!({"roles": "USER"}), vec!["roles"]),
@@ -363,9 +380,12 @@ fn every_fault_of_an_entry_is_named_by_its_field_and_no_value_repeated() {
     ] {
         let expected: Vec<_> = fields
             .into_iter()
-            .map(|field| format!("AUTH_ISSUERS[1]{}{field}", if field.is_empty() { "" } else { "." }))
+            .map(|field| {
+                format!("AUTH_ISSUERS[1]{}{field}", if field.is_empty() { "" } else { "." })
+            })
             .collect();
-        let other = json!({"name": "other", "issuer": "https://other.example", "jwks": {"keys": []}});
+        let other =
+            json!({"name": "other", "issuer": "https://other.example", "jwks": {"keys": []}});
         let issuers = json!([other, shop(&changes)]).to_string();
         let problems = config(&variables(&issuers, &[("SHORT_SECRET", "short")]));
         let problems = problems.err().unwrap_or_default();
@@ -383,7 +403,8 @@ fn names_and_issuers_are_unique_and_the_list_is_one() {
     assert_eq!(faults(&one, &[("AUTH_ISSUER", SHOP)]), ["AUTH_ISSUER"]);
     assert_eq!(faults(&one, &[("AUTH_ISSUER", "https://platform.example")]), [""; 0]);
     let many = |count: usize| {
-        let entry = |at| shop(&json!({"name": format!("n{at}"), "issuer": format!("https://n{at}")}));
+        let entry =
+            |at| shop(&json!({"name": format!("n{at}"), "issuer": format!("https://n{at}")}));
         json!((0..count).map(entry).collect::<Vec<_>>()).to_string()
     };
     assert_eq!(faults(&many(20), &[]), [""; 0]);

@@ -167,7 +167,8 @@ fn a_session_ends_by_expiry_or_logout() {
 #[test]
 fn of_several_refresh_cookies_none_is_used_or_ended() {
     let app = app();
-    let [eve, ann] = ["eve", "ann"].map(|name| cookie(&sign_up(&app, &format!("{name}@example.org"))));
+    let [eve, ann] =
+        ["eve", "ann"].map(|name| cookie(&sign_up(&app, &format!("{name}@example.org"))));
     for cookies in [format!("{eve}; {ann}"), format!("{ann}; {eve}"), format!("{ann}; {ann}")] {
         assert_eq!(refresh(&app, &cookies).code(), "MALFORMED_REQUEST", "{cookies}");
         let out = post(&app, "/auth/logout", &[("cookie", &cookies)], &Value::Null);
