@@ -18,10 +18,10 @@ proxy.pages.set("/page", {
     <script type="module">
       import { BasePlugin, Uppy, XHRUpload } from "/files/uppy.js";
       import * as FilePond from "/files/filepond.js";
-      import { preflightPlugin } from "/preflight/adapters/uppy.js";
+      import { preflightPlugin, ticketOptions } from "/preflight/adapters/uppy.js";
       import { filePondServer } from "/preflight/adapters/filepond.js";
       window.fileOf = async (name, type) => new File([await (await fetch("/files/" + name)).blob()], name, { type });
-      Object.assign(window, { Uppy, XHRUpload, FilePond, Preflight: preflightPlugin(BasePlugin), filePondServer });
+      Object.assign(window, { Uppy, XHRUpload, FilePond, Preflight: preflightPlugin(BasePlugin), ticketOptions, filePondServer });
       window.isReady = true;
     </script>`,
 });
@@ -164,3 +164,44 @@ test("Uppy shows the general sentence, too", async (t) => {
   assert.match(failed[0].error, GENERAL);
   assert.match(complaints.join("\n"), /@the-form\/preflight: SetupError: .*Check `assets`/);
 });
+
+test("Uppy and FilePond send each picture with a ticket, and replace a spent one", async (t) => {
+  const { page } = await open(t);
+  const asked = [];
+  const spent = await ticketFor({});
+  await page.exposeFunction("ticketFor", async (picture) => {
+    asked.push(picture);
+    // The second is spent already.
+    return asked.length === 2 ? spent : ticketFor(picture);
+  });
+  const first = await fetch(`${server.url}/images`, { method: "POST", headers: { Authorization: `Bearer ${spent}`, "Content-Type": "image/gif" }, body: gif(30) });
+  assert.equal(first.status, 201);
+  put("31.gif", gif(31));
+  put("32.gif", gif(32));
+  const successful = await page.evaluate(async () => {
+    const uppy = new window.Uppy().use(window.XHRUpload, { endpoint: "/images", limit: 1, ...window.ticketOptions((picture) => window.ticketFor(picture)) });
+    for (const name of ["31.gif", "32.gif"]) uppy.addFile({ name, type: "image/gif", data: await window.fileOf(name, "image/gif"), meta: { formId: "f-uppy" } });
+    return (await uppy.upload()).successful.map(({ response }) => response.body.data.key);
+  });
+  assert.equal(successful.length, 2);
+  assert.ok(successful.every((key) => key.startsWith("users/ticketed/")));
+  assert.equal(asked.length, 3);
+  assert.deepEqual(asked[0], { formId: "f-uppy", contentType: "image/gif", maxBytes: gif(31).length });
+
+  asked.length = 1;
+  put("33.gif", gif(33));
+  const id = await page.evaluate(async () => {
+    const server = window.filePondServer({ endpoint: "", ticket: (picture) => window.ticketFor(picture) });
+    const file = await window.fileOf("33.gif", "image/gif");
+    return new Promise((resolve) => server.process("photo", file, {}, resolve, resolve, () => {}, () => {}));
+  });
+  assert.ok(id.startsWith("users/ticketed/"), id);
+  assert.equal(asked.length, 3, "the spent one was replaced");
+});
+
+/** A ticket, as the back end of a page gets it. */
+async function ticketFor(picture) {
+  const headers = { Authorization: `Bearer ${server.token({ sub: "api", role: "SERVICE" })}`, "Content-Type": "application/json" };
+  const answer = await fetch(`${server.url}/uploads/tickets`, { method: "POST", headers, body: JSON.stringify({ ...picture, userId: "ticketed" }) });
+  return (await answer.json()).data.ticket;
+}

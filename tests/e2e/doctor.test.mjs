@@ -87,13 +87,13 @@ test("a URL without a scheme prints one line with the correct form", async () =>
   }
 });
 
-test("with a user's token it uploads as that user, also where uploads need a ticket, and deletes the image", async (t) => {
+test("with a back end's token it uploads as that back end, also where uploads need a ticket, and deletes the image", async (t) => {
   const strict = await startServer({ vars: { REQUIRE_TICKET: "true" } });
   t.after(strict.stop);
   const without = await doctor(strict.url);
   assert.match(without.stdout, /Set TOKEN=/);
   assert.equal(strict.objects().size, 0);
-  const { failed, stdout } = await doctor(strict.url, `TOKEN=${strict.token({ sub: "doctor" })}`);
+  const { failed, stdout } = await doctor(strict.url, `TOKEN=${strict.token({ sub: "doctor", role: "SERVICE" })}`);
   assert.deepEqual(failed, [], stdout);
   assert.match(stdout, /^ok +removal/m);
   assert.deepEqual([strict.objects().size, strict.rows()], [0, []], "the image is deleted");

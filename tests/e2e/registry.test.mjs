@@ -133,7 +133,9 @@ test("with REQUIRE_TICKET an upload without a ticket gets TICKET_REQUIRED, and a
   t.after(() => strict.stop());
   const post = (path, body, type, token = strict.token()) =>
     fetch(strict.url + path, { method: "POST", headers: { Authorization: `Bearer ${token}`, "Content-Type": type }, body }).then((answer) => answer.json());
-  const ticket = async () => (await post("/uploads/tickets", "{}", "application/json")).data.ticket;
+  const askForTicket = (role) => post("/uploads/tickets", '{"userId":"123"}', "application/json", strict.token({ sub: role === "SERVICE" ? "api" : "123", role }));
+  const ticket = async () => (await askForTicket("SERVICE")).data.ticket;
+  assert.equal((await askForTicket("USER")).code, "ROLE_NOT_ALLOWED", "nobody approves an upload of their own");
   assert.equal((await post("/images", gif(1), "image/gif")).code, "TICKET_REQUIRED");
   assert.ok((await post("/images", gif(1), "image/gif", await ticket())).data.key);
   const late = await ticket();

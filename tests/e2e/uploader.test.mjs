@@ -385,30 +385,80 @@ test("upload() sends one file with a guest's token to another origin", async (t)
   assert.match(error.message, /[가-힣]/);
 });
 
-test("tickets are requested when the policy says so, or once the edge has required one", async (t) => {
-  const strict = await startServer({ vars: { REQUIRE_TICKET: "true" } });
+test("each picture is sent with a ticket of the page, and a spent or expired one is replaced once", async (t) => {
+  const strict = await startServer({ vars: { REQUIRE_TICKET: "true", TICKET_S: 6 } });
   t.after(() => strict.stop());
   const way = await startProxy(strict.url);
   t.after(() => way.stop());
-  const { page } = await open(t, { through: way, issuer: strict });
+  const { page, asked: tokens } = await open(t, { through: way, issuer: strict });
+  const asked = [];
+  let stale;
+  // The back end of the page.
+  await page.exposeFunction("ticketFor", async (picture) => {
+    asked.push(picture);
+    if (stale) return stale;
+    const headers = { Authorization: `Bearer ${strict.token({ sub: "api", role: "SERVICE" })}`, "Content-Type": "application/json" };
+    const answer = await fetch(`${strict.url}/uploads/tickets`, { method: "POST", headers, body: JSON.stringify({ ...picture, userId: "7" }) });
+    return (await answer.json()).data.ticket;
+  });
+  await page.evaluate(() => (window.options.ticket = (picture) => window.ticketFor(picture)));
   const send = (name, bytes, options) => (way.files.set(name, bytes), sendAll(page, [name], options));
-  const paths = () => way.seen.filter(({ method }) => method === "POST").map(({ path, status }) => `${path} ${status}`);
+  const statuses = () => way.uploads().map(({ status }) => status);
 
   const [image] = await send("a.gif", gif(91), { formId: "f-1" });
-  assert.equal(image.formId, "f-1", JSON.stringify(image));
-  assert.deepEqual(paths(), ["/uploads/tickets 201", "/images 201"]);
+  assert.match(image.key, /^users\/7\//, JSON.stringify(image));
+  assert.deepEqual(asked, [{ formId: "f-1", contentType: "image/gif", maxBytes: gif(91).length }]);
+  assert.deepEqual(tokens, [], "no token is needed");
 
-  // The policy does not require tickets but the edge does; then one attempt breaks off after its ticket was spent.
+  // One attempt breaks off after its ticket was spent: each attempt has a ticket of its own.
   way.fresh();
-  way.fault = ({ path, nth }) => (path === "/images" && nth === 2 ? { resetAfter: 1 } : undefined);
-  const [second] = await send("b.gif", gif(92), { policy: {}, tickets: false });
+  way.fault = ({ path, nth }) => (path === "/images" && nth === 1 ? { resetAfter: 1 } : undefined);
+  const [second] = await send("b.gif", gif(92));
   assert.ok(second.key, JSON.stringify(second));
-  assert.deepEqual(paths(), ["/images 403", "/uploads/tickets 201", "/images undefined", "/uploads/tickets 201", "/images 201"]);
+  assert.deepEqual([statuses(), asked.length], [[undefined, 201], 3]);
 
   // After a lost response the browser repeats the request with its spent ticket.
   way.fresh();
   way.fault = ({ path, nth }) => (path === "/images" && nth === 1 ? { twice: true } : undefined);
   const [third] = await send("c.gif", gif(93));
   assert.ok(third.key, JSON.stringify(third));
-  assert.deepEqual(paths(), ["/uploads/tickets 201", "/images 403", "/uploads/tickets 201", "/images 200"]);
+  assert.deepEqual([statuses(), asked.length], [[403, 200], 5]);
+
+  // A ticket that stays spent, or expired, is replaced once.
+  const answer = await fetch(`${strict.url}/uploads/tickets`, { method: "POST", headers: { Authorization: `Bearer ${strict.token({ sub: "8", role: "SERVICE" })}`, "Content-Type": "application/json" }, body: "{}" });
+  stale = (await answer.json()).data.ticket;
+  assert.ok((await send("d.gif", gif(94)))[0].key);
+  for (const code of ["TICKET_SPENT", "TOKEN_EXPIRED"]) {
+    way.fresh();
+    asked.length = 0;
+    const [end] = await send(`${code}.gif`, gif(95 + code.length));
+    assert.equal(end.code, code);
+    assert.deepEqual([statuses().length, asked.length], [2, 2]);
+    await new Promise((resolve) => setTimeout(resolve, 6_500));
+  }
+});
+
+test("a service that requires tickets says so to the developer of a page without them", async (t) => {
+  const strict = await startServer({ vars: { REQUIRE_TICKET: "true" } });
+  t.after(() => strict.stop());
+  const way = await startProxy(strict.url);
+  t.after(() => way.stop());
+  const { page } = await open(t, { through: way, issuer: strict });
+  way.files.set("a.gif", gif(99));
+  const [end] = await sendAll(page, ["a.gif"]);
+  assert.deepEqual([end.kind, /Set `ticket`/.test(end.message)], ["SetupError", true], JSON.stringify(end));
+});
+
+test("guests whose tokens allow one upload each send several pictures", async (t) => {
+  const once = await startServer({ vars: { GUEST_SINGLE_USE: "true" } });
+  t.after(() => once.stop());
+  const way = await startProxy(once.url);
+  t.after(() => way.stop());
+  const { page } = await open(t, { through: way, issuer: once });
+  await page.evaluate(() => (window.options.token = window.kit.guestToken("")));
+  const names = [1, 2, 3, 4, 5].map((number) => (way.files.set(`${number}.gif`, gif(100 + number)), `${number}.gif`));
+  const ends = await sendAll(page, names);
+  assert.ok(ends.every(({ key }) => key), JSON.stringify(ends));
+  const guests = ends.map(({ key }) => key.split("/")[1]);
+  assert.equal(new Set(guests).size, 5, "each has a guest of its own");
 });

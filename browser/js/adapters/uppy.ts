@@ -1,5 +1,7 @@
 // An Uppy plugin: checks and resizes each file before any of Uppy's uploaders sends it. A refused file is not sent, and Uppy shows the reason. The
-// page passes Uppy's own base class, so that this package depends on no version of Uppy.
+// page passes Uppy's own base class, so that this package depends on no version of Uppy. And options of XHRUpload that send each file with a ticket.
+import { requestCredential, type TicketSource } from "../client/credentials.js";
+import { isTemporaryStatus } from "../client/retry.js";
 import { sentenceOf, textsFor } from "../element/texts.js";
 import { logForDevelopers, Refusal } from "../errors.js";
 import { preflight, type PreflightOptions } from "../preflight/preflight.js";
@@ -57,4 +59,37 @@ async function prepare(uppy: Uppy, id: string, options: PreflightOptions): Promi
     // Uppy does not upload a file after this event, and shows the message.
     uppy.emit("upload-error", uppy.getFile(id), error instanceof Refusal ? error : new Error(sentence, { cause: error }));
   }
+}
+
+/** The file of a request as XHRUpload passes it. */
+interface SentFile {
+  type?: string;
+  size?: number | null;
+  meta?: { formId?: unknown };
+}
+
+/**
+ * Options of XHRUpload that send each file with a ticket of its own, asked for right before each attempt; a ticket that was refused as spent or expired
+ * is replaced once. `formId` of the ticket is that of the file's metadata. `uppy.use(XHRUpload, { endpoint, ...ticketOptions(ticket) })`
+ */
+export function ticketOptions(ticket: TicketSource) {
+  const attempts = new WeakMap<XMLHttpRequest, number>();
+  return {
+    async onBeforeRequest(xhr: XMLHttpRequest, attempt: number, files: SentFile[]): Promise<void> {
+      attempts.set(xhr, attempt);
+      const [file] = files;
+      const formId = file?.meta?.formId;
+      const picture = { ...(typeof formId === "string" && { formId }), contentType: file?.type ?? "", maxBytes: file?.size ?? 0 };
+      try {
+        xhr.setRequestHeader("Authorization", `Bearer ${await requestCredential("ticket", () => ticket(picture))}`);
+      } catch (error) {
+        // Uppy would never end a request that fails here. Without a ticket the service refuses it.
+        logForDevelopers(error);
+      }
+    },
+    shouldRetry(xhr: XMLHttpRequest): boolean {
+      const isRefused = /"code":"(TICKET_SPENT|TOKEN_EXPIRED)"/.test(xhr.responseText);
+      return isRefused ? attempts.get(xhr) === 0 : xhr.status === 0 || isTemporaryStatus(xhr.status);
+    },
+  };
 }

@@ -1,24 +1,27 @@
-// The API client of one edge: its policy, and one attempt at each request, with a ticket where the edge requires one and a renewed token
-// where it refused the last one. Retries are in retry.ts.
+// The API client of one edge: its policy, and one attempt at each request, with a ticket where the page has a source of them and a renewed token
+// or ticket where the edge refused the last one. Retries are in retry.ts.
 import { abortable } from "../abort.js";
 import type { Policy } from "../codes.js";
-import { ConnectionBroken, connectionError, Refusal } from "../errors.js";
+import { ConnectionBroken, connectionError, Refusal, SetupError } from "../errors.js";
 import type { MetadataKind } from "../preflight/messages.js";
-import { Credentials, type TokenSource } from "./credentials.js";
+import { Credentials, requestCredential, type TicketSource, type TokenSource } from "./credentials.js";
 import { dataOf, send, urlOf } from "./http.js";
 import { retry, type RetriedOptions } from "./retry.js";
 
 export interface ClientOptions {
   /** Where the edge is, such as `https://image.the-form`; this page's own origin when empty. */
   endpoint: string;
-  /** A token, or where to get one: asked again with `refresh` when the service refused it (expired or invalid). */
-  token: TokenSource | string;
+  /**
+   * A token, or where to get one: asked again with `refresh` when the service refused it (expired, invalid, or a guest's that was spent). With
+   * `ticket` it is needed only to list and delete pictures.
+   */
+  token?: TokenSource | string | undefined;
   /** The form that the pictures belong to. */
   formId?: string | undefined;
   /** The language of sentences: a tag such as `ko`. */
   language?: string | undefined;
-  /** Whether to request a ticket first; by default when the edge's policy says so, or once it has required one. */
-  tickets?: boolean | undefined;
+  /** Where to get a ticket for each picture: asked right before it is sent, and once more when the service refused the ticket as spent or expired. */
+  ticket?: TicketSource | undefined;
 }
 
 /** What is sent. */
@@ -63,8 +66,6 @@ export interface Uploaded {
   isNew: boolean;
 }
 
-type PublicPolicy = Policy & { requireTicket?: boolean };
-
 /**
  * Sends one picture that is ready to be sent; for many, use the `Uploader`. Rejects with `Refusal`, `SetupError`, or `ConnectionBroken` when the
  * edge was never reached.
@@ -77,9 +78,7 @@ export function upload(blob: Blob, options: UploadOptions): Promise<Uploaded> {
 export class ApiClient {
   readonly #options: ClientOptions;
   readonly #credentials: Credentials;
-  #policy: Promise<PublicPolicy | undefined> | undefined;
-  /** Whether the edge has required a ticket. */
-  #requiresTicket = false;
+  #policy: Promise<Policy | undefined> | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -87,7 +86,7 @@ export class ApiClient {
   }
 
   /** The edge's policy; undefined when it cannot be reached. The next call tries again then. */
-  policy(): Promise<PublicPolicy | undefined> {
+  policy(): Promise<Policy | undefined> {
     return (this.#policy ??= this.#fetchPolicy());
   }
 
@@ -105,7 +104,12 @@ export class ApiClient {
 
   /** Uploads a picture, once. Rejects with `Refusal`, `ConnectionBroken`, `SetupError`, or the reason of the signal. */
   upload(payload: Payload, options: AttemptOptions = {}): Promise<Uploaded> {
-    return this.#authorized((token) => this.#uploadWith(token, payload, options), options.signal);
+    const { ticket } = this.#options;
+    if (ticket) return this.#uploadWithTicket(ticket, payload, options);
+    return this.#authorized((token) => this.#post(token, payload, options), options.signal).catch((error) => {
+      if (error instanceof Refusal && error.code === "TICKET_REQUIRED") throw new SetupError("The service requires tickets. Set `ticket`.");
+      throw error;
+    });
   }
 
   /** Deletes the picture with this id, once. */
@@ -136,6 +140,8 @@ export class ApiClient {
     try {
       return await run(token);
     } catch (error) {
+      // A guest's token that allows one upload: this picture gets a guest of its own.
+      if (error instanceof Refusal && error.code === "TICKET_SPENT") return run(await abortable(this.#credentials.another(), signal));
       if (!(error instanceof Refusal && /^TOKEN_(EXPIRED|INVALID)$/.test(error.code))) throw error;
       const renewed = await abortable(this.#credentials.renewed(token), signal);
       // The same token would be refused again.
@@ -144,25 +150,18 @@ export class ApiClient {
     }
   }
 
-  async #uploadWith(token: string, payload: Payload, options: AttemptOptions): Promise<Uploaded> {
-    const postWithTicket = async () => this.#post(await this.#ticket(token, payload, options.signal), payload, options);
-    const useTicket = this.#requiresTicket || (this.#options.tickets ?? (await this.policy())?.requireTicket ?? false);
-    try {
-      return await (useTicket ? postWithTicket() : this.#post(token, payload, options));
-    } catch (error) {
-      const code = error instanceof Refusal ? error.code : undefined;
-      // A browser that repeats a request by itself, after it lost the response, repeats its ticket.
-      if (code !== (useTicket ? "TICKET_SPENT" : "TICKET_REQUIRED")) throw error;
-      this.#requiresTicket = true;
-      return postWithTicket();
-    }
-  }
-
   /** A new ticket for each attempt: one that broke off may have spent its ticket. */
-  async #ticket(token: string, { blob }: Payload, signal: AbortSignal | undefined): Promise<string> {
-    const body = JSON.stringify({ formId: this.#options.formId, contentType: blob.type, maxBytes: blob.size });
-    const headers = { ...this.#headers(token), "Content-Type": "application/json" };
-    return (dataOf(await send({ url: this.#url("uploads/tickets"), headers, body, signal })) as { ticket: string }).ticket;
+  async #uploadWithTicket(source: TicketSource, payload: Payload, options: AttemptOptions): Promise<Uploaded> {
+    const { formId } = this.#options;
+    const picture = { ...(formId !== undefined && { formId }), contentType: payload.blob.type, maxBytes: payload.blob.size };
+    const post = async () => this.#post(await abortable(requestCredential("ticket", () => source(picture)), options.signal), payload, options);
+    try {
+      return await post();
+    } catch (error) {
+      // A browser that repeats a request by itself, after it lost the response, repeats its ticket.
+      if (!(error instanceof Refusal && /^(TICKET_SPENT|TOKEN_EXPIRED)$/.test(error.code))) throw error;
+      return post();
+    }
   }
 
   async #post(token: string, payload: Payload, { signal, onProgress }: AttemptOptions): Promise<Uploaded> {
@@ -189,7 +188,7 @@ export class ApiClient {
     return urlOf(this.#options.endpoint, path);
   }
 
-  async #fetchPolicy(): Promise<PublicPolicy | undefined> {
+  async #fetchPolicy(): Promise<Policy | undefined> {
     const response = await fetch(this.#url("policy")).catch(() => undefined);
     const policy = response?.ok ? await response.json().catch(() => undefined) : undefined;
     if (policy === undefined) this.#policy = undefined;

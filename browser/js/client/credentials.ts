@@ -1,4 +1,5 @@
 // The token of requests: fetched when it is needed, cached in memory only, and renewed once when several uploads have it refused at the same time.
+// Tickets allow one upload each, so they are not cached.
 import { ConnectionBroken, SetupError } from "../errors.js";
 import { dataOf, send, urlOf } from "./http.js";
 
@@ -10,10 +11,24 @@ export interface TokenRequest {
 /** Where tokens come from: your back end. */
 export type TokenSource = (request: TokenRequest) => string | Promise<string>;
 
+/** The picture that a ticket is for: what your back end sends to `POST /uploads/tickets`, beside the user. */
+export interface TicketRequest {
+  formId?: string;
+  contentType: string;
+  maxBytes: number;
+}
+
+/** Where tickets come from: your back end. */
+export type TicketSource = (picture: TicketRequest) => string | Promise<string>;
+
 /** The messages of `fetch` when the network is gone; other TypeErrors are bugs of the page's token source. */
 const NETWORK_ERROR = /^(Failed to fetch|Load failed|NetworkError|fetch failed|The network)/i;
 /** The syntax of `Authorization: Bearer` (RFC 6750, 2.1). */
 const TOKEN = /^[\w.~+/-]+=*$/;
+
+const NONE: TokenSource = () => {
+  throw new SetupError("There is no `token`. Set it.");
+};
 
 export class Credentials {
   readonly #source: TokenSource;
@@ -21,7 +36,7 @@ export class Credentials {
   /** Whether the next token must not be a cached one. */
   #refresh = false;
 
-  constructor(source: TokenSource | string) {
+  constructor(source: TokenSource | string = NONE) {
     this.#source = typeof source === "string" ? () => source : source;
   }
 
@@ -45,19 +60,33 @@ export class Credentials {
     return this.token();
   }
 
+  /** A token for one request, which no other request shares. */
+  another(): Promise<string> {
+    return requestCredential("token", () => this.#source({ refresh: true }));
+  }
+
   async #fetch(): Promise<string> {
     const refresh = this.#refresh;
     this.#refresh = false;
-    const requested = Promise.resolve().then(() => this.#source({ refresh }));
     try {
-      const token: unknown = await requested;
-      if (typeof token === "string" && TOKEN.test(token)) return token;
-      throw new SetupError(`\`token\` gave ${JSON.stringify(String(token).slice(0, 60))}, which is no token. Check \`response.ok\`.`);
+      return await requestCredential("token", () => this.#source({ refresh }));
     } catch (error) {
       // The next upload asks again.
       this.forget(refresh);
-      throw error instanceof TypeError && NETWORK_ERROR.test(error.message) ? new ConnectionBroken() : error;
+      throw error;
     }
+  }
+}
+
+/** What the page's source gives. Rejects with `ConnectionBroken`, with `SetupError` for what is no token, or with the error of the source. */
+export async function requestCredential(option: "token" | "ticket", source: () => unknown): Promise<string> {
+  const requested = Promise.resolve().then(source);
+  try {
+    const token = await requested;
+    if (typeof token === "string" && TOKEN.test(token)) return token;
+    throw new SetupError(`\`${option}\` gave ${JSON.stringify(String(token).slice(0, 60))}, which is no token. Check \`response.ok\`.`);
+  } catch (error) {
+    throw error instanceof TypeError && NETWORK_ERROR.test(error.message) ? new ConnectionBroken() : error;
   }
 }
 

@@ -40,8 +40,12 @@ export function uploadsOffDelayMs({ retryAfterS = UPLOADS_OFF_S }: Refusal, rand
 }
 
 function isTemporary(error: unknown): boolean {
-  if (error instanceof ConnectionBroken) return error.status === 0 || TEMPORARY.includes(error.status);
-  return error instanceof Refusal && TEMPORARY.includes(error.status);
+  if (error instanceof ConnectionBroken) return error.status === 0 || isTemporaryStatus(error.status);
+  return error instanceof Refusal && isTemporaryStatus(error.status);
+}
+
+export function isTemporaryStatus(status: number): boolean {
+  return TEMPORARY.includes(status);
 }
 
 /** Whether the picture itself is refused, so that every later attempt ends the same. */

@@ -1,7 +1,7 @@
 // <image-upload>: a form field whose value is the keys of the pictures that were uploaded with it. The Uploader uploads; this connects it to the
 // form, the list and the picker.
 import type { Uploaded } from "../client/api-client.js";
-import type { TokenRequest, TokenSource } from "../client/credentials.js";
+import type { TicketSource, TokenRequest, TokenSource } from "../client/credentials.js";
 import { type Refusal, SetupError } from "../errors.js";
 import type { AssetUrls } from "../preflight/messages.js";
 import { warmUp } from "../preflight/preflight.js";
@@ -40,7 +40,7 @@ const TOKEN_TIMEOUT_MS = 5_000;
 const NO_TOKEN = new SetupError("<image-upload> has no `token`. Set the property.", "warn");
 const NO_ITEMS: readonly UploadItem[] = [];
 /** Pages may set these before the element is defined. */
-const PROPERTIES = ["assets", "token", "endpoint", "name", "formId", "offline", "maxFiles", "required", "disabled", "value"] as const;
+const PROPERTIES = ["assets", "token", "ticket", "endpoint", "name", "formId", "offline", "maxFiles", "required", "disabled", "value"] as const;
 /** Servers can import this module, and have no elements. */
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
@@ -69,6 +69,7 @@ export class ImageUpload extends Base {
   #isFieldsetDisabled = false;
   #assets: AssetUrls | undefined;
   #token: TokenSource | undefined;
+  #ticket: TicketSource | undefined;
   /** Whether an upload has failed because there was no token source. */
   #hasLackedToken = false;
   #resolveToken!: () => void;
@@ -101,10 +102,20 @@ export class ImageUpload extends Base {
     this.#uploader?.forgetToken();
     if (!source) return;
     this.#resolveToken();
-    if (!this.#hasLackedToken) return;
-    this.#hasLackedToken = false;
-    for (const item of this.items) if (item.error === NO_TOKEN) this.#uploader?.retry(item);
-    this.#loadNames();
+    if (this.#hasLackedToken) this.#loadNames();
+    this.#retryWithoutToken();
+  }
+
+  /** The source of tickets, one for each picture. With it, `token` is needed only for the names of pictures that were set by key, and to delete. */
+  get ticket(): TicketSource | undefined {
+    return this.#ticket;
+  }
+  set ticket(source: TicketSource | undefined) {
+    this.#ticket = source;
+    if (!source) return;
+    // Pictures that wait for a token are sent with tickets.
+    this.#resolveToken();
+    this.#retryWithoutToken();
   }
 
   /** The keys of the stored pictures. Setting them does not change uploads that are under way or have failed; setting the current keys does nothing. */
@@ -291,6 +302,9 @@ export class ImageUpload extends Base {
         return element.#language;
       },
       token: (request) => this.#requestToken(request),
+      get ticket() {
+        return element.ticket;
+      },
       offline: owner === null ? false : { owner, field: this.name, untilSent: true },
     };
     const uploader = new Uploader(options);
@@ -330,6 +344,13 @@ export class ImageUpload extends Base {
     names.then((names) => this.#list.setNames(names, this.#texts)).catch(() => {});
   }
 
+  /** Sends the pictures that failed because there was neither a token nor a ticket. */
+  #retryWithoutToken(): void {
+    if (!this.#hasLackedToken) return;
+    this.#hasLackedToken = false;
+    for (const item of this.items) if (item.error === NO_TOKEN) this.#uploader?.retry(item);
+  }
+
   async #requestToken(request: TokenRequest): Promise<string> {
     if (!this.#token) await Promise.race([this.#tokenSet, new Promise((resolve) => setTimeout(resolve, TOKEN_TIMEOUT_MS))]);
     this.#hasLackedToken = !this.#token;
@@ -345,6 +366,7 @@ export class ImageUpload extends Base {
     const name = item.name ?? texts.unnamed;
     if (item.state === "uploaded") this.#announce(texts.announceStored(name));
     if (item.state === "refused" || item.state === "failed") this.#announce(texts.announceRefused(name, sentenceOf(item.error, texts)));
+    if (item.error === NO_TOKEN && this.#ticket) this.#retryWithoutToken();
     if (item.state === "waiting" && item.error) this.#announce(sentenceOf(item.error, texts));
     else if (item.state === "waiting" && item.isKept) this.#announce(texts.announceWaiting(name));
     this.#update();

@@ -1,5 +1,5 @@
 // Defines <image-upload> when it is imported; on a server, which has no elements, the import does nothing. And its types for templates.
-import type { TokenSource } from "../client/credentials.js";
+import type { TicketSource, TokenSource } from "../client/credentials.js";
 import type { AssetUrls } from "../preflight/messages.js";
 import { ImageUpload, type ImageUploadEventMap } from "./image-upload.js";
 
@@ -9,6 +9,7 @@ export { ImageUpload, type ImageUploadEventMap } from "./image-upload.js";
 export interface ImageUploadProps extends ImageUploadListeners {
   endpoint?: string;
   token?: TokenSource | undefined;
+  ticket?: TicketSource | undefined;
   name?: string;
   formId?: string | undefined;
   "form-id"?: string;

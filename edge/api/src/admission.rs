@@ -377,15 +377,18 @@ async fn grant_upload<P: Ports>(
     permit: &Permit,
     order: FileOrder,
 ) -> Result<UploadGrant, ApiError> {
-    let (bytes, ticket) = match order {
-        FileOrder::First { bytes } => (bytes, permit.ticket()),
+    let (bytes, spent) = match order {
+        FileOrder::First { bytes } => (bytes, permit.single_use()),
         FileOrder::Additional { .. } if permit.ticket().is_some() => {
             return Err(Code::TicketRequired.into());
+        }
+        FileOrder::Additional { .. } if permit.single_use().is_some() => {
+            return Err(Code::TicketSpent.into());
         }
         FileOrder::Additional { bytes } => (bytes, None),
     };
     let ticket =
-        ticket.map(|ticket| SpentTicket { id: ticket.id.clone(), expires_ms: ticket.expires_ms });
+        spent.map(|spent| SpentTicket { id: spent.id.clone(), expires_ms: spent.expires_ms });
     let command = AdmitUpload {
         limits: app.config.limits.of_role(permit.role()),
         bytes,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use crate::{
     Principal,
     keys::NamedKey,
-    ticket::{Ticket, TicketClaims},
+    ticket::{SingleUse, Ticket, TicketClaims},
     token::PresentedToken,
 };
 
@@ -39,6 +39,9 @@ pub(crate) struct OwnClaims {
     /// When the account was created, in seconds; in access tokens, and in tickets that follow from them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) account_since: Option<u64>,
+    /// Whether this guest's token allows one upload.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) once: bool,
     /// What makes it a ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ticket: Option<TicketClaims>,
@@ -47,6 +50,11 @@ pub(crate) struct OwnClaims {
 #[expect(clippy::unnecessary_wraps, reason = "the shape of the member")]
 fn role_by_default() -> Option<Role> {
     Some(Role::default())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 fn known_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
@@ -63,6 +71,7 @@ impl OwnClaims {
             email: None,
             sid: None,
             account_since: None,
+            once: false,
             ticket: None,
         }
     }
@@ -71,14 +80,16 @@ impl OwnClaims {
     pub(crate) fn principal(claims: Claims<Self>, now_ms: u64) -> Result<Principal, Problem> {
         check_times(&claims, now_ms)?;
         let expires = claims.expiration.map(|time| time.timestamp_millis());
-        let Self { sub, role, sid, account_since: account_since_s, ticket, .. } = claims.custom;
-        let ticket = match ticket {
-            Some(claims) => Some(Ticket {
-                scope: claims.scope().ok_or(INVALID)?,
-                id: claims.id,
-                expires_ms: expires.and_then(|ms| u64::try_from(ms).ok()).ok_or(INVALID)?,
-            }),
-            None => None,
+        let expires_ms = expires.and_then(|ms| u64::try_from(ms).ok()).ok_or(INVALID)?;
+        let Self { sub, role, sid, account_since: account_since_s, once, ticket, .. } = claims.custom;
+        let use_of = |id| SingleUse { id, expires_ms };
+        let (ticket, single_use) = match ticket {
+            Some(claims) => {
+                let ticket = Ticket { scope: claims.scope().ok_or(INVALID)? };
+                (Some(ticket), Some(use_of(claims.id)))
+            }
+            // Each guest has a token of their own.
+            None => (None, once.then(|| use_of(sub.clone()))),
         };
         let user = UserId::parse(&sub).ok_or(INVALID)?;
         let role = role.ok_or(Problem::new(Code::RoleNotAllowed))?;
@@ -86,7 +97,15 @@ impl OwnClaims {
         if matches!(role, Role::Service | Role::Admin) && session.is_none() {
             return Err(INVALID);
         }
-        Ok(Principal { user, role, session, account_since_s, ticket, may_access_others: false })
+        Ok(Principal {
+            user,
+            role,
+            session,
+            account_since_s,
+            ticket,
+            single_use,
+            may_access_others: false,
+        })
     }
 }
 

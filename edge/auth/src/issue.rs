@@ -34,16 +34,18 @@ pub struct TicketHolder<'a> {
 }
 
 impl SigningKey {
-    /// A short-lived token for a person who has not signed up. It is stored nowhere.
+    /// A short-lived token for a person who has not signed up, for one upload only if wanted. It is stored nowhere.
     pub fn issue_guest_token(
         &self,
         random: [u8; 16],
+        once: bool,
         lifetime_s: u32,
         now_ms: u64,
     ) -> Result<String, SigningError> {
         let claims = OwnClaims {
             sub: format!("{GUEST_PREFIX}{}", uuid(random)),
             role: Some(Role::Guest),
+            once,
             ..OwnClaims::new()
         };
         self.sign(claims, lifetime_s, now_ms)

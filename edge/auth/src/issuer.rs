@@ -99,9 +99,16 @@ impl Issuer {
         check_times(claims, now_ms)?;
         let user = self.user(&claims.custom).ok_or(INVALID)?;
         let role = self.role(&claims.custom)?;
-        // A `sid` of theirs is none of our sessions, and the age of their accounts is unknown.
-        let (session, account_since_s, ticket) = (None, None, None);
-        Ok(Principal { user, role, session, account_since_s, ticket, may_access_others: false })
+        Ok(Principal {
+            user,
+            role,
+            // A `sid` of theirs is none of our sessions, and the age of their accounts is unknown.
+            session: None,
+            account_since_s: None,
+            ticket: None,
+            single_use: None,
+            may_access_others: false,
+        })
     }
 
     /// Whether the token is meant for one name, ours, or for several with ours (RFC 7519 §4.1.3).

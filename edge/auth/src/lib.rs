@@ -29,5 +29,5 @@ pub use keys::UnusableKey;
 pub use principal::{Permit, Principal, Rights, UPLOAD};
 pub use remote::RemoteKeys;
 pub use signing::{PublicJwk, SigningKey};
-pub use ticket::{Ticket, TicketScope};
+pub use ticket::{SingleUse, Ticket, TicketScope};
 pub use verify::{Authenticator, TokenError, bearer};

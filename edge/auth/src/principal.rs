@@ -3,7 +3,7 @@
 use edge_types::{FormId, Problem, Role, SessionId, UserId};
 use image_rules::{Code, Format, Limits};
 
-use crate::ticket::Ticket;
+use crate::ticket::{SingleUse, Ticket};
 
 /// What the roles may do at one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Principal {
     /// When the built-in account was created.
     pub(crate) account_since_s: Option<u64>,
     pub(crate) ticket: Option<Ticket>,
+    /// For a ticket, and for a guest's token that allows one upload.
+    pub(crate) single_use: Option<SingleUse>,
     pub(crate) may_access_others: bool,
 }
 
@@ -103,11 +105,12 @@ impl Principal {
     /// # Errors
     /// `ROLE_NOT_ALLOWED`, and `TICKET_REQUIRED` for a token that is no ticket where one is required.
     pub fn may_upload(self, require_ticket: bool) -> Result<Permit, Problem> {
-        let Self { user: owner, role, account_since_s, ticket, .. } = self.authorize(UPLOAD)?;
+        let Self { user: owner, role, account_since_s, ticket, single_use, .. } =
+            self.authorize(UPLOAD)?;
         if require_ticket && ticket.is_none() {
             return Err(Problem::new(Code::TicketRequired));
         }
-        Ok(Permit { owner, role, account_since_s, ticket })
+        Ok(Permit { owner, role, account_since_s, ticket, single_use })
     }
 }
 
@@ -118,6 +121,7 @@ pub struct Permit {
     role: Role,
     account_since_s: Option<u64>,
     ticket: Option<Ticket>,
+    single_use: Option<SingleUse>,
 }
 
 impl Permit {
@@ -130,6 +134,11 @@ impl Permit {
 
     pub const fn ticket(&self) -> Option<&Ticket> {
         self.ticket.as_ref()
+    }
+
+    /// Whether it allows one upload, and by what it is known.
+    pub const fn single_use(&self) -> Option<&SingleUse> {
+        self.single_use.as_ref()
     }
 
     /// The limits of this upload: those of the policy, narrowed by the ticket.

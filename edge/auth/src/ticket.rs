@@ -51,12 +51,17 @@ impl TicketClaims {
     }
 }
 
-/// A ticket that was presented and is genuine; whether it is spent the ledger knows.
+/// A ticket that was presented and is genuine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
+    pub(crate) scope: TicketScope,
+}
+
+/// What a token that allows one upload is known by; whether it is spent the ledger knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SingleUse {
     pub id: String,
     pub expires_ms: u64,
-    pub(crate) scope: TicketScope,
 }
 
 impl Ticket {
@@ -99,7 +104,7 @@ mod tests {
             (None, None, Ok(None)),
         ] {
             let scope = TicketScope { form_id: bound, format: None, max_bytes: None };
-            let ticket = Ticket { id: "t-1".to_owned(), expires_ms: 0, scope };
+            let ticket = Ticket { scope };
             assert_eq!(ticket.form_id(said).map_err(|refusal| refusal.code), expected);
         }
     }

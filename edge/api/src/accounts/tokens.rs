@@ -31,7 +31,8 @@ pub async fn issue_guest_token<P: Ports>(
     count_new_identity(app, context, NewIdentity::GuestToken).await?;
     let (expires_in, now_ms) = (app.config.guest_token_s, app.ports.now_ms());
     let random = app.ports.random();
-    let token = app.config.auth.signing.issue_guest_token(random, expires_in, now_ms)?;
+    let once = app.config.guest_single_use;
+    let token = app.config.auth.signing.issue_guest_token(random, once, expires_in, now_ms)?;
     let data = GuestToken { token, expires_in };
     Ok(response::success(StatusCode::OK, "issue_guest_token_success", &data, now_ms))
 }

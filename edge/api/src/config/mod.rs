@@ -26,6 +26,8 @@ pub struct Config {
     pub allowed_headers: HeaderValue,
     pub auth: AuthConfig,
     pub guest_token_s: u32,
+    /// Whether a guest token allows one upload.
+    pub guest_single_use: bool,
     pub accounts: AccountSettings,
     pub policy: Policy,
     /// What bodies and decodes of one isolate may hold at the same time.
@@ -36,6 +38,8 @@ pub struct Config {
     /// The timeout of one call to the store.
     pub storage_timeout_ms: u64,
     pub sweep_repair: SweepRepair,
+    /// How long audit events are kept.
+    pub event_days: u32,
     pub metrics_token: Option<MetricsToken>,
     pub log_level: Level,
     /// Where alerts are sent.
@@ -63,6 +67,7 @@ impl Config {
         let allowed_origins = AllowedOrigins::read(&mut reader);
         let allowed_headers = allowed_headers(&mut reader);
         let guest_token_s = reader.number("GUEST_TOKEN_S", 300, 1..=86_400);
+        let guest_single_use = reader.flag("GUEST_SINGLE_USE", false);
         let accounts = AccountSettings::read(&mut reader);
         let policy = policy(&mut reader);
         // Below 16 MiB a phone's photo could not be decoded beside its body; above 96 MiB nothing of an
@@ -73,6 +78,7 @@ impl Config {
         let uploads = UploadSettings::read(&mut reader, storage_timeout_ms);
         let sweep_repair = SweepRepair::read(&mut reader);
         let fault_injection = reader.flag("FAULT_INJECTION", false);
+        let event_days = reader.number("EVENT_DAYS", 90, 1..=3650);
         let metrics_token =
             reader.parsed("METRICS_TOKEN", "at least 32 characters", MetricsToken::new);
         let log_level =
@@ -85,6 +91,7 @@ impl Config {
                 allowed_headers,
                 auth,
                 guest_token_s,
+                guest_single_use,
                 accounts,
                 policy,
                 memory_budget_bytes,
@@ -93,6 +100,7 @@ impl Config {
                 storage,
                 storage_timeout_ms,
                 sweep_repair,
+                event_days,
                 metrics_token,
                 log_level: log_level.unwrap_or_default(),
                 webhook,

@@ -18,7 +18,7 @@ fn variables() -> BTreeMap<&'static str, &'static str> {
 #[test]
 fn defaults_are_those_of_the_documentation() {
     let config = Config::read(&variables()).expect("complete");
-    assert_eq!(config.guest_token_s, 300);
+    assert_eq!((config.guest_token_s, config.guest_single_use), (300, false));
     assert_eq!(config.policy, Policy::EDGE);
     assert_eq!(config.allowed_origins, AllowedOrigins::Any);
     assert!(!config.fault_injection);
@@ -47,6 +47,8 @@ fn every_invalid_variable_is_named_without_its_value() {
         ("SERVICE_PER_MINUTE", "0"),
         ("ALLOWED_HEADERS", "*"),
         ("UPLOADS", "false"),
+        ("EVENT_DAYS", "0"),
+        ("GUEST_SINGLE_USE", "1"),
     ]);
     let problems = Config::read(&wrong).expect_err("all wrong");
     let mut named: Vec<_> = problems.iter().map(|problem| &*problem.variable).collect();
@@ -70,13 +72,13 @@ fn origins_are_exact() {
 
 #[test]
 fn pages_may_send_tracing_headers_and_others_that_are_configured() {
+    const OWN: &str = "authorization, content-type, x-filename, accept-language";
     let of = |text: Option<&'static str>| {
         let mut variables = variables();
         variables.extend(text.map(|text| ("ALLOWED_HEADERS", text)));
         let config = Config::read(&variables).map_err(|problems| problems[0].variable.clone());
         config.map(|config| config.allowed_headers.to_str().expect("text").to_owned())
     };
-    const OWN: &str = "authorization, content-type, x-filename, accept-language";
     let usual = of(None).expect("usable");
     assert!(usual.starts_with(OWN), "{usual}");
     for name in ["traceparent", "baggage", "sentry-trace", "x-datadog-origin", "b3", "x-b3-flags"] {

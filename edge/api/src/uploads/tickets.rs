@@ -1,7 +1,7 @@
 //! `POST /uploads/tickets`: a token for one upload of one user, good for a minute, spent once.
 
 use edge_auth::{Principal, TicketHolder, TicketScope};
-use edge_types::{FormId, MAX_SAFE_INTEGER, UserId};
+use edge_types::{FormId, MAX_SAFE_INTEGER, Role, UserId};
 use http::StatusCode;
 use image_rules::{Code, Format, ImageError};
 use serde::{Deserialize, Serialize};
@@ -31,16 +31,20 @@ struct Issued {
     expires_in: u32,
 }
 
-/// Issues a ticket to the caller; a back end may name another user.
+/// Issues a ticket to the caller; a back end may name another user. Where tickets are required only back ends issue
+/// them: a user who issues them to themselves could upload as with a token.
 ///
 /// # Errors
-/// `USER_MISMATCH`, `INVALID_FILE_TYPE`, `MALFORMED_REQUEST`.
+/// `ROLE_NOT_ALLOWED`, `USER_MISMATCH`, `INVALID_FILE_TYPE`, `MALFORMED_REQUEST`.
 pub async fn issue_ticket<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
     caller: &Principal,
     body: impl BodyStream,
 ) -> HandlerResult<P> {
+    if app.config.uploads.require_ticket && caller.role() != Role::Service {
+        return Err(Code::RoleNotAllowed.into());
+    }
     let request: TicketRequest = read_json_of(caller, context.head, body).await?;
     let user = match &request.user_id {
         Some(user) => UserId::parse(user).ok_or(Code::MalformedRequest)?,

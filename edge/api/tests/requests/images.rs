@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     BASE_URL, PIXEL, TestApp, TestResponse, app, app_with, get, gif, guest_token, send, upload,
-    upload_with,
+    upload_of, upload_with,
 };
 
 fn ask(app: &TestApp, method: Method, path: &str, claims: &Value, body: &Value) -> TestResponse {
@@ -146,8 +146,12 @@ fn an_interrupted_deletion_is_finished_later() {
 fn a_ticket_admits_one_upload_within_its_scope() {
     let app = app_with(&[("REQUIRE_TICKET", "true")]);
     assert_eq!(send(&app, upload(), PIXEL).code(), "TICKET_REQUIRED");
-    let issue = |body: Value| {
-        let response = ask(&app, Method::POST, "/uploads/tickets", &user("123"), &body);
+    let own = ask(&app, Method::POST, "/uploads/tickets", &user("123"), &json!({}));
+    assert_eq!(own.code(), "ROLE_NOT_ALLOWED", "nobody approves an upload of their own");
+    let service = json!({"sub": "back-end", "role": "SERVICE"});
+    let issue = |mut body: Value| {
+        body["userId"] = json!("123");
+        let response = ask(&app, Method::POST, "/uploads/tickets", &service, &body);
         assert_eq!(response.status, StatusCode::CREATED, "{}", response.json);
         assert_eq!(response.json["data"]["expiresIn"], 60);
         response.json["data"]["ticket"].as_str().expect("issued").to_owned()
@@ -168,6 +172,51 @@ fn a_ticket_admits_one_upload_within_its_scope() {
     let late = issue(json!({}));
     app.ports.set_time(NOW_MS + 60_000);
     assert_eq!(send(&app, upload_with(&late), PIXEL).code(), "TOKEN_EXPIRED");
+}
+
+#[test]
+fn a_single_use_guest_token_allows_one_upload_and_the_claim_of_its_picture() {
+    let app = app_with(&[("GUEST_SINGLE_USE", "true")]);
+    let guest = guest_token(&app);
+    let uploaded = send(&app, upload_with(&guest), PIXEL);
+    assert_eq!(uploaded.status, StatusCode::CREATED, "{}", uploaded.json);
+    for bytes in [PIXEL, &gif(9)] {
+        let again = send(&app, upload_with(&guest), bytes);
+        assert_eq!((again.status, again.code()), (StatusCode::FORBIDDEN, "TICKET_SPENT"));
+    }
+    let claim = json!({"key": uploaded.json["data"]["key"], "guestToken": guest});
+    let claimed = ask(&app, Method::POST, "/images/metadata", &user("123"), &claim);
+    assert_eq!(claimed.status, StatusCode::CREATED, "{}", claimed.json);
+
+    let another = guest_token(&app);
+    assert_eq!(send(&app, upload_with(&another), PIXEL).status, StatusCode::CREATED);
+    // Those of other people, and those issued while the option was off, are no single-use tokens.
+    for _ in 0..2 {
+        assert_ne!(send(&app, upload(), &gif(8)).code(), "TICKET_SPENT");
+    }
+    let before = app_with(&[]);
+    let guest = guest_token(&before);
+    for shade in [1, 2] {
+        assert_eq!(send(&before, upload_with(&guest), &gif(shade)).status, StatusCode::CREATED);
+    }
+}
+
+#[test]
+fn of_several_pictures_with_a_single_use_token_the_first_is_stored() {
+    let app = app_with(&[("GUEST_SINGLE_USE", "true")]);
+    let body = form_of(&[PIXEL, &gif(9)]);
+    let request = upload_of("multipart/form-data; boundary=b", &guest_token(&app));
+    let response = send(&app, request, &body);
+    assert_eq!(response.status, StatusCode::MULTI_STATUS, "{}", response.json);
+    assert_eq!(response.json["data"][1]["code"], "TICKET_SPENT", "{}", response.json);
+    assert_eq!(app.ports.stored().len(), 1);
+}
+
+/// A form with these GIFs.
+fn form_of(files: &[&[u8]]) -> Vec<u8> {
+    let head = b"--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.gif\"\r\nContent-Type: image/gif\r\n\r\n";
+    let parts = files.iter().flat_map(|file| [&head[..], file, b"\r\n"]);
+    parts.chain([&b"--b--\r\n"[..]]).flatten().copied().collect()
 }
 
 #[test]

@@ -203,5 +203,5 @@ fn a_token_may_have_at_most_8192_bytes() {
 }
 
 fn guest_token(tester: &TokenTester) -> String {
-    tester.config.signing.issue_guest_token([1; 16], 300, NOW_MS).expect("signed")
+    tester.config.signing.issue_guest_token([1; 16], false, 300, NOW_MS).expect("signed")
 }
