@@ -18,6 +18,7 @@ mod error;
 pub mod health;
 mod images;
 pub mod jobs;
+mod look_up;
 mod metrics;
 pub mod ports;
 pub mod request;

@@ -81,7 +81,8 @@ impl OwnClaims {
         check_times(&claims, now_ms)?;
         let expires = claims.expiration.map(|time| time.timestamp_millis());
         let expires_ms = expires.and_then(|ms| u64::try_from(ms).ok()).ok_or(INVALID)?;
-        let Self { sub, role, sid, account_since: account_since_s, once, ticket, .. } = claims.custom;
+        let Self { sub, role, sid, account_since: account_since_s, once, ticket, .. } =
+            claims.custom;
         let use_of = |id| SingleUse { id, expires_ms };
         let (ticket, single_use) = match ticket {
             Some(claims) => {

@@ -15,6 +15,14 @@ pub trait AuditStore {
     /// Notes which images there are before this hour begins, so that those since then are found.
     fn mark_hour(&self, hour: u64) -> impl Future<Output = Result<(), RegistryError>>;
 
+    /// Deletes events before a moment, oldest first, so many at most. Bans that have not ended at `now_ms` stay.
+    fn delete_events(
+        &self,
+        before_ms: u64,
+        now_ms: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<(), RegistryError>>;
+
     /// Counts of an hour and the hours after it, in the order of time.
     fn counts(
         &self,
@@ -57,7 +65,7 @@ pub struct Event {
     /// An event with the same key is stored once.
     pub idempotency_key: String,
     pub at_ms: u64,
-    /// `ban`, `lift`, `revoke`, `signup`, `delete`, `sweep` or `bind`.
+    /// `ban`, `lift`, `revoke`, `signup`, `delete`, `lookup`, `sweep` or `bind`.
     pub kind: String,
     /// `user:{id}`, `ip:{address}` or `store`.
     pub subject: String,

@@ -14,6 +14,7 @@ use crate::{
     body::{BodyStream, read_json_of},
     context::RequestContext,
     error::ApiError,
+    look_up::record_look_up,
     ports::{Ports, StoreContent},
     request::base_url,
     response::{self, Body, HandlerResult, Response},
@@ -39,6 +40,7 @@ pub async fn read_user<P: Ports>(
     id: &UserId,
 ) -> HandlerResult<P> {
     caller.check_access(id)?;
+    record_look_up(app, caller, id).await?;
     let user = app.ports.users().by_id(id).await?.ok_or(Code::NotFound)?;
     Ok(respond(app, context, "get_user_success", user))
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{AdminRequest, query::Query};
 use crate::{
     images::{self, ImagePage},
+    look_up::record_look_up,
     ports::Ports,
     response::HandlerResult,
 };
@@ -68,6 +69,7 @@ struct Upload {
 
 impl<P: Ports> AdminRequest<'_, P> {
     pub async fn user(&self, id: UserId, query: &Query) -> HandlerResult<P> {
+        record_look_up(self.app, &self.caller, &id).await?;
         let subject = Subject::User(id.clone());
         let command = Inspect { limits: self.upload_limits(&subject) };
         let snapshot = self.app.ports.ledger().send(&subject, command).await?;

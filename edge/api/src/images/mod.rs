@@ -18,6 +18,7 @@ use crate::{
     context::RequestContext,
     delivery::purge_copies,
     error::ApiError,
+    look_up::record_look_up,
     ports::Ports,
     request::{self, base_url},
     response::{self, HandlerResult},
@@ -105,6 +106,7 @@ pub async fn list<P: Ports>(
     let query = ListQuery::read(context.head).ok_or(Code::MalformedRequest)?;
     let owner = query.user_id.unwrap_or_else(|| caller.user().clone());
     caller.check_access(&owner)?;
+    record_look_up(app, caller, &owner).await?;
     let form_id = query.form_id.as_ref().map(FormId::as_str);
     let listing = ImageListing { owner: &owner, form_id, before: query.cursor, limit: query.limit };
     let data = page(app, context, listing).await?;

@@ -15,9 +15,12 @@ use crate::{
 
 /// How long the counts of hours are kept: a quarter of a year, some 80,000 small rows at most.
 const KEPT_HOURS: u64 = 92 * 24;
+/// How many old events one run deletes: 144,000 a day.
+const DELETED_EVENTS: u32 = 500;
 /// How long the memory of an isolate is kept that does not write any more.
 pub const KEPT_ISOLATES_MS: u64 = HOUR_MS;
 pub const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// Waits, flushes, and sends alerts that are due. Runs after the response of a request that got `true` from
 /// [`crate::telemetry::Counters::plan_flush`].
@@ -70,7 +73,7 @@ pub fn isolate_memory<P: Ports>(ports: &P, isolate: &Isolate) -> IsolateMemory {
     }
 }
 
-/// Flushes, deletes old counts and marks the next hour.
+/// Flushes, deletes old counts and audit events, and marks the next hour.
 pub async fn run_scheduled<P: Ports>(app: &App<P>) {
     flush(&app.ports, &app.isolate).await;
     let now_ms = app.ports.now_ms();
@@ -79,7 +82,9 @@ pub async fn run_scheduled<P: Ports>(app: &App<P>) {
     let deleting = async {
         registry.delete_counts(hour.saturating_sub(KEPT_HOURS)).await?;
         registry.mark_hour(hour.saturating_add(1)).await?;
-        registry.delete_isolates(now_ms.saturating_sub(KEPT_ISOLATES_MS)).await
+        registry.delete_isolates(now_ms.saturating_sub(KEPT_ISOLATES_MS)).await?;
+        let before_ms = now_ms.saturating_sub(u64::from(app.config.event_days) * DAY_MS);
+        registry.delete_events(before_ms, now_ms, DELETED_EVENTS).await
     };
     if let Err(error) = deleting.await {
         log::error("counts_undeleted", &[("cause", &error.to_string())]);

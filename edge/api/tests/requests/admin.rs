@@ -1,12 +1,16 @@
 //! The admin API, and its rejection of other roles.
 
+use std::collections::BTreeSet;
+
 use edge_api::jobs::{self, HOUR_MS};
 use edge_auth::testing::{NOW_MS, hs256};
 use futures_executor::block_on;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{PIXEL, TestApp, TestResponse, app, get, gif, send, upload, upload_as};
+use crate::harness::{
+    PIXEL, TestApp, TestResponse, app, app_with, get, gif, send, upload, upload_as,
+};
 
 fn ask(app: &TestApp, method: Method, path: &str, body: &Value) -> TestResponse {
     ask_as(app, &json!({"sub": "boss", "role": "ADMIN"}), method, path, body)
@@ -46,6 +50,61 @@ const ALL: [(Method, &str); 12] = [
     (Method::DELETE, "/users/123/sessions/0123456789abcdef0123456789abcdef"),
     (Method::POST, "/bucket"),
 ];
+
+#[test]
+fn looking_up_another_user_is_recorded_before_anything_is_shown() {
+    let app = app();
+    send(&app, upload(), PIXEL);
+    let admin = json!({"sub": "boss", "role": "ADMIN"});
+    let list = |claims: &Value, query: &str| {
+        let request = get(&format!("/images{query}"));
+        let bearer = format!("Bearer {}", hs256(claims.clone(), 4 * 3600));
+        send(&app, request.header("authorization", bearer), b"")
+    };
+    see(&app, "/users/123");
+    see(&app, "/users/123?limit=1");
+    app.ports.set_time(NOW_MS + 60_000);
+    assert_eq!(list(&admin, "?userId=123").status, StatusCode::OK);
+    // Neither their own pictures, nor a back end, nor users who look at what is theirs.
+    list(&admin, "");
+    list(&json!({"sub": "api", "role": "SERVICE"}), "?userId=123");
+    list(&json!({"sub": "123"}), "?userId=123");
+    let events = app.ports.registry.events.borrow().clone();
+    let seen: Vec<_> = events.iter().filter(|event| event.kind == "lookup").collect();
+    assert_eq!(seen.len(), 2, "one a minute: {seen:?}");
+    assert!(seen.iter().all(|event| event.subject == "user:123"));
+    assert!(seen.iter().all(|event| event.detail.as_deref() == Some("by boss")));
+
+    app.ports.registry.broken.set(true);
+    let unseen = ask(&app, Method::GET, "/users/124", &Value::Null);
+    assert_eq!(unseen.code(), "BUSY");
+}
+
+#[test]
+fn old_events_are_deleted_and_bans_that_last_are_not() {
+    const DAY_MS: u64 = 24 * HOUR_MS;
+    let app = app_with(&[("EVENT_DAYS", "30")]);
+    for (subject, days) in [("user:short", 1), ("user:long", 60)] {
+        assert_eq!(ban(&app, subject, days * 86_400).status, StatusCode::CREATED);
+    }
+    block_on(app.ports.ledger.run_alarms());
+    let subjects = || {
+        let events = app.ports.registry.events.borrow();
+        let users = events.iter().filter(|event| event.kind == "ban");
+        users.map(|event| event.subject.clone()).collect::<BTreeSet<_>>()
+    };
+    for (day, expected) in [
+        (30, &["user:long", "user:short"][..]),
+        (31, &["user:long"]),
+        (59, &["user:long"]),
+        (60, &[]),
+    ] {
+        app.ports.set_time(NOW_MS + day * DAY_MS);
+        block_on(jobs::flush(&app.ports, &app.isolate));
+        block_on(jobs::run_scheduled(&app));
+        assert!(subjects().iter().eq(expected), "after {day} days: {:?}", subjects());
+    }
+}
 
 #[test]
 fn only_administrators_are_served() {

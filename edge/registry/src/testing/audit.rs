@@ -57,6 +57,23 @@ impl AuditStore for FakeRegistry {
         self.probe().await
     }
 
+    async fn delete_events(
+        &self,
+        before_ms: u64,
+        now_ms: u64,
+        limit: u32,
+    ) -> Result<(), RegistryError> {
+        self.probe().await?;
+        let mut left = limit;
+        self.events.borrow_mut().retain(|event| {
+            let is_over = event.kind != "ban" || event.until_ms.is_some_and(|ms| ms <= now_ms);
+            let is_deleted = is_over && event.at_ms < before_ms && left > 0;
+            left -= u32::from(is_deleted);
+            !is_deleted
+        });
+        Ok(())
+    }
+
     async fn counts(&self, since_hour: u64) -> Result<Vec<HourCount>, RegistryError> {
         self.probe().await?;
         let counts = self.counts.borrow();

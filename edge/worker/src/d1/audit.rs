@@ -16,6 +16,9 @@ const ADD_COUNTS: &str = "INSERT INTO hour_counts (hour, area, code, count, byte
      ON CONFLICT (hour, area, code) DO UPDATE SET count = count + excluded.count, \
      bytes_in = bytes_in + excluded.bytes_in, bytes_stored = bytes_stored + excluded.bytes_stored";
 const DELETE_COUNTS: &str = "DELETE FROM hour_counts WHERE hour < ?1";
+// The oldest events have the lowest numbers, so those after the first batch need not be read.
+const DELETE_EVENTS: &str = "DELETE FROM events WHERE at_ms < ?1 AND id IN (SELECT id FROM events \
+     WHERE kind <> 'ban' OR until_ms <= ?2 ORDER BY id LIMIT ?3)";
 const COUNTS: &str = "SELECT * FROM hour_counts WHERE hour >= ?1 ORDER BY hour, area, code";
 const DELETE_HOURS: &str = "DELETE FROM image_hours WHERE hour < ?1";
 const MARK_HOUR: &str = "INSERT INTO image_hours (hour, last_image_id) \
@@ -65,6 +68,16 @@ impl AuditStore for D1Registry {
 
     async fn mark_hour(&self, hour: u64) -> Result<(), RegistryError> {
         self.run(MARK_HOUR, &[number(hour)]).await
+    }
+
+    async fn delete_events(
+        &self,
+        before_ms: u64,
+        now_ms: u64,
+        limit: u32,
+    ) -> Result<(), RegistryError> {
+        let values = [number(before_ms), number(now_ms), number(limit.into())];
+        self.run(DELETE_EVENTS, &values).await
     }
 
     async fn counts(&self, since_hour: u64) -> Result<Vec<HourCount>, RegistryError> {
