@@ -122,10 +122,11 @@ test("each combination of conditions and ranges gets the status, headers and byt
 function routes() {
   const { paths } = JSON.parse(readFileSync(new URL("../../www/openapi.json", import.meta.url)));
   const [, userId, , file] = key.split("/");
-  const places = { userId, file, id: "7", account: "user:7" };
+  const values = { userId, file, id: "7", subject: "user:7", sessionId: "0".repeat(32) };
+  const value = (name) => values[name] ?? assert.fail(`no value for the parameter ${name}`);
   return Object.entries(paths).flatMap(([path, operations]) => {
     const methods = Object.keys(operations).filter((name) => ["get", "post", "patch", "put", "delete"].includes(name));
-    return methods.map((method) => ({ path: path.replace(/\{(\w+)\}/g, (_, name) => places[name] ?? "x"), method: method.toUpperCase() }));
+    return methods.map((method) => ({ path: path.replace(/\{(\w+)\}/g, (_, name) => value(name)), method: method.toUpperCase() }));
   });
 }
 
