@@ -9,8 +9,7 @@ export interface Policy {
     readonly maxBytes: number;
     readonly maxPixels: number;
     readonly maxFrames: number;
-    readonly maxAnimationPixels: number;
-    readonly maxResizePixels: number;
+    readonly maxWorkMs: number;
     readonly maxPeakBytes: number;
   };
   readonly maxEdge: number;
@@ -276,7 +275,7 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
 };
 
 /** The default policy of the edge. */
-export const EDGE_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":150000000,"maxBytes":5242880,"maxFrames":200,"maxPeakBytes":67108864,"maxPixels":50000000,"maxResizePixels":250000000},"maxEdge":2048,"quality":80,"targetBytes":null};
+export const EDGE_POLICY: Policy = {"effort":"fast","limits":{"maxBytes":5242880,"maxFrames":200,"maxPeakBytes":67108864,"maxPixels":50000000,"maxWorkMs":2000},"maxEdge":2048,"quality":80,"targetBytes":null};
 
 /** The default policy of the browser package. */
-export const BROWSER_POLICY: Policy = {"effort":"fast","limits":{"maxAnimationPixels":150000000,"maxBytes":52428800,"maxFrames":200,"maxPeakBytes":536870912,"maxPixels":200000000,"maxResizePixels":4000000000},"maxEdge":2048,"quality":80,"targetBytes":5242880};
+export const BROWSER_POLICY: Policy = {"effort":"fast","limits":{"maxBytes":52428800,"maxFrames":200,"maxPeakBytes":536870912,"maxPixels":200000000,"maxWorkMs":30000},"maxEdge":2048,"quality":80,"targetBytes":5242880};

@@ -16,10 +16,7 @@ pub fn read(policy: &JsValue) -> Policy {
             max_bytes: integer(limits, "maxBytes").unwrap_or(default.limits.max_bytes),
             max_pixels: integer(limits, "maxPixels").unwrap_or(default.limits.max_pixels),
             max_frames: small(limits, "maxFrames").unwrap_or(default.limits.max_frames),
-            max_animation_pixels: integer(limits, "maxAnimationPixels")
-                .unwrap_or(default.limits.max_animation_pixels),
-            max_resize_pixels: integer(limits, "maxResizePixels")
-                .unwrap_or(default.limits.max_resize_pixels),
+            max_work_ms: integer(limits, "maxWorkMs").unwrap_or(default.limits.max_work_ms),
             max_peak_bytes: integer(limits, "maxPeakBytes")
                 .unwrap_or(default.limits.max_peak_bytes),
         },
@@ -88,15 +85,14 @@ mod tests {
     #[wasm_bindgen_test]
     fn every_property_is_read() {
         let read = policy(
-            r#"{"limits":{"maxBytes":1,"maxPixels":2,"maxFrames":3,"maxAnimationPixels":4,"maxResizePixels":5,
-                "maxPeakBytes":6},"maxEdge":7,"quality":8,"effort":"small","targetBytes":10}"#,
+            r#"{"limits":{"maxBytes":1,"maxPixels":2,"maxFrames":3,"maxWorkMs":4,"maxPeakBytes":6},
+                "maxEdge":7,"quality":8,"effort":"small","targetBytes":10}"#,
         );
         let limits = Limits {
             max_bytes: 1,
             max_pixels: 2,
             max_frames: 3,
-            max_animation_pixels: 4,
-            max_resize_pixels: 5,
+            max_work_ms: 4,
             max_peak_bytes: 6,
         };
         let (effort, target_bytes) = (Effort::Small, Some(10));

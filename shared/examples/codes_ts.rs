@@ -19,8 +19,7 @@ export interface Policy {
     readonly maxBytes: number;
     readonly maxPixels: number;
     readonly maxFrames: number;
-    readonly maxAnimationPixels: number;
-    readonly maxResizePixels: number;
+    readonly maxWorkMs: number;
     readonly maxPeakBytes: number;
   };
   readonly maxEdge: number;

@@ -53,12 +53,16 @@ pub enum ImageError {
         /// What the limits allow.
         limit: u32,
     },
-    /// More pixels in all frames of an animation than the limits allow.
-    TooManyAnimationPixels {
+    /// The plan would take longer than the limits allow.
+    TooMuchWork {
+        /// The estimate.
+        work_ms: u64,
         /// What the limits allow.
-        limit: u64,
+        limit_ms: u64,
+        /// Whether it has frames that could be fewer.
+        is_animated: bool,
     },
-    /// More passes over the picture than the limits allow: each costs the time of a decode.
+    /// More passes over the picture than any encoder writes.
     TooManyScans {
         /// What the limits allow.
         limit: u32,
@@ -72,8 +76,6 @@ pub enum ImageError {
     },
     /// An animation that would have to be made smaller in a format where that is not done.
     AnimationTooLarge,
-    /// An animation that would have to be made smaller and has too many pixels for that.
-    AnimationTooLong,
 }
 
 /// What is broken in a picture.
@@ -118,9 +120,8 @@ impl ImageError {
             | Self::TooManyFrames { .. }
             | Self::TooManyScans { .. }
             | Self::TooMuchMemory { .. }
-            | Self::TooManyAnimationPixels { .. }
-            | Self::AnimationTooLarge
-            | Self::AnimationTooLong => Code::ImageTooLarge,
+            | Self::TooMuchWork { .. }
+            | Self::AnimationTooLarge => Code::ImageTooLarge,
         }
     }
 }

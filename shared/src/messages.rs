@@ -67,15 +67,11 @@ impl ImageError {
             Self::TooManyFrames { limit } => {
                 format!("The animation has more than {limit} frames. Make it shorter first.").into()
             }
-            Self::TooManyAnimationPixels { limit } => format!(
-                "The frames of the animation have more than {} megapixels together. Make fewer or \
-                 smaller frames.",
-                limit / MEGAPIXEL,
-            )
-            .into(),
-            Self::AnimationTooLong => {
-                "The animation is too large to be made smaller here. Make fewer or smaller frames."
-                    .into()
+            Self::TooMuchWork { is_animated: true, .. } => {
+                "The animation takes too long to process here. Make fewer or smaller frames.".into()
+            }
+            Self::TooMuchWork { is_animated: false, .. } => {
+                "The picture takes too long to process here. Make it smaller first.".into()
             }
             Self::AnimationTooLarge => {
                 "This animation is too large and cannot be made smaller here. Make it smaller first, or save \
@@ -144,13 +140,11 @@ impl ImageError {
             Self::TooManyFrames { limit } => {
                 format!("애니메이션이 {limit}프레임을 넘습니다. 더 짧게 만들어 올려 주세요.").into()
             }
-            Self::TooManyAnimationPixels { limit } => format!(
-                "애니메이션의 프레임을 모두 합쳐 {}백만 화소를 넘습니다. 프레임 수나 크기를 줄여 올려 주세요.",
-                limit / MEGAPIXEL,
-            )
-            .into(),
-            Self::AnimationTooLong => {
-                "애니메이션이 너무 커서 여기서 줄일 수 없습니다. 프레임 수나 크기를 줄여 올려 주세요.".into()
+            Self::TooMuchWork { is_animated: true, .. } => {
+                "애니메이션을 처리하는 데 시간이 너무 오래 걸립니다. 프레임 수나 크기를 줄여 올려 주세요.".into()
+            }
+            Self::TooMuchWork { is_animated: false, .. } => {
+                "사진을 처리하는 데 시간이 너무 오래 걸립니다. 크기를 줄인 뒤 올려 주세요.".into()
             }
             Self::AnimationTooLarge => {
                 "움직이는 그림이 너무 커서 여기서 줄일 수 없습니다. 크기를 줄이거나 움직이는 GIF로 저장해 올려 주세요."
@@ -202,9 +196,14 @@ mod tests {
                 "사진이 280백만 화소로 한도 50백만 화소를 넘습니다. 크기를 줄인 뒤 올려 주세요.",
             ),
             (
-                ImageError::TooManyAnimationPixels { limit: 150_000_000 },
-                "The frames of the animation have more than 150 megapixels together. Make fewer or smaller frames.",
-                "애니메이션의 프레임을 모두 합쳐 150백만 화소를 넘습니다. 프레임 수나 크기를 줄여 올려 주세요.",
+                ImageError::TooMuchWork { work_ms: 2_001, limit_ms: 2_000, is_animated: true },
+                "The animation takes too long to process here. Make fewer or smaller frames.",
+                "애니메이션을 처리하는 데 시간이 너무 오래 걸립니다. 프레임 수나 크기를 줄여 올려 주세요.",
+            ),
+            (
+                ImageError::TooMuchWork { work_ms: 2_001, limit_ms: 2_000, is_animated: false },
+                "The picture takes too long to process here. Make it smaller first.",
+                "사진을 처리하는 데 시간이 너무 오래 걸립니다. 크기를 줄인 뒤 올려 주세요.",
             ),
             (
                 ImageError::Foreign(ForeignType { name: "PDF" }),

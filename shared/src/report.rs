@@ -105,6 +105,15 @@ impl Metadata {
         .map(|(name, _)| name)
     }
 
+    /// Bytes of all kinds together.
+    #[must_use]
+    pub const fn size_bytes(&self) -> u64 {
+        let Self { exif, gps, thumbnail, xmp, iptc, icc, comment, vendor, trailing } = *self;
+        let blocks = exif.saturating_add(gps).saturating_add(thumbnail).saturating_add(xmp);
+        let texts = iptc.saturating_add(icc).saturating_add(comment).saturating_add(vendor);
+        blocks.saturating_add(texts).saturating_add(trailing)
+    }
+
     /// Whether there is anything that must not be stored.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
@@ -117,6 +126,24 @@ impl Metadata {
             && self.vendor == 0
             && self.trailing == 0
     }
+}
+
+/// What decoding goes over, in all frames and scans together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Coded {
+    /// Pixels of the rectangles of all frames.
+    pub pixels: u64,
+    /// Those of them that are coded with loss, as `VP8 `; zero for other formats than WebP.
+    pub lossy_pixels: u64,
+    /// Those of them that have an alpha plane, `ALPH`; zero for other formats than WebP.
+    pub alpha_pixels: u64,
+    /// Bytes that the pixels of a PNG inflate to, filters included; zero for other formats.
+    pub inflated_bytes: u64,
+    /// Blocks that the scans of a JPEG visit; zero for other formats. A progressive picture visits a block in
+    /// several scans.
+    pub scan_blocks: u64,
 }
 
 /// What the container says of the picture.
@@ -153,6 +180,8 @@ pub struct Report {
     /// Blocks of eight by eight samples that a JPEG codes, with the padding of its last row and
     /// column; zero for other formats. The memory of decoding is counted in them.
     pub jpeg_blocks: u64,
+    /// What decoding goes over. The work of decoding is counted in it.
+    pub coded: Coded,
     /// Every pixel is there, yet the mark that ends the file is not: viewers show it, and it is
     /// stored only with the mark added.
     pub unterminated: bool,

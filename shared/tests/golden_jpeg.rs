@@ -3,13 +3,18 @@
 
 use image_rules::{
     Format, Policy, Report, inspect,
-    report::{Color, Metadata, Orientation},
+    report::{Coded, Color, Metadata, Orientation},
     scrub,
 };
 
 fn fixture(name: &str) -> Vec<u8> {
     let path = format!("{}/../tests/fixtures/jpeg/{name}.jpg", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(path).unwrap()
+}
+
+/// The pixels of a fixture, and the blocks that its scans visit.
+fn scans(scan_blocks: u64) -> Coded {
+    Coded { pixels: 960, scan_blocks, ..Coded::default() }
 }
 
 /// The report of most fixtures; each test lists its differences.
@@ -28,6 +33,7 @@ fn plain(size_bytes: u64) -> Report {
         lossless: false,
         jpeg_quality: Some(80),
         jpeg_blocks: 36,
+        coded: scans(36),
         unterminated: false,
         payload: None,
         metadata: Metadata::default(),
@@ -56,12 +62,21 @@ fn check(name: &str, expected: &Report) {
 #[test]
 fn every_kind_of_coding() {
     check("baseline-420", &plain(813));
-    check("baseline-444", &Report { jpeg_quality: Some(92), jpeg_blocks: 45, ..plain(996) });
-    check("gray", &Report { color: Color::Gray, jpeg_blocks: 15, ..plain(427) });
-    check("cmyk", &Report { color: Color::Cmyk, jpeg_blocks: 60, ..plain(666) });
-    check("rgb", &Report { jpeg_blocks: 45, ..plain(648) });
-    check("progressive", &Report { progressive: true, ..plain(718) });
-    let gray = Report { color: Color::Gray, progressive: true, jpeg_blocks: 15, ..plain(378) };
+    check(
+        "baseline-444",
+        &Report { jpeg_quality: Some(92), jpeg_blocks: 45, coded: scans(45), ..plain(996) },
+    );
+    check("gray", &Report { color: Color::Gray, jpeg_blocks: 15, coded: scans(15), ..plain(427) });
+    check("cmyk", &Report { color: Color::Cmyk, jpeg_blocks: 60, coded: scans(60), ..plain(666) });
+    check("rgb", &Report { jpeg_blocks: 45, coded: scans(45), ..plain(648) });
+    check("progressive", &Report { progressive: true, coded: scans(156), ..plain(718) });
+    let gray = Report {
+        color: Color::Gray,
+        progressive: true,
+        jpeg_blocks: 15,
+        coded: scans(90),
+        ..plain(378)
+    };
     check("progressive-gray", &gray);
     check("restarts", &plain(824));
 }

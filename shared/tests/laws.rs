@@ -145,8 +145,6 @@ proptest! {
         policy.limits.max_bytes = report.size_bytes + spare;
         policy.limits.max_pixels = pixels + spare;
         policy.limits.max_frames = report.frames;
-        // Pixels of some kinds count twice.
-        policy.limits.max_animation_pixels = 2 * pixels * u64::from(report.frames) + spare;
         prop_assert_eq!(inspect(&fixture.bytes, &policy), Ok(report));
         policy.limits.max_pixels = pixels - 1;
         prop_assert!(inspect(&fixture.bytes, &policy).is_err());

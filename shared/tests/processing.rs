@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use image_rules::{
     Action, Format, ImageError, Limits, Pixels, Plan, Policy, Processed, error::Corrupt, inspect,
-    pixels, prepare, process, report::Color,
+    pixels, plan::work, prepare, process, report::Color,
 };
 
 const SMALL: Policy = Policy { max_edge: 16, ..Policy::EDGE };
@@ -283,12 +283,15 @@ fn animations_that_cannot_be_made_smaller_are_refused() {
 fn an_animation_with_too_many_pixels_is_not_resized_and_has_a_still() {
     let bytes = load("gif/animated.gif");
     let report = inspect(&bytes, &SMALL).expect("sound");
-    let limits = Limits { max_resize_pixels: 1, ..SMALL.limits };
+    let work_ms = work::whole_ms(Plan::new(&report, &SMALL).expect("fits").work());
+    let limits = Limits { max_work_ms: work_ms - 1, ..SMALL.limits };
     let bounded = Policy { limits, ..SMALL };
-    assert_eq!(made(&bytes, &bounded), Err(ImageError::AnimationTooLong));
+    let (limit_ms, is_animated) = (work_ms - 1, true);
+    let refusal = ImageError::TooMuchWork { work_ms, limit_ms, is_animated };
+    assert_eq!(made(&bytes, &bounded), Err(refusal));
     let whole = made(&bytes, &SMALL).expect("sound");
-    let plan = Plan::still(&report, &bounded).expect("fits in memory");
-    let still = process(bytes, &plan, &bounded.limits).expect("sound");
+    let plan = Plan::still(&report, &SMALL).expect("within the limits");
+    let still = process(bytes, &plan, &SMALL.limits).expect("sound");
     assert_eq!((still.width(), still.height()), (whole.width(), whole.height()));
     assert_eq!(still.action(), Action::Optimise);
     let frames = |made: &Processed<'_>| inspect(made.bytes(), &SMALL).expect("sound").frames;

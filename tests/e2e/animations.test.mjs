@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 
 import { noisy } from "../browser/pictures.mjs";
 import { flatGif, flatPng } from "../load/animations.mjs";
+import { scansJpeg } from "../load/scans.mjs";
 import { startOpen, wasmBytes } from "../load/traffic.mjs";
 
 /** Sending 4 MB to a busy machine takes a second; decoding the GIF took 27 s. */
@@ -44,13 +45,15 @@ function gif(bytes) {
   return { width: bytes.readUInt16LE(6), height: bytes.readUInt16LE(8), frames };
 }
 
-test("an animation with too many pixels in all its frames gets IMAGE_TOO_LARGE without being decoded", async (t) => {
+test("a picture that takes too much CPU time gets IMAGE_TOO_LARGE without being decoded", async (t) => {
+  const animation = [/animation takes too long.*fewer or smaller frames/, /애니메이션.*프레임 수나 크기를 줄여/];
+  const still = [/picture takes too long.*smaller/, /사진.*크기를 줄인/];
   const all = [
-    ["image/gif", flatGif(2052, 1218, 200), /150 megapixels/, /150백만 화소/],
-    ["image/gif", flatGif(2052, 1218, 40), /made smaller here/, /줄일 수 없습니다/],
-    ["image/png", flatPng(2048, 1220, 200, { depth: 16 }), /150 megapixels/, /150백만 화소/],
+    ["image/gif", flatGif(2052, 1218, 200), animation],
+    ["image/gif", flatGif(2052, 1218, 40), animation],
+    ["image/jpeg", scansJpeg(8000, 6000, 100), still],
   ];
-  for (const [type, body, english, korean] of all) {
+  for (const [type, body, [english, korean]] of all) {
     for (const [language, sentence] of [["en", english], ["ko", korean]]) {
       const { status, json, ms } = await upload(type, body, { "Accept-Language": language });
       t.diagnostic(`${type} of ${body.length} bytes: ${status} ${json.code} after ${Math.round(ms)} ms`);
@@ -58,6 +61,14 @@ test("an animation with too many pixels in all its frames gets IMAGE_TOO_LARGE w
       assert.match(json.detail, sentence);
       assert.ok(ms < MOST_REFUSAL_MS, `${ms} ms`);
     }
+  }
+});
+
+test("pictures just within the limit of CPU time are decoded", async (t) => {
+  for (const [type, body] of [["image/png", flatPng(2048, 1220, 200, { depth: 16 })], ["image/jpeg", scansJpeg(2048, 2048, 100)]]) {
+    const { status, json, ms } = await upload(type, body);
+    t.diagnostic(`${type} of ${body.length} bytes: ${status} after ${Math.round(ms)} ms`);
+    assert.equal(status, 201, JSON.stringify(json));
   }
 });
 

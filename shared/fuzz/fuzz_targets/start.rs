@@ -11,8 +11,7 @@ pub const POLICY: Policy = Policy {
     limits: Limits {
         max_pixels: 1_000_000,
         max_frames: 20,
-        max_animation_pixels: 2_000_000,
-        max_resize_pixels: 20_000_000,
+        max_work_ms: 200,
         max_peak_bytes: 16 << 20,
         ..Limits::EDGE
     },

@@ -140,7 +140,7 @@ impl Header {
 
     /// What the pixels take before compression, each line with the byte of its filter (section 9.1), of an
     /// interlaced picture in seven passes (section 8.1).
-    #[cfg(any(feature = "codec", test))]
+    #[must_use]
     pub fn filtered_bytes(&self) -> u64 {
         /// First column and line, and steps across and down.
         const PASSES: [[u64; 4]; 7] = [

@@ -7,7 +7,7 @@ use crate::{
     ImageError, Policy, Processed,
     format::{FileType, ForeignType, sniff},
     pipeline::{self, optimise, prepare},
-    plan::{Target, budget},
+    plan::{Target, budget, work},
     raster::{Layout, Raster},
     report::Orientation,
 };
@@ -60,7 +60,7 @@ impl PixelBuffer {
     /// Reserves memory for the pixels of a file of `size_bytes`.
     ///
     /// # Errors
-    /// [`ImageError::TooManyPixels`] and [`ImageError::TooMuchMemory`] by [`Policy::before_sending`].
+    /// [`ImageError::TooManyPixels`], [`ImageError::TooMuchWork`] and [`ImageError::TooMuchMemory`] by [`Policy::before_sending`].
     pub fn new(
         shown: DecodableType,
         (width, height): (u32, u32),
@@ -71,6 +71,11 @@ impl PixelBuffer {
         let before = policy.before_sending();
         before.limits.canvas(width, height)?;
         let target = Target::of_pixels((width, height), &before);
+        let work_ms = work::whole_ms(work::of_pixels((width, height), &target));
+        let limit_ms = before.limits.max_work_ms;
+        if work_ms > limit_ms {
+            return Err(ImageError::TooMuchWork { work_ms, limit_ms, is_animated: false });
+        }
         let peak_bytes = budget::canvas_bytes((width, height), &target);
         let limit_bytes = before.limits.max_peak_bytes;
         if peak_bytes > limit_bytes {

@@ -272,7 +272,7 @@ fn smallest(
 ) -> Option<Encoded> {
     let UprightPicture { raster, icc, .. } = picture;
     let most = to_usize(budget::encoded_bytes(target, raster.layout.channels() as u64));
-    let palette = palette(picture);
+    let palette = if target.may_reduce_colors { palette(picture) } else { None };
     let close = palette.as_ref().filter(|palette| palette.is_close);
     let best = encode_lossless(picture, format, close, target.effort, most);
     let size_bytes = best.as_ref().map_or(usize::MAX, |best| best.bytes.len());

@@ -6,6 +6,7 @@ use core::{hint::black_box, ops::ControlFlow};
 
 use crate::{
     Format, ImageError, Plan, Policy, Processed, Report, inspect, inspect_as, pipeline::Work,
+    plan::work,
 };
 
 /// A file that is prepared step by step.
@@ -29,6 +30,12 @@ impl<'a> Preparation<'a> {
         let before = policy.before_sending();
         let report = inspect_as(&bytes, declared, &before)?;
         let plan = Plan::new(&report, &before)?;
+        // What is sent as it came, the edge has to decode as well.
+        let (work_ms, limit_ms) = (work::whole_ms(plan.work()), policy.limits.max_work_ms);
+        if plan.target().is_none() && work_ms > limit_ms {
+            let is_animated = report.frames > 1;
+            return Err(ImageError::TooMuchWork { work_ms, limit_ms, is_animated });
+        }
         try_reserve(plan.peak_bytes(), &before)?;
         let work = Work::begin(bytes, &plan, &before.limits)?;
         Ok(Self { work, report, policy: *policy })

@@ -1,6 +1,9 @@
 //! Decides what is done with a picture (keep, scrub or optimise) from the report alone, before a pixel is decoded.
 
 pub mod budget;
+pub mod work;
+
+use core::time::Duration;
 
 use crate::{Format, ImageError, Limits, Policy, Report, limits::Effort, report::Color};
 
@@ -54,6 +57,7 @@ impl Scale {
 }
 
 /// What [`Action::Optimise`] aims for.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each read by itself")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Width as coded, before the orientation is applied.
@@ -78,6 +82,9 @@ pub struct Target {
     /// Whether an opaque picture that was coded without loss becomes a JPEG where that has at most half
     /// the bytes.
     pub is_preview: bool,
+    /// Whether a picture that was coded without loss may be painted in 256 colours to have fewer bytes. That takes
+    /// more time than all else.
+    pub may_reduce_colors: bool,
 }
 
 /// What is to be done with one picture. Only [`Plan::new`] makes one.
@@ -86,16 +93,16 @@ pub struct Plan {
     report: Report,
     target: Option<Target>,
     peak_bytes: u64,
+    work: Duration,
 }
 
 impl Plan {
     /// Decides what is to be done with a picture.
     ///
     /// # Errors
-    /// [`ImageError::TooMuchMemory`] when it needs more than the policy's limits allow,
-    /// [`ImageError::AnimationTooLarge`] for an animation that would have to be made smaller in a
-    /// format where that is not done, and [`ImageError::AnimationTooLong`] for one that has too many pixels
-    /// for it.
+    /// [`ImageError::TooMuchWork`] and [`ImageError::TooMuchMemory`] when it needs more than the policy's
+    /// limits allow, and [`ImageError::AnimationTooLarge`] for an animation that would have to be made
+    /// smaller in a format where that is not done.
     pub fn new(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
         Self::decide(report, policy, false)
     }
@@ -125,16 +132,21 @@ impl Plan {
             return Self::scaled(report, policy);
         }
         let target = Target { is_preview, ..target(report, policy, Scale::Full) };
-        let area = |width: u32, height: u32| u64::from(width) * u64::from(height);
-        let (from, to) = (area(report.width, report.height), area(target.width, target.height));
-        policy.limits.resize(report.frames, from, to)?;
-        Self::admit(report, Some(target), &policy.limits)
+        match Self::admit(report, Some(target), &policy.limits) {
+            // What only saves bytes is left out where there is no time for it.
+            Err(ImageError::TooMuchWork { .. }) => {
+                let target = Target { may_reduce_colors: false, ..target };
+                Self::admit(report, Some(target), &policy.limits)
+            }
+            decided => decided,
+        }
     }
 
     /// Makes a still picture of the first frame of a GIF.
     ///
     /// # Errors
-    /// [`ImageError::TooMuchMemory`] when it needs more than the policy's limits allow.
+    /// [`ImageError::TooMuchWork`] and [`ImageError::TooMuchMemory`] when it needs more than the policy's
+    /// limits allow.
     pub fn still(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
         let report = Report { frames: 1, ..report.clone() };
         let target = Target { first_frame: true, ..target(&report, policy, Scale::Full) };
@@ -143,7 +155,7 @@ impl Plan {
 
     /// The coarsest scale that decodes to the target, or to at most a sixteenth less: the 4032 pixels
     /// of a phone's photo then become 2016 and not 2048, in a third of the time and memory. When
-    /// that still needs too much memory, one step coarser: a picture smaller than asked for is
+    /// that still needs too much of either, one step coarser: a picture smaller than asked for is
     /// better than none.
     fn scaled(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
         let enough = |scale: &Scale| {
@@ -165,12 +177,18 @@ impl Plan {
     }
 
     fn admit(report: &Report, target: Option<Target>, limits: &Limits) -> Result<Self, ImageError> {
+        let work = work::estimate(report, target.as_ref());
+        let (work_ms, limit_ms) = (work::whole_ms(work), limits.max_work_ms);
+        if work_ms > limit_ms {
+            let is_animated = report.frames > 1;
+            return Err(ImageError::TooMuchWork { work_ms, limit_ms, is_animated });
+        }
         let peak_bytes = budget::peak_bytes(report, target.as_ref());
         let limit_bytes = limits.max_peak_bytes;
         if peak_bytes > limit_bytes {
             return Err(ImageError::TooMuchMemory { peak_bytes, limit_bytes });
         }
-        Ok(Self { report: report.clone(), target, peak_bytes })
+        Ok(Self { report: report.clone(), target, peak_bytes, work })
     }
 
     /// What is done. A picture that was to lose only bytes and does not is kept or scrubbed after all, and
@@ -188,6 +206,12 @@ impl Plan {
     #[must_use]
     pub const fn peak_bytes(&self) -> u64 {
         self.peak_bytes
+    }
+
+    /// The time that carrying it out takes on one core of the reference machine, as [`work::estimate`] counts it.
+    #[must_use]
+    pub const fn work(&self) -> Duration {
+        self.work
     }
 
     /// What the picture is.
@@ -219,6 +243,7 @@ impl Target {
             most_bytes: policy.target_bytes.unwrap_or(policy.limits.max_bytes),
             is_oversize: true,
             is_preview: false,
+            may_reduce_colors: true,
         }
     }
 }
@@ -263,6 +288,7 @@ fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
         most_bytes,
         is_oversize,
         is_preview: false,
+        may_reduce_colors: true,
     }
 }
 

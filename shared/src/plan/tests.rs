@@ -1,7 +1,7 @@
 //! What is decided, at the very sizes where the decision changes.
 
 use super::*;
-use crate::report::{Metadata, Orientation};
+use crate::report::{Coded, Metadata, Orientation};
 
 /// A clean picture of this size, eight bits a channel, in 10,000 bytes.
 pub(crate) fn report(format: Format, width: u32, height: u32) -> Report {
@@ -20,6 +20,7 @@ pub(crate) fn report(format: Format, width: u32, height: u32) -> Report {
         jpeg_quality: None,
         // Luma in whole blocks, and chroma of half its size.
         jpeg_blocks: u64::from(width.div_ceil(8)) * u64::from(height.div_ceil(8)) * 3 / 2,
+        coded: Coded { pixels: u64::from(width) * u64::from(height), ..Coded::default() },
         unterminated: false,
         metadata: Metadata::default(),
         payload: None,

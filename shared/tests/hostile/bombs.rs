@@ -1,7 +1,7 @@
 //! Decompression bombs: rejected by their headers, quickly and without memory.
 
 use super::{alone, exercise::measured, repair::repair};
-use image_rules::{Code, Policy, inspect};
+use image_rules::{Code, ImageError, Plan, Policy, inspect};
 use std::time::{Duration, Instant};
 
 /// Reading a header takes microseconds, so a millisecond is a large margin, also in a debug build.
@@ -83,5 +83,118 @@ fn millions_of_empty_parts_need_no_memory() {
         let (verdict, peak_bytes) = measured(|| inspect(&bytes, &Policy::EDGE));
         assert_eq!(verdict.map(|report| (report.width, report.frames)), Ok((1, 1)));
         assert!(peak_bytes <= MOST_BYTES, "took {peak_bytes} bytes");
+    }
+}
+
+/// A GIF of flat frames of the canvas's size.
+fn flat_gif(width: u16, height: u16, frames: usize) -> Vec<u8> {
+    let flat = vec![0; usize::from(width) * usize::from(height)];
+    let palette = [0x2A, 0x6F, 0x97, 0xFF, 0xFF, 0xFF];
+    let mut frame = gif::Frame::from_palette_pixels(width, height, flat, palette, None);
+    frame.make_lzw_pre_encoded();
+    let mut out = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut out, width, height, &[]).expect("a canvas");
+    for _ in 0..frames {
+        encoder.write_lzw_pre_encoded_frame(&frame).expect("a frame");
+    }
+    drop(encoder);
+    out
+}
+
+/// An animated PNG of transparent frames with 16 bits a sample.
+fn flat_png(width: u32, height: u32, frames: u32) -> Vec<u8> {
+    let rows = vec![0; height as usize * (1 + width as usize * 8)];
+    let pixels = miniz_oxide::deflate::compress_to_vec_zlib(&rows, 6);
+    let size = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    let header = [&size[..], &[16, 6, 0, 0, 0]].concat();
+    let control =
+        |number: u32| [&number.to_be_bytes()[..], &size, &[0; 8], &[0, 1, 0, 10, 0, 0]].concat();
+    let later = (1..frames).map(|frame| {
+        let data = [&(2 * frame).to_be_bytes()[..], &pixels].concat();
+        (control(2 * frame - 1), data)
+    });
+    let later: Vec<_> = later.collect();
+    let counts = [&frames.to_be_bytes()[..], &[0; 4]].concat();
+    let first = control(0);
+    let mut chunks: Vec<(&[u8; 4], &[u8])> =
+        vec![(b"IHDR", &header), (b"acTL", &counts), (b"fcTL", &first), (b"IDAT", &pixels)];
+    for (control, data) in &later {
+        chunks.extend([(b"fcTL", &control[..]), (b"fdAT", &data[..])]);
+    }
+    chunks.push((b"IEND", &[]));
+    png(&chunks)
+}
+
+/// A grey progressive JPEG of one colour in so many scans, whose codes are single zero bits: in the first
+/// scan one for each block, in the others one, and 14 more bits, that ends the band for 16,384 blocks.
+fn scans_jpeg(width: u16, height: u16, scans: u8) -> Vec<u8> {
+    let segment = |marker: u8, content: &[u8]| {
+        let length = u16::try_from(content.len() + 2).expect("a short segment");
+        [&[0xFF, marker][..], &length.to_be_bytes(), content].concat()
+    };
+    let table =
+        |name: u8, symbol: u8| segment(0xC4, &[&[name, 1][..], &[0; 15], &[symbol]].concat());
+    let blocks = usize::from(width.div_ceil(8)) * usize::from(height.div_ceil(8));
+    let size = [height.to_be_bytes(), width.to_be_bytes()].concat();
+    let mut out = [
+        &b"\xFF\xD8"[..],
+        &segment(0xDB, &[&[0][..], &[1; 64]].concat()),
+        &segment(0xC2, &[&[8][..], &size, &[1, 1, 0x11, 0]].concat()),
+        &table(0x00, 0),
+        &table(0x10, 0xE0),
+    ]
+    .concat();
+    for number in 0..scans {
+        let band = if number == 0 { 0 } else { 1 + number % 63 };
+        out.extend(segment(0xDA, &[1, 1, 0, band, band, 0]));
+        let bits = if number == 0 { blocks } else { blocks.div_ceil(16_384) * 15 };
+        out.resize(out.len() + bits.div_ceil(8), 0);
+    }
+    out.extend(b"\xFF\xD9");
+    out
+}
+
+/// Deciding reads the file once. Decoding one of them takes seconds.
+const MOST_DECISION_TIME: Duration = Duration::from_millis(100);
+
+#[test]
+fn files_that_take_long_to_process_are_rejected_before_decoding() {
+    let _turn = alone();
+    let policy = Policy::EDGE;
+    let limit_ms = policy.limits.max_work_ms;
+    for (name, bytes, expected) in [
+        ("GIF of 200 frames to resize", flat_gif(2052, 1218, 200), Some(true)),
+        ("GIF of 40 frames to resize", flat_gif(2052, 1218, 40), Some(true)),
+        ("JPEG of 100 scans", scans_jpeg(8000, 6000, 100), Some(false)),
+        // To decode them takes less than the limit.
+        ("APNG of 200 frames", flat_png(2048, 1220, 200), None),
+        ("GIF of 60 frames", flat_gif(2048, 1218, 60), None),
+        ("smaller JPEG of 100 scans", scans_jpeg(2048, 2048, 100), None),
+    ] {
+        let decide = || inspect(&bytes, &policy).and_then(|report| Plan::new(&report, &policy));
+        let (verdict, peak_bytes) = measured(decide);
+        match (verdict, expected) {
+            (Err(ImageError::TooMuchWork { work_ms, is_animated, .. }), Some(animated)) => {
+                assert!(work_ms > limit_ms && is_animated == animated, "{name}: {work_ms} ms");
+            }
+            (Ok(plan), None) => {
+                println!("{name}: {:?}", plan.work());
+                assert!(plan.work() > Duration::from_millis(limit_ms / 20), "{name}: worth a test");
+            }
+            (verdict, _) => panic!("{name}: {verdict:?}"),
+        }
+        assert!(peak_bytes <= 16 * MOST_BYTES, "{name} took {peak_bytes} bytes");
+        if expected.is_none() {
+            continue;
+        }
+        // The fastest of five runs, which is the least disturbed.
+        let time = (0..5).map(|_| {
+            let start = Instant::now();
+            let _ = decide();
+            start.elapsed()
+        });
+        let time = time.min().unwrap_or_default();
+        println!("{name}: decided in {time:?}");
+        assert!(time < MOST_DECISION_TIME, "{name} took {time:?}");
     }
 }

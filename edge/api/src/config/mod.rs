@@ -202,6 +202,8 @@ fn policy(reader: &mut Reader<'_>) -> Policy {
     limits.max_bytes = reader.number("MAX_UPLOAD_BYTES", limits.max_bytes, 1024..=33_554_432);
     limits.max_pixels = reader.number("MAX_PIXELS", limits.max_pixels, 1..=268_435_456);
     limits.max_frames = reader.number("MAX_FRAMES", limits.max_frames, 1..=10_000);
+    // A form has ten pictures, and work takes at most 1.25 times its estimate: 30 s, which is `cpu_ms`.
+    limits.max_work_ms = reader.number("MAX_WORK_MS", limits.max_work_ms, 100..=2_400);
     policy.max_edge = reader.number("MAX_EDGE", policy.max_edge, 16..=16_384);
     policy.quality = reader.number("QUALITY", policy.quality, 1..=100);
     policy

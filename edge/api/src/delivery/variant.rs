@@ -1,13 +1,13 @@
 //! The smaller sizes of a picture: three, so that the number of derived pictures is bounded.
 
 use edge_types::hex;
-use image_rules::{Action, Format, ImageError, Limits, Plan, Policy, inspect, process};
+use image_rules::{Action, Format, ImageError, Limits, Plan, Policy, Report, inspect, process};
 use sha2::{Digest, Sha256};
 
 use crate::{app::App, concurrency::Lease, error::ApiError, ports::Ports};
 
-/// The work of half a second. The variant of an animation with more is its first frame.
-const MAX_RESIZE_PIXELS: u64 = Limits::EDGE_MAX_RESIZE_PIXELS / 4;
+/// Readers wait for it. The variant of an animation with more work is its first frame.
+const MAX_ANIMATION_WORK_MS: u64 = 500;
 
 /// A smaller size; the value of `v`.
 #[derive(
@@ -33,14 +33,25 @@ impl Variant {
         }
     }
 
-    /// The policy to derive it with. The original was accepted before.
+    /// The policy to derive it with.
     fn policy(self, of: &Policy) -> Policy {
-        let limits = Limits {
-            max_animation_pixels: u64::MAX,
-            max_resize_pixels: MAX_RESIZE_PIXELS,
-            ..of.limits
-        };
-        Policy { limits, max_edge: self.edge(), target_bytes: None, ..*of }
+        Policy { max_edge: self.edge(), target_bytes: None, ..*of }
+    }
+}
+
+/// What is done with the original to derive a variant.
+///
+/// # Errors
+/// As [`Plan::preview`].
+fn plan(report: &Report, policy: &Policy) -> Result<Plan, ImageError> {
+    if report.frames == 1 || report.format != Format::Gif {
+        return Plan::preview(report, policy);
+    }
+    let max_work_ms = policy.limits.max_work_ms.min(MAX_ANIMATION_WORK_MS);
+    let limits = Limits { max_work_ms, ..policy.limits };
+    match Plan::preview(report, &Policy { limits, ..*policy }) {
+        Err(ImageError::TooMuchWork { .. }) => Plan::still(report, policy),
+        plan => plan,
     }
 }
 
@@ -65,13 +76,12 @@ pub async fn derive<P: Ports>(
 ) -> Result<Derived, ApiError> {
     let policy = variant.policy(&app.config.policy);
     let report = inspect(&original, &policy)?;
-    let plan = match Plan::preview(&report, &policy) {
-        Err(ImageError::AnimationTooLong) => Plan::still(&report, &policy),
-        plan => plan,
-    };
-    let (bytes, format) = match plan {
-        // There is no encoder for animated WebP and PNG; the original still moves.
-        Err(ImageError::AnimationTooLarge) => (original, report.format),
+    let (bytes, format) = match plan(&report, &policy) {
+        // There is no encoder for animated WebP and PNG, and the original still moves. A picture that was stored
+        // under other limits is delivered as it is.
+        Err(ImageError::AnimationTooLarge | ImageError::TooMuchWork { .. }) => {
+            (original, report.format)
+        }
         Ok(plan) if plan.action() == Action::Keep => (original, report.format),
         plan => {
             let plan = plan?;

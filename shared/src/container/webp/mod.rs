@@ -7,7 +7,7 @@ use crate::{
     Format, Report,
     cursor::Cursor,
     error::Corrupt,
-    report::{Color, Metadata, Orientation},
+    report::{Coded, Color, Metadata, Orientation},
 };
 
 pub mod vp8;
@@ -85,8 +85,15 @@ impl Bitstream {
         if chunk.kind == *b"VP8L" { lossless(chunk.data) } else { lossy(chunk.data) }
     }
 
+    /// Width times height.
+    pub fn pixels(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
     /// The report of a picture that is nothing but this.
     pub fn report(&self) -> Report {
+        let pixels = self.pixels();
+        let lossy_pixels = if self.lossless { 0 } else { pixels };
         Report {
             format: Format::WebP,
             size_bytes: 0,
@@ -101,6 +108,7 @@ impl Bitstream {
             lossless: self.lossless,
             jpeg_quality: None,
             jpeg_blocks: 0,
+            coded: Coded { pixels, lossy_pixels, ..Coded::default() },
             unterminated: false,
             payload: None,
             metadata: Metadata::default(),

@@ -10,7 +10,7 @@ use crate::{
     cursor::Cursor,
     error::Corrupt,
     format,
-    report::{Color, Metadata, Orientation},
+    report::{Coded, Color, Metadata, Orientation},
 };
 
 /// Walks the blocks and passes to `keep`, piece by piece, what is needed to show the picture, all but the
@@ -117,7 +117,7 @@ impl Walk {
             return Err(Corrupt::BadStructure.into());
         }
         self.pixels = self.pixels.saturating_add(pixels);
-        limits.animation(self.frames, self.pixels)?;
+        limits.frames(self.frames)?;
         let covers =
             image.left == 0 && image.top == 0 && right >= self.width && bottom >= self.height;
         self.transparency(covers);
@@ -190,6 +190,7 @@ impl Walk {
             lossless: true,
             jpeg_quality: None,
             jpeg_blocks: 0,
+            coded: Coded { pixels: self.pixels, ..Coded::default() },
             unterminated: false,
             payload: None,
             metadata: self.metadata,

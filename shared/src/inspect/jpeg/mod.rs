@@ -18,17 +18,12 @@ use crate::{
     },
     error::Corrupt,
     format,
-    report::{Color, Metadata, Orientation},
+    report::{Coded, Color, Metadata, Orientation},
 };
 
-/// Scans of the largest picture, at least. A few bytes make a scan, and each sends the decoder over
-/// every block once more. libjpeg's script for progressive files has 10, mozjpeg's at most 12; a
-/// script that sends all 64 coefficients of four components bit by bit would have thousands.
-const MIN_SCANS: u64 = 20;
-
-/// Scans of a small picture, at most: in all, no more blocks are passed over than in [`MIN_SCANS`]
-/// scans of the largest picture that is taken.
-const MAX_SCANS: u64 = 100;
+/// libjpeg's script for progressive files has 10 scans, mozjpeg's at most 12. A few bytes make a scan, and each
+/// sends the decoder over every block once more; the work of that is counted in the report.
+const MAX_SCANS: u32 = 100;
 
 /// What the container says of the picture.
 ///
@@ -56,11 +51,6 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Report, ImageError> {
     walk.report(bytes.len() as u64)
 }
 
-fn most_scans(frame: &Frame, limits: &Limits) -> u32 {
-    let passes = limits.max_pixels.saturating_mul(MIN_SCANS) / frame.pixels().max(1);
-    u32::try_from(passes.clamp(MIN_SCANS, MAX_SCANS)).unwrap_or(u32::MAX)
-}
-
 #[derive(Default)]
 struct Walk<'a> {
     frame: Option<Frame>,
@@ -69,6 +59,8 @@ struct Walk<'a> {
     scan: Option<Scan>,
     data: Option<Entropy<'a>>,
     scans: u32,
+    /// Blocks that all scans together visit.
+    scan_blocks: u64,
     /// Names of the components that have been started.
     started: alloc::vec::Vec<u8>,
     jfif: bool,
@@ -113,7 +105,7 @@ impl<'a> Walk<'a> {
                 self.define(marker, payload);
             }
             marker::DRI => self.tables.define_restart_interval(payload)?,
-            marker::SOS => self.start_scan(payload, limits)?,
+            marker::SOS => self.start_scan(payload)?,
             marker::DAC => return Err(Corrupt::Unsupported.into()),
             marker::SOF0..=marker::SOF15 if marker != marker::JPG => {
                 self.start_frame(marker, payload, limits)?;
@@ -147,14 +139,14 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn start_scan(&mut self, payload: &[u8], limits: &Limits) -> Result<(), ImageError> {
+    fn start_scan(&mut self, payload: &[u8]) -> Result<(), ImageError> {
         let frame = self.frame.as_ref().ok_or(Corrupt::BadStructure)?;
         self.scans += 1;
-        let limit = most_scans(frame, limits);
-        if self.scans > limit {
-            return Err(ImageError::TooManyScans { limit });
+        if self.scans > MAX_SCANS {
+            return Err(ImageError::TooManyScans { limit: MAX_SCANS });
         }
         let scan = Scan::parse(payload, frame)?;
+        self.scan_blocks = self.scan_blocks.saturating_add(scan.blocks(frame));
         for part in &scan.parts {
             if self.tables.quantisation(part.component.quantisation).is_none() {
                 return Err(Corrupt::BadStructure.into());
@@ -271,6 +263,11 @@ impl<'a> Walk<'a> {
             lossless: false,
             jpeg_quality: self.quality,
             jpeg_blocks: frame.total_blocks(),
+            coded: Coded {
+                pixels: frame.pixels(),
+                scan_blocks: self.scan_blocks,
+                ..Coded::default()
+            },
             unterminated: self.unterminated,
             metadata: self.metadata,
             payload: self.payload,

@@ -3,9 +3,9 @@
 //! It checks numbers, rectangles and order. Whether the pixels decode is left to `decode`.
 
 use crate::{
-    Limits,
     container::png::{Chunk, Header},
     error::Corrupt,
+    report::Coded,
 };
 
 /// What the walk has seen of an animation.
@@ -13,8 +13,8 @@ use crate::{
 pub struct Animation {
     /// How many frames acTL promises, not zero.
     pub frames: u32,
-    /// Of the frames so far together, by the work of decoding them.
-    pub pixels: u64,
+    /// Of the frames so far, without the still picture.
+    pub coded: Coded,
     frames_seen: u32,
     next_sequence: u32,
     open: Open,
@@ -36,7 +36,7 @@ impl Animation {
         let frames = u32::from_be_bytes([f0, f1, f2, f3]);
         (frames > 0).then_some(Self {
             frames,
-            pixels: 0,
+            coded: Coded::default(),
             frames_seen: 0,
             next_sequence: 0,
             open: Open::No,
@@ -72,9 +72,12 @@ impl Animation {
             return Err(Corrupt::BadStructure);
         }
         self.frames_seen += 1;
-        let weight = if header.depth == 16 { Limits::DEEP_WEIGHT } else { 1 };
-        let pixels = u64::from(width).saturating_mul(u64::from(height)).saturating_mul(weight);
-        self.pixels = self.pixels.saturating_add(pixels);
+        if !before_pixels {
+            let Coded { pixels, inflated_bytes, .. } = &mut self.coded;
+            *pixels = pixels.saturating_add(u64::from(width).saturating_mul(height.into()));
+            let frame = Header { width, height, ..*header };
+            *inflated_bytes = inflated_bytes.saturating_add(frame.filtered_bytes());
+        }
         self.open = Open::Waiting;
         if self.frames_seen > self.frames { Err(Corrupt::BadStructure) } else { Ok(()) }
     }

@@ -15,7 +15,7 @@ use crate::{
     cursor::Cursor,
     error::Corrupt,
     format,
-    report::{Metadata, Orientation},
+    report::{Coded, Metadata, Orientation},
 };
 
 mod ancillary;
@@ -135,7 +135,7 @@ impl Walk {
             b"IDAT" => Ok(self.pixels(chunk).map(|()| true)?),
             b"PLTE" => self.palette(chunk),
             b"acTL" => self.animation_control(chunk, limits),
-            b"fcTL" | b"fdAT" => self.animation_part(chunk, limits),
+            b"fcTL" | b"fdAT" => self.animation_part(chunk),
             b"IHDR" => Err(Corrupt::BadStructure.into()),
             // Section 13.3: a critical chunk that is not known cannot be skipped.
             _ if chunk.is_critical() => Err(Corrupt::Unsupported.into()),
@@ -156,6 +156,7 @@ impl Walk {
         if let Some(animation) = &mut self.animation {
             animation.finish()?;
         }
+        let coded = self.coded();
         let Header { width, height, depth, samples, interlaced } = self.header;
         Ok(Report {
             format: Format::Png,
@@ -171,10 +172,23 @@ impl Walk {
             lossless: true,
             jpeg_quality: None,
             jpeg_blocks: 0,
+            coded,
             unterminated: false,
             payload: None,
             metadata: self.metadata,
         })
+    }
+
+    /// The still picture, and the frames of the animation beside it.
+    fn coded(&self) -> Coded {
+        let header = &self.header;
+        let still = u64::from(header.width).saturating_mul(header.height.into());
+        let frames = self.animation.map_or_else(Coded::default, |animation| animation.coded);
+        Coded {
+            pixels: still.saturating_add(frames.pixels),
+            inflated_bytes: header.filtered_bytes().saturating_add(frames.inflated_bytes),
+            ..frames
+        }
     }
 
     fn pixels(&mut self, chunk: &Chunk<'_>) -> Result<(), Corrupt> {
@@ -243,20 +257,18 @@ impl Walk {
             return Err(Corrupt::BadStructure.into());
         }
         let frames = promised.map_or(0, |animation| animation.frames);
-        // Its pixels are counted as its frames come.
-        limits.animation(frames, 0)?;
+        limits.frames(frames)?;
         self.animation = promised;
         Ok(true)
     }
 
-    fn animation_part(&mut self, chunk: &Chunk<'_>, limits: &Limits) -> Result<bool, ImageError> {
+    fn animation_part(&mut self, chunk: &Chunk<'_>) -> Result<bool, ImageError> {
         let before_pixels = self.place == Place::BeforePixels;
         let Some(animation) = &mut self.animation else {
             return Ok(self.drop_as_vendor(chunk));
         };
         if chunk.kind == *b"fcTL" {
             animation.frame(chunk, &self.header, before_pixels)?;
-            limits.animation(animation.frames, animation.pixels)?;
         } else if before_pixels {
             return Err(Corrupt::BadStructure.into());
         } else {

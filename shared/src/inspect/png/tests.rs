@@ -5,7 +5,7 @@ use crate::{
     Format, Policy,
     error::Corrupt,
     inspect,
-    report::{Color, Metadata, Orientation},
+    report::{Coded, Color, Metadata, Orientation},
     scrub,
 };
 use alloc::{vec, vec::Vec};
@@ -16,8 +16,8 @@ macro_rules! fixture {
     };
 }
 
-/// A fixture, and how its report differs from [`plain`].
-type Case = (&'static [u8], fn(&mut Report));
+/// A fixture, the bytes that its pixels inflate to, and how else its report differs from [`plain`].
+type Case = (&'static [u8], u64, fn(&mut Report));
 
 /// What all fixtures share; each test says what differs.
 fn plain(bytes: &[u8]) -> Report {
@@ -35,6 +35,7 @@ fn plain(bytes: &[u8]) -> Report {
         lossless: true,
         jpeg_quality: None,
         jpeg_blocks: 0,
+        coded: Coded { pixels: 384, inflated_bytes: 1168, ..Coded::default() },
         unterminated: false,
         payload: None,
         metadata: Metadata::default(),
@@ -48,23 +49,28 @@ fn inspected(bytes: &[u8]) -> Result<Report, ImageError> {
 #[test]
 fn every_variant_is_reported_exactly() {
     let cases: [Case; 12] = [
-        (fixture!("rgb8.png"), |_| {}),
-        (fixture!("rgb16.png"), |it| it.bit_depth = 16),
-        (fixture!("adam7.png"), |it| it.progressive = true),
-        (fixture!("rgba8.png"), |it| it.has_alpha = true),
-        (fixture!("gray1.png"), |it| (it.bit_depth, it.color) = (1, Color::Gray)),
-        (fixture!("gray8.png"), |it| it.color = Color::Gray),
-        (fixture!("gray16.png"), |it| (it.bit_depth, it.color) = (16, Color::Gray)),
-        (fixture!("gray-alpha.png"), |it| (it.has_alpha, it.color) = (true, Color::Gray)),
-        (fixture!("palette4.png"), |it| (it.bit_depth, it.color) = (4, Color::Palette)),
-        (fixture!("palette8-transparent.png"), |it| {
+        (fixture!("rgb8.png"), 1168, |_| {}),
+        (fixture!("rgb16.png"), 2320, |it| it.bit_depth = 16),
+        (fixture!("adam7.png"), 1182, |it| it.progressive = true),
+        (fixture!("rgba8.png"), 1552, |it| it.has_alpha = true),
+        (fixture!("gray1.png"), 64, |it| (it.bit_depth, it.color) = (1, Color::Gray)),
+        (fixture!("gray8.png"), 400, |it| it.color = Color::Gray),
+        (fixture!("gray16.png"), 784, |it| (it.bit_depth, it.color) = (16, Color::Gray)),
+        (fixture!("gray-alpha.png"), 784, |it| (it.has_alpha, it.color) = (true, Color::Gray)),
+        (fixture!("palette4.png"), 208, |it| (it.bit_depth, it.color) = (4, Color::Palette)),
+        (fixture!("palette8-transparent.png"), 400, |it| {
             (it.has_alpha, it.color) = (true, Color::Palette);
         }),
-        (fixture!("animated.png"), |it| (it.frames, it.has_alpha) = (3, true)),
-        (fixture!("animated-hidden-still.png"), |it| it.frames = 2),
+        (fixture!("animated.png"), 4656, |it| {
+            (it.frames, it.has_alpha, it.coded.pixels) = (3, true, 3 * 384);
+        }),
+        (fixture!("animated-hidden-still.png"), 3504, |it| {
+            (it.frames, it.coded.pixels) = (2, 3 * 384);
+        }),
     ];
-    for (bytes, differs) in cases {
+    for (bytes, inflated_bytes, differs) in cases {
         let mut expected = plain(bytes);
+        expected.coded.inflated_bytes = inflated_bytes;
         differs(&mut expected);
         assert_eq!(inspected(bytes), Ok(expected.clone()));
         assert_eq!(scrub(bytes, &expected).as_deref(), Ok(bytes), "a clean file stays as it is");
@@ -350,12 +356,10 @@ fn the_pixels_of_all_frames_are_counted() {
         (b"fdAT", &data),
         END,
     ]);
-    let within = |max_animation_pixels| {
-        let limits = Limits { max_animation_pixels, ..Limits::EDGE };
-        walk(&bytes, &limits, |_| {}).map(|it| it.frames)
-    };
-    assert_eq!(within(12), Ok(2));
-    assert_eq!(within(11), Err(ImageError::TooManyAnimationPixels { limit: 11 }));
+    let report = inspected(&bytes).expect("sound");
+    // Two rows of three pixels and the byte of the filter, twice.
+    let coded = Coded { pixels: 12, inflated_bytes: 16, ..Coded::default() };
+    assert_eq!((report.frames, report.coded), (2, coded));
 }
 
 #[test]

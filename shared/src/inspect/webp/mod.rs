@@ -13,7 +13,7 @@ use crate::{
     cursor::Cursor,
     error::Corrupt,
     format,
-    report::{Metadata, Orientation},
+    report::{Coded, Metadata, Orientation},
 };
 
 /// A piece of the file that is needed to show the picture.
@@ -74,8 +74,6 @@ struct Extended {
     flags: u8,
     canvas: (u32, u32),
     frames: u32,
-    /// Of all frames together, by the work of decoding them.
-    pixels: u64,
     has_animation_header: bool,
     has_profile: bool,
     /// Whether an earlier frame left part of the canvas clear.
@@ -120,7 +118,6 @@ impl Extended {
             flags,
             canvas,
             frames: 0,
-            pixels: 0,
             has_animation_header: false,
             has_profile: false,
             uncovered: true,
@@ -158,7 +155,11 @@ impl Extended {
         if (picture.bitstream.width, picture.bitstream.height) != self.canvas {
             return Err(Corrupt::BadHeader.into());
         }
-        self.report = Some(Report { has_alpha, ..picture.bitstream.report() });
+        let mut coded = picture.coded();
+        if !has_alpha {
+            coded.alpha_pixels = 0;
+        }
+        self.report = Some(Report { has_alpha, coded, ..picture.bitstream.report() });
         Ok(())
     }
 
@@ -188,21 +189,22 @@ impl Extended {
             return Err(Corrupt::BadStructure.into());
         }
         self.frames = self.frames.saturating_add(1);
-        limits.animation(self.frames, self.pixels)?;
+        limits.frames(self.frames)?;
         let frame = Frame::read(chunk, self.canvas, limits, keep)?;
-        let Bitstream { width, height, lossless, .. } = frame.picture.bitstream;
-        let weight = if lossless { 1 } else { Limits::LOSSY_WEBP_WEIGHT };
-        let pixels = u64::from(width) * u64::from(height) * weight;
-        self.pixels = self.pixels.saturating_add(pixels);
-        limits.animation(self.frames, self.pixels)?;
         self.metadata.vendor += frame.foreign_bytes;
         // What no frame covers is transparent: browsers do not paint the background colour.
         let has_alpha = self.flags & flag::ALPHA != 0
             || frame.picture.has_alpha
             || (self.uncovered && !frame.covers);
         self.uncovered = frame.is_disposed;
-        let report = self.report.get_or_insert_with(|| frame.picture.bitstream.report());
+        let coded = frame.picture.coded();
+        let first = || Report { coded: Coded::default(), ..frame.picture.bitstream.report() };
+        let report = self.report.get_or_insert_with(first);
         report.frames = self.frames;
+        let sum = &mut report.coded;
+        sum.pixels = sum.pixels.saturating_add(coded.pixels);
+        sum.lossy_pixels = sum.lossy_pixels.saturating_add(coded.lossy_pixels);
+        sum.alpha_pixels = sum.alpha_pixels.saturating_add(coded.alpha_pixels);
         report.has_alpha |= has_alpha;
         report.lossless &= frame.picture.bitstream.lossless;
         Ok(())
@@ -245,6 +247,7 @@ impl Extended {
 #[derive(Clone, Copy, Debug)]
 struct Picture {
     bitstream: Bitstream,
+    has_plane: bool,
     has_alpha: bool,
 }
 
@@ -272,7 +275,12 @@ impl Picture {
         }
         let bitstream = Bitstream::read(&picture_chunk)?;
         keep(picture_chunk);
-        Ok(Self { bitstream, has_alpha: has_plane || bitstream.has_alpha })
+        Ok(Self { bitstream, has_plane, has_alpha: has_plane || bitstream.has_alpha })
+    }
+
+    fn coded(&self) -> Coded {
+        let coded = self.bitstream.report().coded;
+        Coded { alpha_pixels: if self.has_plane { coded.pixels } else { 0 }, ..coded }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     Format, Policy,
     container::webp,
     inspect,
-    report::{Color, Metadata, Orientation},
+    report::{Coded, Color, Metadata, Orientation},
     scrub,
 };
 use alloc::vec::Vec;
@@ -35,6 +35,7 @@ fn plain(bytes: &[u8]) -> Report {
         lossless: false,
         jpeg_quality: None,
         jpeg_blocks: 0,
+        coded: Coded { pixels: 384, lossy_pixels: 384, ..Coded::default() },
         unterminated: false,
         payload: None,
         metadata: Metadata::default(),
@@ -49,12 +50,18 @@ fn inspected(bytes: &[u8]) -> Result<Report, ImageError> {
 fn every_variant_is_reported_exactly() {
     let cases: [Case; 6] = [
         (fixture!("lossy.webp"), |_| {}),
-        (fixture!("lossy-alpha.webp"), |it| it.has_alpha = true),
-        (fixture!("lossless.webp"), |it| it.lossless = true),
-        (fixture!("lossless-alpha.webp"), |it| (it.lossless, it.has_alpha) = (true, true)),
-        (fixture!("animated.webp"), |it| it.frames = 3),
+        (fixture!("lossy-alpha.webp"), |it| (it.has_alpha, it.coded.alpha_pixels) = (true, 384)),
+        (fixture!("lossless.webp"), |it| (it.lossless, it.coded.lossy_pixels) = (true, 0)),
+        (fixture!("lossless-alpha.webp"), |it| {
+            (it.lossless, it.has_alpha, it.coded.lossy_pixels) = (true, true, 0);
+        }),
+        (fixture!("animated.webp"), |it| {
+            let pixels = 2 * 384 + 17 * 16;
+            (it.frames, it.coded.pixels, it.coded.lossy_pixels) = (3, pixels, pixels);
+        }),
         (fixture!("animated-lossless.webp"), |it| {
             (it.frames, it.lossless, it.has_alpha) = (3, true, true);
+            (it.coded.pixels, it.coded.lossy_pixels) = (3 * 384, 0);
         }),
     ];
     for (bytes, differs) in cases {
@@ -290,11 +297,12 @@ fn an_animation_is_as_large_as_its_canvas_and_lossless_when_all_its_frames_are()
     let exact = frame(|_| {}, &[LOSSLESS]);
     let lossy = frame(|it| it[3] = 1, &[LOSSY]);
     let told = |second: &[u8]| {
-        verdict(&[(b"VP8X", &head), (b"ANIM", &[0; 6]), (b"ANMF", &exact), (b"ANMF", second)])
-            .map(|it| (it.width, it.height, it.lossless))
+        verdict(&[(b"VP8X", &head), (b"ANIM", &[0; 6]), (b"ANMF", &exact), (b"ANMF", second)]).map(
+            |it| (it.width, it.height, it.lossless, it.coded.lossy_pixels * 2 == it.coded.pixels),
+        )
     };
-    assert_eq!(told(&exact), Ok((4, 5, true)));
-    assert_eq!(told(&lossy), Ok((4, 5, false)));
+    assert_eq!(told(&exact), Ok((4, 5, true, false)));
+    assert_eq!(told(&lossy), Ok((4, 5, false, true)), "half of the pixels are lossy");
 }
 
 /// A VP8 frame header says that it is a key frame, one of four versions, and how large it is.

@@ -22,6 +22,7 @@ fn half(quality: u8, effort: Effort) -> Target {
         most_bytes: 10_000,
         is_oversize: true,
         is_preview: false,
+        may_reduce_colors: true,
     }
 }
 

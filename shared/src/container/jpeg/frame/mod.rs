@@ -278,6 +278,17 @@ impl Scan {
         frame.units(&components)
     }
 
+    /// Blocks that decoding it visits.
+    #[must_use]
+    pub fn blocks(&self, frame: &Frame) -> u64 {
+        let (across, down) = self.units(frame);
+        let each = match self.parts.as_slice() {
+            [_] => 1,
+            parts => parts.iter().map(|part| part.component.blocks()).sum(),
+        };
+        across as u64 * down as u64 * each
+    }
+
     /// The fewest bits that one unit can take: the shortest code of every table it needs. Nothing
     /// when a table is missing.
     #[must_use]

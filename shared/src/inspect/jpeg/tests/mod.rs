@@ -95,6 +95,7 @@ fn a_sound_file_is_reported_exactly() {
         lossless: false,
         jpeg_quality: Some(100),
         jpeg_blocks: 1,
+        coded: Coded { pixels: 64, scan_blocks: 1, ..Coded::default() },
         unterminated: false,
         payload: None,
         metadata: Metadata::default(),
