@@ -48,7 +48,7 @@ test-long-mutants:
 reliability: | $(STAMPS)/node ## Write the table of docs/reliability.md from the counts
 	@node tests/reliability.mjs
 
-.PHONY: bench bench-image bench-browser bench-upload bench-codecs
+.PHONY: bench bench-image bench-browser bench-upload bench-codecs bench-work
 bench: bench-image bench-browser bench-upload ## Compare with other libraries and servers; writes target/bench/*.json
 
 bench-image: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
@@ -62,6 +62,10 @@ bench-browser: browser chromium $(STAMPS)/bench-node
 bench-codecs: ## Compare the JPEG decoder and the resizer with other crates (PHOTOS=… for your own folder; some minutes)
 	$(call say,Comparing with zune-jpeg and jpeg-decoder and pic-scale and fast_image_resize)
 	cargo run --quiet --release --manifest-path tests/bench/codecs/Cargo.toml --target-dir target/bench-codecs -- $(PHOTOS)
+
+bench-work: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen ## Compare the estimated CPU time of plans with the measured one (PHOTOS=… for your own folder; ten minutes)
+	$(call say,Measuring what Plan::work estimates (ten minutes))
+	node tests/bench/work.mjs
 
 bench-upload: setup edge www $(STAMPS)/bench-node $(TOOLS)/s3s-fs
 	$(call say,Comparing whole uploads with Express and multer and sharp (five minutes))

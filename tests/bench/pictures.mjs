@@ -34,7 +34,7 @@ async function png(width, height) {
 }
 
 // Noise in octaves of decreasing strength, which has a spectrum like that of photos.
-function photoLike(width, height) {
+export function photoLike(width, height) {
   const data = Buffer.alloc(width * height * 3);
   const octaves = [512, 256, 128, 64, 32, 16, 8, 4, 2].map((size, index) => ({
     size, strength: 70 / 1.6 ** index, grid: grid(Math.ceil(width / size) + 2, Math.ceil(height / size) + 2, index),

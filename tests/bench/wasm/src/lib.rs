@@ -1,5 +1,7 @@
 //! The image rules as the bench calls them: bytes in, bytes out, everything on the way.
 
+mod work;
+
 use image_rules::{Action, Plan, Policy, inspect, limits::Effort, process};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -10,17 +12,20 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[wasm_bindgen]
 #[must_use]
 pub fn run(bytes: &[u8], max_edge: u32, quality: u8, effort: u8) -> Vec<u8> {
-    let effort = match effort {
-        0 => Effort::Fast,
-        1 => Effort::Balanced,
-        _ => Effort::Small,
-    };
-    let policy = Policy { max_edge, quality, effort, ..Policy::BROWSER };
+    let policy = Policy { max_edge, quality, effort: effort_of(effort), ..Policy::BROWSER };
     let report = inspect(bytes, &policy).expect("a sound picture");
     let plan = Plan::new(&report, &policy).expect("a picture within the limits");
     let processed = process(bytes, &plan, &policy.limits).expect("a picture that decodes");
     match processed.action() {
         Action::Keep => Vec::new(),
         Action::Scrub | Action::Optimise => processed.into_bytes().into_owned(),
+    }
+}
+
+const fn effort_of(number: u8) -> Effort {
+    match number {
+        0 => Effort::Fast,
+        1 => Effort::Balanced,
+        _ => Effort::Small,
     }
 }
