@@ -7,36 +7,63 @@ use image_rules::{Action, Format, Plan};
 
 /// Decoding, resizing and encoding so many pixels takes some 30 ms.
 const LONG_PIXELS: u64 = 2_000_000;
-/// A lock that is older has leaked: plans take two seconds at most, and the platform drops nothing of a request
-/// that it cancels.
+/// A lock that was not renewed for so long has leaked: a step takes two seconds at most, and the platform drops
+/// nothing of a request that it cancels.
 const MAX_HELD_MS: u64 = 10_000;
+/// The same for a lock that is held only for a pause of some milliseconds.
+const MAX_PAUSE_MS: u64 = 1_000;
 
-/// Since when the lock is held.
 #[derive(Debug, Default)]
-pub struct CpuLock(Cell<Option<u64>>);
+pub struct CpuLock {
+    /// The guard that holds the lock, and when it expires.
+    held: Cell<Option<(u64, u64)>>,
+    last: Cell<u64>,
+}
 
 /// Holds the lock until it is dropped.
 #[derive(Debug)]
 pub struct CpuLockGuard {
     lock: Rc<CpuLock>,
-    since_ms: u64,
+    id: u64,
 }
 
 impl CpuLock {
     pub fn try_lock(self: &Rc<Self>, now_ms: u64) -> Option<CpuLockGuard> {
-        if self.0.get().is_some_and(|since_ms| now_ms.saturating_sub(since_ms) < MAX_HELD_MS) {
+        if self.held.get().is_some_and(|(_, until_ms)| now_ms < until_ms) {
             return None;
         }
-        self.0.set(Some(now_ms));
-        Some(CpuLockGuard { lock: Rc::clone(self), since_ms: now_ms })
+        let id = self.last.get() + 1;
+        self.last.set(id);
+        self.held.set(Some((id, now_ms.saturating_add(MAX_HELD_MS))));
+        Some(CpuLockGuard { lock: Rc::clone(self), id })
+    }
+}
+
+impl CpuLockGuard {
+    /// Nothing but a pause follows.
+    pub fn expire_soon(&self, now_ms: u64) {
+        if self.is_holder() {
+            self.lock.held.set(Some((self.id, now_ms.saturating_add(MAX_PAUSE_MS))));
+        }
+    }
+
+    /// Work goes on. After the expiry another request may hold the lock, and keeps it.
+    pub fn renew(&self, now_ms: u64) {
+        if self.is_holder() {
+            self.lock.held.set(Some((self.id, now_ms.saturating_add(MAX_HELD_MS))));
+        }
+    }
+
+    /// After the expiry another request may hold it.
+    fn is_holder(&self) -> bool {
+        self.lock.held.get().is_some_and(|(id, _)| id == self.id)
     }
 }
 
 impl Drop for CpuLockGuard {
     fn drop(&mut self) {
-        // After the expiry it may be held by another request.
-        if self.lock.0.get() == Some(self.since_ms) {
-            self.lock.0.set(None);
+        if self.is_holder() {
+            self.lock.held.set(None);
         }
     }
 }
@@ -73,6 +100,31 @@ mod tests {
         assert!(lock.try_lock(MAX_HELD_MS).is_none(), "an expired guard does not release it");
         drop(next);
         assert!(lock.try_lock(MAX_HELD_MS).is_some());
+    }
+
+    #[test]
+    fn a_pause_that_never_ends_expires_after_a_second() {
+        let lock = Rc::new(CpuLock::default());
+        let guard = lock.try_lock(0).expect("free");
+        guard.expire_soon(100);
+        assert!(lock.try_lock(100 + MAX_PAUSE_MS - 1).is_none());
+        assert!(lock.try_lock(100 + MAX_PAUSE_MS).is_some());
+    }
+
+    #[test]
+    fn a_lock_is_held_for_as_long_as_steps_follow_each_other() {
+        let lock = Rc::new(CpuLock::default());
+        let guard = lock.try_lock(0).expect("free");
+        for step in 1..100 {
+            guard.expire_soon(step * 500);
+            guard.renew(step * 500 + 10);
+            assert!(lock.try_lock(step * 500 + MAX_HELD_MS / 2).is_none());
+        }
+        let next = lock.try_lock(100_000).expect("the first one has expired");
+        guard.renew(100_000);
+        drop(guard);
+        assert!(lock.try_lock(100_000 + MAX_HELD_MS - 1).is_none(), "it is the next one's");
+        drop(next);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub const SINGLE_READ_BYTES: u64 = 512 * 1024;
 /// cancels. A body that is read with one call shows none for at most 52 s; after the decode a failing store takes
 /// 25 s and a registration 11 s.
 const LEASE_EXPIRY_MS: u64 = 60_000;
-/// The same for a decode, which takes two seconds at most and is not interrupted.
+/// The same for a decode, which shows a sign of life after each step.
 const DECODE_EXPIRY_MS: u64 = 10_000;
 
 /// The memory budget of an isolate. The mutex is never contended: wasm has one thread.
@@ -228,6 +228,13 @@ impl BudgetState {
 }
 
 impl Lease {
+    /// Records a sign of life of the request.
+    pub fn renew(&self, now_ms: u64) {
+        if let Some(lease) = self.budget.state().leases.get_mut(&self.id) {
+            lease.seen_ms = now_ms;
+        }
+    }
+
     /// Records bytes that have arrived. Whether there is memory for them.
     pub fn grow(&self, bytes: u64) -> bool {
         let mut state = self.budget.state();

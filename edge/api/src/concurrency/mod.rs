@@ -5,8 +5,9 @@ mod memory;
 mod metered;
 mod queue;
 mod slots;
+mod steps;
 
-use std::rc::Rc;
+use std::{future::poll_fn, pin::pin, rc::Rc, task::Poll};
 
 use edge_types::{Clock, Problem};
 use image_rules::Plan;
@@ -15,17 +16,22 @@ use crate::{
     error::busy,
     telemetry::{Counters, Stage},
 };
-use cpu_lock::CpuLock;
+use cpu_lock::{CpuLock, CpuLockGuard};
 use queue::Queue;
 use slots::UploadSlots;
 
 pub use memory::{Lease, MemoryBudget, Purpose, SINGLE_READ_BYTES};
 pub use metered::MeteredBody;
 pub use slots::UploadSlot;
+pub use steps::{end_step, process_in_steps};
 
 /// How long others run between two long decodes. A small upload takes some 10 ms of the thread in a dozen pieces,
 /// so several make progress.
 const PAUSE_MS: u64 = 40;
+/// How long others run between two steps of a plan: decode, resize, encode.
+const STEP_PAUSE_MS: u64 = 10;
+/// The same when no other upload is in progress: others may still read pictures.
+const SHORTEST_PAUSE_MS: u64 = 1;
 
 /// The shared resources of an isolate.
 #[derive(Debug, Default)]
@@ -81,7 +87,7 @@ impl<C: Clock> Scheduler<'_, C> {
     }
 
     /// Carries out a plan once there is memory for it and, if it takes long, the CPU lock. `body` is the memory that
-    /// the same request holds already.
+    /// the same request holds already. `work` pends after each step ([`process_in_steps`]); then others run.
     ///
     /// # Errors
     /// `BUSY` when it cannot begin in time.
@@ -110,12 +116,38 @@ impl<C: Clock> Scheduler<'_, C> {
         let stage = Stage::DecodeQueue;
         let (guard, lease) =
             waiter.acquire_with_timeout(self.clock, self.counters, stage, take).await?;
-        let output = work.await;
+        let mut work = pin!(work);
+        let output = loop {
+            match poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+                Poll::Ready(output) => break output,
+                Poll::Pending => self.pause(guard.as_ref(), [Some(&lease), body]).await,
+            }
+        };
         drop(lease);
-        if guard.is_some() && slots.are_shared(self.clock.now_ms()) {
+        let now_ms = self.clock.now_ms();
+        if let Some(guard) = guard.filter(|_| slots.are_shared(now_ms)) {
+            guard.expire_soon(now_ms);
             // The platform's clock stands still during CPU work, so only a sleep lets others run.
             self.clock.sleep(PAUSE_MS).await;
         }
         Ok(output)
+    }
+
+    /// Lets other requests run between two steps. The platform's clock stands still during CPU work, so only a sleep
+    /// does, and what is held is renewed after it.
+    async fn pause(&self, guard: Option<&CpuLockGuard>, leases: [Option<&Lease>; 2]) {
+        let now_ms = self.clock.now_ms();
+        if let Some(guard) = guard {
+            guard.expire_soon(now_ms);
+        }
+        let is_shared = self.resources.slots.are_shared(now_ms);
+        self.clock.sleep(if is_shared { STEP_PAUSE_MS } else { SHORTEST_PAUSE_MS }).await;
+        let now_ms = self.clock.now_ms();
+        if let Some(guard) = guard {
+            guard.renew(now_ms);
+        }
+        for lease in leases.into_iter().flatten() {
+            lease.renew(now_ms);
+        }
     }
 }

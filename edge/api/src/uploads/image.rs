@@ -8,7 +8,7 @@ use edge_ledger::{
 };
 use edge_storage::{NewObject, ObjectMetadata, ObjectStore};
 use edge_types::{FileName, FormId, hex, log};
-use image_rules::{Code, ImageError, Plan, Processed, inspect_as, process};
+use image_rules::{Code, ImageError, Plan, Processed, inspect_as};
 
 use super::reply::AcceptedImage;
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     app::App,
     body::{RawFile, UploadedFile},
     bucket_binding,
-    concurrency::Lease,
+    concurrency::{Lease, process_in_steps},
     context::RequestContext,
     error::{ApiError, busy},
     ports::Ports,
@@ -92,7 +92,7 @@ impl<P: Ports> UploadContext<'_, P> {
             }
         };
         let size_bytes = bytes.len() as u64;
-        let processing = async { process(bytes, &plan, &policy.limits) };
+        let processing = process_in_steps(bytes, &plan, &policy.limits);
         let processing = self.context.timed(&self.app.ports, Stage::Rules, processing);
         let processed = self.app.scheduler().run_plan(&plan, Some(memory), processing).await??;
         Ok((size_bytes, processed))

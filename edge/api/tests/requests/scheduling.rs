@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, future::poll_fn, mem::ManuallyDrop, task::Poll};
 
-use edge_api::concurrency::Purpose;
+use edge_api::concurrency::{Purpose, end_step};
 use edge_types::Clock;
 use futures_util::future::Either;
 use image_rules::{Plan, Policy, Report, inspect};
@@ -148,4 +148,56 @@ fn small_uploads_do_not_starve_one_that_needs_nearly_all_memory() {
     let served = clock.run_all(std::iter::once(Either::Left(large)).chain(smalls));
     assert!(served[0].0, "waited {} ms", served[0].1);
     assert!(served[0].1 < 1_000, "waited {} ms", served[0].1);
+}
+
+/// Work of so many steps of 50 ms: how many milliseconds passed until it was done.
+async fn stepwise(app: &TestApp, size: (u32, u32), steps: u32) -> u64 {
+    let (clock, scheduler) = (&app.ports.clock, app.scheduler());
+    let arrived_ms = clock.now_ms();
+    let work = async {
+        for _ in 0..steps {
+            // No other request is polled meanwhile.
+            clock.advance(50);
+            end_step().await;
+        }
+    };
+    scheduler.run_plan(&plan(size), None, work).await.expect("served");
+    clock.now_ms() - arrived_ms
+}
+
+#[test]
+fn a_small_image_is_not_held_up_by_a_large_one_for_longer_than_a_step() {
+    let app = app();
+    app.ports.clock.hold();
+    let images = [(LARGE, 100), (SMALL, 1), (SMALL, 1)];
+    let took = app
+        .ports
+        .clock
+        .run_all(images.map(|(size, steps)| stepwise(&app, size, steps)).into_iter());
+    let [large, small @ ..] = &took[..] else { panic!("{took:?}") };
+    assert!(*large >= 5_000, "{took:?}");
+    assert!(small.iter().all(|took| *took <= 300), "{took:?}");
+}
+
+#[test]
+fn a_long_plan_keeps_its_lock_and_its_memory_between_steps() {
+    let app = app();
+    let (clock, scheduler) = (&app.ports.clock, app.scheduler());
+    clock.hold();
+    let begun = RefCell::new(0);
+    let request = async |steps: u32| {
+        let plan = plan(LARGEST);
+        let work = async {
+            *begun.borrow_mut() += 1;
+            for _ in 0..steps {
+                clock.advance(250);
+                end_step().await;
+                assert_eq!(*begun.borrow(), 1, "the other one waits");
+                assert!(app.isolate.resources.memory.used_bytes() >= plan.peak_bytes());
+            }
+        };
+        scheduler.run_plan(&plan, None, work).await.is_ok()
+    };
+    // Longer than lock and lease last without a sign of life; the second one gives up before.
+    assert_eq!(clock.run_all([request(50), request(0)].into_iter()), [true, false]);
 }
