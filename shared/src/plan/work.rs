@@ -55,7 +55,7 @@ mod cost {
     /// A pixel that is painted over the canvas.
     pub const PAINTED_PIXEL: u64 = 2_000;
     /// A pixel whose colour is looked up, compared and coded again.
-    pub const GIF_WRITTEN_PIXEL: u64 = 85_000;
+    pub const GIF_WRITTEN_PIXEL: u64 = 95_000;
 
     /// A pixel of a lossy WebP, and a byte of its codes; and that byte once more, when hidden data are searched.
     pub const LOSSY_PIXEL: u64 = 20_000;
