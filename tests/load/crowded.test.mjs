@@ -6,8 +6,8 @@ import { after, before, test } from "node:test";
 
 import { drawn } from "../browser/pictures.mjs";
 import { noise } from "../e2e/pictures.mjs";
-import { report } from "../faults/trial.mjs";
-import { IS_LONG, startOpen, tally, times, upload } from "./traffic.mjs";
+import { report, sleep } from "../faults/trial.mjs";
+import { IS_LONG, closedLoop, openLoop, startOpen, tally, times, upload } from "./traffic.mjs";
 
 const PHOTOS = 12;
 const SMALL = 50;
@@ -27,7 +27,7 @@ after(async () => {
 });
 
 let sent = 0;
-const small = () => upload(server, { user: `small-${(sent += 1) % 10}`, address: 100 + (sent % 10), type: "image/png", body: noise(100, 100), agent });
+const small = (through = agent) => upload(server, { user: `small-${(sent += 1) % 10}`, address: 100 + (sent % 10), type: "image/png", body: noise(100, 100), agent: through });
 
 /** Sends small images in sequence until `isOver` returns true. */
 async function smalls(isOver) {
@@ -80,4 +80,34 @@ test(`${CLIENTS} clients that send photos in sequence wait about equally long`, 
   // The queue is first come, first served: a client waits for about one photo of each other client.
   assert.ok(results.ms.max <= 4 * results.ms.p50, `median ${results.ms.p50} ms, longest ${results.ms.max} ms`);
   if (IS_LONG) assert.deepEqual(results.outcomes, { 201: outcomes.length });
+});
+
+const STEADY_S = IS_LONG ? 60 : 10;
+const PHOTO_EVERY_MS = 1_000;
+/** Of the p99 beside photos and the p99 alone, at the same rate. */
+const MOST_TIMES = 3;
+
+test("small uploads at half of their highest rate wait little longer beside one photo a second", { timeout: 400_000 }, async (t) => {
+  const photo = await drawn(4032, 3024, { grain: 12 }).jpeg({ quality: 85 }).toBuffer();
+  await smalls((count) => count >= SMALL);
+  const { perSecond } = await closedLoop(small, { clients: CLIENTS, seconds: STEADY_S / 2 });
+  const rate = { perSecond: perSecond / 2, seconds: STEADY_S };
+  const alone = await openLoop(small, rate);
+  let isOver = false;
+  const sendPhotos = async () => {
+    const sending = [];
+    while (!isOver) {
+      sending.push(upload(server, { user: `steady-${sending.length % 10}`, address: 400, type: "image/jpeg", body: photo, agent }));
+      await sleep(PHOTO_EVERY_MS);
+    }
+    return Promise.all(sending);
+  };
+  const sendingPhotos = sendPhotos();
+  const beside = await openLoop(small, rate);
+  isOver = true;
+  const photos = await sendingPhotos;
+  const results = { perSecond: Math.round(rate.perSecond * 10) / 10, aloneMs: ms(alone.outcomes), besideMs: ms(beside.outcomes), photosMs: ms(photos) };
+  report(t, "steady", results);
+  assert.deepEqual(tally([...alone.outcomes, ...beside.outcomes, ...photos]), { 201: alone.outcomes.length + beside.outcomes.length + photos.length });
+  if (IS_LONG) assert.ok(results.besideMs.p99 <= MOST_TIMES * results.aloneMs.p99, `p99 ${results.aloneMs.p99} ms became ${results.besideMs.p99} ms`);
 });

@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 
 import { noise } from "../e2e/pictures.mjs";
 import { report, sleep } from "../faults/trial.mjs";
-import { IS_LONG, LOAD_SECONDS, MB, heldBytes, residentBytes, startOpen, tally, times, upload, wasmBytes, withoutProxy } from "./traffic.mjs";
+import { IS_LONG, LOAD_SECONDS, MB, closedLoop, heldBytes, openLoop, residentBytes, startOpen, tally, times, upload, wasmBytes, withoutProxy } from "./traffic.mjs";
 
 const CLIENTS = 8;
 const CALIBRATION_S = Math.min(10, LOAD_SECONDS / 2);
@@ -48,42 +48,6 @@ async function openLedgers() {
   const outcomes = await Promise.all(Array.from({ length: ADDRESSES }, () => send(agent)));
   agent.destroy();
   return outcomes;
-}
-
-/** Measures the sustained rate: each client sends its next image when the last one is answered. */
-async function closedLoop(seconds) {
-  const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
-  const outcomes = [];
-  const began = performance.now();
-  const client = async () => {
-    while (performance.now() - began < seconds * 1000) outcomes.push(await send(agent));
-  };
-  await Promise.all(Array.from({ length: CLIENTS }, client));
-  agent.destroy();
-  return { outcomes, perSecond: outcomes.length / ((performance.now() - began) / 1000) };
-}
-
-/** Sends requests at a fixed rate, whether or not earlier ones have been answered. */
-async function openLoop(perSecond, seconds) {
-  const agent = new Agent({ keepAlive: true });
-  const [outcomes, waiting] = [[], new Set()];
-  const began = performance.now();
-  let mostWaiting = 0;
-  for (let at = 0; at < perSecond * seconds; at += 1) {
-    const early = began + (at * 1000) / perSecond - performance.now();
-    if (early > 1) await sleep(early);
-    const sending = send(agent).then((outcome) => {
-      waiting.delete(sending);
-      outcomes.push({ ...outcome, atS: (performance.now() - began) / 1000 });
-    });
-    waiting.add(sending);
-    mostWaiting = Math.max(mostWaiting, waiting.size);
-    // Yield, so that this process reads the responses.
-    if (at % 16 === 0) await sleep(0);
-  }
-  await Promise.all(waiting);
-  agent.destroy();
-  return { outcomes, mostWaiting };
 }
 
 /** Samples the memory of the process and the heap of the isolate until the returned function is called. */
@@ -140,11 +104,11 @@ test(`at twice the sustained rate for ${LOAD_SECONDS} s each upload gets 201, 42
   const alone = [];
   for (let at = 0; at < 20; at += 1) alone.push(await send());
   const usual = took(alone);
-  const sustained = await closedLoop(CALIBRATION_S);
+  const sustained = await closedLoop(send, { clients: CLIENTS, seconds: CALIBRATION_S });
 
   const wasmBefore = await wasmBytes(server);
   const stopWatching = watchMemory();
-  const { outcomes, mostWaiting } = await openLoop(sustained.perSecond * 2, LOAD_SECONDS);
+  const { outcomes, mostWaiting } = await openLoop(send, { perSecond: sustained.perSecond * 2, seconds: LOAD_SECONDS });
   const { resident, held, lengthS } = await stopWatching();
   const recovered = await recovery(usual.p99);
 

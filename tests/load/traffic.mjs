@@ -1,10 +1,13 @@
 // Shared code of the load tests: a server with high limits of users and client IPs, an upload that reports each possible
 // outcome, and the memory of the server.
-import { request } from "node:http";
+import { once } from "node:events";
+import { Agent, request } from "node:http";
+import { connect } from "node:net";
 
 import { percentile } from "../bench/load.mjs";
 import { listeningPorts, residentMemory } from "../bench/usage.mjs";
 import { startServer } from "../e2e/server.mjs";
+import { sleep } from "../faults/trial.mjs";
 
 /** Seconds of load. More than 60 is the long form; only there times are asserted. */
 export const LOAD_SECONDS = Number(process.env.LOAD_SECONDS ?? 10);
@@ -70,6 +73,56 @@ export function upload(server, { user = "load", address = 1, type, body, agent }
     sending.on("error", (error) => done({ status: 0, cause: error.code ?? error.message }));
     sending.end(body);
   });
+}
+
+/** Begins an upload that announces `length` bytes and sends only `sent`: the text of the response so far, and how to close it. */
+export async function openUpload(server, { sent, ...details }) {
+  const { hostname, port, host } = new URL(server.url);
+  const socket = connect(port, hostname);
+  const outcome = { heard: "", stop: () => socket.destroy() };
+  socket.on("data", (text) => (outcome.heard += text));
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  const lines = Object.entries({ Host: host, ...headersOf(server, details) });
+  socket.write(`POST /images HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
+  socket.write(sent);
+  return outcome;
+}
+
+/** Measures the sustained rate: each client calls `send(agent)` again when the last one is answered. */
+export async function closedLoop(send, { clients, seconds }) {
+  const agent = new Agent({ keepAlive: true, maxSockets: clients });
+  const outcomes = [];
+  const began = performance.now();
+  const client = async () => {
+    while (performance.now() - began < seconds * 1000) outcomes.push(await send(agent));
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  agent.destroy();
+  return { outcomes, perSecond: outcomes.length / ((performance.now() - began) / 1000) };
+}
+
+/** Calls `send(agent)` at a fixed rate, whether or not earlier requests have been answered. */
+export async function openLoop(send, { perSecond, seconds }) {
+  const agent = new Agent({ keepAlive: true });
+  const [outcomes, waiting] = [[], new Set()];
+  const began = performance.now();
+  let mostWaiting = 0;
+  for (let at = 0; at < perSecond * seconds; at += 1) {
+    const early = began + (at * 1000) / perSecond - performance.now();
+    if (early > 1) await sleep(early);
+    const sending = send(agent).then((outcome) => {
+      waiting.delete(sending);
+      outcomes.push({ ...outcome, atS: (performance.now() - began) / 1000 });
+    });
+    waiting.add(sending);
+    mostWaiting = Math.max(mostWaiting, waiting.size);
+    // Yield, so that this process reads the responses.
+    if (at % 16 === 0) await sleep(0);
+  }
+  await Promise.all(waiting);
+  agent.destroy();
+  return { outcomes, mostWaiting };
 }
 
 /** Parses a response; a body that is not JSON becomes the cause. */

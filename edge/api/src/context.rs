@@ -47,8 +47,7 @@ impl<'a> RequestContext<'a> {
     }
 
     pub fn client_ip(&self) -> ClientIp {
-        let value = self.head.headers.get("cf-connecting-ip");
-        ClientIp::parse(value.and_then(|value| value.to_str().ok()))
+        request::client_ip(self.head)
     }
 
     pub fn record_file(&self, file: FileCount) {

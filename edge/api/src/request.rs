@@ -1,5 +1,6 @@
 //! Reads the head of a request.
 
+use edge_types::ClientIp;
 use http::{HeaderName, header, request::Parts};
 use image_rules::Language;
 
@@ -8,6 +9,10 @@ use crate::config::Config;
 /// The value of a header that is text.
 pub fn text_header(head: &Parts, name: HeaderName) -> Option<&str> {
     head.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+pub fn client_ip(head: &Parts) -> ClientIp {
+    ClientIp::parse(text_header(head, HeaderName::from_static("cf-connecting-ip")))
 }
 
 /// The media type of the body, without parameters.

@@ -7,12 +7,41 @@ use std::{
     time::Duration,
 };
 
-use edge_api::concurrency::SINGLE_READ_BYTES;
+use edge_api::concurrency::{CHUNK_BYTES, FIRST_BYTES};
 use edge_types::{Clock, with_timeout};
 use futures_util::{Stream, StreamExt, stream};
-use worker::{Delay, Request, send::SendWrapper};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use worker::{
+    Delay, Request,
+    js_sys::{Object, Promise, Uint8Array},
+    send::SendWrapper,
+    wasm_bindgen_futures::JsFuture,
+    web_sys::{ReadableStream, ReadableStreamGetReaderOptions, ReadableStreamReaderMode},
+};
 
 use crate::runtime::Runtime;
+
+#[wasm_bindgen]
+extern "C" {
+    type ByteReader;
+
+    #[wasm_bindgen(method, catch)]
+    fn read(
+        this: &ByteReader,
+        buffer: Uint8Array,
+        options: &ReadOptions,
+    ) -> Result<Promise, JsValue>;
+
+    type ReadOptions;
+
+    #[wasm_bindgen(method, setter)]
+    fn set_min(this: &ReadOptions, bytes: u32);
+
+    type ReadResult;
+
+    #[wasm_bindgen(method, getter)]
+    fn value(this: &ReadResult) -> Option<Uint8Array>;
+}
 
 type Chunks = Pin<Box<dyn Stream<Item = io::Result<Vec<u8>>>>>;
 
@@ -25,8 +54,10 @@ pub struct RequestBody {
     chunks: SendWrapper<Chunks>,
     timeout: SendWrapper<Pin<Box<Delay>>>,
     read_bytes: u64,
-    /// When it was first polled. Before that, the request waited for us.
+    /// When it was first polled, and later by as much as the client has waited for us.
     began_ms: Option<u64>,
+    /// When a chunk was handed out, until the next poll.
+    paused_ms: Option<u64>,
 }
 
 /// A phone that changes to another cell is silent for some seconds.
@@ -45,24 +76,17 @@ impl RequestBody {
             timeout: delay(SILENCE_MS),
             read_bytes: 0,
             began_ms: None,
+            paused_ms: None,
         }
     }
 
-    /// Begins to read, unless it has begun. A body that is read with one call is in memory as a whole, so its
-    /// length must be known.
-    fn begin(&mut self, may_read_at_once: bool) {
-        let Some(mut request) = self.request.0.take() else { return };
-        let failed = |error: worker::Error| io::Error::other(error.to_string());
-        let read_at_once =
-            self.announced_bytes.filter(|bytes| may_read_at_once && *bytes <= SINGLE_READ_BYTES);
-        self.chunks.0 = if read_at_once.is_some() {
-            Box::pin(stream::once(async move { request.bytes().await.map_err(failed) }))
-        } else {
-            // A request without a body has no stream, and is an empty body.
-            let chunks = stream::iter(request.stream().ok()).flatten();
-            Box::pin(chunks.map(move |chunk| chunk.map_err(failed)))
-        };
-        self.timeout = delay(max_duration_ms(read_at_once.unwrap_or_default()));
+    /// Begins to read, unless it has begun.
+    fn begin(&mut self) {
+        let Some(request) = self.request.0.take() else { return };
+        // A request without a body has no stream, and is an empty body.
+        if let Some(body) = request.inner().body() {
+            self.chunks.0 = Box::pin(chunks(body, self.announced_bytes).fuse());
+        }
     }
 
     /// Reads and drops what is left of the body. A client that is still sending does not read a response, so
@@ -71,7 +95,7 @@ impl RequestBody {
     pub async fn drain(mut self) {
         const MAX_BYTES: usize = 32 * 1024 * 1024;
         const PAUSE_MS: u64 = 2_000;
-        self.begin(false);
+        self.begin();
         let mut dropped_bytes = 0;
         while let Some(Some(Ok(chunk))) = with_timeout(&Runtime, PAUSE_MS, self.next()).await {
             dropped_bytes += chunk.len();
@@ -80,6 +104,44 @@ impl RequestBody {
             }
         }
     }
+}
+
+/// Reads a body in pieces of at least [`FIRST_BYTES`], into buffers of at most [`CHUNK_BYTES`]. A call through
+/// JavaScript costs as much as copying some ten KB, and a stream of its own pieces has 4 KB. A single call for all
+/// would not show how much has arrived.
+fn chunks(
+    body: ReadableStream,
+    announced_bytes: Option<u64>,
+) -> impl Stream<Item = io::Result<Vec<u8>>> {
+    let options = ReadableStreamGetReaderOptions::new();
+    options.set_mode(ReadableStreamReaderMode::Byob);
+    let reader: ByteReader = body.get_reader_with_options(&options).unchecked_into();
+    let start = Some((reader, FIRST_BYTES, announced_bytes.unwrap_or(u64::MAX)));
+    stream::unfold(start, |state| async {
+        let (reader, buffer_bytes, left_bytes) = state?;
+        let buffer_bytes = buffer_bytes.min(left_bytes);
+        if buffer_bytes == 0 {
+            return None;
+        }
+        match read(&reader, buffer_bytes).await {
+            Ok(chunk) if chunk.is_empty() => None,
+            Ok(chunk) => {
+                let left_bytes = left_bytes.saturating_sub(chunk.len() as u64);
+                Some((Ok(chunk), Some((reader, CHUNK_BYTES, left_bytes))))
+            }
+            Err(error) => Some((Err(io::Error::other(format!("{error:?}"))), None)),
+        }
+    })
+}
+
+/// Less than a piece, or nothing, at the end of the body.
+async fn read(reader: &ByteReader, buffer_bytes: u64) -> Result<Vec<u8>, JsValue> {
+    let in_js = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+    let options: ReadOptions = JsValue::from(Object::new()).unchecked_into();
+    options.set_min(in_js(buffer_bytes.min(FIRST_BYTES)));
+    let buffer = Uint8Array::new_with_length(in_js(buffer_bytes));
+    let result: ReadResult = JsFuture::from(reader.read(buffer, &options)?).await?.unchecked_into();
+    Ok(result.value().map(|bytes| bytes.to_vec()).unwrap_or_default())
 }
 
 const fn max_duration_ms(bytes: u64) -> u64 {
@@ -97,9 +159,11 @@ impl Stream for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut task::Context<'_>,
     ) -> Poll<Option<Self::Item>> {
-        self.begin(true);
+        self.begin();
         let now_ms = Runtime.now_ms();
-        let began_ms = *self.began_ms.get_or_insert(now_ms);
+        let paused_ms = self.paused_ms.take().map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
+        let began_ms = self.began_ms.map_or(now_ms, |began_ms| began_ms + paused_ms);
+        self.began_ms = Some(began_ms);
         let timed_out = || Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
         let Poll::Ready(chunk) = self.chunks.0.as_mut().poll_next(context) else {
             ready!(self.timeout.0.as_mut().poll(context));
@@ -112,6 +176,7 @@ impl Stream for RequestBody {
             return timed_out();
         }
         self.timeout = delay(SILENCE_MS);
+        self.paused_ms = Some(now_ms);
         Poll::Ready(chunk)
     }
 }

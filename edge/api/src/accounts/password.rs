@@ -5,7 +5,6 @@ use edge_registry::PasswordHash;
 
 use crate::{
     app::App,
-    concurrency::Purpose,
     error::{ApiError, InternalError},
     ports::Ports,
 };
@@ -79,7 +78,7 @@ async fn compute<P: Ports>(
     salt: &[u8],
 ) -> Result<argon2::PasswordHash, ApiError> {
     let params = params.ok_or(InternalError::PasswordHash)?;
-    let lease = app.scheduler().reserve_memory(Purpose::Decode, MEMORY_BYTES).await?;
+    let lease = app.scheduler().reserve_decode(MEMORY_BYTES).await?;
     let hash = Argon2::from(params).hash_password_with_salt(password, salt);
     drop(lease);
     Ok(hash.map_err(|_| InternalError::PasswordHash)?)

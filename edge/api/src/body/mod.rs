@@ -8,6 +8,7 @@ mod read;
 
 pub use form::MAX_FILES;
 pub use json::{read_json, read_json_of};
+pub use read::first_chunks;
 
 use std::io;
 

@@ -8,6 +8,25 @@ use image_rules::{Code, ImageError};
 use super::BodyStream;
 use crate::error::{ApiError, busy};
 
+/// The chunks in which the first bytes arrive: at least `bytes`, or all of a shorter body.
+///
+/// # Errors
+/// Those of [`read_error`].
+pub async fn first_chunks(
+    body: &mut (impl BodyStream + ?Sized),
+    bytes: u64,
+) -> Result<Vec<Vec<u8>>, ApiError> {
+    let (mut chunks, mut arrived_bytes) = (Vec::new(), 0);
+    while arrived_bytes < bytes
+        && let Some(chunk) = body.next().await
+    {
+        let chunk = chunk.map_err(|error| read_error(&error))?;
+        arrived_bytes += chunk.len() as u64;
+        chunks.push(chunk);
+    }
+    Ok(chunks)
+}
+
 /// The whole body.
 ///
 /// # Errors
@@ -66,6 +85,17 @@ mod tests {
     fn chunks_come_together_up_to_the_limit() {
         let chunks = vec![Ok(vec![1; 4]), Ok(vec![]), Ok(vec![2; 6])];
         assert_eq!(read(chunks, Some(10)).map(|bytes| bytes.len()), Ok(10));
+    }
+
+    #[test]
+    fn the_first_chunks_are_enough_bytes_or_all() {
+        for (bytes, read) in [(1, 1), (3, 1), (4, 2), (10, 3), (11, 3)] {
+            let mut chunks = stream::iter((0..3).map(|_| -> Chunk { Ok(vec![0; 3]) }));
+            let first = block_on(first_chunks(&mut chunks, bytes)).expect("no error");
+            assert_eq!(first.len(), read, "{bytes}");
+        }
+        let mut broken = stream::iter([Ok(vec![1]), Err(io::Error::other("connection reset"))]);
+        assert_eq!(block_on(first_chunks(&mut broken, 2)).map_err(|_| ()), Err(()));
     }
 
     #[test]

@@ -1,15 +1,24 @@
 //! How many uploads an isolate processes at the same time. It has one thread, so more of them would only all be
 //! slower.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+};
 
-use super::queue::{Queue, Waiter};
+use edge_types::UserId;
+
+use super::{
+    client::Client,
+    queue::{Attempt, Queue, Waiter},
+};
 
 /// A small image takes some 10 ms of the thread, and its upload waits up to thirty times as long for ledgers,
 /// store and database: so many keep the thread busy.
-const MAX_SLOTS: usize = 32;
+const MAX_SLOTS: u64 = 32;
 /// Three rounds of uploads, which take a second where an upload takes the 300 ms that they are made for.
-const MAX_WAITING: usize = 3 * MAX_SLOTS;
+const MAX_WAITING: u64 = 3 * MAX_SLOTS;
 /// A client that sends for longer has a slow connection and does not need the thread, so its slot is free for
 /// others: on 8 Mbit/s the largest image takes five seconds.
 const RECEIVING_SLOT_MS: u64 = 5_000;
@@ -26,8 +35,14 @@ pub struct UploadSlots {
 
 #[derive(Debug, Default)]
 struct SlotTable {
-    taken: BTreeMap<u64, SlotState>,
+    taken: BTreeMap<u64, TakenSlot>,
     last: u64,
+}
+
+#[derive(Debug)]
+struct TakenSlot {
+    client: Client,
+    state: SlotState,
 }
 
 /// What an upload does, and since when.
@@ -37,11 +52,13 @@ enum SlotState {
     Processing(u64),
 }
 
-/// The slot of one upload, until this is dropped.
+/// The right of one upload to a slot, until this is dropped. It has none before it gets one, and while its client
+/// sends nothing.
 #[derive(Debug)]
 pub struct UploadSlot {
     slots: Rc<UploadSlots>,
-    id: u64,
+    client: RefCell<Client>,
+    id: Cell<Option<u64>>,
 }
 
 impl SlotState {
@@ -54,9 +71,16 @@ impl SlotState {
 }
 
 impl SlotTable {
-    fn free(&self, now_ms: u64) -> usize {
-        let busy = self.taken.values().filter(|state| state.is_busy(now_ms));
-        MAX_SLOTS.saturating_sub(busy.count())
+    /// The clients that slots are held for; `except` is the number of a slot that does not count.
+    fn busy(&self, except: Option<u64>, now_ms: u64) -> impl Iterator<Item = (&Client, u64)> {
+        self.taken
+            .iter()
+            .filter(move |(id, slot)| Some(**id) != except && slot.state.is_busy(now_ms))
+            .map(|(_, slot)| (&slot.client, 1))
+    }
+
+    fn free(&self, now_ms: u64) -> u64 {
+        MAX_SLOTS.saturating_sub(self.busy(None, now_ms).count() as u64)
     }
 }
 
@@ -66,26 +90,60 @@ impl UploadSlots {
         self.slots.borrow().free(now_ms) < MAX_SLOTS - 1
     }
 
-    /// A position in the queue, unless it is full.
-    pub fn queue_up(&self, now_ms: u64) -> Option<Waiter> {
-        (self.queue.len(now_ms) < MAX_WAITING).then(|| self.queue.join(now_ms))
-    }
-
-    /// A slot, when there is one for each of those who came before, too.
-    pub fn take(self: &Rc<Self>, now_ms: u64, ahead: usize) -> Option<UploadSlot> {
-        let mut slots = self.slots.borrow_mut();
-        if ahead >= slots.free(now_ms) {
-            return None;
-        }
-        slots.last += 1;
-        let id = slots.last;
-        slots.taken.insert(id, SlotState::Processing(now_ms));
-        drop(slots);
-        Some(UploadSlot { slots: Rc::clone(self), id })
+    /// For an upload of this client, which has no slot yet.
+    pub fn for_client(self: &Rc<Self>, client: Client) -> UploadSlot {
+        let (client, id) = (RefCell::new(client), Cell::default());
+        UploadSlot { slots: Rc::clone(self), client, id }
     }
 }
 
 impl UploadSlot {
+    pub fn client(&self) -> Client {
+        self.client.borrow().clone()
+    }
+
+    /// Counts the upload against the share of a user, too. Whether the user may keep the slot.
+    pub fn set_user(&self, user: &UserId, now_ms: u64) -> bool {
+        let client = self.client.take().with_user(user);
+        let mut slots = self.slots.slots.borrow_mut();
+        let held = slots.busy(self.id.get(), now_ms);
+        let may_keep = client.may_hold(1, MAX_SLOTS, held);
+        if let Some(slot) = self.id.get().and_then(|id| slots.taken.get_mut(&id)) {
+            slot.client = client.clone();
+        }
+        drop(slots);
+        self.client.replace(client);
+        may_keep
+    }
+
+    /// A position in the queue, unless it is full or the client has its share of it.
+    pub fn queue_up(&self, now_ms: u64) -> Option<Waiter> {
+        self.slots.queue.join_bounded(self.client(), MAX_WAITING, now_ms)
+    }
+
+    /// Takes a slot, when there is one for each of those who came before, too.
+    pub fn take(&self, now_ms: u64, ahead: usize) -> Attempt<()> {
+        let client = self.client();
+        let mut slots = self.slots.slots.borrow_mut();
+        if !client.may_hold(1, MAX_SLOTS, slots.busy(None, now_ms)) {
+            return Attempt::Passed;
+        }
+        if ahead as u64 >= slots.free(now_ms) {
+            return Attempt::NotFree;
+        }
+        slots.last += 1;
+        let id = slots.last;
+        slots.taken.insert(id, TakenSlot { client, state: SlotState::Processing(now_ms) });
+        self.id.set(Some(id));
+        Attempt::Taken(())
+    }
+
+    pub fn release(&self) {
+        if let Some(id) = self.id.take() {
+            self.slots.slots.borrow_mut().taken.remove(&id);
+        }
+    }
+
     /// Receives the body of a client, which may be slow.
     pub async fn while_receiving<T>(
         &self,
@@ -99,25 +157,31 @@ impl UploadSlot {
     }
 
     fn set(&self, state: SlotState) {
-        self.slots.slots.borrow_mut().taken.insert(self.id, state);
+        let mut slots = self.slots.slots.borrow_mut();
+        if let Some(slot) = self.id.get().and_then(|id| slots.taken.get_mut(&id)) {
+            slot.state = state;
+        }
     }
 }
 
 impl Drop for UploadSlot {
     fn drop(&mut self) {
-        self.slots.slots.borrow_mut().taken.remove(&self.id);
+        self.release();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use edge_types::ClientIp;
     use futures_executor::block_on;
     use std::future::ready;
 
     use super::*;
 
+    /// A slot for work of our own, which has no share.
     fn take(slots: &Rc<UploadSlots>, now_ms: u64) -> Option<UploadSlot> {
-        slots.take(now_ms, 0)
+        let slot = slots.for_client(Client::default());
+        slot.take(now_ms, 0).taken().map(|()| slot)
     }
 
     fn full(slots: &Rc<UploadSlots>) -> Vec<UploadSlot> {
@@ -136,26 +200,55 @@ mod tests {
         assert!(take(&slots, 0).is_none());
         taken.pop();
         assert!(take(&slots, 0).is_some(), "the one that was released");
-        let waiting: Vec<_> = (0..MAX_WAITING).map(|_| slots.queue_up(0).expect("room")).collect();
-        assert!(slots.queue_up(0).is_none());
+        let queue_up = || slots.for_client(Client::default()).queue_up(0);
+        let waiting: Vec<_> = (0..MAX_WAITING).map(|_| queue_up().expect("room")).collect();
+        assert!(queue_up().is_none());
         drop(waiting);
-        assert!(slots.queue_up(0).is_some());
+        assert!(queue_up().is_some());
     }
 
     #[test]
     fn the_first_to_come_is_the_first_to_get_a_slot() {
         let slots = Rc::new(UploadSlots::default());
         let mut taken = full(&slots);
-        let first = slots.queue_up(0).expect("room");
-        let second = slots.queue_up(0).expect("room");
+        let [first, second] = [0; 2].map(|_| slots.for_client(Client::default()));
+        let [one, other] = [&first, &second].map(|slot| slot.queue_up(0).expect("room"));
         taken.pop();
-        let take = |waiter: &Waiter| slots.take(0, waiter.ahead());
-        assert!(take(&second).is_none(), "the free one belongs to the first");
-        let slot = take(&first).expect("free");
+        assert!(second.take(0, other.ahead()).taken().is_none(), "the free one is the first's");
+        assert!(first.take(0, one.ahead()).taken().is_some());
+        drop(one);
+        assert!(second.take(0, other.ahead()).taken().is_none(), "none is free");
         drop(first);
-        assert!(take(&second).is_none(), "none is free");
-        drop(slot);
-        assert!(take(&second).is_some());
+        assert!(second.take(0, other.ahead()).taken().is_some());
+    }
+
+    #[test]
+    fn a_client_ip_that_has_its_share_is_passed() {
+        let slots = Rc::new(UploadSlots::default());
+        let of = |ip| slots.for_client(Client::of_ip(&ClientIp::parse(Some(ip))));
+        let mut hog: Vec<_> = (0..MAX_SLOTS).map(|_| of("203.0.113.1")).collect();
+        hog.retain(|slot| slot.take(0, 0).taken().is_some());
+        assert_eq!(hog.len(), 24);
+        assert!(matches!(of("203.0.113.1").take(0, 0), Attempt::Passed));
+        let others: Vec<_> = (0..8).map(|_| of("203.0.113.2")).collect();
+        assert!(others.iter().all(|slot| slot.take(0, 0).taken().is_some()));
+        assert!(matches!(of("203.0.113.2").take(0, 0), Attempt::NotFree));
+    }
+
+    #[test]
+    fn a_user_keeps_a_slot_within_their_share() {
+        let slots = Rc::new(UploadSlots::default());
+        let user = UserId::parse("a").expect("valid");
+        let slot = || {
+            let slot = take(&slots, 0).expect("free");
+            (slot.set_user(&user, 0), slot)
+        };
+        let held: Vec<_> = (0..20).map(|_| slot()).collect();
+        let kept: Vec<_> = held.iter().map(|(is_kept, _)| *is_kept).collect();
+        assert_eq!(kept.iter().filter(|is_kept| **is_kept).count(), 16);
+        let (_, last) = held.last().expect("20");
+        last.release();
+        assert!(matches!(last.take(0, 0), Attempt::Passed));
     }
 
     #[test]

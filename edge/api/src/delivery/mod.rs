@@ -12,10 +12,10 @@ use image_rules::{Code, Format};
 
 use crate::{
     app::App,
-    concurrency::Purpose,
+    concurrency::Client,
     error::ApiError,
     ports::{EdgeCache, Picture, Ports, StoreContent},
-    request::base_url,
+    request::{base_url, client_ip},
     response::{self, Body, HandlerResult, Response},
 };
 use conditions::{Selection, Validators, http_date, select};
@@ -33,6 +33,7 @@ struct PictureRequest<'a> {
     key: &'a ObjectKey,
     variant: Option<Variant>,
     cache_url: String,
+    client: Client,
 }
 
 /// `GET /users/{userId}/images/{file}`
@@ -49,7 +50,8 @@ pub async fn deliver<P: Ports>(app: &App<P>, head: &Parts, key: &ObjectKey) -> H
         return part_of_original(app, head, key).await;
     }
     let cache_url = cache_url(&base_url(&app.config, head), key, variant);
-    let picture = picture(app, &PictureRequest { key, variant, cache_url }).await?;
+    let client = Client::of_ip(&client_ip(head));
+    let picture = picture(app, &PictureRequest { key, variant, cache_url, client }).await?;
     let selection = select(head, validators(key, &picture.facts), picture.facts.size_bytes);
     let mut response = describe(&picture.facts, picture.format, key, selection);
     match selection {
@@ -100,17 +102,19 @@ async fn picture<P: Ports>(
             let format = request.key.format().ok_or(Code::ImageNotFound)?;
             Picture { content: stored.content, facts: stored.facts, format }
         }
-        Some(variant) => derive(app, stored, variant).await?,
+        Some(variant) => derive(app, &request.client, stored, variant).await?,
     };
     Ok(cache.put(&request.cache_url, picture))
 }
 
 async fn derive<P: Ports>(
     app: &App<P>,
+    client: &Client,
     stored: StoredObject<StoreContent<P>>,
     variant: Variant,
 ) -> Result<Picture<StoreContent<P>>, ApiError> {
-    let memory = app.scheduler().reserve_memory(Purpose::Body, stored.facts.size_bytes).await?;
+    let size_bytes = stored.facts.size_bytes;
+    let memory = app.scheduler().reserve_body(client, size_bytes, None).await?;
     let original = stored.content.into_bytes().await?;
     let derived = variant::derive(app, original, variant, &memory).await?;
     let facts = ObjectFacts { size_bytes: derived.bytes.len() as u64, etag: derived.etag };

@@ -13,6 +13,7 @@ use crate::{
     accounts, admin, admission,
     app::App,
     body::BodyStream,
+    concurrency::Client,
     config::UploadSwitch,
     context::{RequestContext, RequestId},
     delivery,
@@ -89,7 +90,8 @@ async fn handle<P: Ports>(
         }
         Endpoint::Upload => {
             // Before a ledger is asked: refusing must cost less than serving.
-            let slot = app.scheduler().acquire_slot().await?;
+            let client = Client::of_ip(&context.client_ip());
+            let slot = app.scheduler().acquire_slot(client).await?;
             let caller = admission::authorize_upload(app, context, UPLOAD).await?;
             uploads::upload(app, context, caller, &slot, body).await
         }

@@ -95,6 +95,8 @@ impl<P: Ports> UploadContext<'_, P> {
         let processing = process_in_steps(bytes, &plan, &policy.limits);
         let processing = self.context.timed(&self.app.ports, Stage::Rules, processing);
         let processed = self.app.scheduler().run_plan(&plan, Some(memory), processing).await??;
+        // The file is gone, and only the result is held on.
+        memory.shrink(size_bytes.saturating_sub(processed.bytes().len() as u64));
         Ok((size_bytes, processed))
     }
 

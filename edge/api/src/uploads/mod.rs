@@ -11,13 +11,15 @@ pub use policy::policy;
 pub use tickets::issue_ticket;
 
 use edge_auth::{Permit, Principal};
+use edge_types::Role;
+use futures_util::{StreamExt, stream};
 use image_rules::{Format, Limits};
 
 use crate::{
     admission::{AdmittedUpload, FileOrder, admit_upload},
     app::App,
     body::{self, AnnouncedBody, BodyStream, ParsedUpload},
-    concurrency::{Lease, MeteredBody, Purpose, UploadSlot},
+    concurrency::{FIRST_BYTES, Lease, MeteredBody, UploadSlot},
     context::RequestContext,
     error::ApiError,
     ports::Ports,
@@ -39,12 +41,15 @@ pub async fn upload<P: Ports>(
     body: impl BodyStream,
 ) -> HandlerResult<P> {
     let permit = caller.may_upload(app.config.uploads.require_ticket)?;
+    // A back end uploads for many users, so only its client IP has a share.
+    if permit.role() != Role::Service {
+        app.scheduler().share_slot(slot, permit.owner()).await?;
+    }
     let limits = permit.limits(app.config.policy.limits);
     let bytes = AnnouncedBody::new(context.head).max_bytes(&limits);
     let admitted = admit_upload(app, context, &permit, FileOrder::First { bytes }).await?;
     let upload = UploadContext { app, context, permit: &permit };
-    let receiving = receive(app, context, &permit, &limits, body);
-    let (parsed, memory) = match slot.while_receiving(|| app.ports.now_ms(), receiving).await {
+    let (parsed, memory) = match receive(app, context, &permit, &limits, slot, body).await {
         Ok(received) => received,
         Err(error) => {
             upload.release(admitted, false).await;
@@ -56,19 +61,33 @@ pub async fn upload<P: Ports>(
     reply::respond(outcomes, app, context)
 }
 
-/// Reads the body, once there is memory for it.
+/// Reads the body, once its first bytes are there and there is memory for the others.
 async fn receive<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
     permit: &Permit,
     limits: &Limits,
+    slot: &UploadSlot,
     body: impl BodyStream,
 ) -> Result<(ParsedUpload, Lease), ApiError> {
+    let (ports, scheduler, client) = (&app.ports, app.scheduler(), slot.client());
     let bytes = AnnouncedBody::new(context.head).reserved_bytes(limits);
-    let memory = app.scheduler().reserve_memory(Purpose::Body, bytes).await?;
-    let body = MeteredBody::new(body, &memory);
-    let receiving = body::receive(permit, context.head, body, limits);
-    let mut parsed = context.timed(&app.ports, Stage::Read, receiving).await?;
+    let mut body = body.fuse();
+    let mut memory = scheduler.reserve_body(&client, bytes.min(FIRST_BYTES), None).await?;
+    let arriving = body::first_chunks(&mut body, FIRST_BYTES);
+    let arriving = context.timed(ports, Stage::Read, arriving);
+    let first = scheduler.first_bytes(slot, arriving).await?;
+    let receiving = async {
+        if bytes > FIRST_BYTES {
+            memory = scheduler.reserve_body(&client, bytes, Some(&memory)).await?;
+        }
+        let body = stream::iter(first.into_iter().map(Ok)).chain(body);
+        let body = MeteredBody::new(body, &memory);
+        let receiving = body::receive(permit, context.head, body, limits);
+        let parsed = context.timed(ports, Stage::Read, receiving).await?;
+        Ok::<_, ApiError>((parsed, memory))
+    };
+    let (mut parsed, memory) = slot.while_receiving(|| ports.now_ms(), receiving).await?;
     permit.is_for(parsed.user_id.as_ref())?;
     parsed.form_id = permit.form_id(parsed.form_id)?;
     Ok((parsed, memory))

@@ -1,14 +1,27 @@
-//! Queues for memory and CPU: concurrent requests on a clock that advances in steps.
+//! Queues for slots, memory and CPU: concurrent requests on a clock that advances in steps.
 
-use std::{cell::RefCell, future::poll_fn, mem::ManuallyDrop, task::Poll};
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io,
+    mem::ManuallyDrop,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
-use edge_api::concurrency::{Purpose, end_step};
-use edge_types::Clock;
-use futures_util::future::Either;
+use edge_api::{
+    concurrency::{Client, FIRST_BYTES, Scheduler, end_step},
+    dispatch::serve,
+};
+use edge_types::{ClientIp, Clock, Problem, UserId};
+use futures_executor::block_on;
+use futures_util::{Stream, future::Either, stream};
+use http::StatusCode;
 use image_rules::{Plan, Policy, Report, inspect};
 use proptest::prelude::*;
+use serde_json::json;
 
-use crate::harness::{PIXEL, TestApp, app};
+use crate::harness::{PIXEL, TestApp, TestHarness, app, app_with, gif, upload_as};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -68,6 +81,9 @@ struct Order {
 fn run(arrivals: &[Arrival]) -> Order {
     let app = app();
     let (clock, scheduler) = (&app.ports.clock, app.scheduler());
+    // Only beside others there is a pause after a large one, so that requests come while it lasts.
+    let _others =
+        [0; 2].map(|_| block_on(scheduler.acquire_slot(Client::default())).expect("free"));
     let order = RefCell::<Order>::default();
     let request = async |number: usize, arrival: &Arrival| {
         clock.sleep(arrival.at_ms).await;
@@ -111,10 +127,10 @@ proptest! {
     }
 }
 
-/// An upload of 5 MiB that needs nearly all memory: whether it was served, and after how many milliseconds.
-async fn largest(app: &TestApp) -> (bool, u64) {
+/// An upload that needs nearly all memory: whether it was served, and after how many milliseconds.
+async fn largest(app: &TestApp, bytes: u64) -> (bool, u64) {
     let (clock, scheduler) = (&app.ports.clock, app.scheduler());
-    let body = scheduler.reserve_memory(Purpose::Body, 5 * MIB).await.expect("memory");
+    let body = scheduler.reserve_body(&Client::default(), bytes, None).await.expect("memory");
     let plan = plan(LARGEST);
     assert!(plan.peak_bytes() > app.config.memory_budget_bytes - 8 * MIB);
     let arrived_ms = clock.now_ms();
@@ -122,10 +138,33 @@ async fn largest(app: &TestApp) -> (bool, u64) {
     (outcome.is_ok(), clock.now_ms() - arrived_ms)
 }
 
+/// What the requests of an isolate may hold together.
+const MOST_BYTES: u64 = 64 * MIB + 64 * MIB / 3;
+
 #[test]
 fn images_that_need_nearly_all_memory_are_served_one_after_the_other() {
+    for (count, bytes) in [(2, 5 * MIB), (7, 5 * MIB), (2, 20 * MIB), (3, 12 * MIB), (7, MIB / 2)] {
+        let app = app();
+        let served = app.ports.clock.run_all((0..count).map(|_| largest(&app, bytes)));
+        assert!(served.iter().all(|(is_served, _)| *is_served), "{count} x {bytes}: {served:?}");
+        let peak_bytes = app.isolate.resources.memory.peak_bytes();
+        assert!(peak_bytes <= MOST_BYTES, "{count} x {bytes}: {peak_bytes}");
+    }
+}
+
+#[test]
+fn an_image_that_needs_nearly_all_memory_does_not_stop_those_that_need_less() {
     let app = app();
-    let served = app.ports.clock.run_all((0..4).map(|_| largest(&app)));
+    let (clock, scheduler) = (&app.ports.clock, app.scheduler());
+    let plan = plan(LARGE);
+    let photo = async |_| {
+        let body = scheduler.reserve_body(&Client::default(), MIB / 2, None).await.expect("memory");
+        clock.sleep(20).await;
+        let outcome = scheduler.run_plan(&plan, Some(&body), async { clock.advance(50) }).await;
+        (outcome.is_ok(), clock.now_ms())
+    };
+    let first = std::iter::once(Either::Left(largest(&app, 17 * MIB)));
+    let served = clock.run_all(first.chain((0..20).map(|at| Either::Right(photo(at)))));
     assert!(served.iter().all(|(is_served, _)| *is_served), "{served:?}");
 }
 
@@ -135,13 +174,13 @@ fn small_uploads_do_not_starve_one_that_needs_nearly_all_memory() {
     let (clock, scheduler) = (&app.ports.clock, app.scheduler());
     let small = async |at: u64| {
         clock.sleep(at * 10).await;
-        let body = scheduler.reserve_memory(Purpose::Body, 2 * MIB).await;
+        let body = scheduler.reserve_body(&Client::default(), 2 * MIB, None).await;
         clock.sleep(300).await;
         (body.is_ok(), 0)
     };
     let large = async {
         clock.sleep(500).await;
-        largest(&app).await
+        largest(&app, 5 * MIB).await
     };
     clock.hold();
     let smalls = (0..400).map(|at| Either::Right(small(at)));
@@ -200,4 +239,245 @@ fn a_long_plan_keeps_its_lock_and_its_memory_between_steps() {
     };
     // Longer than lock and lease last without a sign of life; the second one gives up before.
     assert_eq!(clock.run_all([request(50), request(0)].into_iter()), [true, false]);
+}
+
+/// What a client does with its body.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sending {
+    AtOnce,
+    /// Nothing for so many milliseconds.
+    Late(u64),
+    /// The first bytes, and the others after so many milliseconds.
+    Slowly(u64),
+    /// The platform cancels the request after so many polls.
+    Cancelled(u32),
+}
+
+/// An upload of a client of its own; those that do not send at once come from one client.
+#[derive(Clone, Copy, Debug)]
+struct Upload {
+    at_ms: u64,
+    is_large: bool,
+    work_ms: u64,
+    sending: Sending,
+}
+
+/// Ledger, store and database.
+const STORE_MS: u64 = 100;
+/// What an upload costs others beside its work: the pause after a long decode, and polls.
+const OVERHEAD_MS: u64 = 100;
+const LONGEST_MS: u64 = 150;
+
+impl Upload {
+    const fn bytes(self) -> u64 {
+        if self.is_large { 5 * MIB } else { MIB / 2 }
+    }
+
+    const fn cost_ms(self) -> u64 {
+        self.work_ms + OVERHEAD_MS
+    }
+
+    fn client(self, number: usize) -> (Client, UserId) {
+        let number = if self.sending == Sending::AtOnce { number } else { 250 };
+        let ip = ClientIp::parse(Some(&format!("203.0.113.{number}")));
+        let user = UserId::parse(&format!("user-{number}")).expect("valid");
+        (Client::of_ip(&ip), user)
+    }
+
+    /// Takes every resource, as an upload does. How long it took.
+    async fn run(self, number: usize, app: &TestApp) -> Result<u64, Problem> {
+        let (clock, scheduler) = (&app.ports.clock, app.scheduler());
+        clock.sleep(self.at_ms).await;
+        let began_ms = clock.now_ms();
+        let working = self.run_now(number, &scheduler, app);
+        match self.sending {
+            Sending::Cancelled(polls) => cancelled_after(polls, working).await.unwrap_or(Ok(()))?,
+            _ => working.await?,
+        }
+        Ok(clock.now_ms() - began_ms)
+    }
+
+    async fn run_now(
+        self,
+        number: usize,
+        scheduler: &Scheduler<'_, TestHarness>,
+        app: &TestApp,
+    ) -> Result<(), Problem> {
+        let clock = &app.ports.clock;
+        let (late_ms, slow_ms) = match self.sending {
+            Sending::AtOnce | Sending::Cancelled(_) => (0, 0),
+            Sending::Late(ms) => (ms, 0),
+            Sending::Slowly(ms) => (0, ms),
+        };
+        let (client, user) = self.client(number);
+        let slot = scheduler.acquire_slot(client).await?;
+        scheduler.share_slot(&slot, &user).await?;
+        let client = slot.client();
+        let first = scheduler.reserve_body(&client, FIRST_BYTES, None).await?;
+        let arriving = async {
+            clock.sleep(late_ms).await;
+            Ok::<_, Problem>(())
+        };
+        scheduler.first_bytes(&slot, arriving).await?;
+        let receiving = async {
+            let memory = scheduler.reserve_body(&client, self.bytes(), Some(&first)).await?;
+            drop(first);
+            memory.grow(FIRST_BYTES);
+            clock.sleep(slow_ms).await;
+            let is_received = memory.grow(self.bytes() - FIRST_BYTES);
+            if is_received { Ok(memory) } else { Err(Problem::new(image_rules::Code::Busy)) }
+        };
+        let memory = slot.while_receiving(|| clock.now_ms(), receiving).await?;
+        let plan = plan(if self.is_large { LARGE } else { SMALL });
+        let work = async { clock.advance(self.work_ms) };
+        scheduler.run_plan(&plan, Some(&memory), work).await?;
+        memory.shrink(self.bytes());
+        clock.sleep(STORE_MS).await;
+        Ok(())
+    }
+}
+
+fn uploads() -> impl Strategy<Value = Vec<Upload>> {
+    let sending = prop_oneof![
+        6 => Just(Sending::AtOnce),
+        1 => (0..7_000_u64).prop_map(Sending::Late),
+        2 => (0..7_000_u64).prop_map(Sending::Slowly),
+        1 => (1..60_u32).prop_map(Sending::Cancelled),
+    ];
+    let upload = (0..1_000_u64, 0..3_u8, 0..LONGEST_MS, sending);
+    let upload = upload.prop_map(|(at_ms, kind, work_ms, sending)| {
+        let is_large = kind == 0;
+        let work_ms = if is_large { work_ms } else { work_ms / 10 };
+        Upload { at_ms, is_large, work_ms, sending }
+    });
+    prop::collection::vec(upload, 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The work before an upload is that of all that came before it, and for a large one that of small ones, which
+    /// may pass. At each of its four steps a large decode of a later one may just be running.
+    #[test]
+    fn nobody_waits_for_longer_than_twice_the_work_before_them(uploads in uploads()) {
+        let app = app();
+        app.ports.clock.hold();
+        let running = uploads.iter().enumerate().map(|(number, upload)| upload.run(number, &app));
+        let outcomes = app.ports.clock.run_all(running);
+        for (number, (upload, outcome)) in uploads.iter().zip(&outcomes).enumerate() {
+            if upload.sending != Sending::AtOnce {
+                continue;
+            }
+            let is_before = |other: &Upload| {
+                other.at_ms <= upload.at_ms || (upload.is_large && !other.is_large)
+            };
+            let others = uploads.iter().enumerate().filter(|(at, other)| *at != number && is_before(other));
+            let before_ms: u64 = others.map(|(_, other)| other.cost_ms()).sum();
+            let most_ms = upload.work_ms + STORE_MS + 2 * before_ms + 4 * (LONGEST_MS + OVERHEAD_MS);
+            prop_assert!(matches!(outcome, Ok(took_ms) if *took_ms <= most_ms), "{upload:?}: {outcome:?}, {most_ms} ms");
+        }
+    }
+}
+
+/// A body of which nothing comes until it times out.
+struct SilentBody {
+    polls: u32,
+}
+
+impl Stream for SilentBody {
+    type Item = io::Result<Vec<u8>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.polls = self.polls.saturating_sub(1);
+        if self.polls > 0 {
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())))
+    }
+}
+
+/// 64 silent bodies of 512 KB and 40 uploads, one every 10 ms. Users and client IPs of the silent ones are the number
+/// of each with this factor.
+fn beside_silent_bodies(user_factor: usize, ip_factor: usize, ip: &str) {
+    let app = app_with(&[("RATE_PER_MINUTE", "1000")]);
+    let clock = &app.ports.clock;
+    let silent = async |at: usize| {
+        let head = upload_as(&json!({"sub": format!("silent-{}", at * user_factor)}))
+            .header("cf-connecting-ip", format!("203.0.113.{}", at * ip_factor))
+            .header("content-length", "524288");
+        let (head, ()) = head.body(()).expect("valid").into_parts();
+        let response = serve(&app, &head, SilentBody { polls: 1_000 }).await;
+        (response.status(), 0)
+    };
+    let normal = async |at: u8| {
+        clock.sleep(u64::from(at) * 10).await;
+        let head = upload_as(&json!({"sub": format!("user-{}", at % 8)}))
+            .header("cf-connecting-ip", ip)
+            .header("content-length", PIXEL.len());
+        let (head, ()) = head.body(()).expect("valid").into_parts();
+        let began_ms = clock.now_ms();
+        let response = serve(&app, &head, stream::iter([Ok(gif(at))])).await;
+        (response.status(), clock.now_ms() - began_ms)
+    };
+    clock.hold();
+    let all = (0..64).map(|at| Either::Left(silent(at)));
+    let all = all.chain((0..40).map(|at| Either::Right(normal(at))));
+    let outcomes = clock.run_all(all);
+    let (silent, normal) = outcomes.split_at(64);
+    assert!(normal.iter().all(|(status, _)| *status == StatusCode::CREATED), "{normal:?}");
+    // The first 32 silent ones have a slot for a tenth of a second.
+    assert!(normal.iter().all(|(_, took_ms)| *took_ms <= 300), "{normal:?}");
+    assert!(normal.iter().skip(30).all(|(_, took_ms)| *took_ms == 0), "{normal:?}");
+    let is_ended = |status: StatusCode| {
+        [StatusCode::REQUEST_TIMEOUT, StatusCode::SERVICE_UNAVAILABLE].contains(&status)
+    };
+    assert!(silent.iter().all(|(status, _)| is_ended(*status)), "{silent:?}");
+    assert_eq!(app.isolate.resources.memory.used_bytes(), 0);
+}
+
+#[test]
+fn silent_bodies_change_little_for_others() {
+    beside_silent_bodies(1, 1, "198.51.100.1");
+    beside_silent_bodies(1, 0, "198.51.100.1");
+    beside_silent_bodies(0, 0, "198.51.100.1");
+}
+
+#[test]
+fn silent_bodies_change_little_for_others_of_their_network() {
+    beside_silent_bodies(1, 0, "203.0.113.0");
+    beside_silent_bodies(0, 0, "203.0.113.0");
+}
+
+/// Uploads that never end: the answers of `count` of them by one caller, and what another caller gets beside them.
+fn beside_endless_uploads(count: usize, claims: &serde_json::Value) -> (usize, StatusCode) {
+    let app = app();
+    let clock = &app.ports.clock;
+    let endless = async |_| {
+        let head = upload_as(claims).header("cf-connecting-ip", "203.0.113.1");
+        let (head, ()) =
+            head.header("content-length", "100000").body(()).expect("valid").into_parts();
+        let first = stream::iter([Ok(vec![b'G'; 20_000])]);
+        let body = futures_util::StreamExt::chain(first, SilentBody { polls: 1_000 });
+        serve(&app, &head, body).await.status()
+    };
+    let other = async {
+        clock.sleep(200).await;
+        let head = upload_as(&json!({"sub": "other"})).header("cf-connecting-ip", "203.0.113.2");
+        let (head, ()) = head.body(()).expect("valid").into_parts();
+        serve(&app, &head, stream::iter([Ok(PIXEL.to_vec())])).await.status()
+    };
+    clock.hold();
+    let all = (0..count).map(|at| Either::Left(endless(at))).chain([Either::Right(other)]);
+    let statuses = clock.run_all(all);
+    let begun = statuses.iter().filter(|status| **status == StatusCode::REQUEST_TIMEOUT).count();
+    (begun, statuses[count])
+}
+
+#[test]
+fn one_caller_gets_a_share_of_the_slots() {
+    for (claims, begun) in
+        [(json!({"sub": "123"}), 16), (json!({"sub": "back-end", "role": "SERVICE"}), 24)]
+    {
+        assert_eq!(beside_endless_uploads(60, &claims), (begun, StatusCode::CREATED), "{claims}");
+    }
 }

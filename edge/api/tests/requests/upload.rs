@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use edge_api::concurrency::Purpose;
+use edge_api::concurrency::Client;
 use edge_auth::testing::NOW_MS;
 use edge_types::timestamp;
 use futures_executor::block_on;
@@ -270,20 +270,24 @@ fn an_invalid_form_leaves_nothing_stored() {
 #[test]
 fn without_memory_in_time_the_response_is_busy() {
     let app = app();
-    let half = app.config.memory_budget_bytes / 2;
-    let lease = block_on(app.scheduler().reserve_memory(Purpose::Body, half)).expect("free");
+    let (scheduler, nobody) = (app.scheduler(), Client::default());
+    // The pool of small bodies but for some bytes.
+    let sizes = [512 * 1024; 29].into_iter().chain([174_592]);
+    let reserve = |bytes| block_on(scheduler.reserve_body(&nobody, bytes, None)).expect("free");
+    let leases: Vec<_> = sizes.map(reserve).collect();
     let response = send(&app, upload(), PIXEL);
     assert_eq!(response.json["code"], "BUSY");
     assert_eq!(response.headers["retry-after"], "2");
-    drop(lease);
+    drop(leases);
     assert_eq!(send(&app, upload(), PIXEL).status, StatusCode::CREATED);
 }
 
 #[test]
 fn without_a_free_slot_no_ledger_is_asked() {
     let app = app();
-    let slots: Vec<_> =
-        (0..32).map(|_| block_on(app.scheduler().acquire_slot()).expect("free")).collect();
+    let slots: Vec<_> = (0..32)
+        .map(|_| block_on(app.scheduler().acquire_slot(Client::default())).expect("free"))
+        .collect();
     let response = send(&app, upload(), PIXEL);
     assert_eq!((response.status, response.code()), (StatusCode::SERVICE_UNAVAILABLE, "BUSY"));
     assert_eq!(response.headers["retry-after"], "2");

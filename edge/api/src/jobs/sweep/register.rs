@@ -5,7 +5,7 @@ use edge_storage::{Content, ObjectKey, ObjectMetadata, ObjectStore};
 use edge_types::{hex, log};
 use image_rules::inspect_as;
 
-use crate::{app::App, concurrency::Purpose, error::InternalError, ports::Ports};
+use crate::{app::App, concurrency::Client, error::InternalError, ports::Ports};
 
 /// Registers an object; whether it has a row now. The owner is the one in the key: only the lost row knew who claimed
 /// the image later.
@@ -51,7 +51,7 @@ async fn complete_from_bytes<P: Ports>(
         return Ok(metadata);
     }
     // Without memory for it now, a later run retries.
-    let Ok(lease) = app.scheduler().reserve_memory(Purpose::Body, size_bytes).await else {
+    let Ok(lease) = app.scheduler().reserve_body(&Client::default(), size_bytes, None).await else {
         return Ok(metadata);
     };
     let Some(object) = app.ports.store().get(key, None).await? else { return Ok(metadata) };
