@@ -85,7 +85,7 @@ test("a user is banned permanently, in Korean", async () => {
   await page.locator('#find [name="user"]').fill("mallory");
   await page.locator('#find [name="user"]').press("Enter");
   await page.locator("#standing", { hasText: "영구 차단" }).waitFor();
-  await row.getByRole("button").press("Enter");
+  await row.getByRole("button", { name: "user:mallory 차단 해제" }).press("Enter");
   await row.waitFor({ state: "detached" });
   assert.deepEqual(complaints, []);
   await close();
@@ -104,7 +104,7 @@ test("by keyboard: a user is banned and unbanned", async () => {
   await lift.waitFor();
   assert.match(await page.locator("#announcer").innerText(), /user:bob is banned/);
   assert.equal((await upload("bob", gif(2), "image/gif")).code, "USER_BANNED");
-  await page.locator("#events .badge.ban").waitFor();
+  await page.locator("#events li", { has: page.locator(".badge.ban"), hasText: "bob" }).first().waitFor();
   await lift.focus();
   await page.keyboard.press("Enter");
   await lift.waitFor({ state: "detached" });

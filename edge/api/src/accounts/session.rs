@@ -147,7 +147,8 @@ pub(super) fn respond<P: Ports>(
     let user = UserView::new(user, &base_url(&app.config, context.head));
     let session = Session { access_token, expires_in, payload, user };
     let mut response = response::success(status, message, &session, now_ms);
-    let cookie = token.set_cookie(expires_ms.saturating_sub(now_ms) / 1000);
+    // Rounded up, because some milliseconds of the lifetime have passed already.
+    let cookie = token.set_cookie(expires_ms.saturating_sub(now_ms).div_ceil(1000));
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     Ok(response)
 }
