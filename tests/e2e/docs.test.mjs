@@ -70,8 +70,12 @@ test("the examples of the API description succeed", async () => {
   const guest = (await ask("/auth/guest-token")).token;
   const user = server.token({ sub: "900" });
   const picture = await send(user, "gray.jpg");
-  const account = JSON.stringify({ email: "owner@example.org", password: "correct horse battery" });
-  const session = await ask("/users/signup", undefined, { method: "POST", headers: { "Content-Type": "application/json" }, body: account });
+  const account = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ email: "owner@example.org", password: "correct horse battery" }) };
+  const session = await ask("/users/signup", undefined, account);
+  const sessionId = async () => {
+    const { accessToken } = await ask("/auth/login", undefined, account);
+    return JSON.parse(Buffer.from(accessToken.split(".")[1], "base64url")).sid;
+  };
   const environment = {
     EDGE: server.url,
     TOKEN: user,
@@ -82,6 +86,8 @@ test("the examples of the API description succeed", async () => {
     KEY: picture.key,
     USER_ID: session.user.id,
     ACCESS_TOKEN: session.accessToken,
+    SESSION_ID: await sessionId(),
+    OTHER_SESSION_ID: await sessionId(),
   };
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}='${value}'`);
   const samples = Object.values(paths).flatMap((methods) => Object.values(methods).flatMap((operation) => operation["x-codeSamples"]));
