@@ -20,8 +20,10 @@ test("jose verifies tokens issued here, and tokens signed by jose get 200 or TOK
   const check = (token) => jwtVerify(token, published, { issuer: "urn:the-form:images", algorithms: ["ES256"] });
   const signed = await post(server, "/users/signup", { email: "ann@example.org", password: "a good password" });
   const { payload } = await check(signed.data.accessToken);
-  const { iss, ...others } = payload;
+  const { iss, sid, account_since: since, ...others } = payload;
   assert.deepEqual(others, signed.data.payload);
+  assert.match(sid, /^[0-9a-f]{32}$/);
+  assert.equal(since, payload.iat);
   const guest = await fetch(`${server.url}/auth/guest-token`).then((answer) => answer.json());
   assert.equal((await check(guest.data.token)).payload.role, "GUEST");
   await assert.rejects(check(`${guest.data.token.slice(0, -4)}AAAA`));

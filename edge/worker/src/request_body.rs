@@ -85,7 +85,7 @@ impl RequestBody {
         let Some(request) = self.request.0.take() else { return };
         // A request without a body has no stream, and is an empty body.
         if let Some(body) = request.inner().body() {
-            self.chunks.0 = Box::pin(chunks(body, self.announced_bytes).fuse());
+            self.chunks.0 = Box::pin(chunks(&body, self.announced_bytes).fuse());
         }
     }
 
@@ -110,9 +110,9 @@ impl RequestBody {
 /// JavaScript costs as much as copying some ten KB, and a stream of its own pieces has 4 KB. A single call for all
 /// would not show how much has arrived.
 fn chunks(
-    body: ReadableStream,
+    body: &ReadableStream,
     announced_bytes: Option<u64>,
-) -> impl Stream<Item = io::Result<Vec<u8>>> {
+) -> impl Stream<Item = io::Result<Vec<u8>>> + use<> {
     let options = ReadableStreamGetReaderOptions::new();
     options.set_mode(ReadableStreamReaderMode::Byob);
     let reader: ByteReader = body.get_reader_with_options(&options).unchecked_into();

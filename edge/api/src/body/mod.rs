@@ -77,6 +77,23 @@ impl<'a> AnnouncedBody<'a> {
         }
     }
 
+    /// Refuses what the headers already show to be unacceptable, so that nothing of it is waited for.
+    ///
+    /// # Errors
+    /// [`ImageError::TooManyBytes`] and [`ImageError::DeclaredNotAccepted`].
+    pub fn check(&self, limits: &Limits) -> Result<(), ImageError> {
+        let limit_bytes = self.limit_bytes(limits);
+        if let Some(size_bytes) = self.length
+            && size_bytes > limit_bytes
+        {
+            return Err(ImageError::TooManyBytes { size_bytes, limit_bytes });
+        }
+        if !self.is_form {
+            Format::from_media_type(self.content_type).ok_or(ImageError::DeclaredNotAccepted)?;
+        }
+        Ok(())
+    }
+
     /// The largest size that is accepted.
     pub fn limit_bytes(&self, limits: &Limits) -> u64 {
         if self.is_form { form::max_bytes(limits) } else { limits.max_bytes }
@@ -100,8 +117,8 @@ impl<'a> AnnouncedBody<'a> {
 /// Reads an upload. It takes a [`Permit`], so nothing is read for a caller who may not upload.
 ///
 /// # Errors
-/// `INVALID_FILE_TYPE`, `FILE_TOO_LARGE`, `FILE_MISSING`, or `MALFORMED_REQUEST` for a body that
-/// ends early or no form.
+/// `FILE_TOO_LARGE`, `FILE_MISSING`, or `MALFORMED_REQUEST` for a body that ends early or no form. The caller makes
+/// [`AnnouncedBody::check`] first.
 pub async fn receive(
     _permit: &Permit,
     head: &Parts,
@@ -109,18 +126,13 @@ pub async fn receive(
     limits: &Limits,
 ) -> Result<ParsedUpload, ApiError> {
     let announced = AnnouncedBody::new(head);
-    let limit_bytes = announced.limit_bytes(limits);
-    if let Some(size_bytes) = announced.length
-        && size_bytes > limit_bytes
-    {
-        return Err(ImageError::TooManyBytes { size_bytes, limit_bytes }.into());
-    }
     if announced.is_form {
         let upload = form::read_form(announced.content_type, body, limits).await?;
         return if upload.files.is_empty() { Err(Code::FileMissing.into()) } else { Ok(upload) };
     }
     let declared =
         Format::from_media_type(announced.content_type).ok_or(ImageError::DeclaredNotAccepted)?;
+    let limit_bytes = announced.limit_bytes(limits);
     let bytes = read::read_body(body, announced.length, limit_bytes).await?;
     let original_name = text_header(head, X_FILENAME).and_then(name_in_header);
     let file = Ok(RawFile { bytes, declared });
@@ -136,6 +148,27 @@ mod tests {
     use image_rules::Policy;
 
     use super::*;
+
+    #[test]
+    fn the_headers_of_a_body_that_is_too_large_or_no_image_are_enough_to_refuse_it() {
+        let limits = Policy::EDGE.limits;
+        let check = |content_type: &str, length: u64| {
+            let head = Request::post("/images")
+                .header("content-type", content_type)
+                .header("content-length", length);
+            let (head, ()) = head.body(()).expect("valid").into_parts();
+            AnnouncedBody::new(&head).check(&limits)
+        };
+        for (content_type, limit_bytes) in
+            [("image/gif", limits.max_bytes), ("multipart/form-data", form::max_bytes(&limits))]
+        {
+            assert_eq!(check(content_type, limit_bytes), Ok(()));
+            let size_bytes = limit_bytes + 1;
+            let refused = Err(ImageError::TooManyBytes { size_bytes, limit_bytes });
+            assert_eq!(check(content_type, size_bytes), refused);
+        }
+        assert_eq!(check("text/plain", 7), Err(ImageError::DeclaredNotAccepted));
+    }
 
     #[test]
     fn what_does_not_say_how_long_it_is_keeps_a_megabyte_free_and_counts_as_the_longest() {

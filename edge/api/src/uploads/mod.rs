@@ -71,7 +71,9 @@ async fn receive<P: Ports>(
     body: impl BodyStream,
 ) -> Result<(ParsedUpload, Lease), ApiError> {
     let (ports, scheduler, client) = (&app.ports, app.scheduler(), slot.client());
-    let bytes = AnnouncedBody::new(context.head).reserved_bytes(limits);
+    let announced = AnnouncedBody::new(context.head);
+    announced.check(limits)?;
+    let bytes = announced.reserved_bytes(limits);
     let mut body = body.fuse();
     let mut memory = scheduler.reserve_body(&client, bytes.min(FIRST_BYTES), None).await?;
     let arriving = body::first_chunks(&mut body, FIRST_BYTES);
