@@ -195,7 +195,7 @@ test("each issuer vouches for its own users with its own keys", async (t) => {
   const worker = await startServer({ vars: { AUTH_ISSUERS: JSON.stringify(issuers) }, secrets: { OLD_SECRET } });
   t.after(() => worker.stop());
   const upload = async (token) => {
-    const answer = await show(worker, token, nextAddress());
+    const answer = await send(worker, token, nextAddress());
     return answer.status === 201 ? worker.rows().at(-1).owner : answer.code;
   };
   const of = (issuer, claims) => ({ claims: { iss: issuer, ...claims } });
