@@ -48,7 +48,7 @@ function* bodies(key) {
   const exp = `${now() + 60},${ours}`;
   const subs = [null, 123, ["123"], { id: "123" }, true, "", "../other", "a/b", "a b", "사용자", "x\0", "x".repeat(65), "a'--", "a%2fb"];
   for (const sub of subs) yield [`sub ${JSON.stringify(sub).slice(0, 20)}`, mint(key, { claims: { sub } })];
-  for (const role of [3, ["ADMIN"], { ADMIN: null }]) yield [`role ${JSON.stringify(role)}`, mint(key, { claims: { role } })];
+  for (const role of [3, ["ADMIN", 7], { ADMIN: null }]) yield [`role ${JSON.stringify(role)}`, mint(key, { claims: { role } })];
   for (const claims of [{ iss: 7 }, { iss: ["a"] }, { iss: "urn:the-form:images" }, { aud: 7 }, { aud: ["a", 7] }, { aud: { a: "b" } }]) yield [JSON.stringify(claims), mint(key, { claims })];
   const head = JSON.stringify({ alg: key.alg, kid: key.kid });
   for (const text of [
