@@ -52,7 +52,7 @@ create(document.createElement("input"), { server: filePondServer({ endpoint: "",
 });
 
 test("wrong calls do not compile", () => {
-  assert.match(check(`import { Uploader } from "@the-form/preflight";\nnew Uploader({ endpoint: "" });\n`), /'token' is missing/);
+  assert.match(check(`import { Uploader } from "@the-form/preflight";\nnew Uploader({ endpoint: "" });\n`), /'(token|ticket)' is missing/);
   const event = `import { Uploader } from "@the-form/preflight";\nnew Uploader({ endpoint: "", token: "t" }).on("stored", () => {});\n`;
   assert.match(check(event), /"stored"' is not assignable/);
 });

@@ -1,12 +1,12 @@
 // FilePond's `server` option: checks, resizes and uploads as the Uploader does, and shows the reason of a refusal. The id that FilePond keeps, and
 // puts into the form, is the picture's key.
-import { ApiClient, type ClientOptions } from "../client/api-client.js";
+import { ApiClient, type ClientOptions, type TokenOrTicket } from "../client/api-client.js";
 import { retry, type RetriedOptions } from "../client/retry.js";
 import { sentenceOf, textsFor } from "../element/texts.js";
 import { logForDevelopers } from "../errors.js";
 import { preflight, type PreflightOptions } from "../preflight/preflight.js";
 
-export type FilePondOptions = ClientOptions & Pick<RetriedOptions, "retry"> & Pick<PreflightOptions, "policy" | "effort" | "assets">;
+export type FilePondOptions = ClientOptions & TokenOrTicket & Pick<RetriedOptions, "retry"> & Pick<PreflightOptions, "policy" | "effort" | "assets">;
 
 type Process = (
   fieldName: string,

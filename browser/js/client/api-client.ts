@@ -24,6 +24,9 @@ export interface ClientOptions {
   ticket?: TicketSource | undefined;
 }
 
+/** An upload needs one of both. */
+export type TokenOrTicket = { token: TokenSource | string } | { ticket: TicketSource };
+
 /** What is sent. */
 export interface Payload {
   blob: Blob;
@@ -70,7 +73,7 @@ export interface Uploaded {
  * Sends one picture that is ready to be sent; for many, use the `Uploader`. Rejects with `Refusal`, `SetupError`, or `ConnectionBroken` when the
  * edge was never reached.
  */
-export function upload(blob: Blob, options: UploadOptions): Promise<Uploaded> {
+export function upload(blob: Blob, options: UploadOptions & TokenOrTicket): Promise<Uploaded> {
   const client = new ApiClient(options);
   return retry(() => client.upload({ blob, fileName: options.fileName ?? null }, options), options).catch(client.explain);
 }

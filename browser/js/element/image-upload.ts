@@ -1,6 +1,6 @@
 // <image-upload>: a form field whose value is the keys of the pictures that were uploaded with it. The Uploader uploads; this connects it to the
 // form, the list and the picker.
-import type { Uploaded } from "../client/api-client.js";
+import type { TokenOrTicket, Uploaded } from "../client/api-client.js";
 import type { TicketSource, TokenRequest, TokenSource } from "../client/credentials.js";
 import { type Refusal, SetupError } from "../errors.js";
 import type { AssetUrls } from "../preflight/messages.js";
@@ -288,7 +288,7 @@ export class ImageUpload extends Base {
     const element = this;
     const owner = this.getAttribute("offline");
     // Getters, because attributes may change and properties may be set later.
-    const options: UploaderOptions = {
+    const options: UploaderOptions & TokenOrTicket = {
       get endpoint() {
         return element.endpoint;
       },

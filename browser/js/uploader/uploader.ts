@@ -1,7 +1,7 @@
 // Uploads many pictures: each is checked and resized, sent with progress, retried where that helps, and kept on the device if wanted. One upload
 // is task.ts; this is what can be done with them.
 import { abortable } from "../abort.js";
-import { ApiClient, type ClientOptions, type Uploaded } from "../client/api-client.js";
+import { ApiClient, type ClientOptions, type TokenOrTicket, type Uploaded } from "../client/api-client.js";
 import { isAboutPicture, retry } from "../client/retry.js";
 import { logForDevelopers, Refusal } from "../errors.js";
 import { Connectivity } from "../offline/connectivity.js";
@@ -64,7 +64,7 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
   #items: readonly UploadItem[] | undefined;
 
   /** `options` are read when they are needed: changes to the object take effect. */
-  constructor(options: UploaderOptions) {
+  constructor(options: UploaderOptions & TokenOrTicket) {
     super();
     const client = new ApiClient(options);
     this.#client = client;
