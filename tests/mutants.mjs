@@ -38,7 +38,7 @@ const ALL = { shared: { options: ["--all-features", "--cargo-arg=--tests"], test
 const AREAS = {
   auth: [edge("auth", ["**"])],
   limits: [
-    edge("api", ["config/mod.rs", "admission.rs", "body/read.rs"]),
+    edge("api", ["config/mod.rs", "admission/mod.rs", "admission/strikes.rs", "admission/upload.rs", "body/read.rs"]),
     rules(["limits.rs"], ["limits::"]),
   ],
   ledger: [edge("ledger", ["**"])],
