@@ -410,7 +410,7 @@ test("each picture is sent with a ticket of the page, and a spent or expired one
   assert.deepEqual(asked, [{ formId: "f-1", contentType: "image/gif", maxBytes: gif(91).length }]);
   assert.deepEqual(tokens, [], "no token is needed");
 
-  // One attempt breaks off after its ticket was spent: each attempt has a ticket of its own.
+  // The connection of one attempt breaks after its ticket was spent. Each attempt needs another ticket.
   way.fresh();
   way.fault = ({ path, nth }) => (path === "/images" && nth === 1 ? { resetAfter: 1 } : undefined);
   const [second] = await send("b.gif", gif(92));
@@ -460,5 +460,5 @@ test("guests whose tokens allow one upload each send several pictures", async (t
   const ends = await sendAll(page, names);
   assert.ok(ends.every(({ key }) => key), JSON.stringify(ends));
   const guests = ends.map(({ key }) => key.split("/")[1]);
-  assert.equal(new Set(guests).size, 5, "each has a guest of its own");
+  assert.equal(new Set(guests).size, 5, "each upload has another guest");
 });

@@ -11,8 +11,6 @@ const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--excl
 const documents = tracked.filter((path) => path.endsWith(".md"));
 /** Sources, tests, scripts, styles, pages and configuration. */
 const CODE = /\.(rs|ts|mjs|js|css|html|py|sh|sql|mk|toml|yml)$|^Makefile$/;
-/** Folders whose comments still have such phrases. */
-const LATER = /^(edge\/(ledger|api\/src\/concurrency)|shared\/src\/(plan|codec|container|inspect))\//;
 
 /** Phrases that name no subject or give things a will. */
 const PHRASES = [
@@ -113,7 +111,7 @@ test("documents use no phrase of the old vocabulary", () => {
 
 test("comments, strings and names use no phrase of the old vocabulary", () => {
   const own = "tests/tidy/words.test.mjs";
-  const code = tracked.filter((path) => CODE.test(path) && !LATER.test(path) && path !== own);
+  const code = tracked.filter((path) => CODE.test(path) && path !== own);
   assert.deepEqual(code.flatMap((path) => oldPhrasesInCode(read(path)).map((found) => `${path}:${found}`)), []);
 });
 

@@ -69,8 +69,8 @@ interface SentFile {
 }
 
 /**
- * Options of XHRUpload that send each file with a ticket of its own, asked for right before each attempt; a ticket that was refused as spent or expired
- * is replaced once. `formId` of the ticket is that of the file's metadata. `uppy.use(XHRUpload, { endpoint, ...ticketOptions(ticket) })`
+ * Options of XHRUpload that send each file with its own ticket. The ticket is requested right before each attempt. A ticket that the service refused as
+ * spent or expired is replaced once. `formId` of the ticket is that of the file's metadata. `uppy.use(XHRUpload, { endpoint, ...ticketOptions(ticket) })`
  */
 export function ticketOptions(ticket: TicketSource) {
   const attempts = new WeakMap<XMLHttpRequest, number>();

@@ -143,7 +143,7 @@ export class ApiClient {
     try {
       return await run(token);
     } catch (error) {
-      // A guest's token that allows one upload: this picture gets a guest of its own.
+      // The guest token allowed one upload and is spent: take a token of a new guest.
       if (error instanceof Refusal && error.code === "TICKET_SPENT") return run(await abortable(this.#credentials.another(), signal));
       if (!(error instanceof Refusal && /^TOKEN_(EXPIRED|INVALID)$/.test(error.code))) throw error;
       const renewed = await abortable(this.#credentials.renewed(token), signal);

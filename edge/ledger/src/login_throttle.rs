@@ -3,7 +3,7 @@
 //!
 //! An attempt counts as failed until the login has succeeded, so concurrent attempts do not bypass the throttle.
 //! A success refunds only its own attempt, so in any period of `t` seconds at most `burst + t / interval_s`
-//! attempts fail, whoever logs in meanwhile.
+//! attempts fail, however many logins succeed.
 
 use serde::{Deserialize, Serialize};
 

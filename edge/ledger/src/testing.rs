@@ -307,7 +307,7 @@ impl FakeLedger {
 impl LedgerClient for FakeLedger {
     async fn send_json(&self, subject: String, command: Command) -> Result<String, LedgerError> {
         if self.broken.get() {
-            return Err(LedgerError::Unreachable("told to fail".to_owned()));
+            return Err(LedgerError::Unreachable("the test broke it".to_owned()));
         }
         self.commands.set(self.commands.get() + 1);
         // Through JSON, as between Worker and Durable Object.

@@ -153,8 +153,8 @@ mod tests {
             }
         }
 
-        /// On a clock that only goes on, the bound is exact, and the wait that is told is neither too
-        /// short nor a second too long.
+        /// While the clock never goes back, the bound is exact, and the announced wait is neither too short nor
+        /// a second too long.
         #[test]
         fn the_bound_is_exact_and_the_wait_is_true(
             quota in 1_u32..50,

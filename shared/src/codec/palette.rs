@@ -73,7 +73,7 @@ const fn opaque([r, g, b]: [u8; 3]) -> [u8; 4] {
 /// Finds the nearest of given colours.
 pub(crate) struct Nearest {
     colors: Vec<[u8; 3]>,
-    /// Where each colour stands first, under its opaque name: colours that are there are hit exactly.
+    /// The first index of each colour, by the opaque colour: a colour of the palette is found exactly.
     exact: BTreeMap<[u8; 4], u8>,
     /// What was found before, by five bits of red, six of green and five of blue: beyond that the
     /// distance to the next colour of a palette hardly changes.

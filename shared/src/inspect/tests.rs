@@ -29,7 +29,7 @@ fn as_many_bytes_as_may_be_are_looked_at() {
 }
 
 #[test]
-fn one_byte_of_whatever_is_private_is_told_and_not_clean() {
+fn one_byte_of_any_private_data_is_reported_and_not_clean() {
     let none = Metadata::default();
     for (name, metadata) in [
         ("exif", Metadata { exif: 1, ..none }),

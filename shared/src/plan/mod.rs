@@ -228,7 +228,7 @@ impl Plan {
 }
 
 impl Target {
-    /// For pixels that are there already.
+    /// For pixels that are decoded already.
     #[cfg(feature = "codec")]
     pub(crate) fn of_pixels(size: (u32, u32), policy: &Policy) -> Self {
         let (width, height) = fitted(size, policy.max_edge);

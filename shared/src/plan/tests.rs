@@ -109,7 +109,7 @@ fn where_memory_is_short_a_jpeg_becomes_smaller_by_one_step_and_no_more() {
     let aim = coarser.target().expect("an aim");
     assert_eq!((aim.scale, aim.width, aim.height), (Scale::Quarter, 1008, 756));
     assert!(coarser.peak_bytes() < peak_bytes);
-    // What would have been enough is told, not what the coarser scale needs.
+    // The error has what would have been enough, not what the coarser scale needs.
     let refused = ImageError::TooMuchMemory { peak_bytes, limit_bytes: 1 };
     assert_eq!(within(&photo, 1, None), Err(refused));
     assert!(within(&report(Format::Jpeg, 16_384, 8192), 1, None).is_err(), "there is no coarser");

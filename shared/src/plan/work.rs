@@ -15,23 +15,23 @@ use crate::{
     report::Color,
 };
 
-/// What one of the things costs that is gone over, in picoseconds of the reference machine: x86-64, wasm with
-/// simd128 in V8. Fitted to what `make bench-work` measures.
+/// The CPU time of each unit of work, in picoseconds of the reference machine: x86-64, wasm with simd128 in V8. The
+/// values are fitted to what `make bench-work` measures.
 mod cost {
     use super::{Effort, Scale};
 
-    /// Whatever the picture: tables, windows, the placeholder.
+    /// Per picture: tables, windows, the placeholder.
     pub const PICTURE: u64 = 300_000_000;
-    /// A byte of the file: it is walked, checked and copied.
+    /// Per byte of the file, which is inspected and copied.
     pub const FILE_BYTE: u64 = 1_000;
 
-    /// A block that a sequential scan visits, and a byte of its codes.
+    /// Per block that a sequential scan visits, and per byte of its codes.
     pub const SEQUENTIAL_BLOCK: u64 = 8_000;
     pub const SEQUENTIAL_BYTE: u64 = 6_500;
-    /// The same of a progressive scan.
+    /// The same for a progressive scan.
     pub const PROGRESSIVE_BLOCK: u64 = 32_000;
     pub const PROGRESSIVE_BYTE: u64 = 36_000;
-    /// A block that is turned into samples.
+    /// Per block that the inverse DCT turns into samples.
     pub const fn rendered_block(scale: Scale) -> u64 {
         match scale {
             Scale::Eighth => 2_000,
@@ -40,45 +40,45 @@ mod cost {
             Scale::Full => 1_500_000,
         }
     }
-    /// A pixel of four inks that becomes luma and chroma.
+    /// Per CMYK pixel that is converted to luma and chroma.
     pub const INK_PIXEL: u64 = 35_000;
 
-    /// A byte that a PNG inflates to and that is unfiltered, and a byte that it is inflated from.
+    /// Per byte of a PNG after inflating, which is unfiltered, and per byte before.
     pub const INFLATED_BYTE: u64 = 350;
     pub const DEFLATED_BYTE: u64 = 10_000;
-    /// A byte of pixels that are kept.
+    /// Per byte of pixels that are kept in memory.
     pub const UNPACKED_BYTE: u64 = 500;
 
-    /// A pixel of a GIF's frames, and a byte of their codes, which are gone over twice.
+    /// Per pixel of a GIF's frames, and per byte of their codes. The codes are read twice.
     pub const GIF_PIXEL: u64 = 2_200;
     pub const GIF_BYTE: u64 = 14_000;
-    /// A pixel that is painted over the canvas.
+    /// Per pixel that is painted over the canvas.
     pub const PAINTED_PIXEL: u64 = 2_000;
-    /// A pixel whose colour is looked up, compared and coded again.
+    /// Per pixel that is encoded as GIF: its colour is looked up and compared.
     pub const GIF_WRITTEN_PIXEL: u64 = 95_000;
 
-    /// A pixel of a lossy WebP, and a byte of its codes; and that byte once more, when hidden data are searched.
+    /// Per pixel of a lossy WebP, per byte of its codes, and per byte that is searched for hidden data.
     pub const LOSSY_PIXEL: u64 = 20_000;
     pub const LOSSY_BYTE: u64 = 65_000;
     pub const SEARCHED_BYTE: u64 = 45_000;
-    /// A pixel of a lossless WebP or of an alpha plane, and a byte of their codes.
+    /// Per pixel of a lossless WebP, per byte of its codes, and per pixel of an alpha plane.
     pub const LOSSLESS_PIXEL: u64 = 3_500;
     pub const LOSSLESS_BYTE: u64 = 25_000;
     pub const ALPHA_PIXEL: u64 = 5_000;
-    /// A pixel of the canvas for each frame of an animation.
+    /// Per pixel of the canvas and frame of an animation.
     pub const COMPOSED_PIXEL: u64 = 1_000;
 
-    /// A sample that rows are summed of, and one that columns are summed of.
+    /// Per sample that enters the vertical pass of a resize, and the horizontal pass.
     pub const SUMMED_SAMPLE: u64 = 1_000;
     pub const NARROWED_SAMPLE: u64 = 1_000;
-    /// A sample that is multiplied by its alpha before.
+    /// Per sample that is multiplied by its alpha before a resize.
     pub const MULTIPLIED_SAMPLE: u64 = 1_500;
-    /// A sample that is turned upright.
+    /// Per sample that is turned upright.
     pub const TURNED_SAMPLE: u64 = 2_000;
-    /// A pixel of colours that becomes luma and chroma.
+    /// Per RGB pixel that is converted to luma and chroma.
     pub const CONVERTED_PIXEL: u64 = 5_000;
 
-    /// A sample that is encoded as JPEG.
+    /// Per sample that is encoded as JPEG.
     pub const fn jpeg_sample(effort: Effort) -> u64 {
         match effort {
             Effort::Fast => 10_000,
@@ -87,7 +87,7 @@ mod cost {
         }
     }
 
-    /// A pixel that is counted and encoded without loss, of a picture with flat areas or with many colours.
+    /// Per pixel that is encoded without loss, after its colour was counted. A picture has flat areas or many colours.
     pub const fn drawn_pixel(effort: Effort, has_many_colors: bool) -> u64 {
         match (effort, has_many_colors) {
             (Effort::Fast, _) => 55_000,
@@ -97,24 +97,24 @@ mod cost {
             (Effort::Small, true) => 800_000,
         }
     }
-    /// A colour of the histogram, for all rounds of making a palette of it; and how many there are at most.
+    /// Per colour of the histogram, for all rounds that make a palette of it. A histogram has at most `MAX_BINS`.
     pub const BIN: u64 = 600_000;
     pub const MAX_BINS: u64 = 49_152;
-    /// A gray pixel, which is looked up among at most 256 besides.
+    /// Per gray pixel, which is also looked up among at most 256.
     pub const GRAY_PIXEL: u64 = 50_000;
-    /// A pixel of a picture with many colours that is painted in few and encoded once more. With alpha the nearest
-    /// of the few is searched among more.
+    /// Per pixel of a picture with many colours that is reduced to 256 and encoded once more. With alpha the search for
+    /// the nearest colour takes longer.
     pub const REDUCED_PIXEL: u64 = 310_000;
     pub const REDUCED_ALPHA_PIXEL: u64 = 650_000;
 }
 
-/// The time for a plan with this target; without one the picture is kept or scrubbed.
+/// The CPU time of a plan with this target. Without a target the picture is kept or scrubbed.
 #[must_use]
 pub fn estimate(report: &Report, target: Option<&Target>) -> Duration {
     let walked = times(report.size_bytes, cost::FILE_BYTE);
     let carried_out = match target {
         None => verify(report),
-        // A picture that was only to lose bytes, and does not, stays as it came: it is decoded once more.
+        // A picture that does not become smaller in bytes is kept, and for that it is decoded once more.
         Some(target) if !target.is_oversize && !target.first_frame => {
             optimise(report, target).saturating_add(verify(report))
         }
@@ -123,13 +123,13 @@ pub fn estimate(report: &Report, target: Option<&Target>) -> Duration {
     Duration::from_nanos(sum(&[cost::PICTURE, walked, carried_out]) / 1000)
 }
 
-/// The time for pixels of four channels that a browser has decoded.
+/// The CPU time of encoding RGBA pixels that a browser has decoded.
 #[must_use]
 #[cfg(feature = "codec")]
 pub fn of_pixels(size: (u32, u32), target: &Target) -> Duration {
     let out = area(target.width, target.height);
-    // As it is; and, where that has more bytes than the source, with the highest effort, also at three quarters
-    // and at half the size.
+    // At full size; and if that has more bytes than the source, with the highest effort at full size, at three
+    // quarters and at half of it.
     let content = Content { channels: 4, has_many_colors: true, is_reduced: true };
     let whole = encode_drawing(target, content).saturating_add(encode_photo(target, out));
     let small = Target { effort: Effort::Small, ..*target };
@@ -161,7 +161,7 @@ const fn canvas(report: &Report) -> u64 {
     area(report.width, report.height)
 }
 
-/// Bytes that pixels are coded in.
+/// Bytes of the file that encode pixels.
 const fn coded_bytes(report: &Report) -> u64 {
     report.size_bytes.saturating_sub(report.metadata.size_bytes())
 }
@@ -256,13 +256,13 @@ fn inflate(report: &Report) -> u64 {
     ])
 }
 
-/// Channels of a PNG once palettes are looked up and sixteen bits are eight.
+/// Channels of a PNG after palettes are looked up and 16 bits are reduced to 8.
 const fn png_channels(report: &Report) -> u64 {
     let color = if matches!(report.color, Color::Gray) { 1 } else { 3 };
     color + report.has_alpha as u64
 }
 
-/// Colours that become luma and chroma, and are encoded.
+/// Converts RGB to luma and chroma and encodes a JPEG.
 fn encode_photo(target: &Target, pixels: u64) -> u64 {
     let encoded = times(with_chroma(pixels), cost::jpeg_sample(target.effort));
     times(pixels, cost::CONVERTED_PIXEL).saturating_add(encoded)

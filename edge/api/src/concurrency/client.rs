@@ -20,10 +20,10 @@ impl Client {
         Self { user: Some(user.clone()), ..self }
     }
 
-    /// Whether the client may hold `more` of a resource beside what is held. A client IP has half of it, and more
-    /// while a quarter stays free; a user a quarter, and more while half stays free. So a client that is alone is
-    /// hardly limited, and there is always something left for the next one. Whoever holds nothing may take
-    /// something of any size.
+    /// Whether the client may hold `more` of a resource beside what is held. A client IP may hold half of it, and more
+    /// while a quarter stays free. A user may hold a quarter, and more while half stays free. A client that is alone
+    /// is therefore hardly limited, and something is left for the next client. A client that holds nothing may take
+    /// any amount.
     pub fn may_hold<'a>(
         &self,
         more: u64,
@@ -86,9 +86,9 @@ mod tests {
     }
 
     #[test]
-    fn whoever_holds_all_they_may_leaves_something_to_others() {
-        let hog = (client("203.0.113.1", None), 24);
-        assert_eq!(most(&client("203.0.113.2", None), std::slice::from_ref(&hog)), 8);
+    fn a_client_with_its_whole_share_leaves_something_to_others() {
+        let held = (client("203.0.113.1", None), 24);
+        assert_eq!(most(&client("203.0.113.2", None), std::slice::from_ref(&held)), 8);
         let user = (client("203.0.113.1", Some("a")), 16);
         let neighbour = client("203.0.113.1", Some("b"));
         assert_eq!(most(&neighbour, std::slice::from_ref(&user)), 8, "of the same network");

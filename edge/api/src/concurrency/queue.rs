@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn waiters_that_were_ended_do_not_count_for_ever() {
+    fn waiters_that_were_ended_expire() {
         let queue = Rc::new(Queue::default());
         std::mem::forget(join(&queue, 0));
         let join = |now_ms| queue.join_bounded(Client::default(), 1, now_ms);

@@ -226,9 +226,9 @@ mod tests {
     fn a_client_ip_that_has_its_share_is_passed() {
         let slots = Rc::new(UploadSlots::default());
         let of = |ip| slots.for_client(Client::of_ip(&ClientIp::parse(Some(ip))));
-        let mut hog: Vec<_> = (0..MAX_SLOTS).map(|_| of("203.0.113.1")).collect();
-        hog.retain(|slot| slot.take(0, 0).taken().is_some());
-        assert_eq!(hog.len(), 24);
+        let mut held: Vec<_> = (0..MAX_SLOTS).map(|_| of("203.0.113.1")).collect();
+        held.retain(|slot| slot.take(0, 0).taken().is_some());
+        assert_eq!(held.len(), 24);
         assert!(matches!(of("203.0.113.1").take(0, 0), Attempt::Passed));
         let others: Vec<_> = (0..8).map(|_| of("203.0.113.2")).collect();
         assert!(others.iter().all(|slot| slot.take(0, 0).taken().is_some()));

@@ -253,7 +253,7 @@ enum Sending {
     Cancelled(u32),
 }
 
-/// An upload of a client of its own; those that do not send at once come from one client.
+/// An upload. Each has its own client, but those that send late share one client.
 #[derive(Clone, Copy, Debug)]
 struct Upload {
     at_ms: u64,

@@ -37,7 +37,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         self.storage.write_upload(&upload.removing(self.now_ms, settled_ms))
     }
 
-    /// Writes the rate to the account before the reservation goes away: the token stays spent.
+    /// Writes the rate to the account before the reservation is deleted, so the token stays spent.
     fn save_rate(&self, upload: &Upload) -> StorageResult<()> {
         match upload.reservation {
             Some(_) => self.storage.write_account(&self.storage.account()?),

@@ -162,7 +162,7 @@ fn what_was_being_registered_at_a_restart_is_sent_again_and_leaves_nothing() {
     block_on(ledger.deps.registry.add(new_image(&stored, &owner))).expect("added");
     ledger.restart();
     assert_eq!(inspect(&ledger).phases[0].phase, UploadPhase::Intent);
-    // The client heard nothing and sends again; nobody waits for what is dead.
+    // The client got no response and sends again. The new upload does not wait for the interrupted one.
     let (again, outcome) = upload(&ledger, 1, Disposition::Register);
     accepted(outcome);
     assert_eq!(ledger.deps.slept_ms.get(), 0);

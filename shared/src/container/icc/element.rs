@@ -200,7 +200,7 @@ fn parts(
             _ => curves(&mut source, colours, out)?,
         }
         out.resize(out.len().next_multiple_of(4), 0);
-        // Parts may share their data, yet not so that they grow by being told apart.
+        // Parts may share their data. Equal parts are written once, so the element does not grow.
         let (before, new) = out.split_at_checked(from)?;
         let same = written.iter().find(|(at, end)| before.get(*at..*end) == Some(new));
         let at = if let Some(&(at, _)) = same {

@@ -202,7 +202,7 @@ fn tables_are_as_long_as_they_say() {
 }
 
 #[test]
-fn the_parts_of_a_table_are_told_apart() {
+fn the_parts_of_a_table_are_separated() {
     for inputs in [3, 4] {
         let table = lut_of_parts(inputs, 3);
         let space = if inputs == 3 { b"RGB " } else { b"CMYK" };

@@ -118,7 +118,7 @@ fn copies_leave_free_what_a_body_waits_for() {
     let held = body(&budget, 17_000, 0).expect("there is room");
     assert!(body(&budget, 1_000, 0).is_none());
     assert!(copy(&budget, 1, 0).is_none());
-    assert!(copy(&budget, 1, MAX_WAIT_MS).is_some(), "nobody waits for so long");
+    assert!(copy(&budget, 1, MAX_WAIT_MS).is_some(), "the body no longer waits");
     drop(held);
 }
 
