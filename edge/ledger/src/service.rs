@@ -214,8 +214,9 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
     /// Removes row, object and copies, in this order: at no time is there a row without an object that nobody
     /// is about to remove. Whether all of it is gone.
     async fn finish_removal(&self, upload: &Upload) -> StorageResult<bool> {
+        let began_ms = self.deps.now_ms();
         match self.delete(upload).await {
-            Ok(()) => self.account().end_removal(upload).map(|()| true),
+            Ok(()) => self.account().end_removal(upload, began_ms).map(|()| true),
             Err(error) => {
                 log::error("removal_failed", &[("cause", &error.to_string())]);
                 self.account().fail_removal(upload).map(|()| false)

@@ -78,13 +78,13 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         Ok(removals)
     }
 
-    /// Row, object and copies are gone: forgets the upload, unless a row may still appear or another
-    /// command has changed it.
-    pub fn end_removal(&self, upload: &Upload) -> StorageResult<()> {
+    /// Row, object and copies are gone: forgets the upload, unless a row may have appeared since the removal
+    /// began or another command has changed the upload.
+    pub fn end_removal(&self, upload: &Upload, began_ms: u64) -> StorageResult<()> {
         if !self.is_unchanged(upload)? {
             return Ok(());
         }
-        match upload.row_expected_until_ms().filter(|until_ms| *until_ms > self.now_ms) {
+        match upload.row_expected_until_ms().filter(|until_ms| *until_ms > began_ms) {
             Some(due_ms) => {
                 self.storage.write_upload(&Upload { due_ms, tries: 0, ..upload.clone() })
             }

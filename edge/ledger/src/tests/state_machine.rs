@@ -9,7 +9,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     pin::Pin,
     rc::Rc,
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
 };
 
 use edge_storage::{NewObject, ObjectKey, ObjectMetadata, ObjectStore};
@@ -47,6 +47,24 @@ struct TestHarness {
 }
 
 impl TestHarness {
+    fn new() -> Rc<Self> {
+        let clock_ms = Rc::new(Cell::new(1_763_114_400_000));
+        let inner = FakeLedgerDeps { clock_ms, ..FakeLedgerDeps::default() };
+        Rc::new(Self {
+            storage: CachedStorage::fake(),
+            deps: Slow { inner, rows: RefCell::default() },
+            pending: RefCell::default(),
+            kept: RefCell::default(),
+            seen: RefCell::default(),
+            removed: RefCell::default(),
+        })
+    }
+
+    fn wait(&self, ms: u64) {
+        let clock_ms = &self.deps.inner.clock_ms;
+        clock_ms.set(clock_ms.get() + ms);
+    }
+
     fn service(&self) -> LedgerService<'_, FakeLedgerStorage, Slow> {
         LedgerService { storage: &self.storage, deps: &self.deps }
     }
@@ -136,6 +154,22 @@ impl TestHarness {
         self.service().run_alarm().await.expect("memory does not fail");
     }
 
+    /// Ends all failures, runs the alarms until none is set, and checks what is left.
+    fn finish(self: Rc<Self>) {
+        self.deps.settle(|_| true);
+        self.deps.inner.store.broken.set(false);
+        self.deps.inner.registry.broken.set(false);
+        self.deps.inner.registry.silent.set(false);
+        // A command of a later day sets the alarm if it was cancelled before it could.
+        block_on(self.storage.set_alarm()).expect("memory does not fail");
+        while let Some(alarm_ms) = self.storage.alarm_ms() {
+            self.wait(alarm_ms.saturating_sub(self.deps.now_ms()));
+            block_on(self.clone().run_alarm());
+            self.check();
+        }
+        self.check_end();
+    }
+
     /// Checks that everything that was acknowledged exists.
     fn check(&self) {
         let now_ms = self.deps.now_ms();
@@ -209,17 +243,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn poll_once(task: &mut Task) -> Poll<()> {
+    task.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
 fn run(steps: Vec<Step>) {
-    let clock_ms = Rc::new(Cell::new(1_763_114_400_000));
-    let inner = FakeLedgerDeps { clock_ms: clock_ms.clone(), ..FakeLedgerDeps::default() };
-    let harness = Rc::new(TestHarness {
-        storage: CachedStorage::fake(),
-        deps: Slow { inner, rows: RefCell::default() },
-        pending: RefCell::default(),
-        kept: RefCell::default(),
-        seen: RefCell::default(),
-        removed: RefCell::default(),
-    });
+    let harness = TestHarness::new();
     let mut tasks: Vec<Task> = Vec::new();
     for step in steps {
         let seen = |which: prop::sample::Index| {
@@ -244,8 +273,7 @@ fn run(steps: Vec<Step>) {
             Step::RunAlarm => tasks.push(Box::pin(harness.clone().run_alarm())),
             Step::Resume(which) if !tasks.is_empty() => {
                 let at = which.index(tasks.len());
-                let mut context = Context::from_waker(Waker::noop());
-                if tasks[at].as_mut().poll(&mut context).is_ready() {
+                if poll_once(&mut tasks[at]).is_ready() {
                     drop(tasks.remove(at));
                 }
             }
@@ -262,7 +290,7 @@ fn run(steps: Vec<Step>) {
                 if ms >= DEADLINE_MS {
                     harness.deps.settle(|at| (ms >> at) & 1 == 1);
                 }
-                clock_ms.set(clock_ms.get() + ms);
+                harness.wait(ms);
             }
             Step::Outage { store, registry, silent } => {
                 harness.deps.inner.store.broken.set(store);
@@ -273,18 +301,25 @@ fn run(steps: Vec<Step>) {
         harness.check();
     }
     drop(tasks);
+    harness.finish();
+}
+
+#[test]
+fn a_row_that_arrives_while_a_long_removal_runs_is_removed() {
+    let harness = TestHarness::new();
+    block_on(harness.clone().upload(0, Disposition::Pending { for_s: PENDING_S }));
+    let key = harness.seen.borrow()[0].clone();
+    let mut claim: Task = Box::pin(harness.clone().claim(key.clone(), "ann"));
+    assert!(poll_once(&mut claim).is_pending(), "the row is in flight");
+    drop(claim);
+    let mut removal: Task = Box::pin(harness.clone().remove(key));
+    assert!(poll_once(&mut removal).is_pending(), "before the row is removed");
+    assert!(poll_once(&mut removal).is_pending(), "after it");
     harness.deps.settle(|_| true);
-    harness.deps.inner.store.broken.set(false);
-    harness.deps.inner.registry.broken.set(false);
-    harness.deps.inner.registry.silent.set(false);
-    // A command of a later day sets the alarm if it was cancelled before it could.
-    block_on(harness.storage.set_alarm()).expect("memory does not fail");
-    while let Some(alarm_ms) = harness.storage.alarm_ms() {
-        clock_ms.set(clock_ms.get().max(alarm_ms));
-        block_on(harness.clone().run_alarm());
-        harness.check();
-    }
-    harness.check_end();
+    assert_eq!(harness.deps.inner.registry.rows.borrow().len(), 1, "the row has arrived");
+    harness.wait(u64::from(LEASE_S) * 1000);
+    block_on(removal);
+    harness.finish();
 }
 
 proptest! {
