@@ -176,8 +176,7 @@ fn jpeg_planes(target: &Target, color: bool) -> u64 {
 }
 
 /// mozjpeg-rs pads each plane to whole MCUs in a copy; above the fastest effort it also holds every
-/// block's coefficients (128 bytes for 64 samples), their unquantised form for the trellis (256)
-/// and what it knows of each block's end (16).
+/// block's coefficients (128 bytes for 64 samples) and what it knows of each block's end (16).
 fn encode_jpeg(target: &Target, planes: u64) -> u64 {
     // Up to 15 rows and columns of padding.
     let edges = (u64::from(target.width) + u64::from(target.height)).saturating_mul(3 * 16);
@@ -185,7 +184,7 @@ fn encode_jpeg(target: &Target, planes: u64) -> u64 {
     match target.effort {
         Effort::Fast => padded,
         Effort::Balanced | Effort::Small => {
-            padded.saturating_add(padded.saturating_mul(128 + 256 + 16) / 64)
+            padded.saturating_add(padded.saturating_mul(128 + 16) / 64)
         }
     }
 }

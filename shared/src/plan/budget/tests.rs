@@ -100,12 +100,12 @@ fn what_is_made_smaller_needs_what_its_largest_moment_does() {
     assert_eq!(needed(&jpeg(), half(89, Effort::Fast)), 2 * 300_000 + padding + encodings);
     let whole_chroma = 2 * 600_000 + padding + encodings;
     assert_eq!(needed(&jpeg(), half(90, Effort::Fast)), whole_chroma);
-    // 400 bytes more for each 64 samples.
-    let trellis = 300_000 + 343_200 + 343_200 * 400 / 64;
-    assert_eq!(needed(&jpeg(), balanced), trellis + encodings);
+    // 144 bytes more for each 64 samples.
+    let coefficients = 300_000 + 343_200 + 343_200 * 144 / 64;
+    assert_eq!(needed(&jpeg(), balanced), coefficients + encodings);
     let gray = Report { color: Color::Gray, ..jpeg() };
-    let trellis = 200_000 + 243_200 + 243_200 * 400 / 64;
-    assert_eq!(needed(&gray, balanced), trellis + encodings);
+    let coefficients = 200_000 + 243_200 + 243_200 * 144 / 64;
+    assert_eq!(needed(&gray, balanced), coefficients + encodings);
     // Decoding: coefficients beside the planes; planes, and what inks become.
     let progressive = Report { progressive: true, ..jpeg() };
     assert_eq!(needed(&progressive, fast), 18_750 * (2 * 16 + 8) + 18_750 * 16);
@@ -160,10 +160,10 @@ fn pixels_of_a_page_are_there_as_what_they_were_and_what_they_become() {
     let weights = 3600 * 12 + 900 * 22;
     let resizing = 4 * 3_200_000 + 4 * 200_000 + 2500 * 64 + 27 * 8000 + weights;
     assert_eq!(canvas_bytes((2000, 1600), &half(80, Effort::Fast)) - FIXED, resizing);
-    // Beside a copy of three quarters of each side: planes, what the trellis takes, the rest of encoding.
+    // Beside a copy of three quarters of each side: planes, coefficients, the rest of encoding.
     let encoding = |area: u64, edges: u64| {
         let padded = area * 3 / 2 + edges * 48;
-        let photo = area * 3 / 2 + padded + padded * 400 / 64;
+        let photo = area * 3 / 2 + padded + padded * 144 / 64;
         4 * area + 4 * area / 16 * 9 + photo + 3 * 10_000 + QUANTISER
     };
     for effort in [Effort::Fast, Effort::Balanced] {
