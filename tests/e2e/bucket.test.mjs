@@ -135,7 +135,7 @@ async function assertRegisteredAgain(t, vars, store) {
   const meanwhile = () => {
     objects.forgetMetadata(before[2].key);
     server.changeRows("DELETE FROM images");
-    server.changeLedgers("DELETE FROM uploads");
+    server.changeLedgers("uploads", "DELETE FROM uploads");
   };
   await server.restart({}, { meanwhile });
   await until(async () => (await server.runCron(), server.rows().length === 3), () => server.log());

@@ -62,10 +62,15 @@ function form(sub, bytes, formId) {
   return send("/images", { sub, body });
 }
 
-/** Makes what is kept a day older, and lets the alarm of this user find it. */
+/** Makes what ledgers remember a day older, and lets the alarm of this user find it. */
 async function nextDay(sub) {
   costs();
-  await server.restart({}, { meanwhile: () => server.changeLedgers("UPDATE uploads SET due_ms = due_ms - 86400000 WHERE phase = 'kept'") });
+  await server.restart({}, {
+    meanwhile: () => {
+      server.changeLedgers("uploads", "UPDATE uploads SET due_ms = due_ms - 86400000 WHERE phase = 'kept'");
+      server.changeLedgers("account", `UPDATE account SET state = json_set(state, '$.usage.day', 0, '$.rate.at_ms', json_extract(state, '$.rate.at_ms') - 86400000)`);
+    },
+  });
   // A command sees that the alarm is too late now; without the change it would be due by itself. An alarm that the restart
   // interrupted runs again before that and finds what is due.
   await send(`/admin/api/users/${sub}`, { sub: "root", role: "ADMIN" });
@@ -77,12 +82,12 @@ test("the upload of a user costs two commands, six rows of Durable Objects and f
     costs();
     await upload();
     const first = await wait(({ commands }) => commands.length >= 2, 10);
-    // The admission creates the table of uploads, the commit that of the account, once in the life of a user; a new table
-    // is two rows.
+    // The admission creates the table of uploads, the commit that of the account, unless the user has uploaded in the last
+    // day; a new table is two rows.
     const tables = 2 * TABLE_ROWS;
     assert.deepEqual(first.commands, [2 + TABLE_ROWS, 2 + TABLE_ROWS], "admit and commit");
     assert.deepEqual(first.images, [images], "rows of D1");
-    // The lease ends and nothing is to be done but to set the alarm for the next day.
+    // The lease ends and nothing is to be done but to set the alarm for the next day, which deletes the ledger.
     const lease = await wait(({ alarms }) => alarms.length > 0, INTENT_S + 20);
     const day = await nextDay(sub);
     const rows = sum([...first.commands, ...lease.alarms, ...day.alarms]) - tables;
@@ -101,12 +106,13 @@ test("the upload of a guest costs four commands, its claim by the back end six m
   await send("/images/metadata", { sub: "platform", role: "SERVICE", body: JSON.stringify({ key, userId: "dora" }), type: "application/json", at: 3 });
   const claim = await wait(({ images }) => images.length > 0, 10);
   t.diagnostic(`guest: commands ${first.commands}, alarm ${lease.alarms}, claim ${claim.commands}; D1 ${first.images} and ${claim.images}`);
-  // The client IP counts the request and the picture. Its ledger is new and creates one table, that of the guest two.
-  assert.deepEqual([first.commands.length, sum(first.commands)], [4, 6 + 3 * TABLE_ROWS], "request, picture, admit, commit");
+  // The client IP counts the request and the picture. Its ledger is new, creates one table and sets the alarm for its deletion;
+  // that of the guest creates two tables.
+  assert.deepEqual([first.commands.length, sum(first.commands)], [4, 7 + 3 * TABLE_ROWS], "request, picture, admit, commit");
   assert.deepEqual([lease.alarms, first.images, claim.images], [[1], [], [4]]);
   // The request of the back end; the new owner is looked up and charged, and the charge is settled; the upload is looked up,
-  // claimed and kept. Two ledgers are new.
-  assert.deepEqual([claim.commands.length, sum(claim.commands)], [6, 5 + 2 * TABLE_ROWS]);
+  // claimed and kept. Two ledgers are new and set the alarm for their deletion.
+  assert.deepEqual([claim.commands.length, sum(claim.commands)], [6, 7 + 2 * TABLE_ROWS]);
 });
 
 test("however many uploads, an isolate writes eight rows of counters each 22 s, and two more with reads", { timeout: 200_000 }, async (t) => {

@@ -4,11 +4,13 @@ import { createHmac, generateKeyPairSync, KeyObject, randomBytes } from "node:cr
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 const START_MS = 120_000;
 const LOCKED_MS = 10_000;
+/** The database of a namespace in which the runtime keeps the alarms of its Durable Objects. */
+const ALARMS = "metadata.sqlite";
 const WRANGLER = "node_modules/.bin/wrangler";
 // NODE_ENV=test disables miniflare's request for the location; the others disable its record of every request, which only its
 // own page shows.
@@ -91,8 +93,10 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
     changeObjects: (sql, ...values) => changeObjects(state, sql, values),
     /** Changes the registry, bypassing the Worker. */
     changeRows: (sql, ...values) => writeTo(server.registryFile(), sql, values),
-    /** Changes all ledgers; only while the server is stopped. */
-    changeLedgers: (sql) => ledgers(state).forEach((path) => writeTo(path, sql, [])),
+    /** Changes this table in all ledgers that have it; only while the server is stopped. */
+    changeLedgers: (table, sql) => ledgers(state).filter((path) => hasTable(path, table)).forEach((path) => writeTo(path, sql, [])),
+    /** The tables of each ledger, without those of the runtime, and its alarms. */
+    ledgers: () => ledgers(state).map((path) => ({ tables: tables(path), alarms: alarms(path) })),
     /** Deletes an object from R2, bypassing the Worker. */
     loseObject: (key) => loseObject(state, key),
     /** The database file of the registry. */
@@ -207,7 +211,15 @@ function rows(state, table) {
 function ledgers(state) {
   const folders = readdirSync(join(state, "v3/do")).filter((name) => name.includes("Ledger"));
   const files = folders.flatMap((name) => databases(join(state, "v3/do", name)));
-  return files.filter((path) => hasTable(path, "uploads"));
+  return files.filter((path) => basename(path) !== ALARMS);
+}
+
+const tables = (path) => query(path, "SELECT name FROM sqlite_master WHERE type = 'table'").map(({ name }) => name).filter((name) => !/^(_cf_|sqlite_|__miniflare_)/.test(name));
+
+/** How many alarms the runtime has for the Durable Object of this file. */
+function alarms(path) {
+  const id = basename(path, ".sqlite");
+  return query(join(dirname(path), ALARMS), "SELECT actor_id FROM _cf_ALARM").filter(({ actor_id }) => actor_id === id).length;
 }
 
 const registries = (state) => databases(join(state, "v3/d1/miniflare-D1DatabaseObject"));

@@ -62,6 +62,17 @@ impl AbuseRecord {
         reason.clone_into(&mut self.ban_reason);
     }
 
+    /// When nothing of it counts any more: no incident is a strike, no ban is in force, and the next ban would be a
+    /// first one.
+    pub fn end_ms(&self) -> u64 {
+        let bans_ms = match self.banned_until_ms {
+            0 => 0,
+            until_ms => until_ms.saturating_add(LONGEST_BAN_MS).saturating_add(1),
+        };
+        let strikes_ms = self.incidents.iter().map(|it| it.at_ms.saturating_add(STRIKE_MS));
+        strikes_ms.fold(bans_ms, u64::max)
+    }
+
     /// Ends the ban and deletes all incidents.
     pub fn unban(&mut self) {
         *self = Self::default();

@@ -12,6 +12,7 @@ use std::{
 
 use edge_registry::Event;
 use edge_storage::UploadKey;
+use edge_types::PERMANENT_MS;
 
 use crate::{
     AccountState, LedgerStorage, OutboxEvent, PhaseCount, QuotaCharge, SpentTicket, Upload,
@@ -29,6 +30,8 @@ pub struct CachedStorage<S> {
     alarm: Cell<NextTime>,
     /// When the first outbox event is due.
     event: Cell<NextTime>,
+    /// When the last spent ticket expires.
+    ticket: Cell<NextTime>,
     rate_refusals: Cell<RateRefusals>,
 }
 
@@ -40,6 +43,7 @@ impl<S> CachedStorage<S> {
             uploads: RefCell::new(None),
             alarm: Cell::new(NextTime::Unknown),
             event: Cell::new(NextTime::Unknown),
+            ticket: Cell::new(NextTime::Unknown),
             rate_refusals: Cell::new(RateRefusals::NONE),
         }
     }
@@ -181,6 +185,7 @@ impl<S: LedgerStorage> CachedStorage<S> {
     }
 
     pub fn spend_ticket(&self, ticket: &SpentTicket, now_ms: u64) -> StorageResult<bool> {
+        self.ticket.set(NextTime::Unknown);
         self.rows.spend_ticket(ticket, now_ms)
     }
 
@@ -204,19 +209,64 @@ impl<S: LedgerStorage> CachedStorage<S> {
     }
 
     /// When the alarm has something to do. Kept uploads are forgotten together, when the last one is due, and
-    /// by every run before: one alarm a day instead of one for each upload.
+    /// by every run before: one alarm a day instead of one for each upload. When nothing else is to be done, the
+    /// ledger deletes itself.
     pub fn next_due_ms(&self) -> StorageResult<Option<u64>> {
+        match self.next_work_ms()? {
+            Some(due_ms) => Ok(Some(due_ms)),
+            None => self.limits_end_ms(),
+        }
+    }
+
+    /// When an upload or an event is due.
+    fn next_work_ms(&self) -> StorageResult<Option<u64>> {
         let uploads_ms = self.index(|index| index.next_due_ms())?;
-        let event_ms = match self.event.get() {
-            NextTime::Known(event_ms) => event_ms,
-            NextTime::Unknown => self.rows.next_event_ms()?,
-        };
-        self.event.set(NextTime::Known(event_ms));
-        Ok(uploads_ms.into_iter().chain(event_ms).min())
+        Ok(uploads_ms.into_iter().chain(self.next_event_ms()?).min())
+    }
+
+    fn next_event_ms(&self) -> StorageResult<Option<u64>> {
+        NextTime::known(&self.event, || self.rows.next_event_ms())
+    }
+
+    /// When no limit, strike, ban or spent ticket counts any more. [`None`] when there is none, or a permanent ban.
+    fn limits_end_ms(&self) -> StorageResult<Option<u64>> {
+        if self.rows.is_empty() {
+            return Ok(None);
+        }
+        let tickets_end_ms = NextTime::known(&self.ticket, || self.rows.last_ticket_ms())?;
+        let end_ms = self.account()?.end_ms().max(tickets_end_ms.unwrap_or(0));
+        Ok((end_ms < PERMANENT_MS).then_some(end_ms))
+    }
+
+    /// Whether nothing counts any more. Every table must be considered here, because the ledger is then deleted.
+    pub fn is_at_rest(&self, now_ms: u64) -> StorageResult<bool> {
+        let ends_ms = [self.index(|index| index.end_ms())?, self.limits_end_ms()?];
+        Ok(self.next_event_ms()?.is_none()
+            && ends_ms.iter().all(|end_ms| end_ms.is_some_and(|end_ms| end_ms <= now_ms)))
+    }
+
+    /// Deletes the ledger if it is at rest; whether it did. The next command finds a new ledger.
+    pub async fn delete_at_rest(&self, now_ms: u64) -> StorageResult<bool> {
+        let is_at_rest = self.is_at_rest(now_ms)?;
+        if is_at_rest {
+            // First, because other commands may run before the platform answers.
+            self.forget_memory();
+            self.rows.delete_all().await?;
+        }
+        Ok(is_at_rest)
+    }
+
+    /// What is in memory is read from the rows again.
+    fn forget_memory(&self) {
+        self.account.replace(None);
+        self.uploads.replace(None);
+        self.alarm.set(NextTime::Unknown);
+        self.event.set(NextTime::Unknown);
+        self.ticket.set(NextTime::Unknown);
     }
 
     /// Sets the alarm for the next due time, unless it is set for an earlier one: an alarm that runs too early
-    /// finds nothing and is set again.
+    /// finds nothing and is set again. A deletion can wait for any alarm.
     pub async fn set_alarm(&self) -> StorageResult<()> {
         if self.next_due_ms()?.is_none() {
             return Ok(());
@@ -228,10 +278,12 @@ impl<S: LedgerStorage> CachedStorage<S> {
                 self.alarm.set(NextTime::Known(alarm_ms));
             }
         }
-        let Some(due_ms) = self.next_due_ms()? else { return Ok(()) };
-        match self.alarm.get().time_ms() {
-            Some(alarm_ms) if alarm_ms <= due_ms => Ok(()),
-            _ => self.put_alarm(due_ms).await,
+        let (alarm_ms, work_ms) = (self.alarm.get().time_ms(), self.next_work_ms()?);
+        let is_set =
+            alarm_ms.is_some_and(|alarm_ms| work_ms.is_none_or(|due_ms| alarm_ms <= due_ms));
+        match self.next_due_ms()? {
+            Some(due_ms) if !is_set => self.put_alarm(due_ms).await,
+            _ => Ok(()),
         }
     }
 
@@ -264,10 +316,7 @@ impl<S: LedgerStorage> CachedStorage<S> {
     /// Forgets everything that is not in a row, as a restart does.
     #[cfg(any(test, feature = "testing"))]
     pub fn restart(&self) {
-        self.account.replace(None);
-        self.uploads.replace(None);
-        self.alarm.set(NextTime::Unknown);
-        self.event.set(NextTime::Unknown);
+        self.forget_memory();
         self.rate_refusals.set(RateRefusals::NONE);
     }
 }
@@ -301,6 +350,19 @@ enum NextTime {
 }
 
 impl NextTime {
+    /// What the cell has, which is read first if it is unknown.
+    fn known(
+        cell: &Cell<Self>,
+        read: impl FnOnce() -> StorageResult<Option<u64>>,
+    ) -> StorageResult<Option<u64>> {
+        let time_ms = match cell.get() {
+            Self::Known(time_ms) => time_ms,
+            Self::Unknown => read()?,
+        };
+        cell.set(Self::Known(time_ms));
+        Ok(time_ms)
+    }
+
     const fn time_ms(self) -> Option<u64> {
         match self {
             Self::Known(time_ms) => time_ms,
@@ -379,6 +441,11 @@ impl UploadIndex {
 
     fn next_due_ms(&self) -> Option<u64> {
         self.due_ms.values().copied().chain(self.last_kept_due_ms).min()
+    }
+
+    /// When none of them is needed any more. [`None`] while one is open.
+    fn end_ms(&self) -> Option<u64> {
+        self.due_ms.is_empty().then(|| self.last_kept_due_ms.unwrap_or(0))
     }
 
     fn latest_rate(&self) -> Option<TokenBucket> {

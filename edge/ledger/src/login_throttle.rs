@@ -62,6 +62,16 @@ impl LoginThrottle {
         self.missing_ms = self.missing_ms.saturating_sub(limit.interval_ms());
     }
 
+    /// When it was last changed.
+    pub const fn changed_ms(&self) -> u64 {
+        self.at_ms
+    }
+
+    /// When no attempt counts any more.
+    pub const fn end_ms(&self) -> u64 {
+        self.at_ms.saturating_add(self.missing_ms)
+    }
+
     /// A clock that was set back refills nothing until it has caught up; set back by more than an interval, it is
     /// taken as it is, because an owner would wait too long otherwise.
     fn refill(&mut self, now_ms: u64, limit: LoginLimit) {

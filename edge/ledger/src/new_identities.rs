@@ -44,6 +44,11 @@ impl NewIdentities {
         *count = count.saturating_add(1);
         Ok(())
     }
+
+    /// When its hour begins; nothing of it counts an hour later.
+    pub const fn begin_ms(&self) -> u64 {
+        self.hour.saturating_mul(HOUR_MS)
+    }
 }
 
 #[cfg(test)]

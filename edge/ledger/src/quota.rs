@@ -75,6 +75,11 @@ impl DailyUsage {
         }
     }
 
+    /// When its day ends; nothing of it counts from then on.
+    pub const fn end_ms(&self) -> u64 {
+        self.day.saturating_add(1).saturating_mul(DAY_MS)
+    }
+
     pub fn count_status(mut self, now_ms: u64, limits: &UploadLimits) -> LimitStatus {
         self.begin_day(now_ms);
         status(now_ms, limits.daily_count.into(), self.count.into())

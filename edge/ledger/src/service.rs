@@ -163,14 +163,27 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         Ok(if is_finished { RemovalOutcome::Finished } else { RemovalOutcome::Underway })
     }
 
-    /// Handles what is due and sets the alarm again. Fails only when the alarm cannot be set.
+    /// Handles what is due and sets the alarm again, unless the ledger is at rest and was deleted. Fails only when
+    /// the alarm cannot be set.
     pub async fn run_alarm(&self) -> StorageResult<()> {
         self.storage.begin_alarm();
-        if let Err(error) = self.handle_due().await {
-            log::error("alarm_failed", &[("cause", &error.to_string())]);
-            return self.put_retry_alarm().await;
+        match self.handle_due_or_delete().await {
+            Ok(true) => Ok(()),
+            Ok(false) => self.storage.end_alarm().await,
+            Err(error) => {
+                log::error("alarm_failed", &[("cause", &error.to_string())]);
+                self.put_retry_alarm().await
+            }
         }
-        self.storage.end_alarm().await
+    }
+
+    /// Whether the ledger was deleted. It is deleted before its kept uploads are forgotten row by row, or after the
+    /// last removal or event.
+    async fn handle_due_or_delete(&self) -> StorageResult<bool> {
+        if !self.storage.is_at_rest(self.deps.now_ms())? {
+            self.handle_due().await?;
+        }
+        self.storage.delete_at_rest(self.deps.now_ms()).await
     }
 
     async fn put_retry_alarm(&self) -> StorageResult<()> {

@@ -32,6 +32,22 @@ pub struct AccountState {
     pub new_identities: NewIdentities,
 }
 
+/// How long a limit is remembered at least after it was last counted: as long as the bytes of a kept upload. It is far
+/// longer than a rate takes to be full again, and a ledger that is used all day sets one alarm for it.
+const REST_MS: u64 = 86_400_000;
+
+impl AccountState {
+    /// From when on it allows what a new account allows. Nothing is remembered longer.
+    pub(crate) fn end_ms(&self) -> u64 {
+        // Every field is named: a new one must say how long it counts.
+        let Self { rate, usage, abuse, login_throttle, new_identities } = self;
+        let changed_ms = rate.changed_ms().max(login_throttle.changed_ms());
+        let changed_ms = changed_ms.max(new_identities.begin_ms());
+        let ends_ms = [usage.end_ms(), abuse.end_ms(), login_throttle.end_ms()];
+        ends_ms.into_iter().fold(changed_ms.saturating_add(REST_MS), u64::max)
+    }
+}
+
 /// An audit event that the database does not have yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEvent {
@@ -75,6 +91,8 @@ pub trait LedgerStorage {
 
     /// Spends a ticket. Whether it was unspent. Deletes expired tickets.
     fn spend_ticket(&self, ticket: &SpentTicket, now_ms: u64) -> StorageResult<bool>;
+    /// When the last spent ticket expires.
+    fn last_ticket_ms(&self) -> StorageResult<Option<u64>>;
 
     fn write_event(&self, event: &Event) -> StorageResult<()>;
     /// Outbox events that are due, longest due first.
@@ -88,4 +106,9 @@ pub trait LedgerStorage {
     fn alarm_ms(&self) -> impl Future<Output = StorageResult<Option<u64>>>;
     fn set_alarm(&self, at_ms: u64) -> impl Future<Output = StorageResult<()>>;
     fn delete_alarm(&self) -> impl Future<Output = StorageResult<()>>;
+
+    /// Whether nothing was written since the ledger was new or deleted.
+    fn is_empty(&self) -> bool;
+    /// Deletes everything, also the alarm, when it is first polled: what is written from then on stays.
+    fn delete_all(&self) -> impl Future<Output = StorageResult<()>>;
 }

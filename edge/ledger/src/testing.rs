@@ -37,6 +37,8 @@ pub struct FakeLedgerStorage {
     events: RefCell<BTreeMap<u64, (OutboxEvent, u64)>>,
     last_event: Cell<u64>,
     alarm_ms: Cell<Option<u64>>,
+    /// Whether a table was created.
+    has_tables: Cell<bool>,
     /// As the platform bills them: a deleted row and a set alarm count as well.
     rows_written: Cell<u64>,
 }
@@ -70,6 +72,7 @@ impl LedgerStorage for FakeLedgerStorage {
 
     fn write_account(&self, state: &AccountState) -> StorageResult<()> {
         self.count_rows(1);
+        self.has_tables.set(true);
         state.clone_into(&mut self.account.borrow_mut());
         Ok(())
     }
@@ -80,6 +83,7 @@ impl LedgerStorage for FakeLedgerStorage {
 
     fn write_upload(&self, upload: &Upload) -> StorageResult<()> {
         self.count_rows(1);
+        self.has_tables.set(true);
         self.uploads.borrow_mut().insert(upload.key.clone(), upload.clone());
         Ok(())
     }
@@ -131,6 +135,7 @@ impl LedgerStorage for FakeLedgerStorage {
     }
 
     fn spend_ticket(&self, ticket: &SpentTicket, now_ms: u64) -> StorageResult<bool> {
+        self.has_tables.set(true);
         let mut tickets = self.tickets.borrow_mut();
         let before = tickets.len();
         tickets.retain(|_, expires_ms| *expires_ms > now_ms);
@@ -139,8 +144,13 @@ impl LedgerStorage for FakeLedgerStorage {
         Ok(is_unspent)
     }
 
+    fn last_ticket_ms(&self) -> StorageResult<Option<u64>> {
+        Ok(self.tickets.borrow().values().max().copied())
+    }
+
     fn write_event(&self, event: &Event) -> StorageResult<()> {
         self.count_rows(1);
+        self.has_tables.set(true);
         let id = self.last_event.get() + 1;
         self.last_event.set(id);
         let outbox = OutboxEvent { id, event: event.clone(), tries: 0 };
@@ -184,6 +194,22 @@ impl LedgerStorage for FakeLedgerStorage {
 
     async fn delete_alarm(&self) -> StorageResult<()> {
         self.count_rows(1);
+        self.alarm_ms.set(None);
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.has_tables.get()
+    }
+
+    async fn delete_all(&self) -> StorageResult<()> {
+        self.count_rows(1);
+        self.has_tables.set(false);
+        self.account.replace(AccountState::default());
+        self.uploads.borrow_mut().clear();
+        self.tickets.borrow_mut().clear();
+        self.events.borrow_mut().clear();
+        self.last_event.set(0);
         self.alarm_ms.set(None);
         Ok(())
     }

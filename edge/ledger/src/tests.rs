@@ -1,6 +1,7 @@
 //! Commands and their replies, through the client and as JSON, with a clock that stands still.
 
 mod removal;
+mod rest;
 mod rows;
 mod state_machine;
 mod uploads;

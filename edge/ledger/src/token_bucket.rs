@@ -56,6 +56,11 @@ impl TokenBucket {
         }
     }
 
+    /// When it was last changed.
+    pub const fn changed_ms(self) -> u64 {
+        self.at_ms
+    }
+
     /// Adds the units of the elapsed time. A clock that was set back adds nothing until it has caught up; set
     /// back by more than a window, it is taken as it is, because nobody would pass for long otherwise.
     fn refill(&mut self, now_ms: u64, quota: u32) {

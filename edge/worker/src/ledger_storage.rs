@@ -79,12 +79,16 @@ pub struct SqlLedgerStorage {
 impl SqlLedgerStorage {
     pub fn open(storage: Storage) -> StorageResult<Self> {
         let storage = Self { storage, tables: RefCell::default(), rows_written: Cell::default() };
-        let found =
-            storage.run("SELECT name FROM sqlite_master WHERE type = 'table'", Vec::new())?;
+        storage.read_tables()?;
+        Ok(storage)
+    }
+
+    fn read_tables(&self) -> StorageResult<()> {
+        let found = self.run("SELECT name FROM sqlite_master WHERE type = 'table'", Vec::new())?;
         let names = found.iter().map(|row| text(row, 0)).collect::<StorageResult<Vec<_>>>()?;
         let tables = Table::ALL.into_iter().filter(|table| names.contains(&table.name()));
-        storage.tables.replace(tables.collect());
-        Ok(storage)
+        self.tables.replace(tables.collect());
+        Ok(())
     }
 
     /// How many rows were written since the last call.
@@ -222,6 +226,12 @@ impl LedgerStorage for SqlLedgerStorage {
         Ok(!self.write(Table::Tickets, sql, values)?.is_empty())
     }
 
+    fn last_ticket_ms(&self) -> StorageResult<Option<u64>> {
+        let sql = "SELECT expires_ms FROM tickets ORDER BY expires_ms DESC LIMIT 1";
+        let rows = self.run_on(Table::Tickets, sql, Vec::new())?;
+        rows.first().map(|row| integer(row, 0)).transpose()
+    }
+
     fn write_event(&self, event: &Event) -> StorageResult<()> {
         let sql = "INSERT INTO events (due_ms, tries, event) VALUES (?, 0, ?)";
         self.write(Table::Events, sql, vec![number(event.at_ms)?, json(event)?.into()]).map(|_| ())
@@ -267,6 +277,22 @@ impl LedgerStorage for SqlLedgerStorage {
     async fn delete_alarm(&self) -> StorageResult<()> {
         self.count_rows(1);
         self.storage.delete_alarm().await.map_err(failed)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.tables.borrow().is_empty()
+    }
+
+    /// The platform deletes database and alarm before it answers, as one operation, and a write that follows makes a new
+    /// database. It does not say that this is billed; one row is assumed.
+    async fn delete_all(&self) -> StorageResult<()> {
+        self.count_rows(1);
+        self.tables.borrow_mut().clear();
+        let outcome = self.storage.delete_all().await.map_err(failed);
+        if outcome.is_err() {
+            self.read_tables()?;
+        }
+        outcome
     }
 }
 

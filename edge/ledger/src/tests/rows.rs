@@ -1,19 +1,19 @@
 //! How many commands and rows an upload costs, from its admission until it is forgotten, and what of it survives
-//! a restart. A deleted row and a set alarm are billed as rows.
+//! a restart. A deleted row, a set alarm and a deleted ledger are counted as rows; new tables are not.
 
 use std::task::{Context, Waker};
 
 use edge_registry::Registry;
-use edge_types::UploadLimits;
+use edge_types::{Subject, UploadLimits};
 use futures_executor::block_on;
 
 use super::{
-    ADMIT, NOW_MS, PENDING, accepted, admit, commit, grant, image, inspect, ledger, objects,
+    ADMIT, NOW_MS, PENDING, accepted, admit, commit, grant, image, inspect, ledger, objects, send,
     send_to_owner, store, upload, user, wait,
 };
 use crate::{
-    AdmitUpload, ClaimImage, CommitOutcome, CommitUpload, Disposition, LedgerClient, ReleaseUpload,
-    RemoveImage, StoredImage, UploadPhase, service::new_image, testing::FakeLedger,
+    AdmitUpload, ClaimImage, CommitOutcome, CommitUpload, CountRequest, Disposition, LedgerClient,
+    ReleaseUpload, RemoveImage, StoredImage, UploadPhase, service::new_image, testing::FakeLedger,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -40,7 +40,7 @@ fn an_upload_costs_two_commands_and_six_rows_until_it_is_forgotten() {
     // The intent with the rate and the charge, its alarm, the account, the kept upload.
     assert_eq!(costs(&ledger), (2, 4));
     pass(&ledger, 2 * DAY_MS);
-    // The alarm for the next day, and the upload that is forgotten.
+    // The alarm for the next day, and the ledger that is deleted with the upload.
     assert_eq!(costs(&ledger), (2, 6));
     assert!(inspect(&ledger).phases.is_empty());
 }
@@ -64,16 +64,16 @@ fn whatever_lies_between_uploads_none_costs_more_than_six_rows() {
             pass(&ledger, 3 * DAY_MS);
             let rows = ledger.rows_written();
             assert!(rows <= 6 * 20, "{rows} rows, {gap_ms} ms apart, {is_restarted}");
-            // Of uploads at the same time, each shares the alarms.
-            assert!(gap_ms > 0 || rows == 4 * 20 + 2, "{rows}");
+            // Uploads at the same time share the alarms and the deletion.
+            assert!(gap_ms > 0 || rows == 3 * 20 + 3, "{rows}");
             assert!(inspect(&ledger).phases.is_empty(), "all are forgotten");
         }
     }
 }
 
 #[test]
-fn a_pending_upload_costs_nine_rows_whether_it_is_claimed_or_expires() {
-    for is_claimed in [false, true] {
+fn a_pending_upload_costs_nine_rows_and_one_more_when_it_expires() {
+    for (is_claimed, rows) in [(true, 9), (false, 10)] {
         let ledger = ledger();
         let (key, outcome) = upload(&ledger, 1, PENDING);
         accepted(outcome);
@@ -87,20 +87,34 @@ fn a_pending_upload_costs_nine_rows_whether_it_is_claimed_or_expires() {
             );
         }
         pass(&ledger, 2 * DAY_MS);
-        // Five when its lease is over. Claimed: the claim, the kept upload, the alarm for the next day, the upload
-        // that is forgotten. Expired: the removal, its alarm, and both deleted.
-        assert_eq!(costs(&ledger).1, 9, "{is_claimed}");
+        // Five when its lease is over. Claimed: the claim, the kept upload, the alarm for the next day, the ledger
+        // that is deleted. Expired: the removal, its alarm, the upload that is deleted, and the same alarm and deletion.
+        assert_eq!(costs(&ledger).1, rows, "{is_claimed}");
         assert!(inspect(&ledger).phases.is_empty());
     }
 }
 
 #[test]
-fn an_upload_that_fails_costs_three_rows_and_the_alarm() {
+fn an_upload_that_fails_costs_three_rows_two_alarms_and_the_deletion() {
     let ledger = ledger();
     let upload_key = grant(&ledger).upload_key;
     send_to_owner(&ledger, ReleaseUpload { upload_key, may_be_stored: false });
     pass(&ledger, DAY_MS);
-    assert_eq!(costs(&ledger), (2, 4));
+    assert_eq!(costs(&ledger), (2, 6));
+}
+
+#[test]
+fn a_ledger_that_is_used_all_day_sets_one_alarm_a_day_for_its_deletion() {
+    let ledger = ledger();
+    let client_ip = Subject::parse("ip:198.51.100.7").expect("a subject");
+    for _ in 0..3 * 24 * 60 {
+        send(&ledger, &client_ip, CountRequest { rate_per_minute: 5 });
+        pass(&ledger, MINUTE_MS);
+    }
+    // Set by the first request, and again by each alarm, which runs a day after the request that was the last one then.
+    assert_eq!(ledger.rows_written(), 3 * 24 * 60 + 4);
+    pass(&ledger, DAY_MS);
+    assert_eq!(ledger.rows_written(), 3 * 24 * 60 + 6, "set once more, and deleted");
 }
 
 #[test]

@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use super::{image, user};
 use crate::{
     AdmitUpload, CachedStorage, ClaimImage, ClaimOutcome, CommitOutcome, CommitUpload, Disposition,
-    LedgerCommand, LedgerRequest, LedgerService, ReleaseUpload, RemoveImage,
+    LedgerCommand, LedgerRequest, LedgerService, LedgerStorage, ReleaseUpload, RemoveImage,
     testing::{FakeLedgerDeps, FakeLedgerStorage},
 };
 use slow::{DEADLINE_MS, Slow};
@@ -193,6 +193,7 @@ impl TestHarness {
         assert_eq!(objects.keys().collect::<Vec<_>>(), keys, "objects");
         assert_eq!(rows.iter().map(|row| &row.key).collect::<BTreeSet<_>>().len(), rows.len());
         assert_eq!(rows.len(), kept.len(), "rows");
+        assert!(self.storage.rows().is_empty(), "the ledger is at rest and deleted");
         for row in rows.iter() {
             let owner = kept.get(&row.key).expect("only acknowledged images have a row");
             assert!(owner.is_empty() || *owner == row.owner, "{} has another owner", row.key);
