@@ -67,7 +67,7 @@ test-rust: | $(STAMPS)/targets
 	$(call say,Rust: unit tests and request tests and fixtures)
 	cargo test --workspace --all-features
 
-test-browser: $(TOOLS)/wasm-bindgen browser chromium firefox $(STAMPS)/browser-node | $(STAMPS)/targets
+test-browser: $(TOOLS)/wasm-bindgen browser sbom chromium firefox $(STAMPS)/browser-node | $(STAMPS)/targets
 	$(call say,The browser module in Chromium)
 	@sh tests/browser/wasm.sh
 	$(call say,The browser package in Chromium and Firefox and through Vite)
@@ -97,6 +97,11 @@ check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets test-tidy ## Check d
 	tsc -p browser
 	$(call say,Licences and sources and advisories)
 	@sh .make/deny.sh
+
+.PHONY: sbom
+sbom: browser $(TOOLS)/cargo-cyclonedx ## Write the bills of materials (CycloneDX) of the Worker and the browser package to target/sbom/
+	$(call say,Bills of materials)
+	@node .make/sbom.mjs
 
 # The generated file is committed for readers and editors; `make check` fails when it is out of date.
 .PHONY: codes

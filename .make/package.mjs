@@ -45,7 +45,10 @@ const bundle = (options) =>
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 // Bundled twice: the script that starts the worker contains its name, and so the hash of its content.
-const { outputFiles } = await bundle({ write: false });
+const { outputFiles, metafile } = await bundle({ write: false, metafile: true });
+// The licences and the bill of materials (`make sbom`) say so.
+const foreign = Object.keys(metafile.inputs).filter((path) => path.includes("node_modules"));
+if (foreign.length > 0 || manifest.dependencies) throw new Error(`The package must contain and need no npm package: ${foreign}`);
 renamed["./worker.js"] = `./worker-${hashOf(outputFiles.find(({ path }) => path.endsWith("/worker.js")).contents)}.js`;
 await bundle();
 manifest.exports["./worker"] = renamed["./worker.js"];

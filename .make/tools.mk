@@ -4,6 +4,7 @@
 WASM_BINDGEN_VERSION := 0.2.130
 WORKER_BUILD_VERSION := 0.8.7
 CARGO_DENY_VERSION := 0.20.2
+CARGO_CYCLONEDX_VERSION := 0.5.9
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_MUTANTS_VERSION := 27.0.0
 S3S_FS_VERSION := 0.14.1
@@ -28,6 +29,7 @@ $(STAMPS)/browser-node: tests/browser/package.json tests/browser/package-lock.js
 install = CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 	CARGO_TARGET_DIR=target/tools/build cargo install --root target/tools
 
+# Without --locked: its lock file names webpki-roots 1.0.11, which the registry did not have in November 2026.
 $(TOOLS)/wasm-bindgen: | prerequisites
 	$(call say,Building wasm-bindgen $(WASM_BINDGEN_VERSION) (once; about four minutes))
 	$(install) wasm-bindgen-cli@$(WASM_BINDGEN_VERSION)
@@ -39,6 +41,10 @@ $(TOOLS)/worker-build: | $(TOOLS)/wasm-bindgen
 $(TOOLS)/cargo-deny: | prerequisites
 	$(call say,Building cargo-deny $(CARGO_DENY_VERSION) (once; about four minutes))
 	$(install) --locked cargo-deny@$(CARGO_DENY_VERSION)
+
+$(TOOLS)/cargo-cyclonedx: | prerequisites
+	$(call say,Building cargo-cyclonedx $(CARGO_CYCLONEDX_VERSION) (once; about two minutes))
+	$(install) --locked cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION)
 
 $(TOOLS)/cargo-fuzz: | prerequisites
 	$(call say,Building cargo-fuzz $(CARGO_FUZZ_VERSION) (once; about a minute))

@@ -2,7 +2,7 @@
 // could not be checked.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -54,7 +54,7 @@ test("all parts of the long tests run on a schedule, with timeouts below GitHub'
   assert.ok(Number(/part: fuzz, minutes: (\d+)/.exec(long)[1]) * 60 > seconds + 1800, "with half an hour to build");
 });
 
-test("when the advisories cannot be fetched, output and job summary say NOT CHECKED, and other failures still fail", (t) => {
+test("advisories are checked against a copy of known age, or output and job summary say NOT CHECKED; what is found fails", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "the-form-deny-"));
   t.after(() => rmSync(folder, { recursive: true }));
   // Replaces cargo by a script with given exit codes, because only the reaction of deny.sh is tested.
@@ -63,14 +63,30 @@ test("when the advisories cannot be fetched, output and job summary say NOT CHEC
   const summary = join(folder, "summary.md");
   const run = (FETCH, ADVISORIES) => {
     writeFileSync(summary, "");
-    const env = { ...process.env, PATH: `${folder}:${process.env.PATH}`, FETCH, ADVISORIES, GITHUB_STEP_SUMMARY: summary };
+    const env = { ...process.env, PATH: `${folder}:${process.env.PATH}`, CARGO_HOME: folder, FETCH, ADVISORIES, GITHUB_STEP_SUMMARY: summary };
     const { status, stdout } = spawnSync("sh", [".make/deny.sh"], { encoding: "utf8", env });
     return { status, stdout, summary: read(summary) };
   };
-  const offline = run("1", "0");
-  assert.equal(offline.status, 0);
-  assert.match(offline.stdout, /^NOT CHECKED: advisories/m);
-  assert.match(offline.summary, /NOT CHECKED: advisories/);
-  assert.deepEqual(run("0", "0"), { status: 0, stdout: "", summary: "" });
+  const none = run("1", "1");
+  assert.equal(none.status, 0);
+  assert.match(none.stdout, /^NOT CHECKED: advisories/m);
+  assert.match(none.summary, /NOT CHECKED: advisories/);
+
+  const copy = join(folder, "advisory-dbs/advisory-db-1");
+  const commit = (days) => {
+    const date = new Date(Date.now() - days * 86_400_000).toISOString();
+    const git = (...words) => spawnSync("git", ["-C", copy, "-c", "user.name=a", "-c", "user.email=a@example.com", ...words], { env: { ...process.env, GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date } });
+    git("init", "--quiet");
+    assert.equal(git("commit", "--quiet", "--allow-empty", "--message", "advisory").status, 0);
+    return date.slice(0, 10);
+  };
+  mkdirSync(copy, { recursive: true });
+  const old = commit(40);
+  const stale = run("1", "0");
+  assert.deepEqual([stale.status, stale.stdout], [0, `STALE: Advisories of dependencies (RustSec) are those of ${old}, 40 days ago.\n`]);
+  assert.match(stale.summary, /STALE/);
+  const fresh = commit(3);
+  assert.deepEqual(run("1", "0"), { status: 0, stdout: `Advisories of dependencies (RustSec) are those of ${fresh}, 3 days ago.\n`, summary: "" });
   assert.equal(run("0", "1").status, 1, "a found advisory fails");
+  assert.equal(run("1", "1").status, 1, "also in a copy");
 });
