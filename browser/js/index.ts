@@ -6,6 +6,7 @@ export { preflight, type Prepared, type PreflightOptions, warmUp } from "./prefl
 export { type TokenOrTicket, upload, type Uploaded, type UploadOptions } from "./client/api-client.js";
 export { guestToken, type TicketRequest, type TicketSource, type TokenRequest, type TokenSource } from "./client/credentials.js";
 export type { RetryOptions } from "./client/retry.js";
-export type { OutboxOptions } from "./offline/outbox.js";
+export { clearQueue, type OutboxOptions } from "./offline/outbox.js";
+export type { QueueKey } from "./offline/seal.js";
 export type { ItemState, UploadItem } from "./uploader/task.js";
 export { Uploader, type UploaderEvents, type UploaderOptions } from "./uploader/uploader.js";

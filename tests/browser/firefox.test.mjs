@@ -93,3 +93,48 @@ test("Firefox prepares a type that only the browser decodes", async () => {
   const made = await inFirefox("/files/photo.avif", "image/avif", { policy: { maxEdge: 150 } });
   assert.deepEqual([made.code, made.contentType, made.width, made.height], [undefined, "image/jpeg", 150, 100]);
 });
+
+test("Firefox seals pictures that are kept, opens them with the key, and clears those of one owner", async () => {
+  const outcome = await firefox.evaluate(async (url) => {
+    const { clearQueue, EDGE_POLICY, Uploader } = await import("/preflight/index.js");
+    const until = async (holds) => {
+      for (let tries = 0; !(await holds()); tries++) {
+        if (tries > 400) throw new Error(`not true: ${holds}`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    const rows = () =>
+      new Promise((resolve, reject) => {
+        const request = indexedDB.open("the-form-images");
+        request.onerror = () => reject(request.error);
+        request.onsuccess = () => (request.result.transaction("outbox").objectStore("outbox").getAll().onsuccess = ({ target }) => resolve(target.result));
+      });
+    const text = (value) => (typeof value === "object" ? new TextDecoder("latin1").decode(value) : String(value));
+    const keyOf = (byte) => crypto.subtle.importKey("raw", new Uint8Array(32).fill(byte), "AES-GCM", false, ["encrypt", "decrypt"]);
+    // Its token never comes, so nothing is sent.
+    const start = async (owner, byte) => new Uploader({ endpoint: "", policy: EDGE_POLICY, token: () => new Promise(() => {}), offline: { owner, key: await keyOf(byte) } });
+    const file = new File([await (await fetch(url)).arrayBuffer()], "holiday.png", { type: "image/png" });
+    for (const [owner, byte] of [["anna", 1], ["bora", 2]]) {
+      const uploader = await start(owner, byte);
+      const item = uploader.add(file);
+      await until(() => item.isKept);
+      uploader.close();
+    }
+    const written = (await rows()).map((row) => Object.values(row).map(text).join(" "));
+    const readable = ["IHDR", "holiday", "image/png"].filter((plain) => written.some((row) => row.includes(plain)));
+    const again = await start("anna", 1);
+    await until(() => again.items.length === 1);
+    const { name, file: blob } = again.items[0];
+    const opened = { name, type: blob.type, isPng: text(await blob.arrayBuffer()).includes("IHDR") };
+    again.close();
+    const other = await start("bora", 3);
+    await until(async () => (await rows()).length === 1);
+    const seen = other.items.length;
+    other.close();
+    await clearQueue({ owner: "bora" });
+    const before = (await rows()).length;
+    await clearQueue({ owner: "anna" });
+    return { written: written.length, readable, opened, seen, before, after: (await rows()).length };
+  }, "/fixtures/png/rgb8.png");
+  assert.deepEqual(outcome, { written: 2, readable: [], opened: { name: "holiday.png", type: "image/png", isPng: true }, seen: 0, before: 1, after: 0 });
+});

@@ -443,6 +443,39 @@ test("another owner neither sees nor sends the first one's pictures", async (t) 
   complaints.length = 0;
 });
 
+test("with a key kept pictures are sealed, come back after a reload, and are cleared at log-out", async (t) => {
+  const { page, complaints } = await open(t, { attributes: `offline="${user()}"` });
+  // The page gets its key after the element was defined, as pages do that ask their back end for it.
+  const setKey = () =>
+    page.evaluate(async () => {
+      document.querySelector("image-upload").offlineKey = await crypto.subtle.importKey("raw", new Uint8Array(32).fill(7), "AES-GCM", false, ["encrypt", "decrypt"]);
+    });
+  const rows = () =>
+    page.evaluate(
+      () =>
+        new Promise((resolve) => {
+          indexedDB.open("the-form-images").onsuccess = ({ target }) => {
+            target.result.transaction("outbox").objectStore("outbox").getAll().onsuccess = ({ target }) => resolve(target.result.map((row) => Object.keys(row).sort().join()));
+          };
+        }),
+    );
+  await setKey();
+  await give(page, "drop", [fileOf("mine.gif", gif(75))]);
+  await stored(page, 1);
+  assert.deepEqual(await rows(), ["addedMs,bytes,id,iv,scope,sizeBytes"]);
+  await page.reload();
+  await page.waitForFunction(() => document.querySelector("image-upload").token);
+  assert.deepEqual(await value(page), [], "not without the key");
+  await setKey();
+  await stored(page, 1);
+  assert.deepEqual(await names(page), ["mine.gif"]);
+  await page.evaluate(() => document.querySelector("image-upload").clearQueue());
+  assert.deepEqual([await value(page), await rows()], [[], []]);
+  await give(page, "drop", [fileOf("next.gif", gif(76))]);
+  await stored(page, 1);
+  complaints.length = 0;
+});
+
 test("offline without an owner logs what to do", async (t) => {
   const { complaints } = await open(t, { attributes: "offline" });
   assert.match(complaints.splice(0).join(), /`offline` needs an owner.+offline="user id"/);

@@ -373,3 +373,144 @@ test("a canceled or removed picture leaves the outbox; without IndexedDB picture
   assert.deepEqual(await states(bare), ["uploaded"]);
   assert.equal(await bare.evaluate(() => window.uploader.items[0].isKept), false);
 });
+
+/** What IndexedDB has of the outbox, as one text in which any plain byte or name is found. */
+const rawOutbox = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((resolve, reject) => {
+        const request = indexedDB.open("the-form-images");
+        request.onerror = () => reject(request.error);
+        request.onsuccess = () => {
+          const all = request.result.transaction("outbox").objectStore("outbox").getAll();
+          all.onsuccess = () => {
+            const text = (value) => (value instanceof ArrayBuffer || ArrayBuffer.isView(value) ? new TextDecoder("latin1").decode(value) : JSON.stringify(value));
+            resolve(all.result.map((row) => Object.entries(row).map(([name, value]) => `${name}=${text(value)}`).join("\n")));
+          };
+        };
+      }),
+  );
+
+/** Starts an Uploader whose pictures are sealed with the key of this name; of an unknown name there is none. */
+const startSealed = (page, owner, keyName, options = {}) =>
+  page.evaluate(
+    async ({ owner, keyName, options }) => {
+      window.uploader?.close();
+      const raw = new Uint8Array(32).fill({ anna: 1, bora: 2 }[keyName] ?? 0);
+      const key = await crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
+      window.start({ owner, ...options, key: async () => (keyName ? key : undefined) });
+    },
+    { owner, keyName, options },
+  );
+
+test("with a key nothing of a picture is readable on the device, and only this key sends it", async (t) => {
+  const context = await newContext(t);
+  const page = await open(context);
+  gifs(800, ["holiday-800.gif"]);
+  proxy.fault = down;
+  await startSealed(page, user(), "anna", { untilSent: true });
+  await add(page, ["holiday-800.gif"]);
+  await kept(page, 1);
+  const [row] = await rawOutbox(page);
+  assert.match(row, /^id=.*\nscope=.*\n(.*\n)*iv=/, "a sealed row");
+  for (const plain of ["GIF8", "holiday", "image/gif"]) assert.ok(!row.includes(plain), `${plain} is readable`);
+
+  // Another session without a key leaves it alone; no session sends it without the key.
+  proxy.fault = () => undefined;
+  await page.evaluate((owner) => (window.uploader.close(), window.start({ owner })), user());
+  await startSealed(page, user(), undefined);
+  await page.evaluate(() => window.uploader.add(new File(["text"], "a.gif", { type: "image/gif" })).done.catch(() => {}));
+  assert.deepEqual(await rawOutbox(page), [row]);
+  assert.deepEqual(taken(), []);
+
+  // After a reload the same key sends it, and what the edge has answered is sealed, too.
+  await page.evaluate(() => window.uploader.close());
+  await prepare(page);
+  await startSealed(page, user(), "anna", { untilSent: true });
+  await idle(page);
+  assert.deepEqual(taken(), ["holiday-800.gif"]);
+  await until(async () => (await rawOutbox(page))[0] !== row);
+  const [stored] = await rawOutbox(page);
+  const key = server.rows().find(({ owner }) => owner === user()).key;
+  for (const plain of ["GIF8", "holiday", "image/gif", "imageUrl", key]) assert.ok(!stored.includes(plain), `${plain} is readable`);
+  await startSealed(page, user(), "anna", { untilSent: true });
+  await page.waitForFunction(() => window.uploader.items.length === 1);
+  assert.equal(await page.evaluate(async () => (await window.uploader.items[0].done).key), key);
+  assert.equal(taken().length, 1, "it was not sent again");
+
+  // What another key finds cannot be sent any more.
+  await startSealed(page, user(), "bora");
+  await until(async () => (await rawOutbox(page)).length === 0);
+  assert.equal(await page.evaluate(() => window.uploader.items.length), 0);
+});
+
+test("a sealed picture that was moved to another owner, or planted without a key, is not sent", async (t) => {
+  const context = await newContext(t);
+  const page = await open(context);
+  gifs(810, ["one.gif", "two.gif"]);
+  proxy.fault = down;
+  // The worst case: both owners have the same key.
+  await startSealed(page, "someone", "anna");
+  await add(page, ["one.gif"]);
+  await kept(page, 1);
+  await page.evaluate((owner) => (window.uploader.close(), window.start({ owner })), user());
+  await add(page, ["two.gif"]);
+  await kept(page, 1);
+  await page.evaluate(
+    (owner) =>
+      new Promise((resolve) => {
+        window.uploader.close();
+        const request = indexedDB.open("the-form-images");
+        request.onsuccess = () => {
+          const store = request.result.transaction("outbox", "readwrite").objectStore("outbox");
+          store.getAll().onsuccess = ({ target }) => {
+            for (const row of target.result) store.put({ ...row, scope: row.scope.replace("someone", owner) });
+          };
+          store.transaction.oncomplete = resolve;
+        };
+      }),
+    user(),
+  );
+  assert.deepEqual((await waiting(page)).map(({ scope }) => JSON.parse(scope)[0]), [user(), user()]);
+  proxy.fault = () => undefined;
+  await startSealed(page, user(), "anna");
+  await until(async () => (await rawOutbox(page)).length === 0);
+  assert.equal(await page.evaluate(() => window.uploader.items.length), 0);
+  assert.deepEqual(taken(), []);
+});
+
+test("without the key of the session nothing is written, and the picture is sent from memory", async (t) => {
+  const context = await newContext(t);
+  const page = await open(context);
+  gifs(820, ["memory.gif"]);
+  await startSealed(page, user(), undefined);
+  await add(page, ["memory.gif"]);
+  await idle(page);
+  assert.deepEqual(taken(), ["memory.gif"]);
+  assert.deepEqual(await page.evaluate(() => [window.uploader.items[0].isKept, window.uploader.items[0].state]), [false, "uploaded"]);
+  assert.deepEqual(await rawOutbox(page), []);
+});
+
+test("clearQueue deletes the pictures of one owner in all fields, and of nobody else", async (t) => {
+  const context = await newContext(t);
+  const page = await open(context);
+  proxy.fault = down;
+  // Owners whose ids begin alike.
+  const owners = [user(), `${user()}0`, `${user()}","`, `["${user()}`];
+  for (const [at, owner] of owners.entries()) {
+    for (const field of ["", "second"]) {
+      const name = `${at}-${field}.gif`;
+      gifs(830 + 2 * at + field.length, [name]);
+      await page.evaluate((offline) => (window.uploader.close(), window.start(offline)), { owner, field });
+      await add(page, [name]);
+      await kept(page, 1);
+    }
+  }
+  await page.evaluate(() => window.uploader.close());
+  const left = async () => (await waiting(page)).map(({ scope }) => JSON.parse(scope)[0]).sort();
+  assert.deepEqual(await left(), [...owners, ...owners].sort());
+  await page.evaluate((owner) => window.kit.clearQueue({ owner }), owners[0]);
+  assert.deepEqual(await left(), [...owners.slice(1), ...owners.slice(1)].sort());
+  for (const owner of owners.slice(1)) await page.evaluate((owner) => window.kit.clearQueue({ owner }), owner);
+  assert.deepEqual(await left(), []);
+});

@@ -3,6 +3,8 @@
 import type { TokenOrTicket, Uploaded } from "../client/api-client.js";
 import type { TicketSource, TokenRequest, TokenSource } from "../client/credentials.js";
 import { type Refusal, SetupError } from "../errors.js";
+import { clearQueue } from "../offline/outbox.js";
+import type { QueueKey } from "../offline/seal.js";
 import type { AssetUrls } from "../preflight/messages.js";
 import { warmUp } from "../preflight/preflight.js";
 import { isReady } from "../preflight/queue.js";
@@ -40,7 +42,7 @@ const TOKEN_TIMEOUT_MS = 5_000;
 const NO_TOKEN = new SetupError("<image-upload> has no `token`. Set the property.", "warn");
 const NO_ITEMS: readonly UploadItem[] = [];
 /** Pages may set these before the element is defined. */
-const PROPERTIES = ["assets", "token", "ticket", "endpoint", "name", "formId", "offline", "maxFiles", "required", "disabled", "value"] as const;
+const PROPERTIES = ["assets", "token", "ticket", "endpoint", "name", "formId", "offline", "offlineKey", "maxFiles", "required", "disabled", "value"] as const;
 /** Servers can import this module, and have no elements. */
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
@@ -70,6 +72,7 @@ export class ImageUpload extends Base {
   #assets: AssetUrls | undefined;
   #token: TokenSource | undefined;
   #ticket: TicketSource | undefined;
+  #offlineKey: QueueKey | undefined;
   /** Whether an upload has failed because there was no token source. */
   #hasLackedToken = false;
   #resolveToken!: () => void;
@@ -144,6 +147,14 @@ export class ImageUpload extends Base {
     this.#uploader?.markSent();
   }
 
+  /** Deletes the pictures of this element's `offline` user that are kept on this device, in all fields, and empties the list: for a log-out. */
+  async clearQueue(): Promise<void> {
+    const owner = this.offline;
+    this.#end();
+    this.#update();
+    if (owner) await clearQueue({ owner });
+  }
+
   /** Adds files, as if they had been chosen. */
   add(files: Iterable<File>): void {
     const all = [...files];
@@ -177,6 +188,17 @@ export class ImageUpload extends Base {
   }
   set offline(owner: string | null | undefined) {
     this.#setAttribute("offline", owner);
+  }
+  /** Encrypts the pictures that are kept on this device. Set it before pictures are added: those of another key leave the list. */
+  get offlineKey(): QueueKey | undefined {
+    return this.#offlineKey;
+  }
+  set offlineKey(key: QueueKey | undefined) {
+    this.#offlineKey = key;
+    if (!this.#uploader || !this.hasAttribute("offline")) return;
+    if (this.items.length > 0) this.#end();
+    else this.#close();
+    this.#startedUploader();
   }
   get required(): boolean {
     return this.hasAttribute("required");
@@ -305,7 +327,7 @@ export class ImageUpload extends Base {
       get ticket() {
         return element.ticket;
       },
-      offline: owner === null ? false : { owner, field: this.name, untilSent: true },
+      offline: owner === null ? false : { owner, field: this.name, untilSent: true, key: this.offlineKey },
     };
     const uploader = new Uploader(options);
     this.#uploader = uploader;

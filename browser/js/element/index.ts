@@ -1,5 +1,6 @@
 // Defines <image-upload> when it is imported; on a server, which has no elements, the import does nothing. And its types for templates.
 import type { TicketSource, TokenSource } from "../client/credentials.js";
+import type { QueueKey } from "../offline/seal.js";
 import type { AssetUrls } from "../preflight/messages.js";
 import { ImageUpload, type ImageUploadEventMap } from "./image-upload.js";
 
@@ -16,6 +17,7 @@ export interface ImageUploadProps extends ImageUploadListeners {
   maxFiles?: number;
   "max-files"?: number | string;
   offline?: string | null | undefined;
+  offlineKey?: QueueKey | undefined;
   "on-remove"?: "keep" | "delete";
   required?: boolean;
   disabled?: boolean;

@@ -1,6 +1,9 @@
 // The outbox: pictures in IndexedDB that survive a reload and a killed tab, limited in number, bytes and age. It never contains a token.
-// Without IndexedDB (some private modes) nothing is kept, and uploads work from memory.
+// Without IndexedDB (some private modes) nothing is kept, and uploads work from memory. With a key, pictures, their names and their keys at the edge
+// are encrypted; owner, form, size and time are not, because records are found and limited by them.
 import type { Uploaded } from "../client/api-client.js";
+import { logForDevelopers } from "../errors.js";
+import { type QueueKey, seal, type Sealed, unseal } from "./seal.js";
 
 export interface OutboxOptions {
   /** The id of your user: other users of this browser neither see nor send these pictures. Without it nothing is kept. */
@@ -15,6 +18,11 @@ export interface OutboxOptions {
   maxBytes: number;
   /** The maximum age of a picture. */
   maxAgeMs: number;
+  /**
+   * Encrypts the pictures, for devices that people share. Pictures of this owner, form and field that this key has not sealed cannot be sent any
+   * more, and are deleted.
+   */
+  key?: QueueKey | undefined;
 }
 
 /** Fifty prepared photos are some 15 MB; few people are offline for longer than a week. */
@@ -27,21 +35,32 @@ export const OUTBOX: OutboxOptions = {
   maxAgeMs: 7 * 86_400_000,
 };
 
-/** A picture in the outbox. */
-export interface OutboxEntry {
-  id: string;
-  /** Owner, endpoint, form and field, as JSON. */
-  scope: string;
-  /** Not a Blob: some browsers lose blobs in IndexedDB. */
-  bytes: ArrayBuffer;
+/** What is known of a picture. */
+interface Facts {
   contentType: string;
   fileName: string | null;
-  sizeBytes: number;
-  /** When it was added; different for each picture of a page. */
-  addedMs: number;
   /** The response of the edge, once it is stored. */
   image?: Uploaded;
 }
+
+/** How a picture is found and limited. */
+interface Label {
+  id: string;
+  /** Owner, endpoint, form and field, as JSON. */
+  scope: string;
+  sizeBytes: number;
+  /** When it was added; different for each picture of a page. */
+  addedMs: number;
+}
+
+/** A picture in the outbox. */
+export interface OutboxEntry extends Facts, Label {
+  /** Not a Blob: some browsers lose blobs in IndexedDB. */
+  bytes: ArrayBuffer;
+}
+
+/** As it is written: with a key, facts and bytes are sealed. */
+type OutboxRecord = OutboxEntry | (Label & Sealed);
 
 const DATABASE = "the-form-images";
 /** Version 3 has `scope`. */
@@ -58,43 +77,72 @@ export class Outbox {
     this.#options = options;
   }
 
-  /** Writes a picture; false when a limit is reached or IndexedDB fails. */
+  /** Writes a picture; false when a limit is reached, there is no key, or IndexedDB fails. */
   async put(id: string, addedMs: number, blob: Blob, fileName: string | null): Promise<boolean> {
     const bytes = await blob.arrayBuffer();
     const sizeBytes = bytes.byteLength;
     const { maxItems, maxBytes } = this.#options;
+    const record = await this.#seal({ id, scope: this.#scope, sizeBytes, addedMs, bytes, contentType: blob.type, fileName });
+    if (!record) return false;
     const isWritten = await this.#transaction("readwrite", async (store) => {
       const sizes = await sizesIn(store);
       const totalBytes = sizes.reduce((sum, size) => sum + size, sizeBytes);
       if (sizes.length >= maxItems || totalBytes > maxBytes) return false;
-      const entry: OutboxEntry = { id, scope: this.#scope, bytes, contentType: blob.type, fileName, sizeBytes, addedMs };
-      await result(store.put(entry));
+      await result(store.put(record));
       return true;
     });
     return isWritten ?? false;
   }
 
-  /** The entries of this scope, the oldest first. Expired entries of all scopes are deleted. */
-  async list(): Promise<OutboxEntry[]> {
+  /** The entries of this scope, the oldest first; none while there is no key. Expired entries of all scopes are deleted. */
+  async list(): Promise<Label[]> {
     const oldestMs = Date.now() - this.#options.maxAgeMs;
+    const hasKey = !this.#options.key || (await this.#key());
     const entries = await this.#transaction("readwrite", async (store) => {
       const expired = await result(store.index("addedMs").getAllKeys(IDBKeyRange.upperBound(oldestMs)));
       for (const id of expired) store.delete(id);
-      return (await result(store.index("scope").getAll(this.#scope))) as OutboxEntry[];
+      return hasKey ? ((await result(store.index("scope").getAll(this.#scope))) as OutboxRecord[]) : [];
     });
     return (entries ?? []).sort((one, other) => one.addedMs - other.addedMs);
   }
 
-  /** The entry as it is now; nothing when another tab has deleted it. */
-  get(id: string): Promise<OutboxEntry | undefined> {
-    return this.#transaction("readonly", (store) => result<OutboxEntry | undefined>(store.get(id)));
+  /** The entry as it is now; nothing when another tab has deleted it. One that the key does not open is deleted: nobody can send it. */
+  async get(id: string): Promise<OutboxEntry | undefined> {
+    const record = await this.#transaction("readonly", (store) => result<OutboxRecord | undefined>(store.get(id)));
+    if (!record) return undefined;
+    const isSealed = "iv" in record;
+    if (!this.#options.key) return isSealed ? undefined : record;
+    const key = await this.#key();
+    if (!key) return undefined;
+    try {
+      const opened = isSealed && (await unseal<Facts>(key, contextOf(record), record));
+      if (opened) return { ...record, ...opened.facts, bytes: opened.bytes };
+      await this.delete(id);
+    } catch (error) {
+      logForDevelopers(error);
+    }
+    return undefined;
   }
 
   async markStored(id: string, image: Uploaded): Promise<void> {
+    const entry = await this.get(id);
+    const record = entry && (await this.#seal({ ...entry, image }));
+    if (!record) return;
     await this.#transaction("readwrite", async (store) => {
-      const entry = await result<OutboxEntry | undefined>(store.get(id));
-      if (entry) await result(store.put({ ...entry, image }));
+      // Another tab may have deleted it meanwhile.
+      if (await result(store.getKey(id))) await result(store.put(record));
     });
+  }
+
+  /** Deletes the pictures of an owner, for all endpoints, forms and fields; false when IndexedDB fails. */
+  async clear(owner: string): Promise<boolean> {
+    const prefix = `${JSON.stringify([owner]).slice(0, -1)},`;
+    const isCleared = await this.#transaction("readwrite", async (store) => {
+      const found = await result(store.index("scope").getAllKeys(IDBKeyRange.bound(prefix, `${prefix}\uffff`)));
+      for (const id of found) store.delete(id);
+      return true;
+    });
+    return isCleared ?? false;
   }
 
   async delete(id: string): Promise<void> {
@@ -104,6 +152,29 @@ export class Outbox {
       store.transaction.commit();
       return deleted;
     });
+  }
+
+  /** The record to be written; nothing without a key where one is needed. */
+  async #seal({ bytes, contentType, fileName, image, ...label }: OutboxEntry): Promise<OutboxRecord | undefined> {
+    const facts: Facts = image ? { contentType, fileName, image } : { contentType, fileName };
+    if (!this.#options.key) return { ...label, ...facts, bytes };
+    const { id, scope, addedMs, sizeBytes } = label;
+    const key = await this.#key();
+    try {
+      return key && { id, scope, addedMs, sizeBytes, ...(await seal(key, contextOf(label), { facts, bytes })) };
+    } catch (error) {
+      logForDevelopers(error);
+      return undefined;
+    }
+  }
+
+  async #key(): Promise<CryptoKey | undefined> {
+    const { key } = this.#options;
+    try {
+      return typeof key === "function" ? await key() : key;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Resolves with the result of `run` once the transaction is complete, or with undefined when it failed. */
@@ -124,6 +195,18 @@ export class Outbox {
     }
   }
 }
+
+/**
+ * Deletes the pictures of a user that wait on this device, in all fields and forms of this origin: for a log-out on a device that people share.
+ * Close the user's Uploaders before; pages that are open send what they have in memory.
+ */
+export async function clearQueue({ owner }: { owner: string }): Promise<void> {
+  const isCleared = await new Outbox("", OUTBOX).clear(owner);
+  if (!isCleared && globalThis.indexedDB) throw new Error("The pictures on this device could not be deleted.");
+}
+
+/** What must not be changed in a record. */
+const contextOf = ({ id, scope, addedMs }: Label) => JSON.stringify([id, scope, addedMs]);
 
 async function open(): Promise<IDBDatabase> {
   const request = indexedDB.open(DATABASE, VERSION);
