@@ -3,7 +3,7 @@
 /** How much time the encoder spends to reduce the size. */
 export type Effort = "fast" | "balanced" | "small";
 
-/** The limits of uploads, and the target of processing. */
+/** The limits of uploads, the target of processing, and what a form asks of its pictures. */
 export interface Policy {
   readonly limits: {
     readonly maxBytes: number;
@@ -16,6 +16,13 @@ export interface Policy {
   readonly quality: number;
   readonly effort: Effort;
   readonly targetBytes: number | null;
+  /** Media types. */
+  readonly acceptedTypes: readonly string[];
+  /** Of the upright stored picture. */
+  readonly minWidth: number | null;
+  readonly minHeight: number | null;
+  /** Width to height, such as `4:3`, within 1 %. */
+  readonly aspectRatio: string | null;
 }
 
 /** The status and the sentences of a code. */
@@ -40,6 +47,7 @@ export type Code =
   | "USER_BANNED"
   | "TICKET_REQUIRED"
   | "TICKET_SPENT"
+  | "GUEST_NOT_ALLOWED"
   | "FILE_MISSING"
   | "FILE_TOO_LARGE"
   | "INVALID_FILE_TYPE"
@@ -49,6 +57,11 @@ export type Code =
   | "IMAGE_TOO_LARGE"
   | "IMAGE_NOT_FOUND"
   | "IMAGE_ALREADY_REGISTERED"
+  | "IMAGE_DIMENSIONS"
+  | "FORM_NOT_FOUND"
+  | "FORM_CLOSED"
+  | "FORM_FULL"
+  | "FORM_REQUIRED"
   | "MALFORMED_REQUEST"
   | "NOT_FOUND"
   | "METHOD_NOT_ALLOWED"
@@ -139,6 +152,13 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
     en: "The permission for this upload has already been used. Reload the page and send the picture again.",
     ko: "이 업로드의 허가는 이미 사용되었습니다. 페이지를 새로 고치고 사진을 다시 보내 주세요.",
   },
+  GUEST_NOT_ALLOWED: {
+    status: 403,
+    backendCode: "AUTH-010",
+    title: "Guests not allowed",
+    en: "You must sign in before you can add pictures here.",
+    ko: "여기에 사진을 올리려면 먼저 로그인해 주세요.",
+  },
   FILE_MISSING: {
     status: 400,
     backendCode: "IMAGE-001",
@@ -201,6 +221,41 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
     title: "Image already registered",
     en: "This picture is already registered.",
     ko: "이미 등록된 사진입니다.",
+  },
+  IMAGE_DIMENSIONS: {
+    status: 422,
+    backendCode: "IMAGE-010",
+    title: "Image has the wrong dimensions",
+    en: "The picture is too small or has other proportions than are asked for. Choose another.",
+    ko: "사진이 너무 작거나 가로세로 비율이 맞지 않습니다. 다른 사진을 골라 주세요.",
+  },
+  FORM_NOT_FOUND: {
+    status: 404,
+    backendCode: "FORM-001",
+    title: "Form not found",
+    en: "There is no such form. Reload the page and try again.",
+    ko: "없는 설문입니다. 페이지를 새로 고치고 다시 시도해 주세요.",
+  },
+  FORM_CLOSED: {
+    status: 403,
+    backendCode: "FORM-002",
+    title: "Form closed",
+    en: "This form takes no pictures now.",
+    ko: "지금은 이 설문에 사진을 올릴 수 없습니다.",
+  },
+  FORM_FULL: {
+    status: 409,
+    backendCode: "FORM-003",
+    title: "Form full",
+    en: "This form takes no more pictures.",
+    ko: "이 설문에는 사진을 더 올릴 수 없습니다.",
+  },
+  FORM_REQUIRED: {
+    status: 400,
+    backendCode: "FORM-004",
+    title: "Form required",
+    en: "The picture was sent without its form. Reload the page and send it again.",
+    ko: "사진이 설문 없이 전송되었습니다. 페이지를 새로 고치고 다시 보내 주세요.",
   },
   MALFORMED_REQUEST: {
     status: 400,
@@ -275,7 +330,7 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
 };
 
 /** The default policy of the edge. */
-export const EDGE_POLICY: Policy = {"effort":"fast","limits":{"maxBytes":5242880,"maxFrames":200,"maxPeakBytes":67108864,"maxPixels":50000000,"maxWorkMs":2000},"maxEdge":2048,"quality":80,"targetBytes":null};
+export const EDGE_POLICY: Policy = {"acceptedTypes":["image/jpeg","image/png","image/gif","image/webp"],"aspectRatio":null,"effort":"fast","limits":{"maxBytes":5242880,"maxFrames":200,"maxPeakBytes":67108864,"maxPixels":50000000,"maxWorkMs":2000},"maxEdge":2048,"minHeight":null,"minWidth":null,"quality":80,"targetBytes":null};
 
 /** The default policy of the browser package. */
-export const BROWSER_POLICY: Policy = {"effort":"fast","limits":{"maxBytes":52428800,"maxFrames":200,"maxPeakBytes":536870912,"maxPixels":200000000,"maxWorkMs":30000},"maxEdge":2048,"quality":80,"targetBytes":5242880};
+export const BROWSER_POLICY: Policy = {"acceptedTypes":["image/jpeg","image/png","image/gif","image/webp"],"aspectRatio":null,"effort":"fast","limits":{"maxBytes":52428800,"maxFrames":200,"maxPeakBytes":536870912,"maxPixels":200000000,"maxWorkMs":30000},"maxEdge":2048,"minHeight":null,"minWidth":null,"quality":80,"targetBytes":5242880};

@@ -1,8 +1,8 @@
 //! Reads the policy of the edge from a JavaScript object, because a JSON parser in wasm would cost
 //! every page twenty kilobytes.
 
-use image_rules::{Effort, Limits, Policy};
-use js_sys::Reflect;
+use image_rules::{AspectRatio, Effort, Formats, Limits, Policy};
+use js_sys::{Array, Reflect};
 use wasm_bindgen::JsValue;
 
 /// The policy that an object describes. What it leaves out, or has of another type, is as in the
@@ -31,7 +31,21 @@ pub fn read(policy: &JsValue) -> Policy {
             _ => default.effort,
         },
         target_bytes: integer(policy, "targetBytes").or(default.target_bytes),
+        accepted_types: formats(&property(policy, "acceptedTypes"))
+            .unwrap_or(default.accepted_types),
+        min_width: small(policy, "minWidth"),
+        min_height: small(policy, "minHeight"),
+        aspect_ratio: property(policy, "aspectRatio")
+            .as_string()
+            .and_then(|text| AspectRatio::parse(&text)),
     }
+}
+
+/// A list of media types.
+fn formats(types: &JsValue) -> Option<Formats> {
+    let types = Array::is_array(types).then(|| Array::from(types))?;
+    let names: Option<Vec<_>> = types.iter().map(|name| name.as_string()).collect();
+    Formats::from_media_types(names?.iter().map(String::as_str))
 }
 
 /// A whole number; JavaScript's are exact below 2^53.
@@ -73,7 +87,8 @@ mod tests {
             let limits =
                 format!(r#"{{"maxBytes":{value},"maxPixels":{value},"maxFrames":{value}}}"#);
             let json = format!(
-                r#"{{"limits":{limits},"maxEdge":{value},"quality":{value},"effort":{value},"targetBytes":{value}}}"#
+                r#"{{"limits":{limits},"maxEdge":{value},"quality":{value},"effort":{value},"targetBytes":{value},
+                    "acceptedTypes":{value},"minWidth":{value},"minHeight":{value},"aspectRatio":{value}}}"#
             );
             assert_eq!(policy(&json), Policy::EDGE, "{value}");
             assert_eq!(policy(value), Policy::EDGE, "{value}");
@@ -86,7 +101,8 @@ mod tests {
     fn every_property_is_read() {
         let read = policy(
             r#"{"limits":{"maxBytes":1,"maxPixels":2,"maxFrames":3,"maxWorkMs":4,"maxPeakBytes":6},
-                "maxEdge":7,"quality":8,"effort":"small","targetBytes":10}"#,
+                "maxEdge":7,"quality":8,"effort":"small","targetBytes":10,
+                "acceptedTypes":["image/jpeg","image/png"],"minWidth":11,"minHeight":12,"aspectRatio":"4:3"}"#,
         );
         let limits = Limits {
             max_bytes: 1,
@@ -95,7 +111,17 @@ mod tests {
             max_work_ms: 4,
             max_peak_bytes: 6,
         };
-        let (effort, target_bytes) = (Effort::Small, Some(10));
-        assert_eq!(read, Policy { limits, max_edge: 7, quality: 8, effort, target_bytes });
+        let expected = Policy {
+            limits,
+            max_edge: 7,
+            quality: 8,
+            effort: Effort::Small,
+            target_bytes: Some(10),
+            accepted_types: Formats::from_media_types(["image/jpeg", "image/png"]).expect("types"),
+            min_width: Some(11),
+            min_height: Some(12),
+            aspect_ratio: AspectRatio::parse("4:3"),
+        };
+        assert_eq!(read, expected);
     }
 }

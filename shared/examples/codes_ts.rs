@@ -13,7 +13,7 @@ const HEAD: &str = "\
 /** How much time the encoder spends to reduce the size. */
 export type Effort = \"fast\" | \"balanced\" | \"small\";
 
-/** The limits of uploads, and the target of processing. */
+/** The limits of uploads, the target of processing, and what a form asks of its pictures. */
 export interface Policy {
   readonly limits: {
     readonly maxBytes: number;
@@ -26,6 +26,13 @@ export interface Policy {
   readonly quality: number;
   readonly effort: Effort;
   readonly targetBytes: number | null;
+  /** Media types. */
+  readonly acceptedTypes: readonly string[];
+  /** Of the upright stored picture. */
+  readonly minWidth: number | null;
+  readonly minHeight: number | null;
+  /** Width to height, such as `4:3`, within 1 %. */
+  readonly aspectRatio: string | null;
 }
 
 /** The status and the sentences of a code. */

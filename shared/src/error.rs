@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{Code, Format, format::ForeignType};
+use crate::{AspectRatio, Code, Format, Formats, format::ForeignType};
 
 /// A refusal by the image rules.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -19,6 +19,13 @@ pub enum ImageError {
     },
     /// A declared media type that is not one of the four formats.
     DeclaredNotAccepted,
+    /// One of the four formats that is not taken here.
+    FormatNotAccepted {
+        /// What the bytes are.
+        format: Format,
+        /// What is taken.
+        accepted: Formats,
+    },
     /// A file type that we know by name and do not take.
     Foreign(ForeignType),
     /// A file type that this browser would have had to decode, and did not.
@@ -76,6 +83,26 @@ pub enum ImageError {
     },
     /// An animation that would have to be made smaller in a format where that is not done.
     AnimationTooLarge,
+    /// The picture is smaller than is asked for, or would be once it is stored.
+    TooSmall {
+        /// Of the upright picture.
+        width: u32,
+        /// Of the upright picture.
+        height: u32,
+        /// What is asked for.
+        min_width: Option<u32>,
+        /// What is asked for.
+        min_height: Option<u32>,
+    },
+    /// The picture has other proportions than are asked for.
+    WrongRatio {
+        /// Of the upright picture.
+        width: u32,
+        /// Of the upright picture.
+        height: u32,
+        /// What is asked for.
+        ratio: AspectRatio,
+    },
 }
 
 /// What is broken in a picture.
@@ -109,9 +136,10 @@ impl ImageError {
         match self {
             Self::Empty => Code::FileMissing,
             Self::TooManyBytes { .. } => Code::FileTooLarge,
-            Self::DeclaredNotAccepted | Self::Foreign(_) | Self::NotDecodable(_) => {
-                Code::InvalidFileType
-            }
+            Self::DeclaredNotAccepted
+            | Self::FormatNotAccepted { .. }
+            | Self::Foreign(_)
+            | Self::NotDecodable(_) => Code::InvalidFileType,
             Self::Unrecognised | Self::DeclaredMismatch { .. } | Self::Disguised { .. } => {
                 Code::InvalidFileSignature
             }
@@ -122,6 +150,7 @@ impl ImageError {
             | Self::TooMuchMemory { .. }
             | Self::TooMuchWork { .. }
             | Self::AnimationTooLarge => Code::ImageTooLarge,
+            Self::TooSmall { .. } | Self::WrongRatio { .. } => Code::ImageDimensions,
         }
     }
 }

@@ -25,6 +25,7 @@ extern crate alloc;
 #[cfg(feature = "codec")]
 extern crate std;
 
+pub mod aspect_ratio;
 pub mod code;
 mod container;
 mod cursor;
@@ -45,9 +46,10 @@ mod hidden_data;
 #[cfg(feature = "codec")]
 pub mod pipeline;
 
+pub use aspect_ratio::AspectRatio;
 pub use code::{Code, Language};
 pub use error::{Corrupt, ImageError};
-pub use format::Format;
+pub use format::{Format, Formats};
 pub use inspect::{inspect, inspect_as};
 pub use limits::{Effort, Limits, Policy};
 #[cfg(feature = "codec")]

@@ -1,6 +1,7 @@
-//! Limits and policy: [`Limits`] refuse pictures, [`Policy`] also sets the target of optimising.
+//! Limits and policy: [`Limits`] refuse pictures, [`Policy`] also sets the target of optimising and what a form asks of
+//! its pictures.
 
-use crate::{ImageError, error::Corrupt};
+use crate::{AspectRatio, Format, Formats, ImageError, error::Corrupt};
 
 /// Pictures above any of these are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +119,7 @@ pub enum Effort {
     Small,
 }
 
-/// Limits, and the target size and quality of optimised pictures.
+/// Limits, the target size and quality of optimised pictures, and what is asked of stored ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
@@ -135,6 +136,15 @@ pub struct Policy {
     pub effort: Effort,
     /// Bytes that the result should not exceed: the best quality that fits is looked for.
     pub target_bytes: Option<u64>,
+    /// The formats that are taken and stored. A set with WebP has JPEG and PNG as well: large WebP
+    /// pictures become one of them.
+    pub accepted_types: Formats,
+    /// The least width of the upright stored picture.
+    pub min_width: Option<u32>,
+    /// The least height of the upright stored picture.
+    pub min_height: Option<u32>,
+    /// The ratio of the upright stored picture, within 1 %.
+    pub aspect_ratio: Option<AspectRatio>,
 }
 
 impl Policy {
@@ -145,6 +155,10 @@ impl Policy {
         quality: 80,
         effort: Effort::Fast,
         target_bytes: None,
+        accepted_types: Formats::ALL,
+        min_width: None,
+        min_height: None,
+        aspect_ratio: None,
     };
 
     /// What the browser does by default.
@@ -160,6 +174,36 @@ impl Policy {
             _ => Some(most),
         };
         Self { limits: self.limits.before_sending(), target_bytes, ..self }
+    }
+
+    /// Whether a picture of this format is taken, to be sent or to be stored.
+    ///
+    /// # Errors
+    /// [`ImageError::FormatNotAccepted`].
+    pub(crate) const fn check_format(&self, format: Format) -> Result<(), ImageError> {
+        let accepted = self.accepted_types;
+        if accepted.contains(format) {
+            Ok(())
+        } else {
+            Err(ImageError::FormatNotAccepted { format, accepted })
+        }
+    }
+
+    /// Whether a stored picture may have this upright size.
+    ///
+    /// # Errors
+    /// [`ImageError::TooSmall`], [`ImageError::WrongRatio`].
+    pub(crate) fn check_dimensions(&self, (width, height): (u32, u32)) -> Result<(), ImageError> {
+        let Self { min_width, min_height, aspect_ratio, .. } = *self;
+        if min_width.is_some_and(|min| width < min) || min_height.is_some_and(|min| height < min) {
+            return Err(ImageError::TooSmall { width, height, min_width, min_height });
+        }
+        match aspect_ratio {
+            Some(ratio) if !ratio.allows((width, height)) => {
+                Err(ImageError::WrongRatio { width, height, ratio })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -220,5 +264,26 @@ mod tests {
         assert_eq!(aim(None), Some(1000));
         assert_eq!(aim(Some(999)), Some(999), "an aim of its own stays");
         assert_eq!(aim(Some(1001)), Some(1000));
+    }
+
+    #[test]
+    fn a_size_is_compared_with_what_is_asked() {
+        let ratio = AspectRatio::parse("1:1");
+        let policy = Policy {
+            min_width: Some(200),
+            min_height: Some(100),
+            aspect_ratio: ratio,
+            ..Policy::EDGE
+        };
+        assert_eq!(policy.check_dimensions((200, 200)), Ok(()));
+        for (width, height) in [(199, 199), (300, 99)] {
+            let expected =
+                ImageError::TooSmall { width, height, min_width: Some(200), min_height: Some(100) };
+            assert_eq!(policy.check_dimensions((width, height)), Err(expected));
+        }
+        let ratio = ratio.expect("a ratio");
+        let expected = ImageError::WrongRatio { width: 300, height: 200, ratio };
+        assert_eq!(policy.check_dimensions((300, 200)), Err(expected));
+        assert_eq!(Policy::EDGE.check_dimensions((1, 1)), Ok(()));
     }
 }

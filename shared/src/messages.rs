@@ -1,9 +1,9 @@
 //! Messages for the person who sent the picture, in English and Korean: the message of the code, with details of the
 //! cause where it has some, such as the file type or the size.
 
-use alloc::{borrow::Cow, format};
+use alloc::{borrow::Cow, format, string::String};
 
-use crate::{ImageError, Language, error::Corrupt, format::ForeignType};
+use crate::{AspectRatio, ImageError, Language, error::Corrupt, format::ForeignType};
 
 impl ImageError {
     /// A sentence that says what is wrong and what to do. It names nothing but the file itself.
@@ -38,6 +38,18 @@ impl ImageError {
                 "The file is of another type ({name}). Only JPEG, PNG, GIF and WebP pictures are accepted."
             )
             .into(),
+            Self::FormatNotAccepted { format, accepted } => format!(
+                "{} pictures are not accepted here. Choose a picture in {}.",
+                format.name(),
+                accepted.names(" or "),
+            )
+            .into(),
+            Self::TooSmall { width, height, min_width, min_height } => {
+                too_small_english((width, height), (min_width, min_height)).into()
+            }
+            Self::WrongRatio { width, height, ratio } => {
+                wrong_ratio_english((width, height), ratio).into()
+            }
             Self::Empty => "The file is empty (0 bytes). Choose another picture.".into(),
             Self::Disguised { declared, actual } => format!(
                 "The file is named as {} but is of another type ({}). Choose the original picture.",
@@ -111,6 +123,18 @@ impl ImageError {
                 "다른 형식의 파일({name})입니다. JPEG, PNG, GIF, WebP 사진만 올릴 수 있습니다."
             )
             .into(),
+            Self::FormatNotAccepted { format, accepted } => format!(
+                "여기에는 {} 사진을 올릴 수 없습니다. {} 사진을 골라 주세요.",
+                format.name(),
+                accepted.names(", "),
+            )
+            .into(),
+            Self::TooSmall { width, height, min_width, min_height } => {
+                too_small_korean((width, height), (min_width, min_height)).into()
+            }
+            Self::WrongRatio { width, height, ratio } => {
+                wrong_ratio_korean((width, height), ratio).into()
+            }
             Self::Empty => "빈 파일(0바이트)입니다. 다른 사진을 골라 주세요.".into(),
             Self::Disguised { declared, actual } => format!(
                 "이름은 {} 파일이지만 실제로는 다른 형식({})입니다. 원본 사진을 골라 주세요.",
@@ -160,6 +184,54 @@ impl ImageError {
             _ => return None,
         })
     }
+}
+
+/// The sentence about a picture that is too small.
+fn too_small_english(size: (u32, u32), least: (Option<u32>, Option<u32>)) -> String {
+    let (width, height) = size;
+    let least = match least {
+        (Some(width), Some(height)) => format!("{width} pixels wide and {height} pixels high"),
+        (Some(width), None) => format!("{width} pixels wide"),
+        (None, height) => format!("{} pixels high", height.unwrap_or_default()),
+    };
+    format!(
+        "The picture has {width} x {height} pixels; it must be at least {least}. Choose a larger one."
+    )
+}
+
+/// The same in Korean.
+fn too_small_korean(size: (u32, u32), least: (Option<u32>, Option<u32>)) -> String {
+    let (width, height) = size;
+    let least = match least {
+        (Some(width), Some(height)) => format!("가로 {width}픽셀, 세로 {height}픽셀"),
+        (Some(width), None) => format!("가로 {width}픽셀"),
+        (None, height) => format!("세로 {}픽셀", height.unwrap_or_default()),
+    };
+    format!("사진 크기가 {width} x {height}픽셀입니다. {least} 이상인 사진을 골라 주세요.")
+}
+
+/// The sentence about a picture with other proportions.
+fn wrong_ratio_english((width, height): (u32, u32), ratio: AspectRatio) -> String {
+    let proportions = if ratio.is_square() {
+        String::from("as wide as high")
+    } else {
+        format!("in the ratio {ratio} (width to height)")
+    };
+    format!(
+        "The picture has {width} x {height} pixels; it must be {proportions}. Crop it or choose another."
+    )
+}
+
+/// The same in Korean.
+fn wrong_ratio_korean((width, height): (u32, u32), ratio: AspectRatio) -> String {
+    let proportions = if ratio.is_square() {
+        String::from("정사각형")
+    } else {
+        format!("가로세로 비율 {ratio}")
+    };
+    format!(
+        "사진 크기가 {width} x {height}픽셀입니다. {proportions} 사진만 올릴 수 있습니다. 잘라 내거나 다른 사진을 골라 주세요."
+    )
 }
 
 const MEGAPIXEL: u64 = 1_000_000;
@@ -276,6 +348,46 @@ mod tests {
             for language in [Language::En, Language::Ko] {
                 assert_eq!(refusal.message(language), refusal.code().message(language));
             }
+        }
+    }
+
+    #[test]
+    fn sentences_name_what_is_asked() {
+        let small = |min_width, min_height| ImageError::TooSmall {
+            width: 120,
+            height: 80,
+            min_width,
+            min_height,
+        };
+        let ratio = |text| ImageError::WrongRatio {
+            width: 120,
+            height: 80,
+            ratio: AspectRatio::parse(text).expect("a ratio"),
+        };
+        for (error, en, ko) in [
+            (
+                small(Some(200), Some(100)),
+                "200 pixels wide and 100 pixels high",
+                "가로 200픽셀, 세로 100픽셀",
+            ),
+            (small(Some(200), None), "at least 200 pixels wide.", "가로 200픽셀 이상"),
+            (small(None, Some(100)), "at least 100 pixels high.", "세로 100픽셀 이상"),
+            (ratio("1:1"), "as wide as high", "정사각형"),
+            (ratio("4:3"), "in the ratio 4:3", "비율 4:3"),
+            (
+                ImageError::FormatNotAccepted {
+                    format: Format::Gif,
+                    accepted: crate::Formats::from_media_types(["image/jpeg", "image/png"])
+                        .expect("types"),
+                },
+                "GIF pictures are not accepted here. Choose a picture in JPEG or PNG.",
+                "여기에는 GIF 사진을 올릴 수 없습니다. JPEG, PNG 사진을 골라 주세요.",
+            ),
+        ] {
+            let message = error.message(Language::En);
+            assert!(message.contains(en), "{message}");
+            let message = error.message(Language::Ko);
+            assert!(message.contains(ko), "{message}");
         }
     }
 }

@@ -8,8 +8,8 @@ mod picture;
 use std::collections::BTreeSet;
 
 use image_rules::{
-    Action, Format, ImageError, Limits, Pixels, Plan, Policy, Processed, error::Corrupt, inspect,
-    pixels, plan::work, prepare, process, report::Color,
+    Action, AspectRatio, Format, Formats, ImageError, Limits, Pixels, Plan, Policy, Processed,
+    error::Corrupt, inspect, pixels, plan::work, prepare, process, report::Color,
 };
 
 const SMALL: Policy = Policy { max_edge: 16, ..Policy::EDGE };
@@ -309,4 +309,37 @@ fn missing_pixels_are_detected_in_a_valid_container() {
     let refusal = made(&cut, &Policy::EDGE).map(|made| made.action());
     assert!(matches!(refusal, Err(ImageError::Corrupt(_))), "{refusal:?}");
     assert_ne!(refusal, Err(Corrupt::Unsupported.into()));
+}
+
+#[test]
+fn what_a_form_asks_is_checked_before_and_after_sending() {
+    let of = |types: &[&'static str]| Formats::from_media_types(types.iter().copied());
+    let only_png = of(&["image/png"]).expect("types");
+    let source = picture::photo(900, 600).opaque_png();
+    let policy = Policy { accepted_types: only_png, max_edge: 300, ..Policy::EDGE };
+    // Too many bytes as a PNG, and a JPEG is not taken.
+    let limits = Limits { max_bytes: 40_000, ..Limits::EDGE };
+    let tight = Policy { limits, ..policy };
+    let (_, png) = prepare(&source, Format::Png, &policy).expect("fits");
+    assert_eq!((png.format(), png.width()), (Format::Png, 300));
+    let any = Policy { accepted_types: Formats::ALL, ..tight };
+    let (_, jpeg) = prepare(&source, Format::Png, &any).expect("fits");
+    assert_eq!(jpeg.format(), Format::Jpeg);
+    let made_of = prepare(&source, Format::Png, &tight).map(|(_, made)| made.format());
+    assert_ne!(made_of, Ok(Format::Jpeg));
+
+    let photo = picture::photo(900, 600).jpeg(90, false, false);
+    let refused = ImageError::FormatNotAccepted { format: Format::Jpeg, accepted: only_png };
+    assert_eq!(prepare(&photo, Format::Jpeg, &policy).err(), Some(refused.clone()));
+    assert_eq!(inspect(&photo, &policy).err(), Some(refused));
+
+    let square = Policy { aspect_ratio: AspectRatio::parse("1:1"), ..Policy::EDGE };
+    let ratio = AspectRatio::parse("1:1").expect("a ratio");
+    let refused = ImageError::WrongRatio { width: 900, height: 600, ratio };
+    assert_eq!(prepare(&photo, Format::Jpeg, &square).err(), Some(refused.clone()));
+    assert_eq!(made(&photo, &square).err(), Some(refused));
+    let wide = Policy { aspect_ratio: AspectRatio::parse("3:2"), max_edge: 200, ..Policy::EDGE };
+    let (_, sent) = prepare(&photo, Format::Jpeg, &wide).expect("a picture of this ratio");
+    let kept = made(sent.bytes(), &wide).expect("the edge takes what the browser has prepared");
+    assert_eq!((kept.width(), kept.height(), kept.action()), (200, 133, Action::Keep));
 }

@@ -2,6 +2,9 @@
 //! bytes only; whether the rest keeps the promise is `inspect`'s business.
 
 mod foreign;
+mod formats;
+
+pub use formats::Formats;
 
 /// A format that is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

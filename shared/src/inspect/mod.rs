@@ -16,7 +16,9 @@ pub(crate) mod webp;
 /// The first rule of the policy or of the format that the bytes break.
 pub fn inspect(bytes: &[u8], policy: &Policy) -> Result<Report, ImageError> {
     check_size(bytes, &policy.limits)?;
-    let report = match accepted(bytes)? {
+    let format = accepted(bytes)?;
+    policy.check_format(format)?;
+    let report = match format {
         Format::Jpeg => jpeg::inspect(bytes, &policy.limits)?,
         Format::Png => png::walk(bytes, &policy.limits, |_kept| {})?,
         Format::Gif => gif::walk(bytes, &policy.limits, |_kept| {})?,

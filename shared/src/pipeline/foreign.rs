@@ -60,7 +60,8 @@ impl PixelBuffer {
     /// Reserves memory for the pixels of a file of `size_bytes`.
     ///
     /// # Errors
-    /// [`ImageError::TooManyPixels`], [`ImageError::TooMuchWork`] and [`ImageError::TooMuchMemory`] by [`Policy::before_sending`].
+    /// [`ImageError::TooManyPixels`], [`ImageError::TooMuchWork`] and [`ImageError::TooMuchMemory`] by
+    /// [`Policy::before_sending`]; [`ImageError::TooSmall`] and [`ImageError::WrongRatio`].
     pub fn new(
         shown: DecodableType,
         (width, height): (u32, u32),
@@ -71,6 +72,8 @@ impl PixelBuffer {
         let before = policy.before_sending();
         before.limits.canvas(width, height)?;
         let target = Target::of_pixels((width, height), &before);
+        let (aimed, is_turned) = ((target.width, target.height), orientation.swaps_axes());
+        before.check_dimensions(if is_turned { (aimed.1, aimed.0) } else { aimed })?;
         let work_ms = work::whole_ms(work::of_pixels((width, height), &target));
         let limit_ms = before.limits.max_work_ms;
         if work_ms > limit_ms {

@@ -135,6 +135,8 @@ impl<'a> Work<'a> {
         let removed = Metadata { icc, ..report.metadata };
         let placeholder = optimised.placeholder.clone();
         if let Some(made) = encoded(optimised) {
+            // Pixel art may become smaller than planned.
+            target.policy.check_dimensions((made.width, made.height))?;
             return Ok(ControlFlow::Break(Processed { removed, ..made }));
         }
         if target.is_oversize {

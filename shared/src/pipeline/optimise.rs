@@ -277,7 +277,9 @@ fn smallest(
     let best = encode_lossless(picture, format, close, target.effort, most);
     let size_bytes = best.as_ref().map_or(usize::MAX, |best| best.bytes.len());
     let aim = target.target_bytes.map_or(most, to_usize);
-    if !raster.layout.has_alpha() && (size_bytes > aim || target.is_preview) {
+    let may_be_jpeg =
+        !raster.layout.has_alpha() && target.policy.accepted_types.contains(Format::Jpeg);
+    if may_be_jpeg && (size_bytes > aim || target.is_preview) {
         let Target { quality, effort, .. } = *target;
         let settings = encode::jpeg::Settings { quality, effort, icc };
         let planes = subsampled(raster, target);
@@ -379,6 +381,7 @@ pub(crate) fn pixels(
             steps.iter().find_map(|quarters| {
                 let part = |side: usize| (side * quarters / 4).max(1);
                 let size = (part(raster.width), part(raster.height));
+                target.policy.check_dimensions((length(size.0), length(size.1))).ok()?;
                 let raster = resize::raster(&raster, size, Method::Smooth);
                 encode_within(&raster, is_drawn, source, &target)
             })
@@ -398,8 +401,10 @@ fn encode_within(
     let most = to_usize(target.most_bytes).min(limit);
     let target = Target { most_bytes: most as u64, target_bytes: Some(most as u64), ..*target };
     let picture = UprightPicture { raster, colors: &Colors::default(), icc: None };
+    let accepted = target.policy.accepted_types;
+    let lossless = if accepted.contains(Format::WebP) { Format::WebP } else { Format::Png };
     if raster.layout.has_alpha() {
-        return smallest(picture, Format::WebP, most, &target);
+        return smallest(picture, lossless, most, &target);
     }
     let planes = subsampled(raster, &target);
     let settings =
@@ -407,10 +412,10 @@ fn encode_within(
     let least = if limit == usize::MAX { encode::jpeg::MIN_QUALITY } else { MIN_FOREIGN_QUALITY };
     let made = encode::jpeg::best(&planes, settings, least.min(target.quality), most);
     let made = made.map(|bytes| jpeg(&planes, bytes));
-    if !is_drawn {
+    if !is_drawn || !accepted.contains(Format::Png) {
         return made;
     }
     let fewer = made.as_ref().map_or(most, |made| made.bytes.len());
     let palette = palette(picture).filter(|palette| palette.is_close);
-    encode_lossless(picture, Format::WebP, palette.as_ref(), target.effort, fewer).or(made)
+    encode_lossless(picture, lossless, palette.as_ref(), target.effort, fewer).or(made)
 }

@@ -5,7 +5,7 @@ pub mod work;
 
 use core::time::Duration;
 
-use crate::{Format, ImageError, Limits, Policy, Report, limits::Effort, report::Color};
+use crate::{Format, ImageError, Policy, Report, limits::Effort, report::Color};
 
 /// What is done with a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +85,8 @@ pub struct Target {
     /// Whether a picture that was coded without loss may be painted in 256 colours to have fewer bytes. That takes
     /// more time than all else.
     pub may_reduce_colors: bool,
+    /// Which formats the result may have, and how small it may be.
+    pub policy: Policy,
 }
 
 /// What is to be done with one picture. Only [`Plan::new`] makes one.
@@ -101,8 +103,9 @@ impl Plan {
     ///
     /// # Errors
     /// [`ImageError::TooMuchWork`] and [`ImageError::TooMuchMemory`] when it needs more than the policy's
-    /// limits allow, and [`ImageError::AnimationTooLarge`] for an animation that would have to be made
-    /// smaller in a format where that is not done.
+    /// limits allow, [`ImageError::AnimationTooLarge`] for an animation that would have to be made
+    /// smaller in a format where that is not done, and [`ImageError::TooSmall`] and
+    /// [`ImageError::WrongRatio`] when the stored picture would have another size than is asked for.
     pub fn new(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
         Self::decide(report, policy, false)
     }
@@ -123,7 +126,7 @@ impl Plan {
         // An animation is not encoded anew for its bytes alone: it would only lose.
         let heavy = !animated && policy.target_bytes.is_some_and(|most| report.size_bytes > most);
         if fits && !heavy {
-            return Self::admit(report, None, &policy.limits);
+            return Self::admit(report, None, policy);
         }
         if animated && report.format != Format::Gif {
             return Err(ImageError::AnimationTooLarge);
@@ -132,11 +135,11 @@ impl Plan {
             return Self::scaled(report, policy);
         }
         let target = Target { is_preview, ..target(report, policy, Scale::Full) };
-        match Self::admit(report, Some(target), &policy.limits) {
+        match Self::admit(report, Some(target), policy) {
             // What only saves bytes is left out where there is no time for it.
             Err(ImageError::TooMuchWork { .. }) => {
                 let target = Target { may_reduce_colors: false, ..target };
-                Self::admit(report, Some(target), &policy.limits)
+                Self::admit(report, Some(target), policy)
             }
             decided => decided,
         }
@@ -150,7 +153,7 @@ impl Plan {
     pub fn still(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
         let report = Report { frames: 1, ..report.clone() };
         let target = Target { first_frame: true, ..target(&report, policy, Scale::Full) };
-        Self::admit(&report, Some(target), &policy.limits)
+        Self::admit(&report, Some(target), policy)
     }
 
     /// The coarsest scale that decodes to the target, or to at most a sixteenth less: the 4032 pixels
@@ -160,15 +163,18 @@ impl Plan {
     fn scaled(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
         let enough = |scale: &Scale| {
             let aim = fitted((report.width, report.height), policy.max_edge);
-            let near = |length: u32| length - length / 16;
-            scale.of(report.width) >= near(aim.0) && scale.of(report.height) >= near(aim.1)
+            // Not below the size that is asked for, unless the aim is.
+            let (least_width, least_height) = least_size(report, policy);
+            let near = |length: u32, least: u32| (length - length / 16).max(least.min(length));
+            scale.of(report.width) >= near(aim.0, least_width)
+                && scale.of(report.height) >= near(aim.1, least_height)
         };
         // A picture that is only to lose bytes keeps its size.
         let fine = Scale::ALL.iter().position(enough).filter(|_| !fits(report, policy));
         let fine = fine.unwrap_or(Scale::ALL.len() - 1);
         let try_scale = |index: usize| {
             let scale = Scale::ALL.get(index).copied().unwrap_or(Scale::Full);
-            Self::admit(report, Some(target(report, policy, scale)), &policy.limits)
+            Self::admit(report, Some(target(report, policy, scale)), policy)
         };
         match try_scale(fine) {
             Err(refusal) if fine > 0 => try_scale(fine - 1).map_err(|_| refusal),
@@ -176,7 +182,9 @@ impl Plan {
         }
     }
 
-    fn admit(report: &Report, target: Option<Target>, limits: &Limits) -> Result<Self, ImageError> {
+    fn admit(report: &Report, target: Option<Target>, policy: &Policy) -> Result<Self, ImageError> {
+        check_dimensions(report, target.as_ref(), policy)?;
+        let limits = &policy.limits;
         let work = work::estimate(report, target.as_ref());
         let (work_ms, limit_ms) = (work::whole_ms(work), limits.max_work_ms);
         if work_ms > limit_ms {
@@ -244,6 +252,7 @@ impl Target {
             is_oversize: true,
             is_preview: false,
             may_reduce_colors: true,
+            policy: *policy,
         }
     }
 }
@@ -251,6 +260,30 @@ impl Target {
 /// Bytes by which a GIF or JPEG may grow while it is made smaller. The memory budget counts them, so there
 /// are few of them.
 const MAX_GROWTH: u64 = 1024 * 1024;
+
+/// Checks the upright size that the stored picture will have. A refusal names the size of the picture that was sent, if
+/// that breaks the rule as well.
+fn check_dimensions(
+    report: &Report,
+    target: Option<&Target>,
+    policy: &Policy,
+) -> Result<(), ImageError> {
+    let stored =
+        target.map_or((report.width, report.height), |target| (target.width, target.height));
+    let outcome = policy.check_dimensions(upright(stored, report));
+    outcome.map_err(|error| policy.check_dimensions(report.upright_size()).err().unwrap_or(error))
+}
+
+/// Width and height of the coded picture as seen; also the other way round.
+const fn upright((width, height): (u32, u32), report: &Report) -> (u32, u32) {
+    if report.orientation.swaps_axes() { (height, width) } else { (width, height) }
+}
+
+/// The least size that is asked for, as coded.
+fn least_size(report: &Report, policy: &Policy) -> (u32, u32) {
+    let least = (policy.min_width.unwrap_or_default(), policy.min_height.unwrap_or_default());
+    upright(least, report)
+}
 
 /// Whether a picture is no larger than pictures may be.
 fn fits(report: &Report, policy: &Policy) -> bool {
@@ -289,6 +322,7 @@ fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
         is_oversize,
         is_preview: false,
         may_reduce_colors: true,
+        policy: *policy,
     }
 }
 

@@ -1,7 +1,10 @@
 //! What is decided, at the very sizes where the decision changes.
 
 use super::*;
-use crate::report::{Coded, Metadata, Orientation};
+use crate::{
+    Limits,
+    report::{Coded, Metadata, Orientation},
+};
 
 /// A clean picture of this size, eight bits a channel, in 10,000 bytes.
 pub(crate) fn report(format: Format, width: u32, height: u32) -> Report {
@@ -104,7 +107,8 @@ fn where_memory_is_short_a_jpeg_becomes_smaller_by_one_step_and_no_more() {
     };
     let peak_bytes = plan(&photo).peak_bytes();
     let exact = within(&photo, peak_bytes, None).expect("as much as it needs");
-    assert_eq!(exact, plan(&photo));
+    let aim = exact.target().expect("an aim");
+    assert_eq!((exact.peak_bytes(), aim.scale, aim.width), (peak_bytes, Scale::Half, 2016));
     let coarser = within(&photo, peak_bytes - 1, None).expect("a quarter needs less");
     let aim = coarser.target().expect("an aim");
     assert_eq!((aim.scale, aim.width, aim.height), (Scale::Quarter, 1008, 756));
@@ -210,4 +214,39 @@ fn a_smaller_picture_needs_more() {
     ] {
         assert_eq!(needed_quality(source, from, to), expected, "{source} {from} {to}");
     }
+}
+
+#[test]
+fn the_size_that_is_stored_is_the_one_that_must_be_large_enough() {
+    let wide = |min_width| Policy { max_edge: 2048, min_width: Some(min_width), ..POLICY };
+    let photo = report(Format::Jpeg, 4032, 3024);
+    // A half of 4032 would do for the edge, but not for the form.
+    let size = |policy: &Policy| {
+        let target = *Plan::new(&photo, policy)?.target().expect("too large");
+        Ok::<_, ImageError>((target.width, target.height))
+    };
+    assert_eq!(size(&wide(2016)), Ok((2016, 1512)));
+    assert_eq!(size(&wide(2017)), Ok((2048, 1536)));
+    let refused = |policy: &Policy, report: &Report| Plan::new(report, policy).err();
+    let (min_width, min_height) = (Some(2049), None);
+    let small = ImageError::TooSmall { width: 2048, height: 1536, min_width, min_height };
+    assert_eq!(size(&wide(2049)), Err(small));
+
+    // Turned: what is coded as width is seen as height.
+    let turned = Report { orientation: Orientation::from_exif(6), ..report(Format::Png, 300, 200) };
+    assert_eq!(refused(&wide(200), &turned), None);
+    let (min_width, min_height) = (Some(201), None);
+    let small = ImageError::TooSmall { width: 200, height: 300, min_width, min_height };
+    assert_eq!(refused(&wide(201), &turned), Some(small));
+    let high = Policy { min_height: Some(300), ..POLICY };
+    assert_eq!(refused(&high, &turned), None);
+    let portrait = Policy { aspect_ratio: crate::AspectRatio::parse("2:3"), ..POLICY };
+    assert_eq!(refused(&portrait, &turned), None);
+    let flat = report(Format::Png, 300, 200);
+    let ratio = crate::AspectRatio::parse("2:3").expect("a ratio");
+    let wrong = ImageError::WrongRatio { width: 300, height: 200, ratio };
+    assert_eq!(refused(&portrait, &flat), Some(wrong));
+    // Of a photo the size that was chosen is named, not the one that would be stored.
+    let wrong = ImageError::WrongRatio { width: 4032, height: 3024, ratio };
+    assert_eq!(refused(&portrait, &photo), Some(wrong));
 }

@@ -2,7 +2,7 @@
 //! really takes; here they are held, so that what is admitted changes only when somebody means it to.
 
 use super::*;
-use crate::plan::tests::report;
+use crate::{Policy, plan::tests::report};
 
 const SIZE: (u32, u32) = (1000, 800);
 
@@ -23,6 +23,7 @@ fn half(quality: u8, effort: Effort) -> Target {
         is_oversize: true,
         is_preview: false,
         may_reduce_colors: true,
+        policy: Policy::EDGE,
     }
 }
 
