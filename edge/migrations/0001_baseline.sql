@@ -31,6 +31,17 @@ CREATE TABLE image_hours (
     last_image_id INTEGER NOT NULL
 ) STRICT;
 
+-- The forms that have a policy. The pictures of a form with a limit are counted by a Durable Object.
+CREATE TABLE forms (
+    name             TEXT    NOT NULL PRIMARY KEY,
+    -- As a back end wrote it.
+    policy           TEXT    NOT NULL,
+    -- Since when it has had a limit without a break; it has none when this is null.
+    counted_since_ms INTEGER,
+    created_ms       INTEGER NOT NULL,
+    updated_ms       INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE users (
     id            TEXT    NOT NULL PRIMARY KEY,
     -- Normalised. A user who signs in elsewhere may have none.

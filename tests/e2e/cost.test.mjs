@@ -98,6 +98,30 @@ test("the upload of a user costs two commands, six rows of Durable Objects and f
   }
 });
 
+test("an upload to a form with a limit costs two commands and two rows more, and nothing more without a limit", { timeout: 200_000 }, async (t) => {
+  const put = (name, policy) =>
+    fetch(`${server.url}/forms/${name}`, {
+      method: "PUT",
+      headers: { Authorization: `Bearer ${server.token({ sub: "platform", role: "SERVICE" })}`, "Content-Type": "application/json" },
+      body: JSON.stringify(policy),
+    });
+  assert.equal((await put("free", { quality: 70 })).status, 201);
+  assert.equal((await put("limited", { maxFiles: 100, maxFilesPerUser: 50 })).status, 201);
+  const cost = async (formId, shade, commands) => {
+    costs();
+    await form("eun", gif(shade), formId);
+    return (await wait((all) => all.commands.length >= commands && all.images.length > 0, 10)).commands;
+  };
+  // The first creates the tables and sets the alarms.
+  await cost("free", 40, 2);
+  const free = await cost("free", 41, 2);
+  await cost("limited", 42, 4);
+  const limited = await cost("limited", 43, 4);
+  t.diagnostic(`without a limit ${free}, with one ${limited}`);
+  assert.deepEqual([free.length, limited.length], [2, 4], "admit and commit; reserve and confirm");
+  assert.equal(sum(limited), sum(free) + 2);
+});
+
 test("the upload of a guest costs four commands, its claim by the back end six more", { timeout: 200_000 }, async (t) => {
   costs();
   const { key } = await raw("guest-1", gif(3), { role: "GUEST", at: 2 });

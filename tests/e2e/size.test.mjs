@@ -4,13 +4,16 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-/** The free plan allows 3 MB; a third of it leaves a margin and compiles in tens of milliseconds. */
-const MOST_BYTES = 1024 * 1024;
+/**
+ * The free plan allows 3 MB; little more than a third of it leaves a margin and compiles in tens of milliseconds. It was 1 MiB
+ * before forms had policies, places and a reader of moments.
+ */
+const MOST_BYTES = 1_120_000;
 const RUNS = 9;
 
 const wasm = readFileSync("target/edge/index_bg.wasm");
 
-test("the Worker has at most 1 MiB compressed", (t) => {
+test("the Worker has at most 1.12 MB compressed", (t) => {
   const bytes = execFileSync("gzip", ["-9"], { input: wasm, maxBuffer: 8 * MOST_BYTES }).length;
   t.diagnostic(`${bytes} bytes compressed, ${wasm.length} uncompressed`);
   assert.ok(bytes <= MOST_BYTES, `${bytes} bytes`);

@@ -94,7 +94,7 @@ function shape({ headers }, owner) {
 
 const LINE = {
   level: /^(info|warn)$/, event: /^request$/, requestId: /^[0-9a-f-]{36}$/, method: /^(POST|GET)$/, route: /^[a-z_]+$/, status: /^\d{3}$/, outcome: /^[A-Z_]+$/,
-  bytesIn: /^\d+$/, bytesOut: /^\d+$/, tookMs: /^\d+$/, stagesMs: /^[a-z]*(,[a-z]+)*$/, user: /^[0-9a-f]{16}$/,
+  bytesIn: /^\d+$/, bytesOut: /^\d+$/, tookMs: /^\d+$/, stagesMs: /^[a-z]*(,[a-z]+)*$/, user: /^[0-9a-f]{16}$/, role: /^(USER|GUEST|SERVICE|ADMIN)$/,
 };
 
 function assertLogged(lines) {

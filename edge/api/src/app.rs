@@ -13,6 +13,7 @@ use crate::{
     concurrency::{Resources, Scheduler},
     config::Config,
     day_totals::DayTotals,
+    form_cache::FormCache,
     ports::Ports,
     session_cache::SessionCache,
     telemetry::{Counters, LineLimiter},
@@ -27,6 +28,7 @@ pub struct Isolate {
     pub counters: Rc<Counters>,
     pub line_limiter: LineLimiter,
     pub sessions: SessionCache,
+    pub forms: FormCache,
     /// What the deployment has stored today, when it was last read.
     pub day_totals: Cell<Option<DayTotals>>,
     /// Whether the bucket need not be bound any more.

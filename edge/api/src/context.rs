@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use edge_types::{ClientIp, Clock, LimitStatus, Problem, UploadLimitStatuses, UserId};
+use edge_types::{ClientIp, Clock, LimitStatus, Problem, Role, UploadLimitStatuses, UserId};
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use image_rules::Language;
 
@@ -32,7 +32,7 @@ pub struct RequestContext<'a> {
     limits: RefCell<Vec<(&'static str, LimitStatus)>>,
     spent_ms: RefCell<Vec<(Stage, u64)>>,
     files: RefCell<Vec<FileCount>>,
-    caller: RefCell<Option<UserId>>,
+    caller: RefCell<Option<(UserId, Role)>>,
     errors: RefCell<Vec<(Component, String)>>,
 }
 
@@ -71,11 +71,11 @@ impl<'a> RequestContext<'a> {
         }
     }
 
-    pub fn record_caller(&self, caller: &UserId) {
-        self.caller.replace(Some(caller.clone()));
+    pub fn record_caller(&self, caller: &UserId, role: Role) {
+        self.caller.replace(Some((caller.clone(), role)));
     }
 
-    pub fn caller(&self) -> Option<UserId> {
+    pub fn caller(&self) -> Option<(UserId, Role)> {
         self.caller.borrow().clone()
     }
 

@@ -2,7 +2,7 @@
 
 use edge_auth::Rights;
 use edge_storage::ObjectKey;
-use edge_types::{ImageId, Problem, Role, SessionId, Subject, UserId};
+use edge_types::{FormName, ImageId, Problem, Role, SessionId, Subject, UserId};
 use http::Method;
 use image_rules::Code;
 use percent_encoding::percent_decode_str;
@@ -62,6 +62,12 @@ pub enum ProtectedEndpoint {
     DeleteImage(ImageId),
     /// `POST /uploads/tickets`
     Ticket,
+    /// `GET /forms/{formId}`
+    ReadForm(FormName),
+    /// `PUT /forms/{formId}`
+    PutForm(FormName),
+    /// `DELETE /forms/{formId}`
+    CloseForm(FormName),
     /// `GET /users/{id}`
     ReadUser(UserId),
     /// `PATCH /users/{id}`
@@ -181,6 +187,9 @@ pub const fn rights(endpoint: &ProtectedEndpoint) -> Rights {
         ProtectedEndpoint::ListImages
         | ProtectedEndpoint::ReadImage(_)
         | ProtectedEndpoint::DeleteImage(_) => of(ALL, BACK_ENDS_AND_ADMINS),
+        ProtectedEndpoint::ReadForm(_)
+        | ProtectedEndpoint::PutForm(_)
+        | ProtectedEndpoint::CloseForm(_) => of(BACK_ENDS_AND_ADMINS, BACK_ENDS_AND_ADMINS),
         ProtectedEndpoint::ReadUser(_) | ProtectedEndpoint::ChangeUser(_) => {
             of(USERS_AND_ADMINS, ADMINS)
         }
@@ -208,7 +217,6 @@ pub const fn has_flood_limit(endpoint: &Endpoint) -> bool {
             endpoint,
             OpenEndpoint::Alive
                 | OpenEndpoint::Ready
-                | OpenEndpoint::Policy
                 | OpenEndpoint::PublicKeys
                 | OpenEndpoint::Picture(_)
                 | OpenEndpoint::Memory
@@ -272,6 +280,13 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
         return vec![
             ("GET", Protected(P::ReadImage(id))),
             ("DELETE", Protected(P::DeleteImage(id))),
+        ];
+    }
+    if let Some(name) = path.strip_prefix("/forms/").and_then(FormName::parse) {
+        return vec![
+            ("GET", Protected(P::ReadForm(name.clone()))),
+            ("PUT", Protected(P::PutForm(name.clone()))),
+            ("DELETE", Protected(P::CloseForm(name))),
         ];
     }
     if let Some(id) = user(path) {

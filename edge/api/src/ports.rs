@@ -2,25 +2,23 @@
 //! requests natively, with everything in memory and a fixed clock.
 
 use edge_auth::KeyServer;
-use edge_ledger::{LedgerClient, LedgerDeps};
-use edge_registry::{AuditStore, ImageStore, MetricsStore, UserStore};
+use edge_ledger::LedgerDeps;
+use edge_registry::{AuditStore, FormStore, ImageStore, MetricsStore, UserStore};
 use edge_storage::{Content, ObjectFacts, ObjectStore};
 use edge_types::ClientIp;
 use image_rules::Format;
 
 /// All ports.
-pub trait Ports: LedgerDeps<Registry: ImageStore + AuditStore + MetricsStore> {
+pub trait Ports: LedgerDeps<Registry: ImageStore + FormStore + AuditStore + MetricsStore> {
     type EdgeCache: EdgeCache<Content = <Self::Store as ObjectStore>::Content>;
     type UserStore: UserStore;
     type RateLimiter: RateLimiter;
-    type Ledger: LedgerClient;
     type KeyServer: KeyServer;
     type AlertSink: AlertSink;
 
     fn edge_cache(&self) -> &Self::EdgeCache;
     fn users(&self) -> &Self::UserStore;
     fn rate_limiter(&self) -> &Self::RateLimiter;
-    fn ledger(&self) -> &Self::Ledger;
     fn key_server(&self) -> &Self::KeyServer;
     fn alert_sink(&self) -> &Self::AlertSink;
     fn sha256(&self, bytes: &[u8]) -> impl Future<Output = [u8; 32]>;

@@ -1,9 +1,10 @@
 //! Responses: JSON in the shape of the contract, `problem+json` for errors, and the headers of every response.
 
-use edge_types::{Problem, UserId, timestamp};
+use edge_types::{Details, FormLimit, FormRefusal, Problem, UserId, timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use image_rules::Code;
+use image_rules::{Code, ImageError};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{
     config::AllowedOrigins, context::RequestContext, endpoint::has_refresh_cookie, error::ApiError,
@@ -99,6 +100,39 @@ struct ProblemBody<'a> {
     banned_until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sub: Option<&'a str>,
+    #[serde(flatten)]
+    details: Map<String, Value>,
+}
+
+/// What a page needs beside the sentence to say why a form takes no picture, or to show what is asked of one.
+fn details(problem: &Problem) -> Map<String, Value> {
+    let moment = |ms: Option<u64>| ms.map(timestamp).into();
+    let details = match (problem.details.as_deref(), &problem.image) {
+        (Some(&Details::Form(FormRefusal::Closed { opens_ms, closes_ms, .. })), _) => {
+            vec![("opensAt", moment(opens_ms)), ("closesAt", moment(closes_ms))]
+        }
+        (Some(&Details::Form(FormRefusal::Full { which, limit })), _) => {
+            let full = match which {
+                FormLimit::Form => "form",
+                FormLimit::User => "user",
+            };
+            vec![("full", full.into()), ("limit", limit.into())]
+        }
+        (None, &Some(ImageError::TooSmall { width, height, min_width, min_height })) => vec![
+            ("width", width.into()),
+            ("height", height.into()),
+            ("minWidth", min_width.into()),
+            ("minHeight", min_height.into()),
+        ],
+        (None, &Some(ImageError::WrongRatio { width, height, ratio })) => vec![
+            ("width", width.into()),
+            ("height", height.into()),
+            ("aspectRatio", ratio.to_string().into()),
+        ],
+        _ => Vec::new(),
+    };
+    let set = details.into_iter().filter(|(_, value): &(_, Value)| !value.is_null());
+    set.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The response to a failed request.
@@ -120,6 +154,7 @@ pub fn problem<C>(
         timestamp: timestamp(now_ms),
         banned_until: problem.banned_until_ms.map(timestamp),
         sub: problem.logged_in_as.as_ref().map(UserId::as_str),
+        details: details(problem),
     };
     let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = json(status, &body);

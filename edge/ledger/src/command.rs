@@ -1,7 +1,10 @@
 //! The protocol of a ledger: typed commands, each with its reply, which travel as JSON.
 
 use edge_storage::{ObjectKey, UploadKey};
-use edge_types::{ImageId, LimitStatus, PERMANENT_MS, UploadLimitStatuses, UploadLimits, UserId};
+use edge_types::{
+    FormLimit, FormName, ImageId, LimitStatus, PERMANENT_MS, UploadLimitStatuses, UploadLimits,
+    UserId,
+};
 use image_rules::Format;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -80,6 +83,14 @@ commands! {
     SettleQuota -> (),
     /// What an administrator sees of the subject.
     Inspect -> AccountSnapshot,
+    /// The upload with the same bytes in the same form, which a repetition gets although the form is full.
+    FindSameUpload -> Option<Box<Receipt>>,
+    /// Reserves a place of a form for a picture; the reply is the limit that refuses it.
+    ReservePlace -> Result<(), FormLimit>,
+    /// The picture is stored, or claimed: it keeps its place.
+    ConfirmPlace -> (),
+    /// The picture is gone, or was not stored: its place is free.
+    ReleasePlace -> (),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,6 +246,9 @@ pub struct StoredImage {
     /// The file name that the client sent.
     pub original_name: Option<String>,
     pub form_id: Option<String>,
+    /// Whether it has a place in its form, which has a limit.
+    #[serde(default)]
+    pub is_counted: bool,
     /// A `ThumbHash`, in base64.
     pub placeholder: String,
     /// The kinds of private data that were removed.
@@ -298,12 +312,28 @@ pub struct ClaimImage {
     pub form_id: Option<String>,
     /// Used when the upload has no file name.
     pub original_name: Option<String>,
+    /// Whether `form_id` has a policy. Its rules were not checked for a picture of another form.
+    pub has_policy: bool,
+    /// Whether a place of its form is reserved for the claimant.
+    pub has_place: bool,
+}
+
+impl ClaimImage {
+    /// Leaves the form and the file name as they are.
+    pub const fn new(key: ObjectKey, claimant: UserId) -> Self {
+        let (form_id, original_name) = (None, None);
+        Self { key, claimant, form_id, original_name, has_policy: false, has_place: false }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimOutcome {
     Claimed(Box<Receipt>),
+    /// It has a place in this form, so the claimant needs one first.
+    NeedsPlace(FormName),
+    /// Its form has a policy, or that of the claim has; it cannot be moved.
+    OtherForm,
     /// It was claimed or registered before.
     AlreadyRegistered,
     NotFound,
@@ -314,6 +344,47 @@ pub enum ClaimOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveImage {
     pub key: ObjectKey,
+    /// The place to be freed, when its form has a limit.
+    pub place: Option<FormPlace>,
+}
+
+/// The place of a picture in a form with a limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormPlace {
+    pub form: FormName,
+    /// Whose picture it is.
+    pub owner: UserId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindSameUpload {
+    pub image: StoredImage,
+    pub disposition: Disposition,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservePlace {
+    pub key: ObjectKey,
+    /// The uploader, or a claimant.
+    pub owner: UserId,
+    pub max_files: Option<u32>,
+    pub max_files_per_user: Option<u32>,
+    /// Since when the form has a limit: pictures from before are counted first.
+    pub counted_since_ms: u64,
+    /// After how long the picture is looked for, unless the place is confirmed.
+    pub lease_s: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmPlace {
+    pub key: ObjectKey,
+    pub owner: UserId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleasePlace {
+    pub key: ObjectKey,
+    pub owner: UserId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! One ledger for each subject (a user, a client IP, an e-mail address): limits, strikes and bans, and the
-//! state machine of every upload from its admission until it is registered, claimed or removed.
+//! state machine of every upload from its admission until it is registered, claimed or removed. The ledger of a form
+//! with a limit has a place for each of its pictures.
 //!
 //! This file is the client's side. Requests fail closed: without an answer of the ledger nothing is admitted.
 
@@ -7,6 +8,7 @@ mod abuse;
 mod account;
 mod cached_storage;
 mod command;
+mod form_places;
 mod login_throttle;
 mod new_identities;
 mod quota;
@@ -25,7 +27,9 @@ pub use cached_storage::CachedStorage;
 pub use command::*;
 pub use login_throttle::LoginLimit;
 pub use service::{ALARM_RETRY_MS, CommandError, LedgerDeps, LedgerService};
-pub use storage::{AccountState, KeptUpload, LedgerStorage, LedgerStorageError, OutboxEvent};
+pub use storage::{
+    AccountState, FormCount, KeptUpload, LedgerStorage, LedgerStorageError, OutboxEvent, Place,
+};
 pub use upload::{Upload, UploadState};
 
 /// The ledger did not answer, so nothing is admitted.

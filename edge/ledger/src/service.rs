@@ -8,9 +8,10 @@ use edge_types::{Clock, ImageId, Random, Subject, UserId, log};
 use serde::Serialize;
 
 use crate::{
-    CachedStorage, ClaimImage, ClaimOutcome, Command, CommitOutcome, CommitUpload, LedgerRequest,
-    LedgerStorage, LedgerStorageError, RemovalOutcome, StoredImage,
-    account::{ClaimStep, CommitStep, LedgerAccount},
+    CachedStorage, ClaimImage, ClaimOutcome, Command, CommitOutcome, CommitUpload, FindSameUpload,
+    FormPlace, LedgerClient, LedgerError, LedgerRequest, LedgerStorage, LedgerStorageError,
+    Receipt, ReleasePlace, RemovalOutcome, RemoveImage, StoredImage,
+    account::{ClaimStep, CommitStep, Duplicate, LedgerAccount},
     storage::StorageResult,
     upload::Upload,
 };
@@ -29,9 +30,12 @@ pub const ALARM_RETRY_MS: u64 = 60_000;
 pub trait LedgerDeps: Clock + Random {
     type Store: ObjectStore;
     type Registry: Registry;
+    /// Other ledgers.
+    type Ledger: LedgerClient;
 
     fn store(&self) -> &Self::Store;
     fn registry(&self) -> &Self::Registry;
+    fn ledger(&self) -> &Self::Ledger;
     /// Purges the cached copies of an image, as far as they are within reach.
     fn purge_copies(&self, key: &ObjectKey) -> impl Future<Output = ()>;
 }
@@ -43,6 +47,12 @@ pub enum CommandError {
     WrongSubject,
     #[error(transparent)]
     Storage(#[from] LedgerStorageError),
+    #[error("database: {0}")]
+    Registry(#[from] RegistryError),
+    #[error("ledger: {0}")]
+    Ledger(#[from] LedgerError),
+    #[error("the pictures of the form are still being counted")]
+    Counting,
 }
 
 /// The ledger of one subject.
@@ -69,6 +79,7 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             Some(Subject::User(owner)) => Ok(owner),
             _ => Err(CommandError::WrongSubject),
         };
+        let form = || Subject::parse_form(subject).ok_or(CommandError::WrongSubject);
         // Only the ledger of the user that a key names has its upload.
         let check_owner = |key: &UploadKey| {
             if key.owner() == Some(owner()?) { Ok(()) } else { Err(CommandError::WrongSubject) }
@@ -104,7 +115,20 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             }
             Command::RemoveImage(command) => {
                 check_owner(&UploadKey::of(&command.key))?;
-                json(&self.remove(&command.key).await?)
+                json(&self.remove(command).await?)
+            }
+            Command::FindSameUpload(FindSameUpload { image, disposition }) => {
+                check_owner(&UploadKey::of(&image.key))?;
+                json(&self.find_same(&CommitUpload { image, disposition }).await?)
+            }
+            Command::ReservePlace(command) => json(&self.reserve_place(&form()?, &command).await?),
+            Command::ConfirmPlace(command) => {
+                form()?;
+                json(&self.confirm_place(&command)?)
+            }
+            Command::ReleasePlace(ReleasePlace { key, owner }) => {
+                form()?;
+                json(&self.release_place(&owner, &key)?)
             }
         }
     }
@@ -131,6 +155,20 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         }
     }
 
+    /// Finds the upload that a repetition repeats, and waits for it while it is being registered.
+    async fn find_same(&self, command: &CommitUpload) -> StorageResult<Option<Box<Receipt>>> {
+        for polls in 0..=DUPLICATE_POLLS {
+            match self.account().find_duplicate(command)? {
+                Duplicate::Same(receipt) => return Ok(Some(receipt)),
+                Duplicate::InProgress if polls < DUPLICATE_POLLS => {
+                    self.deps.sleep(DUPLICATE_POLL_MS).await;
+                }
+                Duplicate::InProgress | Duplicate::None => break,
+            }
+        }
+        Ok(None)
+    }
+
     async fn claim(&self, command: ClaimImage) -> StorageResult<ClaimOutcome> {
         let (image, claimant) = match self.account().begin_claim(command)? {
             ClaimStep::Done(outcome) => return Ok(outcome),
@@ -154,8 +192,8 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         self.deps.registry().add(new_image(image, owner)).await
     }
 
-    async fn remove(&self, key: &ObjectKey) -> StorageResult<RemovalOutcome> {
-        let Some(upload) = self.account().begin_removal(key)? else {
+    async fn remove(&self, command: RemoveImage) -> StorageResult<RemovalOutcome> {
+        let Some(upload) = self.account().begin_removal(command)? else {
             return Ok(RemovalOutcome::Finished);
         };
         self.storage.set_alarm().await?;
@@ -186,7 +224,7 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         self.storage.delete_at_rest(self.deps.now_ms()).await
     }
 
-    async fn put_retry_alarm(&self) -> StorageResult<()> {
+    pub(crate) async fn put_retry_alarm(&self) -> StorageResult<()> {
         self.storage.put_alarm(self.deps.now_ms().saturating_add(ALARM_RETRY_MS)).await
     }
 
@@ -221,10 +259,10 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
                 }
             }
         }
-        Ok(())
+        self.check_places().await
     }
 
-    /// Removes row, object and copies, in this order: at no time is there a row without an object that nobody
+    /// Removes row, object and copies, and frees the place in the form, in this order: at no time is there a row without an object that nobody
     /// is about to remove. Whether all of it is gone.
     async fn finish_removal(&self, upload: &Upload) -> StorageResult<bool> {
         let began_ms = self.deps.now_ms();
@@ -245,6 +283,10 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         for key in keys {
             self.deps.store().delete(&key).await?;
             self.deps.purge_copies(&key).await;
+            if let Some(FormPlace { form, owner }) = upload.place() {
+                let command = ReleasePlace { key, owner: owner.clone() };
+                self.deps.ledger().send(&Subject::Form(form.clone()), command).await?;
+            }
         }
         Ok(())
     }
@@ -272,6 +314,8 @@ enum RemovalError {
     Registry(#[from] RegistryError),
     #[error("store: {0}")]
     Store(#[from] StoreError),
+    #[error("ledger of the form: {0}")]
+    Ledger(#[from] LedgerError),
 }
 
 fn json(reply: &impl Serialize) -> Result<String, CommandError> {

@@ -3,7 +3,8 @@
 //! by something else than its key is found in memory ([`crate::CachedStorage`]).
 
 use edge_registry::Event;
-use edge_storage::UploadKey;
+use edge_storage::{ObjectKey, UploadKey};
+use edge_types::{FormName, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -65,6 +66,27 @@ pub struct KeptUpload {
     pub due_ms: u64,
 }
 
+/// How the pictures of a form are counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormCount {
+    pub form: FormName,
+    /// The form has had a limit since then; the places are those of its pictures.
+    pub since_ms: u64,
+    /// When pictures are counted that were on their way when the form got its limit.
+    pub recount_ms: Option<u64>,
+}
+
+/// The place of one picture in a form. While a picture is being claimed, its uploader and each claimant have one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub owner: UserId,
+    pub key: ObjectKey,
+    /// The end of its lease. A confirmed place has none.
+    pub lease_ms: Option<u64>,
+    /// Whether it counts for the form; that of a claimant does so when it is confirmed.
+    pub is_counted: bool,
+}
+
 /// The storage of one ledger.
 pub trait LedgerStorage {
     /// Checks that the storage answers.
@@ -101,6 +123,18 @@ pub trait LedgerStorage {
     fn delete_event(&self, id: u64) -> StorageResult<()>;
     /// When the first outbox event is due.
     fn next_event_ms(&self) -> StorageResult<Option<u64>>;
+
+    fn form_count(&self) -> StorageResult<Option<FormCount>>;
+    fn write_form_count(&self, count: &FormCount) -> StorageResult<()>;
+    fn place(&self, owner: &UserId, key: &ObjectKey) -> StorageResult<Option<Place>>;
+    fn write_place(&self, place: &Place) -> StorageResult<()>;
+    fn delete_place(&self, owner: &UserId, key: &ObjectKey) -> StorageResult<()>;
+    fn delete_places(&self) -> StorageResult<()>;
+    /// The places that count.
+    fn count_places(&self) -> StorageResult<u32>;
+    /// All places of one owner.
+    fn count_places_of(&self, owner: &UserId) -> StorageResult<u32>;
+    fn leased_places(&self) -> StorageResult<Vec<Place>>;
 
     /// When the alarm will run, if it is set.
     fn alarm_ms(&self) -> impl Future<Output = StorageResult<Option<u64>>>;

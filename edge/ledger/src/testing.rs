@@ -12,6 +12,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    pin::Pin,
     rc::Rc,
 };
 
@@ -20,12 +21,12 @@ use edge_registry::{
     testing::{FakeRegistry, yield_once},
 };
 use edge_storage::{ObjectKey, UploadKey, testing::FakeStore};
-use edge_types::{Clock, Random};
+use edge_types::{Clock, Random, UserId};
 
 use crate::{
-    AccountState, CachedStorage, Command, KeptUpload, LedgerClient, LedgerDeps, LedgerError,
-    LedgerRequest, LedgerService, LedgerStorage, OutboxEvent, PhaseCount, SpentTicket, Upload,
-    UploadPhase, UploadState, storage::StorageResult,
+    AccountState, CachedStorage, Command, FormCount, KeptUpload, LedgerClient, LedgerDeps,
+    LedgerError, LedgerRequest, LedgerService, LedgerStorage, OutboxEvent, PhaseCount, Place,
+    SpentTicket, Upload, UploadPhase, UploadState, storage::StorageResult,
 };
 
 /// The rows of one ledger, in memory.
@@ -36,6 +37,8 @@ pub struct FakeLedgerStorage {
     tickets: RefCell<BTreeMap<String, u64>>,
     events: RefCell<BTreeMap<u64, (OutboxEvent, u64)>>,
     last_event: Cell<u64>,
+    form_count: RefCell<Option<FormCount>>,
+    places: RefCell<BTreeMap<(UserId, ObjectKey), Place>>,
     alarm_ms: Cell<Option<u64>>,
     /// Whether a table was created.
     has_tables: Cell<bool>,
@@ -182,6 +185,55 @@ impl LedgerStorage for FakeLedgerStorage {
         Ok(self.events.borrow().values().map(|(_, due_ms)| *due_ms).min())
     }
 
+    fn form_count(&self) -> StorageResult<Option<FormCount>> {
+        Ok(self.form_count.borrow().clone())
+    }
+
+    fn write_form_count(&self, count: &FormCount) -> StorageResult<()> {
+        self.count_rows(1);
+        self.has_tables.set(true);
+        self.form_count.replace(Some(count.clone()));
+        Ok(())
+    }
+
+    fn place(&self, owner: &UserId, key: &ObjectKey) -> StorageResult<Option<Place>> {
+        Ok(self.places.borrow().get(&(owner.clone(), key.clone())).cloned())
+    }
+
+    fn write_place(&self, place: &Place) -> StorageResult<()> {
+        self.count_rows(1);
+        self.has_tables.set(true);
+        let id = (place.owner.clone(), place.key.clone());
+        self.places.borrow_mut().insert(id, place.clone());
+        Ok(())
+    }
+
+    fn delete_place(&self, owner: &UserId, key: &ObjectKey) -> StorageResult<()> {
+        let deleted = self.places.borrow_mut().remove(&(owner.clone(), key.clone()));
+        self.count_rows(deleted.into_iter().count());
+        Ok(())
+    }
+
+    fn delete_places(&self) -> StorageResult<()> {
+        self.count_rows(self.places.take().len());
+        Ok(())
+    }
+
+    fn count_places(&self) -> StorageResult<u32> {
+        let places = self.places.borrow();
+        Ok(u32::try_from(places.values().filter(|place| place.is_counted).count()).unwrap())
+    }
+
+    fn count_places_of(&self, owner: &UserId) -> StorageResult<u32> {
+        let places = self.places.borrow();
+        Ok(u32::try_from(places.values().filter(|place| place.owner == *owner).count()).unwrap())
+    }
+
+    fn leased_places(&self) -> StorageResult<Vec<Place>> {
+        let places = self.places.borrow();
+        Ok(places.values().filter(|place| place.lease_ms.is_some()).cloned().collect())
+    }
+
     async fn alarm_ms(&self) -> StorageResult<Option<u64>> {
         Ok(self.alarm_ms.get())
     }
@@ -210,6 +262,8 @@ impl LedgerStorage for FakeLedgerStorage {
         self.tickets.borrow_mut().clear();
         self.events.borrow_mut().clear();
         self.last_event.set(0);
+        self.form_count.replace(None);
+        self.places.borrow_mut().clear();
         self.alarm_ms.set(None);
         Ok(())
     }
@@ -242,14 +296,53 @@ pub struct FakeLedgerDeps {
     pub drawn: Cell<u64>,
     /// How long it would have slept.
     pub slept_ms: Cell<u64>,
+    /// Whether ledgers do not reach each other.
+    pub is_cut_off: Cell<bool>,
+    pub(crate) storages: RefCell<BTreeMap<String, Rc<CachedStorage<FakeLedgerStorage>>>>,
+}
+
+impl FakeLedgerDeps {
+    fn storage(&self, subject: &str) -> Rc<CachedStorage<FakeLedgerStorage>> {
+        let mut storages = self.storages.borrow_mut();
+        let storage = storages.entry(subject.to_owned());
+        storage.or_insert_with(|| Rc::new(CachedStorage::fake())).clone()
+    }
+
+    /// Boxed, because a ledger may send a command to another one.
+    fn execute(
+        &self,
+        request: LedgerRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<String, LedgerError>> + '_>> {
+        Box::pin(async move {
+            let storage = self.storage(&request.subject);
+            let service = LedgerService { storage: &*storage, deps: self };
+            let reply = service.execute(request).await;
+            reply.map_err(|error| LedgerError::Unreachable(error.to_string()))
+        })
+    }
+}
+
+/// From one ledger to another.
+impl LedgerClient for FakeLedgerDeps {
+    async fn send_json(&self, subject: String, command: Command) -> Result<String, LedgerError> {
+        if self.is_cut_off.get() {
+            return Err(LedgerError::Unreachable("the test cut it off".to_owned()));
+        }
+        self.execute(LedgerRequest { subject, command }).await
+    }
 }
 
 impl LedgerDeps for FakeLedgerDeps {
     type Store = FakeStore;
     type Registry = FakeRegistry;
+    type Ledger = Self;
 
     fn store(&self) -> &FakeStore {
         &self.store
+    }
+
+    fn ledger(&self) -> &Self {
+        self
     }
 
     fn registry(&self) -> &FakeRegistry {
@@ -288,7 +381,6 @@ pub struct FakeLedger {
     pub broken: Cell<bool>,
     /// Commands that were sent.
     pub commands: Cell<u64>,
-    storages: RefCell<BTreeMap<String, Rc<CachedStorage<FakeLedgerStorage>>>>,
 }
 
 impl FakeLedger {
@@ -303,7 +395,7 @@ impl FakeLedger {
     /// # Panics
     /// Never: memory does not fail.
     pub async fn run_alarms(&self) {
-        let storages: Vec<_> = self.storages.borrow().values().cloned().collect();
+        let storages: Vec<_> = self.deps.storages.borrow().values().cloned().collect();
         for storage in storages {
             if storage.alarm_ms().is_some_and(|alarm_ms| alarm_ms <= self.deps.now_ms()) {
                 storage.clear_alarm();
@@ -315,18 +407,12 @@ impl FakeLedger {
 
     /// Restarts every ledger: what is not in a row is gone.
     pub fn restart(&self) {
-        self.storages.borrow().values().for_each(|storage| storage.restart());
+        self.deps.storages.borrow().values().for_each(|storage| storage.restart());
     }
 
     /// How many rows all ledgers have written.
     pub fn rows_written(&self) -> u64 {
-        self.storages.borrow().values().map(|storage| storage.rows().rows_written()).sum()
-    }
-
-    fn storage(&self, subject: &str) -> Rc<CachedStorage<FakeLedgerStorage>> {
-        let mut storages = self.storages.borrow_mut();
-        let storage = storages.entry(subject.to_owned());
-        storage.or_insert_with(|| Rc::new(CachedStorage::fake())).clone()
+        self.deps.storages.borrow().values().map(|storage| storage.rows().rows_written()).sum()
     }
 }
 
@@ -339,9 +425,6 @@ impl LedgerClient for FakeLedger {
         // Through JSON, as between Worker and Durable Object.
         let text = serde_json::to_string(&LedgerRequest { subject, command })?;
         let request: LedgerRequest = serde_json::from_str(&text)?;
-        let storage = self.storage(&request.subject);
-        let service = LedgerService { storage: &*storage, deps: &self.deps };
-        let reply = service.execute(request).await;
-        reply.map_err(|error| LedgerError::Unreachable(error.to_string()))
+        self.deps.execute(request).await
     }
 }

@@ -1,5 +1,6 @@
 //! Commands and their replies, through the client and as JSON, with a clock that stands still.
 
+mod places;
 mod removal;
 mod rest;
 mod rows;
@@ -36,6 +37,7 @@ fn image(key: &ObjectKey, sha256: &str, stored_ms: u64) -> StoredImage {
         original_size_bytes: 60,
         original_name: Some("고양이.png".to_owned()),
         form_id: Some("f-1".to_owned()),
+        is_counted: false,
         placeholder: "AA==".to_owned(),
         removed: vec!["gps".to_owned()],
         stored_ms,
@@ -221,7 +223,7 @@ fn an_administrator_bans_and_unbans() {
 fn a_ledger_accepts_commands_for_its_own_keys_only() {
     let ledger = ledger();
     let key = UploadKey::new(&user("8"), NOW_MS, [0; 16]).object_key(Format::Png).expect("a key");
-    let removal = block_on(ledger.send_to_user(&user("7"), RemoveImage { key }));
+    let removal = block_on(ledger.send_to_user(&user("7"), RemoveImage { key, place: None }));
     assert!(matches!(removal, Err(LedgerError::Unreachable(_))), "{removal:?}");
     let client_ip = Subject::ClientIp("192.0.2.7".to_owned());
     assert!(block_on(ledger.send(&client_ip, ADMIT)).is_err());

@@ -1,10 +1,10 @@
 //! One upload as a state machine. States only lead forward.
 
 use edge_storage::{ObjectKey, UploadKey};
-use edge_types::{ImageId, UserId};
+use edge_types::{FormName, ImageId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{QuotaCharge, Receipt, StoredImage, UploadPhase, token_bucket::TokenBucket};
+use crate::{FormPlace, QuotaCharge, Receipt, StoredImage, UploadPhase, token_bucket::TokenBucket};
 
 /// How long a registration may take, and how long its row may still appear after it was given up. The
 /// database's deadline is 5 s.
@@ -54,6 +54,9 @@ pub enum UploadState {
         key: Option<String>,
         /// Until when a row may still appear. The removal does not end before.
         row_expected_until_ms: Option<u64>,
+        /// The place that is freed when the picture is gone.
+        #[serde(default)]
+        place: Option<FormPlace>,
     },
 }
 
@@ -111,6 +114,7 @@ impl Upload {
     #[must_use]
     pub fn removing(self, now_ms: u64, due_ms: u64) -> Self {
         let key = self.state.image().map(|image| image.key.to_string());
+        let place = self.place_of_state();
         let row_expected_until_ms = match self.state {
             UploadState::Removing { .. } => return self,
             UploadState::Pending(_) => None,
@@ -121,16 +125,51 @@ impl Upload {
             | UploadState::Claiming { .. }
             | UploadState::Kept { .. } => Some(now_ms.saturating_add(REGISTRATION_TIMEOUT_MS)),
         };
-        let state = UploadState::Removing { key, row_expected_until_ms };
+        let state = UploadState::Removing { key, row_expected_until_ms, place };
         Self { state, due_ms, reservation: None, tries: 0, ..self }
+    }
+
+    /// The place of the picture in its form. That of a claimed one is its claimant's, who is known while it is being
+    /// claimed; afterwards the database knows the owner.
+    fn place_of_state(&self) -> Option<FormPlace> {
+        let image = self.state.image().filter(|image| image.is_counted)?;
+        let form = FormName::parse(image.form_id.as_deref()?)?;
+        let owner = match &self.state {
+            UploadState::Claiming { claimant, .. } => claimant.clone(),
+            _ => image.key.owner()?,
+        };
+        Some(FormPlace { form, owner })
+    }
+
+    /// The upload with the place that its removal frees, if it is known.
+    #[must_use]
+    pub fn with_place(mut self, known: Option<FormPlace>) -> Self {
+        if let (UploadState::Removing { place, .. }, Some(known)) = (&mut self.state, known) {
+            *place = Some(known);
+        }
+        self
+    }
+
+    /// The place that its removal frees.
+    pub const fn place(&self) -> Option<&FormPlace> {
+        match &self.state {
+            UploadState::Removing { place, .. } => place.as_ref(),
+            _ => None,
+        }
     }
 
     /// The removal of an image that the ledger does not have: registered long ago, or given up while its
     /// row was being written.
-    pub fn unknown_key(key: &ObjectKey, row_expected_until_ms: u64, due_ms: u64) -> Self {
+    pub fn unknown_key(
+        key: &ObjectKey,
+        place: Option<FormPlace>,
+        row_expected_until_ms: u64,
+        due_ms: u64,
+    ) -> Self {
         let state = UploadState::Removing {
             key: Some(key.to_string()),
             row_expected_until_ms: Some(row_expected_until_ms),
+            place,
         };
         Self { key: UploadKey::of(key), state, due_ms, lease_ms: 0, reservation: None, tries: 0 }
     }

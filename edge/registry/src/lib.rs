@@ -1,12 +1,14 @@
-//! The ports to the database: images, users, audit events, counters and alerts.
+//! The ports to the database: images, forms, users, audit events, counters and alerts.
 
 mod audit;
+mod forms;
 mod metrics;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod users;
 
 pub use audit::{AuditStore, Event, EventQuery, HourUploaders, StoredEvent, Uploader};
+pub use forms::{FormImage, FormPictures, FormRow, FormStore, NewForm};
 pub use metrics::{
     AlertState, CounterBatch, HourCount, IsolateMemory, MetricsSnapshot, MetricsStore, Timing,
     Total, Unreported,
@@ -17,7 +19,7 @@ pub use users::{
 };
 
 use edge_storage::ObjectKey;
-use edge_types::{ImageId, UserId};
+use edge_types::{FormName, ImageId, UserId};
 use image_rules::Format;
 use serde::Deserialize;
 
@@ -36,6 +38,14 @@ pub trait Registry {
         &self,
         key: &ObjectKey,
     ) -> impl Future<Output = Result<Option<ImageRow>, RegistryError>>;
+
+    /// The registered images of a form in the order of their numbers, above one of them.
+    fn form_images(
+        &self,
+        form: &FormName,
+        after: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<FormImage>, RegistryError>>;
 
     /// Removes the rows of these keys; succeeds when there are none.
     fn remove(&self, keys: &[ObjectKey]) -> impl Future<Output = Result<(), RegistryError>>;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use edge_types::UserId;
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ObjectKey(String);
 
 /// The parts of a key.

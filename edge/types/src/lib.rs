@@ -20,13 +20,13 @@ pub mod variables;
 
 pub use email::Email;
 pub use file_name::FileName;
-pub use form_id::FormId;
+pub use form_id::{FormId, FormLimit, FormName};
 pub use image_id::{ImageId, MAX_SAFE_INTEGER};
 pub use limits::{LimitStatus, UploadLimitStatuses, UploadLimits};
 pub use nickname::Nickname;
-pub use problem::Problem;
+pub use problem::{Details, FormRefusal, InvalidField, Problem};
 pub use session_id::SessionId;
 pub use subject::{ClientIp, Subject};
-pub use time::{Clock, PERMANENT_MS, Random, timestamp, with_timeout};
+pub use time::{Clock, PERMANENT_MS, Random, parse_timestamp, timestamp, with_timeout};
 pub use user::{Role, UserId};
 pub use variables::{ConfigProblem, Reader, Variables};

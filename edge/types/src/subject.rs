@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sha2::{Digest, Sha256};
 
-use crate::{Email, UserId};
+use crate::{Email, FormName, UserId};
 
 /// Whom a ledger limits: there is one Durable Object for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Subject {
     Login(String),
     /// Logins of a browser that has logged in before, by its id.
     Device(String),
+    /// The pictures of a form with a limit are counted there; nobody is banned by it.
+    Form(FormName),
 }
 
 /// The subject of requests whose client IP is not known.
@@ -36,8 +38,8 @@ impl Subject {
         Self::Login(format!("{:x}", Sha256::digest(pair)))
     }
 
-    /// Reads what [`fmt::Display`] writes. An IP address may have any of its spellings; subjects of logins
-    /// cannot be named from outside.
+    /// Reads what [`fmt::Display`] writes. An IP address may have any of its spellings; subjects of logins and of
+    /// forms cannot be named from outside.
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':')? {
             ("user", id) => UserId::parse(id).map(Self::User),
@@ -131,6 +133,13 @@ fn prefix(ip: Ipv6Addr, bits: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits(ip.to_bits() >> rest << rest)
 }
 
+impl Subject {
+    /// The form of a subject's name.
+    pub fn parse_form(text: &str) -> Option<FormName> {
+        FormName::parse(text.strip_prefix("form:")?)
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -139,6 +148,7 @@ impl fmt::Display for Subject {
             Self::Email(digest) => write!(f, "email:{digest}"),
             Self::Login(digest) => write!(f, "login:{digest}"),
             Self::Device(id) => write!(f, "device:{id}"),
+            Self::Form(name) => write!(f, "form:{name}"),
         }
     }
 }
@@ -185,6 +195,7 @@ mod tests {
             "email:0123abcd",
             "login:0123abcd",
             "device:0123abcd",
+            "form:f-1",
         ] {
             assert_eq!(Subject::parse(wrong), None, "{wrong}");
         }

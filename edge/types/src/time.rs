@@ -47,6 +47,12 @@ pub fn timestamp(ms: u64) -> String {
     moment.unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
+/// The milliseconds since 1970 of a moment in RFC 3339; nothing before 1970 and after 9999.
+pub fn parse_timestamp(text: &str) -> Option<u64> {
+    let moment = DateTime::parse_from_rfc3339(text).ok()?;
+    u64::try_from(moment.timestamp_millis()).ok().filter(|ms| *ms <= PERMANENT_MS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +61,22 @@ mod tests {
     fn timestamps_are_rfc_3339_with_milliseconds() {
         assert_eq!(timestamp(1_763_114_400_000), "2025-11-14T10:00:00.000Z");
         assert_eq!(timestamp(PERMANENT_MS), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn moments_are_read_with_any_offset() {
+        for (text, expected) in [
+            ("2025-11-14T10:00:00.000Z", Some(1_763_114_400_000)),
+            ("2025-11-14T10:00:00Z", Some(1_763_114_400_000)),
+            ("2025-11-14T19:00:00+09:00", Some(1_763_114_400_000)),
+            ("9999-12-31T23:59:59.999Z", Some(PERMANENT_MS)),
+            ("1969-12-31T23:59:59Z", None),
+            ("2025-11-14", None),
+            ("2025-11-14T10:00:00", None),
+            ("2025-02-30T10:00:00Z", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_timestamp(text), expected, "{text}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 pub const GUEST_PREFIX: &str = "guest-";
 
 /// The id of a user: 1 to 64 of `A-Z a-z 0-9 _ -`, so that it can stand in a key and a path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct UserId(String);
 
 impl UserId {
@@ -53,6 +53,18 @@ pub enum Role {
     Guest,
     Service,
     Admin,
+}
+
+impl Role {
+    /// As it is written in tokens.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "USER",
+            Self::Guest => "GUEST",
+            Self::Service => "SERVICE",
+            Self::Admin => "ADMIN",
+        }
+    }
 }
 
 #[derive(Debug)]

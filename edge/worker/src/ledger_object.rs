@@ -39,7 +39,7 @@ impl DurableObject for LedgerObject {
         match self.execute(request).await {
             Ok(reply) => Response::ok(reply),
             Err(error @ CommandError::WrongSubject) => Response::error(error.to_string(), 400),
-            Err(error @ CommandError::Storage(_)) => Response::error(error.to_string(), 500),
+            Err(error) => Response::error(error.to_string(), 500),
         }
     }
 

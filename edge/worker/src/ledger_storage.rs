@@ -7,12 +7,12 @@ use std::{
 };
 
 use edge_ledger::{
-    AccountState, KeptUpload, LedgerStorage, LedgerStorageError, OutboxEvent, PhaseCount,
-    SpentTicket, Upload, UploadPhase,
+    AccountState, FormCount, KeptUpload, LedgerStorage, LedgerStorageError, OutboxEvent,
+    PhaseCount, Place, SpentTicket, Upload, UploadPhase,
 };
 use edge_registry::Event;
-use edge_storage::UploadKey;
-use edge_types::Clock;
+use edge_storage::{ObjectKey, UploadKey};
+use edge_types::{Clock, UserId};
 use serde::{
     Deserialize, Serialize,
     de::{DeserializeOwned, IntoDeserializer, value},
@@ -31,10 +31,13 @@ enum Table {
     Uploads,
     Tickets,
     Events,
+    FormCount,
+    Places,
 }
 
 impl Table {
-    const ALL: [Self; 4] = [Self::Account, Self::Uploads, Self::Tickets, Self::Events];
+    const ALL: [Self; 6] =
+        [Self::Account, Self::Uploads, Self::Tickets, Self::Events, Self::FormCount, Self::Places];
 
     const fn name(self) -> &'static str {
         match self {
@@ -42,6 +45,8 @@ impl Table {
             Self::Uploads => "uploads",
             Self::Tickets => "tickets",
             Self::Events => "events",
+            Self::FormCount => "form_count",
+            Self::Places => "places",
         }
     }
 
@@ -61,6 +66,16 @@ impl Table {
             Self::Events => {
                 "CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, \
                  due_ms INTEGER NOT NULL, tries INTEGER NOT NULL, event TEXT NOT NULL)"
+            }
+            Self::FormCount => {
+                "CREATE TABLE form_count (id INTEGER PRIMARY KEY CHECK (id = 1), \
+                 count TEXT NOT NULL)"
+            }
+            // A confirmed place has the lease 0.
+            Self::Places => {
+                "CREATE TABLE places (owner TEXT NOT NULL, key TEXT NOT NULL, \
+                 lease_ms INTEGER NOT NULL, is_counted INTEGER NOT NULL, \
+                 PRIMARY KEY (owner, key)) WITHOUT ROWID"
             }
         }
     }
@@ -120,6 +135,11 @@ impl SqlLedgerStorage {
         values: Row,
     ) -> StorageResult<Vec<T>> {
         self.run_on(table, sql, values)?.iter().map(|row| parse(text(row, 0)?)).collect()
+    }
+
+    /// A number of places.
+    fn count(&self, sql: &str, values: Row) -> StorageResult<u32> {
+        self.run_on(Table::Places, sql, values)?.first().map_or(Ok(0), |row| integer(row, 0))
     }
 
     /// Writes to a table, which is created first if there is none.
@@ -263,6 +283,59 @@ impl LedgerStorage for SqlLedgerStorage {
         rows.first().map(|row| integer(row, 0)).transpose()
     }
 
+    fn form_count(&self) -> StorageResult<Option<FormCount>> {
+        let found = self.read_json(Table::FormCount, "SELECT count FROM form_count", Vec::new())?;
+        Ok(found.into_iter().next())
+    }
+
+    fn write_form_count(&self, count: &FormCount) -> StorageResult<()> {
+        let sql = "INSERT INTO form_count (id, count) VALUES (1, ?) \
+             ON CONFLICT (id) DO UPDATE SET count = excluded.count";
+        self.write(Table::FormCount, sql, vec![json(count)?.into()]).map(|_| ())
+    }
+
+    fn place(&self, owner: &UserId, key: &ObjectKey) -> StorageResult<Option<Place>> {
+        let sql = "SELECT owner, key, lease_ms, is_counted FROM places WHERE owner = ? AND key = ?";
+        let values = vec![owner.as_str().into(), key.as_str().into()];
+        self.run_on(Table::Places, sql, values)?.first().map(place).transpose()
+    }
+
+    fn write_place(&self, place: &Place) -> StorageResult<()> {
+        let sql = "INSERT INTO places (owner, key, lease_ms, is_counted) VALUES (?, ?, ?, ?) \
+             ON CONFLICT (owner, key) DO UPDATE SET lease_ms = excluded.lease_ms, \
+             is_counted = excluded.is_counted";
+        let values = vec![
+            place.owner.as_str().into(),
+            place.key.as_str().into(),
+            number(place.lease_ms.unwrap_or(0))?,
+            number(place.is_counted.into())?,
+        ];
+        self.write(Table::Places, sql, values).map(|_| ())
+    }
+
+    fn delete_place(&self, owner: &UserId, key: &ObjectKey) -> StorageResult<()> {
+        let values = vec![owner.as_str().into(), key.as_str().into()];
+        let sql = "DELETE FROM places WHERE owner = ? AND key = ?";
+        self.run_on(Table::Places, sql, values).map(|_| ())
+    }
+
+    fn delete_places(&self) -> StorageResult<()> {
+        self.run_on(Table::Places, "DELETE FROM places", Vec::new()).map(|_| ())
+    }
+
+    fn count_places(&self) -> StorageResult<u32> {
+        self.count("SELECT COUNT(*) FROM places WHERE is_counted = 1", Vec::new())
+    }
+
+    fn count_places_of(&self, owner: &UserId) -> StorageResult<u32> {
+        self.count("SELECT COUNT(*) FROM places WHERE owner = ?", vec![owner.as_str().into()])
+    }
+
+    fn leased_places(&self) -> StorageResult<Vec<Place>> {
+        let sql = "SELECT owner, key, lease_ms, is_counted FROM places WHERE lease_ms > 0";
+        self.run_on(Table::Places, sql, Vec::new())?.iter().map(place).collect()
+    }
+
     async fn alarm_ms(&self) -> StorageResult<Option<u64>> {
         let alarm_ms = self.storage.get_alarm().await.map_err(failed)?;
         Ok(alarm_ms.and_then(|alarm_ms| u64::try_from(alarm_ms).ok()))
@@ -294,6 +367,16 @@ impl LedgerStorage for SqlLedgerStorage {
         }
         outcome
     }
+}
+
+fn place(row: &Row) -> StorageResult<Place> {
+    let (owner, key) = (text(row, 0)?, text(row, 1)?);
+    let lease_ms: u64 = integer(row, 2)?;
+    let parsed = UserId::parse(owner).zip(ObjectKey::parse(key));
+    let (owner, key) =
+        parsed.ok_or_else(|| LedgerStorageError(format!("{owner} {key} is no place")))?;
+    let is_counted = integer::<u8>(row, 3)? == 1;
+    Ok(Place { owner, key, lease_ms: (lease_ms > 0).then_some(lease_ms), is_counted })
 }
 
 fn json(value: &impl Serialize) -> StorageResult<String> {

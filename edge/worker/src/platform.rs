@@ -95,6 +95,7 @@ impl Random for Bindings {
 impl LedgerDeps for Bindings {
     type Store = InstrumentedStore<Store>;
     type Registry = D1Registry;
+    type Ledger = LedgerObjectClient;
 
     fn store(&self) -> &Self::Store {
         &self.store
@@ -102,6 +103,10 @@ impl LedgerDeps for Bindings {
 
     fn registry(&self) -> &D1Registry {
         &self.registry
+    }
+
+    fn ledger(&self) -> &LedgerObjectClient {
+        &self.ledger
     }
 
     /// Without `PUBLIC_BASE_URL` the URLs are those of requests, which no ledger knows.
@@ -115,7 +120,6 @@ impl Ports for Bindings {
     type EdgeCache = CacheApi;
     type UserStore = D1Registry;
     type RateLimiter = FloodLimit;
-    type Ledger = LedgerObjectClient;
     type KeyServer = Runtime;
     type AlertSink = Runtime;
 
@@ -129,10 +133,6 @@ impl Ports for Bindings {
 
     fn rate_limiter(&self) -> &FloodLimit {
         &self.rate_limiter
-    }
-
-    fn ledger(&self) -> &LedgerObjectClient {
-        &self.ledger
     }
 
     fn key_server(&self) -> &Runtime {

@@ -3,6 +3,7 @@
 use edge_auth::PublicJwk;
 use edge_ledger::NewIdentity;
 use http::StatusCode;
+use image_rules::Code;
 use serde::Serialize;
 
 use crate::{
@@ -23,11 +24,14 @@ struct GuestToken {
 /// Issues a token to a person who has not signed up.
 ///
 /// # Errors
-/// `RATE_LIMITED` when the client IP has had its tokens of this hour.
+/// `GUEST_NOT_ALLOWED` where there are no guests, `RATE_LIMITED` when the client IP has had its tokens of this hour.
 pub async fn issue_guest_token<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
 ) -> HandlerResult<P> {
+    if !app.config.guests {
+        return Err(Code::GuestNotAllowed.into());
+    }
     count_new_identity(app, context, NewIdentity::GuestToken).await?;
     let (expires_in, now_ms) = (app.config.guest_token_s, app.ports.now_ms());
     let random = app.ports.random();

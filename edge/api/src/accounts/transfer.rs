@@ -6,13 +6,13 @@
 //! a sign-up that was interrupted after the claim and never repeated belongs to an id without an account.
 
 use edge_ledger::ClaimImage;
-use edge_registry::ImageStore;
+use edge_registry::{ImageStore, Registry};
 use edge_storage::ObjectKey;
 use edge_types::{ImageId, Problem, UserId};
 use image_rules::Code;
 use sha2::{Digest, Sha256};
 
-use crate::{app::App, context::RequestContext, error::ApiError, images, ports::Ports};
+use crate::{app::App, context::RequestContext, error::ApiError, forms, images, ports::Ports};
 
 /// An image and the guest who uploaded it; made only with the guest's token.
 pub(super) struct GuestImageTransfer {
@@ -66,18 +66,19 @@ impl GuestImageTransfer {
         context: &RequestContext<'_>,
     ) -> Result<(), ApiError> {
         let Self { key, guest, id } = self;
-        let command = ClaimImage {
-            key: key.clone(),
-            claimant: id.clone(),
-            form_id: None,
-            original_name: None,
-        };
+        let command = ClaimImage::new(key.clone(), id.clone());
         match images::claim(app, context, guest, command).await {
             // It is the account's already, when the first attempt was interrupted; or the guest's, where guests'
             // images are registered at once.
             Err(ApiError::Client(Problem { code: Code::ImageAlreadyRegistered, .. }))
                 if app.ports.registry().transfer_ownership(key, guest, id).await? =>
             {
+                let row = app.ports.registry().find(key).await?;
+                if let Some(row) = row
+                    && let Some(place) = forms::place_of(app, &row).await?
+                {
+                    forms::confirm(app, &place.form, key, &place.owner).await;
+                }
                 Ok(())
             }
             outcome => outcome.map(|_| ()),

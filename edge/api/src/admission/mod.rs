@@ -105,14 +105,18 @@ pub async fn count_new_identity<P: Ports>(
 /// IP as well that it must fetch a new one; nor is a token that nobody can judge because the key server is down.
 ///
 /// # Errors
-/// Those of the verification, `USER_BANNED`, `RATE_LIMITED`.
+/// Those of the verification, `USER_BANNED`, `RATE_LIMITED`, `GUEST_NOT_ALLOWED` where there are no guests.
 pub async fn authenticate<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
 ) -> Result<Principal, ApiError> {
     let error = match app.authenticator().authenticate(context.head).await {
         Ok(principal) => {
-            context.record_caller(principal.user());
+            context.record_caller(principal.user(), principal.role());
+            if principal.role() == Role::Guest && !app.config.guests {
+                count_client_ip(app, context).await?;
+                return Err(Code::GuestNotAllowed.into());
+            }
             return Ok(principal);
         }
         Err(error) => error,
@@ -136,7 +140,7 @@ pub async fn logged_in_user<P: Ports>(
 ) -> Option<UserId> {
     match app.authenticator().authenticate(context.head).await {
         Ok(principal) => {
-            context.record_caller(principal.user());
+            context.record_caller(principal.user(), principal.role());
             let principal = principal.reject_ticket().ok()?;
             // After "end all other sessions" the other browsers can log in at once.
             check_session(app, &principal).await.ok()?;

@@ -19,9 +19,11 @@ pub(super) fn refuse<P: Ports>(
     let LimitExceeded { kind, retry_after_s } = exceeded;
     let limit = match subject {
         Subject::User(_) => Limit::User(kind),
-        Subject::ClientIp(_) | Subject::Email(_) | Subject::Login(_) | Subject::Device(_) => {
-            Limit::ClientIp(kind)
-        }
+        Subject::ClientIp(_)
+        | Subject::Email(_)
+        | Subject::Login(_)
+        | Subject::Device(_)
+        | Subject::Form(_) => Limit::ClientIp(kind),
     };
     app.isolate.counters.count(Metric::Limit(limit), 1);
     match kind {

@@ -1,6 +1,7 @@
 //! Small JSON bodies.
 
 use edge_auth::Principal;
+use edge_types::Problem;
 use http::request::Parts;
 use image_rules::Code;
 use serde::de::DeserializeOwned;
@@ -47,7 +48,17 @@ pub async fn read_json<T: DeserializeOwned>(
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Code::MalformedRequest.into());
     }
-    serde_json::from_slice(&bytes).map_err(|_| Code::MalformedRequest.into())
+    serde_json::from_slice(&bytes).map_err(|error| malformed(&error).into())
+}
+
+/// Names an unknown field. Other messages of serde may quote a value, which may be a secret.
+fn malformed(error: &serde_json::Error) -> Problem {
+    let message = error.to_string();
+    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
+    match unknown {
+        Some((name, _)) => Problem::field(name, None),
+        None => Problem::new(Code::MalformedRequest),
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +93,27 @@ mod tests {
             assert_eq!(read("application/json", text), None, "{text}");
         }
         assert_eq!(read("text/plain", "{}"), None);
+    }
+
+    #[test]
+    fn an_unknown_field_is_named_and_no_value_is_quoted() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only its errors are read")]
+        struct Strict {
+            size: Option<u64>,
+        }
+        let problem = |text: &str| {
+            let head = http::Request::builder().header(header::CONTENT_TYPE, "application/json");
+            let (head, ()) = head.body(()).expect("valid").into_parts();
+            let body = stream::iter([Ok(text.as_bytes().to_vec())]);
+            match block_on(read_json::<Strict>(&head, body)) {
+                Err(ApiError::Client(problem)) => problem,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(problem("{\"siez\":1}"), Problem::field("siez", None));
+        assert_eq!(problem("{\"size\":\"hunter2\"}"), Problem::new(Code::MalformedRequest));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use edge_types::Problem;
+use edge_types::{Details, Problem};
 use futures_util::Stream;
 use http::{HeaderMap, header};
 use image_rules::{Code, ImageError};
@@ -161,8 +161,8 @@ fn header_bytes(headers: &HeaderMap) -> usize {
 }
 
 fn long_headers() -> ApiError {
-    let part_header_limit_bytes = Some(MAX_HEADER_BYTES as u64);
-    Problem { part_header_limit_bytes, ..Problem::new(Code::MalformedRequest) }.into()
+    let details = Details::PartHeader { limit_bytes: MAX_HEADER_BYTES as u64 };
+    Problem::with_details(Code::MalformedRequest, details).into()
 }
 
 fn disposition(headers: &HeaderMap) -> Option<Disposition> {

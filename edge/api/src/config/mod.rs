@@ -25,6 +25,8 @@ pub struct Config {
     /// The value of `Access-Control-Allow-Headers`.
     pub allowed_headers: HeaderValue,
     pub auth: AuthConfig,
+    /// Whether people who have not signed in may upload anything.
+    pub guests: bool,
     pub guest_token_s: u32,
     /// Whether a guest token allows one upload.
     pub guest_single_use: bool,
@@ -66,6 +68,7 @@ impl Config {
         );
         let allowed_origins = AllowedOrigins::read(&mut reader);
         let allowed_headers = allowed_headers(&mut reader);
+        let guests = reader.flag("GUESTS", true);
         let guest_token_s = reader.number("GUEST_TOKEN_S", 300, 1..=86_400);
         let guest_single_use = reader.flag("GUEST_SINGLE_USE", false);
         let accounts = AccountSettings::read(&mut reader);
@@ -90,6 +93,7 @@ impl Config {
                 allowed_origins,
                 allowed_headers,
                 auth,
+                guests,
                 guest_token_s,
                 guest_single_use,
                 accounts,
@@ -352,6 +356,8 @@ pub struct UploadSettings {
     /// The lifetime of a ticket.
     pub ticket_s: u32,
     pub require_ticket: bool,
+    /// Whether every picture needs a form that has a policy.
+    pub require_form: bool,
 }
 
 /// Whether anything is uploaded. What is stored stays readable when it is off.
@@ -375,6 +381,7 @@ impl UploadSettings {
             pending_s: reader.number("PENDING_S", 3600, 1..=604_800),
             ticket_s: reader.number("TICKET_S", 60, 1..=3600),
             require_ticket: reader.flag("REQUIRE_TICKET", false),
+            require_form: reader.flag("REQUIRE_FORM", false),
         }
     }
 }

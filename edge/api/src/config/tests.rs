@@ -137,6 +137,7 @@ fn the_defaults_of_limits_are_those_of_the_documentation() {
         pending_s: 3600,
         ticket_s: 60,
         require_ticket: false,
+        require_form: false,
     };
     assert_eq!(config.uploads, uploads);
 }

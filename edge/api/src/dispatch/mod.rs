@@ -18,7 +18,7 @@ use crate::{
     context::{RequestContext, RequestId},
     delivery,
     endpoint::{self, Endpoint, OpenEndpoint, ProtectedEndpoint},
-    health, images, metrics,
+    forms, health, images, metrics,
     ports::{Ports, StoreContent},
     response::{self, Body, HandlerResult, Response},
     telemetry::{Outcome, RequestEnd, Route},
@@ -119,7 +119,7 @@ async fn handle_open<P: Ports>(
         OpenEndpoint::Refresh => accounts::refresh(app, context).await,
         OpenEndpoint::Logout => accounts::logout(app, context).await,
         OpenEndpoint::PublicKeys => Ok(accounts::public_keys(app)),
-        OpenEndpoint::Policy => Ok(uploads::policy(&app.config)),
+        OpenEndpoint::Policy => uploads::policy(app, context.head).await,
         OpenEndpoint::Alive => Ok(health::alive()),
         OpenEndpoint::Ready => Ok(health::ready(app).await),
         OpenEndpoint::Memory => Ok(health::memory(&app.ports)),
@@ -140,6 +140,9 @@ async fn handle_protected<P: Ports>(
         ProtectedEndpoint::RegisterImage => images::register(app, context, &caller, body).await,
         ProtectedEndpoint::ReadImage(id) => images::read(app, context, &caller, id).await,
         ProtectedEndpoint::DeleteImage(id) => images::delete(app, context, &caller, id).await,
+        ProtectedEndpoint::ReadForm(name) => forms::get(app, &name).await,
+        ProtectedEndpoint::PutForm(name) => forms::put(app, context, &caller, &name, body).await,
+        ProtectedEndpoint::CloseForm(name) => forms::close(app, &name).await,
         ProtectedEndpoint::ReadUser(id) => accounts::read_user(app, context, &caller, &id).await,
         ProtectedEndpoint::ChangeUser(id) => {
             accounts::change_user(app, context, &caller, &id, body).await

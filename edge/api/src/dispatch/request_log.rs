@@ -60,9 +60,10 @@ pub fn write<P: Ports>(
     if suppressed > 0 {
         fields.push(("suppressed", suppressed.into()));
     }
-    if let Some(user) = context.caller() {
+    if let Some((user, role)) = context.caller() {
         let pseudonym = app.config.auth.signing.pseudonym(user.as_str());
         fields.push(("user", pseudonym.into()));
+        fields.push(("role", role.name().into()));
     }
     if !causes.is_empty() {
         fields.push(("cause", causes.join("; ").into()));

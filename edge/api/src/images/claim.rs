@@ -1,10 +1,12 @@
 //! `POST /images/metadata`: keeps a pending image, and decides whose it becomes.
 
 use edge_auth::Principal;
-use edge_ledger::{ClaimImage, ClaimOutcome, LedgerClient};
+use edge_ledger::{ClaimImage, ClaimOutcome, LedgerClient, StoredImage};
 use edge_registry::Registry;
 use edge_storage::ObjectKey;
-use edge_types::{FormId, ImageId, Role, Subject, UserId, file_name::clean_name, timestamp};
+use edge_types::{
+    FormId, ImageId, Problem, Role, Subject, UserId, file_name::clean_name, timestamp,
+};
 use http::StatusCode;
 use image_rules::Code;
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,7 @@ use crate::{
     body::{BodyStream, read_json_of},
     context::RequestContext,
     error::{ApiError, busy},
+    forms,
     ports::Ports,
     request::base_url,
     response::{self, HandlerResult},
@@ -41,11 +44,11 @@ struct Registered {
     created_at: String,
 }
 
-/// Registers an uploaded image, so that it does not expire.
+/// Registers an uploaded image, so that it does not expire. An image that the claimant owns already is answered with 200.
 ///
 /// # Errors
 /// `INVALID_IMAGE_URL` for what is no image of this deployment, `USER_MISMATCH`, `USER_BANNED` for a claimant who is
-/// banned, and those of [`claim`].
+/// banned, `FORM_NOT_FOUND` with `REQUIRE_FORM`, and those of [`claim`].
 pub async fn register<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
@@ -56,21 +59,38 @@ pub async fn register<P: Ports>(
     let base_url = base_url(&app.config, context.head);
     let key = request.key(&base_url).ok_or(Code::InvalidImageUrl)?;
     let owner = key.owner().ok_or(Code::InvalidImageUrl)?;
-    let claimant = request.claimant(app, caller, &owner).await?;
     let form_id = match &request.form_id {
         Some(text) => Some(FormId::from_text(text).ok_or(Code::MalformedRequest)?),
         None => None,
     };
-    let command = ClaimImage {
-        key: key.clone(),
-        claimant,
-        form_id: form_id.map(|id| id.as_str().to_owned()),
-        original_name: request.original_filename.as_deref().and_then(clean_name).map(Into::into),
+    let claimed = match request.claimant(app, caller, &owner).await {
+        Ok(claimant) => {
+            let has_policy = match &form_id {
+                Some(_) => forms::find(app, form_id.as_ref()).await?.is_some(),
+                None => false,
+            };
+            let name = request.original_filename.as_deref().and_then(clean_name);
+            let command = ClaimImage {
+                form_id: form_id.map(|id| id.as_str().to_owned()),
+                original_name: name.map(Into::into),
+                has_policy,
+                ..ClaimImage::new(key.clone(), claimant)
+            };
+            if *caller.user() != command.claimant {
+                check_user_ban(app, context, &command.claimant).await?;
+            }
+            claim(app, context, &owner, command).await?
+        }
+        // The caller may have claimed it before, with a guest token that has expired since.
+        Err(error) => match app.ports.registry().find(&key).await? {
+            Some(row) if row.owner == caller.user().as_str() => Claimed::Before(row.id),
+            _ => return Err(error),
+        },
     };
-    if *caller.user() != command.claimant {
-        check_user_ban(app, context, &command.claimant).await?;
-    }
-    let image_id = claim(app, context, &owner, command).await?;
+    let (status, image_id) = match claimed {
+        Claimed::Now(image_id) => (StatusCode::CREATED, image_id),
+        Claimed::Before(image_id) => (StatusCode::OK, Some(image_id)),
+    };
     let now_ms = app.ports.now_ms();
     let data = Registered {
         image_id,
@@ -78,21 +98,29 @@ pub async fn register<P: Ports>(
         key: key.to_string(),
         created_at: timestamp(now_ms),
     };
-    let message = "register_image_metadata_success";
-    Ok(response::success(StatusCode::CREATED, message, &data, now_ms))
+    Ok(response::success(status, "register_image_metadata_success", &data, now_ms))
 }
 
-/// Keeps a pending image of `owner` for the claimant; returns its number. The image of another is charged to the
-/// claimant, and an uploader who is banned gives nothing to others.
+/// What a claim came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    Now(Option<ImageId>),
+    /// The image was the claimant's already.
+    Before(ImageId),
+}
+
+/// Keeps a pending image of `owner` for the claimant. The image of another is charged to the claimant, and takes a place
+/// of theirs in a form with a limit; an uploader who is banned gives nothing to others.
 ///
 /// # Errors
-/// `USER_BANNED`, `QUOTA_EXCEEDED`, `IMAGE_NOT_FOUND`, `IMAGE_ALREADY_REGISTERED`, `BUSY` when the claim may be repeated.
+/// `USER_BANNED`, `QUOTA_EXCEEDED`, `FORM_FULL`, `FORM_REQUIRED` for an image of another form than the claim names where
+/// one of them has a policy, `IMAGE_NOT_FOUND`, `IMAGE_ALREADY_REGISTERED`, `BUSY` when the claim may be repeated.
 pub async fn claim<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
     owner: &UserId,
     command: ClaimImage,
-) -> Result<Option<ImageId>, ApiError> {
+) -> Result<Claimed, ApiError> {
     let limits = app.config.limits.of_role(Role::User);
     let is_new_owner = command.claimant != *owner;
     let new_owner = is_new_owner.then(|| (Subject::User(command.claimant.clone()), limits));
@@ -102,23 +130,66 @@ pub async fn claim<P: Ports>(
         check_user_ban(app, context, owner).await?;
     }
     let charges = QuotaCharges::charge(app, context, new_owner.into_iter(), bytes).await?;
-    let key = command.key.clone();
-    // Without the reply of the ledger the image may be claimed, and stays charged.
-    let outcome = app.ports.ledger().send_to_user(owner, command).await?;
+    let (key, claimant) = (command.key.clone(), command.claimant.clone());
+    let outcome = match send_claim(app, owner, command).await {
+        // Without the reply of the ledger the image may be claimed, and stays charged.
+        Err(ApiError::Internal(error)) => return Err(error.into()),
+        Err(error) => {
+            charges.settle(app, None).await;
+            return Err(error);
+        }
+        Ok(outcome) => outcome,
+    };
     let claimed = match &outcome {
         ClaimOutcome::Claimed(receipt) => Some(receipt.image.original_size_bytes),
         _ => None,
     };
     charges.settle(app, claimed).await;
     match outcome {
-        ClaimOutcome::Claimed(receipt) => Ok(receipt.image_id),
-        ClaimOutcome::AlreadyRegistered => Err(Code::ImageAlreadyRegistered.into()),
+        ClaimOutcome::Claimed(receipt) => {
+            confirm_place(app, &receipt.image, &claimant).await;
+            Ok(Claimed::Now(receipt.image_id))
+        }
+        ClaimOutcome::OtherForm | ClaimOutcome::NeedsPlace(_) => Err(Code::FormRequired.into()),
         ClaimOutcome::Unregistered => Err(busy().into()),
         // The ledger forgets an image a day after its registration; the database does not.
-        ClaimOutcome::NotFound => {
-            let row = app.ports.registry().find(&key).await?;
-            Err(row.map_or(Code::ImageNotFound, |_| Code::ImageAlreadyRegistered).into())
+        ClaimOutcome::AlreadyRegistered | ClaimOutcome::NotFound => {
+            match app.ports.registry().find(&key).await? {
+                Some(row) if row.owner == claimant.as_str() => Ok(Claimed::Before(row.id)),
+                None if outcome == ClaimOutcome::NotFound => Err(Code::ImageNotFound.into()),
+                _ => Err(Code::ImageAlreadyRegistered.into()),
+            }
         }
+    }
+}
+
+/// Sends a claim to the ledger of the owner; again with a place for the claimant, when the image has one in its form. A
+/// place that is not confirmed ends with its lease.
+async fn send_claim<P: Ports>(
+    app: &App<P>,
+    owner: &UserId,
+    command: ClaimImage,
+) -> Result<ClaimOutcome, ApiError> {
+    let ledger = app.ports.ledger();
+    let outcome = ledger.send_to_user(owner, command.clone()).await?;
+    let ClaimOutcome::NeedsPlace(form) = &outcome else { return Ok(outcome) };
+    if let Some(form) = forms::find_named(app, form).await? {
+        forms::reserve(app, &form, &command.key, &command.claimant).await?;
+    }
+    Ok(ledger.send_to_user(owner, ClaimImage { has_place: true, ..command }).await?)
+}
+
+/// Keeps the place of a claimed image. One that was uploaded before its form got a limit is counted from now on.
+async fn confirm_place<P: Ports>(app: &App<P>, image: &StoredImage, claimant: &UserId) {
+    let form = image.form_id.as_deref().and_then(FormId::from_text).and_then(|id| id.name());
+    let Some(name) = form else { return };
+    let is_counted = image.is_counted
+        || match forms::find_named(app, &name).await {
+            Ok(form) => form.is_some_and(|form| form.counted_since_ms.is_some()),
+            Err(_) => false,
+        };
+    if is_counted {
+        forms::confirm(app, &name, &image.key, claimant).await;
     }
 }
 
@@ -136,8 +207,8 @@ impl Registration {
         }
     }
 
-    /// The new owner: the caller, when the image is theirs or they hold the token of its guest. A back end may name
-    /// another user.
+    /// The new owner: the caller, when the image is theirs or they hold the token of its guest. A back end names the
+    /// user.
     async fn claimant<P: Ports>(
         &self,
         app: &App<P>,
@@ -147,7 +218,8 @@ impl Registration {
         if caller.may_access_others() {
             return match &self.user_id {
                 Some(user) => UserId::parse(user).ok_or_else(|| Code::MalformedRequest.into()),
-                None => Ok(owner.clone()),
+                // Without a name the image would stay its guest's, for whom nobody can act any more.
+                None => Err(Problem::field("userId", Some("the new owner")).into()),
             };
         }
         let names_caller = self.user_id.as_deref().is_none_or(|id| id == caller.user().as_str());

@@ -18,6 +18,7 @@ use crate::{
     context::RequestContext,
     delivery::purge_copies,
     error::ApiError,
+    forms,
     look_up::record_look_up,
     ports::Ports,
     request::{self, base_url},
@@ -151,7 +152,8 @@ pub async fn delete<P: Ports>(
     let row = find(app, caller, id).await?;
     let key = ObjectKey::parse(&row.key).ok_or(Code::ImageNotFound)?;
     let owner = key.owner().ok_or(Code::ImageNotFound)?;
-    let command = RemoveImage { key: key.clone() };
+    let place = forms::place_of(app, &row).await?;
+    let command = RemoveImage { key: key.clone(), place };
     let status = match app.ports.ledger().send_to_user(&owner, command).await? {
         RemovalOutcome::Finished => StatusCode::OK,
         RemovalOutcome::Underway => StatusCode::ACCEPTED,

@@ -3,11 +3,13 @@
 
 mod text;
 
-use edge_registry::MetricsStore;
+use edge_registry::{FormPictures, FormStore, MetricsStore};
+use edge_types::FormName;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::{
     app::App,
+    error::InternalError,
     jobs,
     ports::Ports,
     response::{self, Body, HandlerResult},
@@ -28,7 +30,9 @@ pub async fn read<P: Ports>(app: &App<P>) -> HandlerResult<P> {
     let own = jobs::isolate_memory(&app.ports, &app.isolate);
     snapshot.isolates.retain(|isolate| isolate.id != own.id);
     snapshot.isolates.push(own);
+    let forms = forms(app, now_ms).await?;
     let environment = text::Environment {
+        forms,
         now_ms,
         memory_budget_bytes: app.config.memory_budget_bytes,
         deployment: app.ports.deployment().map(|it| it.id).unwrap_or_default(),
@@ -38,4 +42,23 @@ pub async fn read<P: Ports>(app: &App<P>) -> HandlerResult<P> {
     *response.body_mut() = Body::Bytes(text.into_bytes());
     response.headers_mut().insert(header::CONTENT_TYPE, TEXT);
     Ok(response)
+}
+
+/// How many forms have a series of their own.
+const MAX_FORMS: u32 = 20;
+/// All other forms. A form's name has no space.
+const OTHER_FORMS: &str = "all others";
+
+/// The pictures that the busiest forms have got within the last hour, and all others together. Forms are labels that
+/// callers invent, so only names that can have a policy stand alone.
+async fn forms<P: Ports>(app: &App<P>, now_ms: u64) -> Result<Vec<FormPictures>, InternalError> {
+    let since_ms = now_ms.saturating_sub(jobs::HOUR_MS);
+    let registry = app.ports.registry();
+    let mut busiest = registry.form_pictures(since_ms, MAX_FORMS).await?;
+    busiest.retain(|form| FormName::parse(&form.form_id).is_some());
+    let named: u64 = busiest.iter().map(|form| form.count).sum();
+    let all = registry.count_form_pictures(since_ms).await?;
+    let (form_id, count) = (OTHER_FORMS.to_owned(), all.saturating_sub(named));
+    busiest.push(FormPictures { form_id, count });
+    Ok(busiest)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use edge_registry::{IsolateMemory, MetricsSnapshot, Timing};
+use edge_registry::{FormPictures, IsolateMemory, MetricsSnapshot, Timing};
 
 use crate::telemetry::{BOUNDS_MS, Metric, MetricFamily, Stage};
 
@@ -11,6 +11,8 @@ pub(super) struct Environment {
     pub(super) now_ms: u64,
     pub(super) memory_budget_bytes: u64,
     pub(super) deployment: String,
+    /// What forms have got within the last hour.
+    pub(super) forms: Vec<FormPictures>,
 }
 
 const PREFIX: &str = "image_edge";
@@ -135,6 +137,13 @@ impl Text {
             "The largest wasm memory, of all isolates of the last hour.",
             wasm,
         );
+        let help =
+            "Pictures registered within the last hour: of the 20 busiest forms, and of all others.";
+        self.head("form_pictures", "gauge", help);
+        for form in &environment.forms {
+            let labels = format!("form=\"{}\"", form.form_id);
+            self.sample("form_pictures", &labels, &form.count.to_string());
+        }
         self.gauge(
             "swept_timestamp_seconds",
             "The end of the last sweep.",
@@ -156,7 +165,9 @@ mod tests {
     use super::*;
 
     fn environment() -> Environment {
-        Environment { now_ms: 100_000, memory_budget_bytes: 7, deployment: "v-1\"} 2\n".to_owned() }
+        let forms = vec![FormPictures { form_id: "stay".to_owned(), count: 3 }];
+        let deployment = "v-1\"} 2\n".to_owned();
+        Environment { now_ms: 100_000, memory_budget_bytes: 7, deployment, forms }
     }
 
     #[test]
@@ -216,7 +227,13 @@ mod tests {
             &MetricsSnapshot { isolates, bans: 5, ..MetricsSnapshot::default() },
             &environment(),
         );
-        for line in ["isolates 2", "memory_used_bytes 4", "memory_peak_bytes 9", "bans 5"] {
+        for line in [
+            "form_pictures{form=\"stay\"} 3",
+            "isolates 2",
+            "memory_used_bytes 4",
+            "memory_peak_bytes 9",
+            "bans 5",
+        ] {
             assert!(text.contains(&format!("\nimage_edge_{line}\n")), "{line}");
         }
     }

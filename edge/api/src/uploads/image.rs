@@ -3,8 +3,8 @@
 use base64ct::{Base64, Encoding};
 use edge_auth::Permit;
 use edge_ledger::{
-    CommitOutcome, CommitUpload, Disposition, LedgerClient, Receipt, ReleaseUpload, StoredImage,
-    UploadGrant,
+    CommitOutcome, CommitUpload, Disposition, FindSameUpload, LedgerClient, Receipt, ReleaseUpload,
+    StoredImage, UploadGrant,
 };
 use edge_storage::{NewObject, ObjectMetadata, ObjectStore};
 use edge_types::{FileName, FormId, hex, log};
@@ -19,6 +19,7 @@ use crate::{
     concurrency::{Lease, process_in_steps},
     context::RequestContext,
     error::{ApiError, busy},
+    forms::{self, UploadRules},
     ports::Ports,
     telemetry::Stage,
 };
@@ -28,12 +29,21 @@ pub(super) struct UploadContext<'a, P> {
     pub(super) app: &'a App<P>,
     pub(super) context: &'a RequestContext<'a>,
     pub(super) permit: &'a Permit,
+    pub(super) rules: UploadRules,
 }
 
 /// What the client says about an image.
 struct FileDetails<'a> {
     name: Option<FileName>,
     form_id: Option<&'a FormId>,
+}
+
+/// What becomes of an image that the rules accept.
+enum Prepared {
+    /// It is stored, with its SHA-256.
+    New(Box<StoredImage>, [u8; 32], Processed<'static>),
+    /// Its form is full, and has it already.
+    Repeated(Box<AcceptedImage>),
 }
 
 impl<P: Ports> UploadContext<'_, P> {
@@ -46,29 +56,65 @@ impl<P: Ports> UploadContext<'_, P> {
         memory: &Lease,
     ) -> Result<AcceptedImage, ApiError> {
         let details = FileDetails { name: file.original_name, form_id };
-        let processed = match self.apply_rules(file.file, memory).await {
-            Ok(processed) => processed,
+        let preparing = self.prepare(&admitted.grant, details, file.file, memory);
+        let (image, digest, processed) = match preparing.await {
+            Ok(Prepared::New(image, digest, processed)) => (image, digest, processed),
+            Ok(Prepared::Repeated(first)) => {
+                self.release(admitted, false).await;
+                return Ok(*first);
+            }
             Err(error) => {
                 self.release(admitted, false).await;
                 return Err(error);
             }
         };
-        match self.store(&admitted.grant, details, processed).await {
-            Ok(image) => {
-                let committed = self.commit(image).await;
-                let accepted = committed.as_ref().ok().filter(|accepted| accepted.is_new);
-                let stored = accepted.map(|accepted| accepted.receipt.image.original_size_bytes);
-                // Without the reply of the ledger the picture may be stored, and stays charged.
-                if !matches!(committed, Err(ApiError::Internal(_))) {
-                    admitted.charges.settle(self.app, stored).await;
-                }
-                committed
-            }
-            Err(error) => {
-                // A store that fails may have written the object all the same.
-                self.release(admitted, true).await;
-                Err(error)
-            }
+        if let Err(error) = self.store(&admitted.grant, &image, digest, processed).await {
+            self.free_place(&image).await;
+            // A store that fails may have written the object all the same.
+            self.release(admitted, true).await;
+            return Err(error);
+        }
+        let committed = self.commit(&image).await;
+        let accepted = committed.as_ref().ok().filter(|accepted| accepted.is_new);
+        let stored = accepted.map(|accepted| accepted.receipt.image.original_size_bytes);
+        // Without the reply of the ledger the picture may be stored, and stays charged.
+        if !matches!(committed, Err(ApiError::Internal(_))) {
+            admitted.charges.settle(self.app, stored).await;
+        }
+        committed
+    }
+
+    /// Makes the bytes to store, and reserves a place for them in a form with a limit. A repetition is free, also when
+    /// the form is full.
+    async fn prepare(
+        &self,
+        grant: &UploadGrant,
+        details: FileDetails<'_>,
+        file: Result<RawFile, ImageError>,
+        memory: &Lease,
+    ) -> Result<Prepared, ApiError> {
+        let (original_size_bytes, processed) = self.apply_rules(file, memory).await?;
+        let described = self.describe(grant, details, original_size_bytes, &processed);
+        let (image, digest) = described.await?;
+        let Some(form) = self.rules.counted() else {
+            return Ok(Prepared::New(Box::new(image), digest, processed));
+        };
+        let (app, owner) = (self.app, self.permit.owner());
+        let reserving = forms::reserve(app, form, &image.key, owner);
+        let full = match self.context.timed(&app.ports, Stage::Admit, reserving).await {
+            Ok(()) => return Ok(Prepared::New(Box::new(image), digest, processed)),
+            Err(ApiError::Client(problem)) if problem.code == Code::FormFull => problem,
+            Err(error) => return Err(error),
+        };
+        let command = FindSameUpload { image: image.clone(), disposition: self.disposition() };
+        let first = app.ports.ledger().send_to_user(owner, command).await?.ok_or(full)?;
+        let first = AcceptedImage { receipt: repeated(*first, image), is_new: false };
+        Ok(Prepared::Repeated(Box::new(first)))
+    }
+
+    async fn free_place(&self, image: &StoredImage) {
+        if let Some(form) = self.rules.counted() {
+            forms::release(self.app, &form.name, &image.key, self.permit.owner()).await;
         }
     }
 
@@ -80,13 +126,13 @@ impl<P: Ports> UploadContext<'_, P> {
     ) -> Result<(u64, Processed<'static>), ApiError> {
         let RawFile { bytes, declared } = file?;
         self.permit.allows(declared)?;
-        let policy = &self.app.config.policy;
+        let policy = &self.rules.policy;
         let plan =
             inspect_as(&bytes, declared, policy).and_then(|report| Plan::new(&report, policy));
         let plan = match plan {
             Ok(plan) => plan,
             Err(error) => {
-                let Self { app, context, permit } = self;
+                let Self { app, context, permit, .. } = self;
                 record_image_incident(app, context, permit, &error, &bytes).await;
                 return Err(error.into());
             }
@@ -100,13 +146,14 @@ impl<P: Ports> UploadContext<'_, P> {
         Ok((size_bytes, processed))
     }
 
-    async fn store(
+    /// What is to be stored, and its SHA-256.
+    async fn describe(
         &self,
         grant: &UploadGrant,
         details: FileDetails<'_>,
-        (original_size_bytes, processed): (u64, Processed<'static>),
-    ) -> Result<StoredImage, ApiError> {
-        bucket_binding::ensure(self.app).await;
+        original_size_bytes: u64,
+        processed: &Processed<'static>,
+    ) -> Result<(StoredImage, [u8; 32]), ApiError> {
         let ports = &self.app.ports;
         let format = processed.format();
         let digest = ports.sha256(processed.bytes()).await;
@@ -120,12 +167,25 @@ impl<P: Ports> UploadContext<'_, P> {
             original_size_bytes,
             original_name: details.name.map(FileName::into),
             form_id: details.form_id.map(|id| id.as_str().to_owned()),
+            is_counted: self.rules.counted().is_some(),
             placeholder: Base64::encode_string(processed.placeholder()),
             removed: processed.removed().kinds().map(str::to_owned).collect(),
             stored_ms: ports.now_ms(),
         };
+        Ok((image, digest))
+    }
+
+    async fn store(
+        &self,
+        grant: &UploadGrant,
+        image: &StoredImage,
+        digest: [u8; 32],
+        processed: Processed<'static>,
+    ) -> Result<(), ApiError> {
+        bucket_binding::ensure(self.app).await;
+        let ports = &self.app.ports;
         // An object that is written after the lease may be written after the alarm has looked for it.
-        if image.stored_ms >= grant.until_ms {
+        if ports.now_ms() >= grant.until_ms {
             return Err(busy().into());
         }
         let metadata = ObjectMetadata {
@@ -135,55 +195,70 @@ impl<P: Ports> UploadContext<'_, P> {
             width: Some(image.width),
             height: Some(image.height),
         };
+        let (key, format) = (&image.key, image.format);
         let bytes = processed.into_bytes().into_owned();
-        let object = NewObject { key: &image.key, bytes, format, sha256: digest, metadata };
+        let object = NewObject { key, bytes, format, sha256: digest, metadata };
         self.context.timed(ports, Stage::Store, ports.store().put(object)).await?;
-        Ok(image)
+        Ok(())
     }
 
     /// Commits a stored image; nothing is acknowledged before the ledger has accepted it. When the ledger does not
     /// answer, it may have: nothing is deleted then, and its alarm cleans up.
-    async fn commit(&self, image: StoredImage) -> Result<AcceptedImage, ApiError> {
-        let key = image.key.clone();
+    async fn commit(&self, image: &StoredImage) -> Result<AcceptedImage, ApiError> {
         let command = CommitUpload { image: image.clone(), disposition: self.disposition() };
         let ports = &self.app.ports;
         let committing = ports.ledger().send_to_user(self.permit.owner(), command);
         let outcome = self.context.timed(ports, Stage::Commit, committing).await?;
         if let CommitOutcome::Accepted(receipt) = outcome {
+            if let Some(form) = self.rules.counted() {
+                forms::confirm(self.app, &form.name, &image.key, self.permit.owner()).await;
+            }
             return Ok(AcceptedImage { receipt: *receipt, is_new: true });
         }
         // Deleted at once, because storage costs. This may fail, and an earlier attempt at the write may still be
         // in flight, so the alarm of the ledger deletes it again.
-        if let Err(error) = ports.store().delete(&key).await {
+        if let Err(error) = ports.store().delete(&image.key).await {
             log::error("removal_failed", &[("cause", &error.to_string())]);
         }
         match outcome {
             CommitOutcome::Same(first) => {
-                Ok(AcceptedImage { receipt: repeated(*first, image), is_new: false })
+                self.free_place(image).await;
+                let receipt = repeated(*first, image.clone());
+                Ok(AcceptedImage { receipt, is_new: false })
             }
+            // The ledger removes what was registered, or the lease of the place ends.
             _ => Err(busy().into()),
         }
     }
 
     fn disposition(&self) -> Disposition {
         let uploads = &self.app.config.uploads;
+        let of_form = self.rules.form.as_ref().and_then(|form| form.policy.pending_s);
         if uploads.pending_roles.contains(&self.permit.role()) {
-            Disposition::Pending { for_s: uploads.pending_s }
+            Disposition::Pending { for_s: of_form.unwrap_or(uploads.pending_s) }
         } else {
             Disposition::Register
         }
     }
 
-    /// Releases a grant. When the ledger does not answer, its lease ends by itself.
-    pub(super) async fn release(&self, admitted: AdmittedUpload, may_be_stored: bool) {
-        let AdmittedUpload { grant, charges } = admitted;
-        let command = ReleaseUpload { upload_key: grant.upload_key, may_be_stored };
-        let owner = self.permit.owner();
-        if let Err(error) = self.app.ports.ledger().send_to_user(owner, command).await {
-            log::error("release_failed", &[("cause", &error.to_string())]);
-        }
-        charges.settle(self.app, None).await;
+    async fn release(&self, admitted: AdmittedUpload, may_be_stored: bool) {
+        release(self.app, self.permit, admitted, may_be_stored).await;
     }
+}
+
+/// Releases a grant. When the ledger does not answer, its lease ends by itself.
+pub(super) async fn release<P: Ports>(
+    app: &App<P>,
+    permit: &Permit,
+    admitted: AdmittedUpload,
+    may_be_stored: bool,
+) {
+    let AdmittedUpload { grant, charges } = admitted;
+    let command = ReleaseUpload { upload_key: grant.upload_key, may_be_stored };
+    if let Err(error) = app.ports.ledger().send_to_user(permit.owner(), command).await {
+        log::error("release_failed", &[("cause", &error.to_string())]);
+    }
+    charges.settle(app, None).await;
 }
 
 /// The image that was stored before, with what this request sent: another photo may become the same bytes once its

@@ -11,7 +11,7 @@ pub use policy::policy;
 pub use tickets::issue_ticket;
 
 use edge_auth::{Permit, Principal};
-use edge_types::Role;
+use edge_types::{FormId, Role};
 use futures_util::{StreamExt, stream};
 use image_rules::{Format, Limits};
 
@@ -22,6 +22,7 @@ use crate::{
     concurrency::{FIRST_BYTES, Lease, MeteredBody, UploadSlot},
     context::RequestContext,
     error::ApiError,
+    forms::UploadRules,
     ports::Ports,
     response::HandlerResult,
     telemetry::{FileCount, Outcome, Stage},
@@ -48,17 +49,35 @@ pub async fn upload<P: Ports>(
     let limits = permit.limits(app.config.policy.limits);
     let bytes = AnnouncedBody::new(context.head).max_bytes(&limits);
     let admitted = admit_upload(app, context, &permit, FileOrder::First { bytes }).await?;
-    let upload = UploadContext { app, context, permit: &permit };
-    let (parsed, memory) = match receive(app, context, &permit, &limits, slot, body).await {
+    let received = match receive(app, context, &permit, &limits, slot, body).await {
+        Ok((parsed, memory)) => {
+            let rules = rules_of(app, &permit, parsed.form_id.as_ref()).await;
+            rules.map(|rules| (parsed, memory, rules))
+        }
+        Err(error) => Err(error),
+    };
+    let (parsed, memory, rules) = match received {
         Ok(received) => received,
         Err(error) => {
-            upload.release(admitted, false).await;
+            image::release(app, &permit, admitted, false).await;
             return Err(error);
         }
     };
+    let upload = UploadContext { app, context, permit: &permit, rules };
     let outcomes = take_all(&upload, admitted, parsed, &memory).await;
     drop(memory);
     reply::respond(outcomes, app, context)
+}
+
+/// The rules of the form, which must take pictures of this caller now.
+async fn rules_of<P: Ports>(
+    app: &App<P>,
+    permit: &Permit,
+    form_id: Option<&FormId>,
+) -> Result<UploadRules, ApiError> {
+    let rules = UploadRules::of(app, form_id).await?;
+    rules.admit(permit.role(), app.ports.now_ms())?;
+    Ok(rules)
 }
 
 /// Reads the body, once its first bytes are there and there is memory for the others.

@@ -73,6 +73,7 @@ impl StoredFile {
 #[serde(rename_all = "camelCase")]
 struct RefusedFile {
     code: &'static str,
+    backend_code: &'static str,
     detail: String,
     original_filename: Option<FileName>,
 }
@@ -154,6 +155,7 @@ impl ResultItem {
                 let problem = context.to_problem(error);
                 Self::Refused(RefusedFile {
                     code: problem.code.name(),
+                    backend_code: problem.code.backend_code(),
                     detail: problem.message(context.language()).into_owned(),
                     original_filename,
                 })

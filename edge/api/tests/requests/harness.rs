@@ -105,9 +105,14 @@ impl Random for TestHarness {
 impl LedgerDeps for TestHarness {
     type Store = FakeStore;
     type Registry = FakeRegistry;
+    type Ledger = FakeLedger;
 
     fn store(&self) -> &FakeStore {
         &self.store
+    }
+
+    fn ledger(&self) -> &FakeLedger {
+        &self.ledger
     }
 
     fn registry(&self) -> &FakeRegistry {
@@ -123,7 +128,6 @@ impl Ports for TestHarness {
     type EdgeCache = FakeEdgeCache;
     type UserStore = FakeUserStore;
     type RateLimiter = FakeRateLimiter;
-    type Ledger = FakeLedger;
     type KeyServer = FakeKeyServer;
     type AlertSink = FakeAlertSink;
 
@@ -137,10 +141,6 @@ impl Ports for TestHarness {
 
     fn rate_limiter(&self) -> &FakeRateLimiter {
         &self.rate_limiter
-    }
-
-    fn ledger(&self) -> &FakeLedger {
-        &self.ledger
     }
 
     fn key_server(&self) -> &FakeKeyServer {

@@ -48,6 +48,7 @@ fn a_request_has_one_line_with_sizes_and_times() {
     send(&app, upload_as(&json!({"sub": "124"})), PIXEL);
     let users: Vec<_> = lines().iter().map(|line| line["user"].clone()).collect();
     assert_eq!(users[0], line["user"], "a user has one pseudonym");
+    assert_eq!(line["role"], "USER");
     assert_ne!(users[1], line["user"]);
     assert_eq!(users[1].as_str().map(str::len), Some(16));
 }

@@ -12,6 +12,7 @@ mod admin;
 mod alerts;
 mod bucket_binding;
 mod delivery;
+mod forms;
 mod harness;
 mod images;
 mod ledger;

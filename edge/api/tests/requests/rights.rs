@@ -20,7 +20,7 @@ const ROLES: [(Role, &str); 4] = [
 
 /// Paths with a variable part, once for each of their endpoints, and a preflight; all are of user 123. The first four
 /// show what belongs to the user.
-const VARIABLE: [(&str, &str); 12] = [
+const VARIABLE: [(&str, &str); 15] = [
     ("/images/1", "GET"),
     ("/images/1", "DELETE"),
     ("/users/123", "GET"),
@@ -32,6 +32,9 @@ const VARIABLE: [(&str, &str); 12] = [
     ("/admin/api/users/123/sessions", "DELETE"),
     ("/admin/api/users/123/sessions/0123456789abcdef0123456789abcdef", "DELETE"),
     ("/auth/sessions/0123456789abcdef0123456789abcdef", "DELETE"),
+    ("/forms/stay", "GET"),
+    ("/forms/stay", "PUT"),
+    ("/forms/stay", "DELETE"),
     ("/images", "OPTIONS"),
 ];
 
@@ -94,9 +97,12 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Protected(P::Admin(A::Sessions(_))) => 34,
         Endpoint::Protected(P::Admin(A::EndSessions(_))) => 35,
         Endpoint::Protected(P::Admin(A::EndSession(..))) => 36,
+        Endpoint::Protected(P::ReadForm(_)) => 37,
+        Endpoint::Protected(P::PutForm(_)) => 38,
+        Endpoint::Protected(P::CloseForm(_)) => 39,
     }
 }
-const ENDPOINTS: usize = 37;
+const ENDPOINTS: usize = 40;
 
 /// Path, method and endpoint of every endpoint.
 pub fn endpoints() -> Vec<(&'static str, &'static str, Endpoint)> {

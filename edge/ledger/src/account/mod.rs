@@ -4,7 +4,7 @@
 mod removal;
 mod uploads;
 
-pub use uploads::{ClaimStep, CommitStep};
+pub use uploads::{ClaimStep, CommitStep, Duplicate};
 
 use edge_registry::Event;
 use edge_storage::{ObjectKey, UploadKey};

@@ -5,7 +5,7 @@ use edge_storage::{ObjectKey, UploadKey};
 
 use super::LedgerAccount;
 use crate::{
-    LedgerStorage, OutboxEvent, ReleaseUpload,
+    LedgerStorage, OutboxEvent, ReleaseUpload, RemoveImage,
     storage::StorageResult,
     upload::{REGISTRATION_TIMEOUT_MS, Upload, UploadState},
 };
@@ -47,13 +47,14 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
 
     /// Begins the removal of an image, whether the ledger has its upload or not. [`None`] when the upload has
     /// another object key.
-    pub fn begin_removal(&self, key: &ObjectKey) -> StorageResult<Option<Upload>> {
+    pub fn begin_removal(&self, command: RemoveImage) -> StorageResult<Option<Upload>> {
+        let RemoveImage { key, place } = command;
         let due_ms = self.now_ms.saturating_add(CALLER_REMOVAL_MS);
-        let upload = match self.storage.upload(&UploadKey::of(key))? {
-            None => Upload::unknown_key(key, self.now_ms, due_ms),
-            Some(upload) if upload.object_keys().contains(key) => {
+        let upload = match self.storage.upload(&UploadKey::of(&key))? {
+            None => Upload::unknown_key(&key, place, self.now_ms, due_ms),
+            Some(upload) if upload.object_keys().contains(&key) => {
                 self.save_rate(&upload)?;
-                upload.removing(self.now_ms, due_ms)
+                upload.removing(self.now_ms, due_ms).with_place(place)
             }
             Some(_) => return Ok(None),
         };
@@ -96,7 +97,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     /// removes it.
     pub(super) fn schedule_cleanup(&self, key: &ObjectKey) -> StorageResult<()> {
         let until_ms = self.now_ms.saturating_add(REGISTRATION_TIMEOUT_MS);
-        self.storage.write_upload(&Upload::unknown_key(key, until_ms, self.now_ms))
+        self.storage.write_upload(&Upload::unknown_key(key, None, until_ms, self.now_ms))
     }
 
     /// The removal failed: retried later, unless another command has changed the upload.

@@ -2,7 +2,7 @@
 //! reads the upload again: other commands run in between.
 
 use edge_storage::UploadKey;
-use edge_types::{ImageId, UserId};
+use edge_types::{FormName, ImageId, UserId};
 
 use super::LedgerAccount;
 use crate::{
@@ -131,7 +131,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     /// Begins the claim of a pending image. From then on no other claimant can have it.
     pub fn begin_claim(&self, command: ClaimImage) -> StorageResult<ClaimStep> {
         let done = |outcome| Ok(ClaimStep::Done(outcome));
-        let ClaimImage { key, claimant, form_id, original_name } = command;
+        let ClaimImage { key, claimant, form_id, original_name, has_policy, has_place } = command;
         let Some(upload) = self.storage.upload(&UploadKey::of(&key))? else {
             return done(ClaimOutcome::NotFound);
         };
@@ -146,7 +146,18 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
             }
             _ => return done(ClaimOutcome::AlreadyRegistered),
         }
+        let is_moved = form_id.is_some() && form_id != image.form_id;
+        if is_moved && (has_policy || image.is_counted) {
+            return done(ClaimOutcome::OtherForm);
+        }
         let form_id = form_id.or_else(|| image.form_id.clone());
+        let counted = form_id.as_deref().filter(|_| image.is_counted).and_then(FormName::parse);
+        if let Some(form) = counted
+            && !has_place
+            && upload.key.owner().as_ref() != Some(&claimant)
+        {
+            return done(ClaimOutcome::NeedsPlace(form));
+        }
         let original_name = image.original_name.clone().or(original_name);
         let image = Box::new(StoredImage { original_name, form_id, ..image.clone() });
         let state = UploadState::Claiming { image: image.clone(), claimant: claimant.clone() };
@@ -199,7 +210,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
 
     /// Looks for the same bytes in the same form (no form counts as one form) that were committed within the
     /// window and still exist. Another form gets its own record and object: deleting one keeps the other.
-    fn find_duplicate(&self, command: &CommitUpload) -> StorageResult<Duplicate> {
+    pub fn find_duplicate(&self, command: &CommitUpload) -> StorageResult<Duplicate> {
         let CommitUpload { image, disposition } = command;
         let mut is_in_progress = false;
         let key = UploadKey::of(&image.key);
@@ -234,7 +245,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
 }
 
 /// Whether the same bytes exist.
-enum Duplicate {
+pub enum Duplicate {
     None,
     InProgress,
     Same(Box<Receipt>),

@@ -140,7 +140,11 @@ fn each_kind_of_entry_is_remembered_as_long_as_it_counts() {
     // The back end deletes a picture that the ledger does not have any more. The alarm is that of the removal.
     let key = "users/7/images/1763114400000-00000000-0000-4000-8000-000000000001.png";
     let key = ObjectKey::parse(key).expect("a key");
-    assert_remembered("removal", |it| drop(it.send(RemoveImage { key })), MINUTE_MS / 2);
+    assert_remembered(
+        "removal",
+        |it| drop(it.send(RemoveImage { key, place: None })),
+        MINUTE_MS / 2,
+    );
 }
 
 #[test]
@@ -197,7 +201,7 @@ fn the_bytes_of_an_upload_are_recognised_for_a_day_and_it_is_not_lost_with_the_l
     // Unclaimed, it outlasts all limits.
     ledger.wait(7 * DAY_MS - 1);
     let (form_id, original_name) = (None, None);
-    let claim = ClaimImage { key, claimant: user("ann"), form_id, original_name };
+    let claim = ClaimImage { form_id, original_name, ..ClaimImage::new(key, user("ann")) };
     assert!(ledger.send(claim)["claimed"].is_object());
     ledger.wait(DAY_MS - 1);
     let (_, outcome) = upload(&ledger, Disposition::Register);

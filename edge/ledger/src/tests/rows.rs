@@ -83,7 +83,7 @@ fn a_pending_upload_costs_nine_rows_and_one_more_when_it_expires() {
             let (form_id, original_name) = (None, None);
             send_to_owner(
                 &ledger,
-                ClaimImage { key, claimant: user("ann"), form_id, original_name },
+                ClaimImage { form_id, original_name, ..ClaimImage::new(key, user("ann")) },
             );
         }
         pass(&ledger, 2 * DAY_MS);
@@ -197,7 +197,7 @@ fn a_removed_upload_is_not_found_by_its_bytes_and_its_neighbour_is() {
         accepted(send_to_owner(&ledger, CommitUpload { image, disposition }));
         key
     });
-    send_to_owner(&ledger, RemoveImage { key: keys[0].clone() });
+    send_to_owner(&ledger, RemoveImage { key: keys[0].clone(), place: None });
     let send = |form_id: &str| {
         let key = store(&ledger, &grant(&ledger), 1);
         let form_id = Some(form_id.to_owned());

@@ -127,12 +127,7 @@ impl TestHarness {
     }
 
     async fn claim(self: Rc<Self>, key: ObjectKey, claimant: &'static str) {
-        let claim = ClaimImage {
-            key: key.clone(),
-            claimant: user(claimant),
-            form_id: None,
-            original_name: None,
-        };
+        let claim = ClaimImage::new(key.clone(), user(claimant));
         if let ClaimOutcome::Claimed(receipt) = self.send(claim).await {
             assert!(
                 self.kept.borrow().get(key.as_str()).is_none_or(String::is_empty),
@@ -146,7 +141,7 @@ impl TestHarness {
         self.removed.borrow_mut().insert(key.to_string());
         self.pending.borrow_mut().remove(key.as_str());
         self.kept.borrow_mut().remove(key.as_str());
-        self.send(RemoveImage { key }).await;
+        self.send(RemoveImage { key, place: None }).await;
     }
 
     async fn run_alarm(self: Rc<Self>) {

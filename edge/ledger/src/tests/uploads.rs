@@ -18,7 +18,7 @@ use crate::{
 
 fn claim(ledger: &FakeLedger, key: &ObjectKey, claimant: &str) -> ClaimOutcome {
     let (key, claimant) = (key.clone(), user(claimant));
-    send_to_owner(ledger, ClaimImage { key, claimant, form_id: None, original_name: None })
+    send_to_owner(ledger, ClaimImage::new(key, claimant))
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn each_form_has_its_own_image_and_object_of_the_same_bytes() {
             wait(&ledger, 60_000);
             receipt.image.key
         });
-        send_to_owner(&ledger, RemoveImage { key: keys[1].clone() });
+        send_to_owner(&ledger, RemoveImage { key: keys[1].clone(), place: None });
         run_alarms_for(&ledger, 600_000);
         let left = objects(&ledger);
         let is_left = keys.map(|key| left.contains(&key.to_string()));
@@ -96,7 +96,7 @@ fn a_claim_into_another_form_leaves_the_first_form_free() {
     let ledger = ledger();
     let (key, _) = upload(&ledger, 1, PENDING);
     let form_id = Some("f-2".to_owned());
-    let claim = ClaimImage { key, claimant: user("7"), form_id, original_name: None };
+    let claim = ClaimImage { form_id, ..ClaimImage::new(key, user("7")) };
     let outcome = send_to_owner(&ledger, claim);
     assert!(matches!(outcome, ClaimOutcome::Claimed(_)), "{outcome:?}");
     // The same bytes are sent to f-1 again; that form has no such image any more.
@@ -245,7 +245,7 @@ fn a_claim_names_what_had_no_name() {
     });
     for key in keys {
         let (form_id, original_name) = (Some("f-2".to_owned()), Some("ann.png".to_owned()));
-        let claim = ClaimImage { key, claimant: user("ann"), form_id, original_name };
+        let claim = ClaimImage { form_id, original_name, ..ClaimImage::new(key, user("ann")) };
         let outcome = send_to_owner(&ledger, claim);
         assert!(matches!(outcome, ClaimOutcome::Claimed(_)), "{outcome:?}");
     }

@@ -28,7 +28,7 @@ fn each_wait_after_a_failed_removal_is_twice_as_long_up_to_ten_minutes() {
     let ledger = ledger();
     let (key, _) = upload(&ledger, 1, Disposition::Register);
     ledger.deps.store.broken.set(true);
-    send_to_owner(&ledger, RemoveImage { key: key.clone() });
+    send_to_owner(&ledger, RemoveImage { key: key.clone(), place: None });
     let waits_s = (0..11).map(|_| {
         let wait_s = due_in_s(&ledger, &[&key])[0];
         wait(&ledger, wait_s * 1000);
@@ -77,7 +77,7 @@ fn an_event_that_the_registry_does_not_take_is_sent_again_after_longer_and_longe
 fn a_removal_ends_when_no_row_can_come_any_more() {
     let ledger = ledger();
     let (key, _) = upload(&ledger, 1, Disposition::Register);
-    send_to_owner(&ledger, RemoveImage { key: key.clone() });
+    send_to_owner(&ledger, RemoveImage { key: key.clone(), place: None });
     assert_eq!(due_in_s(&ledger, &[&key]), [60]);
     wait(&ledger, 60_000);
     block_on(ledger.run_alarms());

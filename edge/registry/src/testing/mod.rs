@@ -23,11 +23,11 @@ use std::{
 };
 
 use crate::{
-    Event, HourCount, ImageListing, ImageRow, ImageStore, MetricsSnapshot, NewImage, Registry,
-    RegistryError,
+    Event, FormImage, FormPictures, FormRow, FormStore, HourCount, ImageListing, ImageRow,
+    ImageStore, MetricsSnapshot, NewForm, NewImage, Registry, RegistryError,
 };
 use edge_storage::ObjectKey;
-use edge_types::{ImageId, UserId};
+use edge_types::{FormName, ImageId, UserId};
 
 /// The database in memory. A test may make it fail.
 #[derive(Default)]
@@ -42,6 +42,9 @@ pub struct FakeRegistry {
     /// How often it yields before it adds a row.
     pub slow: Cell<u32>,
     pub deployment_id: RefCell<Option<String>>,
+    pub forms: RefCell<BTreeMap<String, FormRow>>,
+    /// How often a form was looked up.
+    pub form_look_ups: Cell<u32>,
     last_id: Cell<u64>,
     job_cursors: RefCell<BTreeMap<String, String>>,
     /// By kind: since when, and when the next may be sent.
@@ -101,6 +104,28 @@ impl Registry for FakeRegistry {
     async fn find(&self, key: &ObjectKey) -> Result<Option<ImageRow>, RegistryError> {
         self.probe().await?;
         Ok(self.rows.borrow().iter().find(|row| row.key == key.as_str()).cloned())
+    }
+
+    async fn form_images(
+        &self,
+        form: &FormName,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<FormImage>, RegistryError> {
+        for _ in 0..self.slow.get() {
+            yield_once().await;
+        }
+        self.probe().await?;
+        let rows = self.rows.borrow();
+        let wanted = rows
+            .iter()
+            .filter(|row| row.id.0 > after && row.form_id.as_deref() == Some(form.as_str()));
+        let image = |row: &ImageRow| FormImage {
+            id: row.id,
+            key: row.key.clone(),
+            owner: row.owner.clone(),
+        };
+        Ok(wanted.take(limit as usize).map(image).collect())
     }
 
     async fn remove(&self, keys: &[ObjectKey]) -> Result<(), RegistryError> {
@@ -186,6 +211,58 @@ impl ImageStore for FakeRegistry {
     async fn set_job_cursor(&self, sweep: &str, job_cursor: &str) -> Result<(), RegistryError> {
         self.job_cursors.borrow_mut().insert(sweep.to_owned(), job_cursor.to_owned());
         Ok(())
+    }
+}
+
+impl FormStore for FakeRegistry {
+    async fn form(&self, name: &FormName) -> Result<Option<FormRow>, RegistryError> {
+        self.form_look_ups.set(self.form_look_ups.get() + 1);
+        self.probe().await?;
+        Ok(self.forms.borrow().get(name.as_str()).cloned())
+    }
+
+    async fn put_form(&self, form: NewForm<'_>) -> Result<FormRow, RegistryError> {
+        self.probe().await?;
+        let mut forms = self.forms.borrow_mut();
+        let known = forms.get(form.name.as_str());
+        let counted_since_ms = known.and_then(|known| known.counted_since_ms);
+        let row = FormRow {
+            name: form.name.to_string(),
+            policy: form.policy.to_owned(),
+            counted_since_ms: form.has_limit.then(|| counted_since_ms.unwrap_or(form.now_ms)),
+            created_ms: known.map_or(form.now_ms, |known| known.created_ms),
+            updated_ms: form.now_ms,
+        };
+        forms.insert(row.name.clone(), row.clone());
+        Ok(row)
+    }
+
+    async fn form_pictures(
+        &self,
+        since_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<FormPictures>, RegistryError> {
+        self.probe().await?;
+        let rows = self.rows.borrow();
+        let mut counts = BTreeMap::<String, u64>::new();
+        for row in rows.iter().filter(|row| row.created_ms >= since_ms) {
+            if let Some(form_id) = &row.form_id {
+                *counts.entry(form_id.clone()).or_default() += 1;
+            }
+        }
+        let counts = counts.into_iter().map(|(form_id, count)| FormPictures { form_id, count });
+        let mut counts: Vec<_> = counts.collect();
+        counts.sort_by_key(|form| core::cmp::Reverse(form.count));
+        counts.truncate(limit as usize);
+        Ok(counts)
+    }
+
+    async fn count_form_pictures(&self, since_ms: u64) -> Result<u64, RegistryError> {
+        self.probe().await?;
+        let rows = self.rows.borrow();
+        let of_forms =
+            rows.iter().filter(|row| row.created_ms >= since_ms && row.form_id.is_some());
+        Ok(of_forms.count() as u64)
     }
 }
 

@@ -2,15 +2,18 @@
 //! timeout.
 
 mod audit;
+mod forms;
 mod metrics;
 mod users;
 
 use std::slice;
 
-use edge_registry::{Event, ImageListing, ImageRow, ImageStore, NewImage, Registry, RegistryError};
+use edge_registry::{
+    Event, FormImage, ImageListing, ImageRow, ImageStore, NewImage, Registry, RegistryError,
+};
 use edge_storage::ObjectKey;
 use edge_types::{
-    ImageId, MAX_SAFE_INTEGER, UserId,
+    FormName, ImageId, MAX_SAFE_INTEGER, UserId,
     log::{self, Level},
     with_timeout,
 };
@@ -28,6 +31,8 @@ const ADD_IMAGE: &str = "INSERT INTO images (key, owner, form_id, media_type, wi
      size_bytes, sha256, original_name, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
      ON CONFLICT (key) DO UPDATE SET key = key RETURNING id";
 const FIND_IMAGE: &str = "SELECT * FROM images WHERE key = ?1";
+const FORM_IMAGES: &str =
+    "SELECT id, key, owner FROM images WHERE form_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
 const REMOVE_IMAGES: &str = "DELETE FROM images WHERE key IN (SELECT value FROM json_each(?1))";
 const ADD_EVENT: &str = "INSERT INTO events \
      (idempotency_key, at_ms, kind, subject, reason, until_ms, detail) \
@@ -92,6 +97,16 @@ impl Registry for D1Registry {
 
     async fn find(&self, key: &ObjectKey) -> Result<Option<ImageRow>, RegistryError> {
         self.first(FIND_IMAGE, &[D1Type::Text(key.as_str())]).await
+    }
+
+    async fn form_images(
+        &self,
+        form: &FormName,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<FormImage>, RegistryError> {
+        let after = number(after.min(MAX_SAFE_INTEGER));
+        self.rows(FORM_IMAGES, &[D1Type::Text(form.as_str()), after, number(limit.into())]).await
     }
 
     async fn remove(&self, keys: &[ObjectKey]) -> Result<(), RegistryError> {

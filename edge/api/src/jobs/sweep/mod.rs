@@ -18,6 +18,7 @@ use crate::{
     bucket_binding,
     config::SweepRepair,
     error::InternalError,
+    forms,
     ports::Ports,
     telemetry::{Metric, SweepOutcome, SweepStop},
 };
@@ -162,14 +163,15 @@ async fn sweep_rows<P: Ports>(app: &App<P>, findings: &mut Findings) -> Result<(
     let rows = registry.images_after(after, ROWS).await?;
     findings.rows = rows.len();
     let mut lost = Vec::new();
-    for key in rows.iter().filter_map(|row| ObjectKey::parse(&row.key)) {
+    for row in &rows {
+        let Some(key) = ObjectKey::parse(&row.key) else { continue };
         let is_missing = app.ports.store().head(&key).await?.is_none();
         // The image may have been deleted since the rows were read.
         if is_missing && registry.find(&key).await?.is_some() {
-            lost.push(key);
+            lost.push((key, row));
         }
     }
-    findings.rows_without_object = lost.iter().map(ToString::to_string).collect();
+    findings.rows_without_object = lost.iter().map(|(key, _)| key.to_string()).collect();
     let step = PassStep {
         cursor: cursor::ROWS_MISSING,
         is_start: after == 0,
@@ -177,7 +179,13 @@ async fn sweep_rows<P: Ports>(app: &App<P>, findings: &mut Findings) -> Result<(
         missing: lost.len(),
     };
     if may_repair(app, findings, step).await? && app.config.sweep_repair == SweepRepair::Remove {
-        registry.remove(&lost).await?;
+        let keys: Vec<_> = lost.iter().map(|(key, _)| key.clone()).collect();
+        registry.remove(&keys).await?;
+        for (key, row) in &lost {
+            if let Some(place) = forms::place_of(app, row).await? {
+                forms::release(app, &place.form, key, &place.owner).await;
+            }
+        }
         findings.repaired |= !lost.is_empty();
     }
     // After the last row a new pass begins.

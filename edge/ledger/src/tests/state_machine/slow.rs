@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 
-use edge_registry::{Event, ImageRow, NewImage, Registry, RegistryError};
+use edge_registry::{Event, FormImage, ImageRow, NewImage, Registry, RegistryError};
 use edge_storage::{
     Description, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreError,
     StoredObject,
 };
-use edge_types::{Clock, ImageId, Random, UserId};
+use edge_types::{Clock, FormName, ImageId, Random, UserId};
 use futures_executor::block_on;
 
 use super::LEASE_S;
@@ -131,6 +131,15 @@ impl Registry for Slow {
         Ok(())
     }
 
+    async fn form_images(
+        &self,
+        form: &FormName,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<FormImage>, RegistryError> {
+        self.inner.registry.form_images(form, after, limit).await
+    }
+
     async fn find(&self, key: &ObjectKey) -> Result<Option<ImageRow>, RegistryError> {
         self.inner.registry.find(key).await
     }
@@ -163,9 +172,14 @@ impl Random for Slow {
 impl LedgerDeps for Slow {
     type Store = Self;
     type Registry = Self;
+    type Ledger = FakeLedgerDeps;
 
     fn store(&self) -> &Self {
         self
+    }
+
+    fn ledger(&self) -> &FakeLedgerDeps {
+        &self.inner
     }
 
     fn registry(&self) -> &Self {
