@@ -30,10 +30,10 @@ function check(source) {
 
 test("the documented calls compile", () => {
   const output = check(`
-import { guestToken, type Refusal, upload, type Uploaded, Uploader } from "@the-form/preflight";
+import { describePolicy, guestToken, loadPolicy, type Refusal, upload, type Uploaded, Uploader } from "@the-form/preflight";
 import "@the-form/preflight/element";
-import { filePondServer } from "@the-form/preflight/filepond";
-import { preflightPlugin } from "@the-form/preflight/uppy";
+import { filePondRestrictions, filePondServer } from "@the-form/preflight/filepond";
+import { preflightPlugin, uppyRestrictions } from "@the-form/preflight/uppy";
 import Uppy, { BasePlugin } from "@uppy/core";
 import { create } from "filepond";
 
@@ -45,7 +45,12 @@ field.token = guestToken("");
 field.addEventListener("refused", ({ detail }) => { const why: Refusal = detail.error; return why; });
 export const keys: string[] = field.value;
 export const image: Promise<Uploaded> = upload(new Blob(), { endpoint: "", token: "t" });
-new Uppy().use(preflightPlugin(BasePlugin), { language: "ko" });
+new Uppy().use(preflightPlugin(BasePlugin), { language: "ko" }).use(preflightPlugin(BasePlugin), { endpoint: "", formId: "stay" });
+const policy = await loadPolicy({ endpoint: "", formId: "stay" });
+export const hint: string = describePolicy(policy, "ko");
+export const closesAt: string | null | undefined = policy.form?.closesAt;
+new Uppy().setOptions({ restrictions: uppyRestrictions(policy) });
+create(document.createElement("input")).setOptions(filePondRestrictions(policy));
 create(document.createElement("input"), { server: filePondServer({ endpoint: "", token: "t" }) });
 `);
   assert.equal(output, "");

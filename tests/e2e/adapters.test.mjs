@@ -19,9 +19,10 @@ proxy.pages.set("/page", {
       import { BasePlugin, Uppy, XHRUpload } from "/files/uppy.js";
       import * as FilePond from "/files/filepond.js";
       import { preflightPlugin, ticketOptions } from "/preflight/adapters/uppy.js";
-      import { filePondServer } from "/preflight/adapters/filepond.js";
+      import { filePondRestrictions, filePondServer } from "/preflight/adapters/filepond.js";
+      import { loadPolicy } from "/preflight/index.js";
       window.fileOf = async (name, type) => new File([await (await fetch("/files/" + name)).blob()], name, { type });
-      Object.assign(window, { Uppy, XHRUpload, FilePond, Preflight: preflightPlugin(BasePlugin), ticketOptions, filePondServer });
+      Object.assign(window, { Uppy, XHRUpload, FilePond, Preflight: preflightPlugin(BasePlugin), ticketOptions, filePondServer, filePondRestrictions, loadPolicy });
       window.isReady = true;
     </script>`,
 });
@@ -205,3 +206,61 @@ async function ticketFor(picture) {
   const answer = await fetch(`${server.url}/uploads/tickets`, { method: "POST", headers, body: JSON.stringify({ ...picture, userId: "ticketed" }) });
   return (await answer.json()).data.ticket;
 }
+
+test("with a form, Uppy and FilePond take its restrictions, and check pictures with its policy", async (t) => {
+  const formId = "adapters";
+  const policy = { accept: ["image/jpeg", "image/png"], minWidth: 200, minHeight: 200, aspectRatio: "1:1", maxFilesPerUser: 3 };
+  const headers = { Authorization: `Bearer ${server.token({ sub: "api", role: "SERVICE" })}`, "Content-Type": "application/json" };
+  const put = (policy) => fetch(`${server.url}/forms/${formId}`, { method: "PUT", headers, body: JSON.stringify(policy) });
+  assert.equal((await put(policy)).status, 201);
+  proxy.files.set("wide.png", png(400, 300)).set("square.png", png(320, 320));
+  const { page } = await open(t);
+  const uppy = await page.evaluate(async (formId) => {
+    const uppy = new window.Uppy().use(window.Preflight, { endpoint: "", formId, language: "ko" });
+    uppy.use(window.XHRUpload, { endpoint: "/images", headers: { Authorization: `Bearer ${await window.tokenFor()}` }, shouldRetry: () => false });
+    while (uppy.opts.restrictions.maxNumberOfFiles === null) await new Promise((resolve) => setTimeout(resolve, 20));
+    const { allowedFileTypes, maxNumberOfFiles } = uppy.opts.restrictions;
+    let refused;
+    try {
+      uppy.addFile({ name: "moving.gif", type: "image/gif", data: new Blob(["GIF89a"]) });
+    } catch (error) {
+      refused = error.message;
+    }
+    for (const name of ["wide.png", "square.png"]) uppy.addFile({ name, type: "image/png", data: await window.fileOf(name, "image/png") });
+    const { successful, failed } = await uppy.upload();
+    return { allowedFileTypes, maxNumberOfFiles, refused, forms: successful.map(({ response }) => response.body.data.formId), errors: failed.map(({ error }) => error) };
+  }, formId);
+  assert.deepEqual([uppy.allowedFileTypes.slice(0, 3), uppy.maxNumberOfFiles], [["image/jpeg", "image/png", "image/heic"], 3]);
+  assert.match(uppy.refused, /image\/jpeg/);
+  assert.deepEqual(uppy.forms, [formId]);
+  assert.match(uppy.errors[0], /[가-힣].*400|400.*[가-힣]/);
+  assert.equal(proxy.uploads().length, 1);
+
+  const { restrictions, ends } = await page.evaluate(async (formId) => {
+    const server = window.filePondServer({ endpoint: "", formId, token: await window.tokenFor(), language: "ko" });
+    const restrictions = window.filePondRestrictions(await window.loadPolicy({ endpoint: "", formId }));
+    const pond = window.FilePond.create(document.querySelector("#pond"), { allowMultiple: true, instantUpload: false, server, labelFileProcessingError: ({ body }) => body });
+    pond.setOptions(restrictions);
+    const ends = [];
+    for (const name of ["wide.png", "square.png"]) {
+      const { id } = await pond.addFile(await window.fileOf(name, "image/png"));
+      ends.push(await pond.processFile(id).then(({ serverId }) => serverId, ({ error }) => error.body));
+    }
+    return { restrictions: [pond.maxFiles, restrictions.acceptedFileTypes.slice(0, 2)], ends };
+  }, formId);
+  assert.deepEqual(restrictions, [3, ["image/jpeg", "image/png"]]);
+  assert.match(ends[0], /[가-힣]/);
+  assert.ok(server.objects().has(ends[1]), ends[1]);
+
+  // A form that has closed is explained without sending anything.
+  assert.equal((await put({ ...policy, closesAt: "2020-01-01T00:00:00Z" })).status, 200);
+  proxy.seen.length = 0;
+  const late = await open(t);
+  const [closed] = await late.page.evaluate(async (formId) => {
+    const uppy = new window.Uppy().use(window.Preflight, { endpoint: "", formId, language: "ko" }).use(window.XHRUpload, { endpoint: "/images" });
+    uppy.addFile({ name: "square.png", type: "image/png", data: await window.fileOf("square.png", "image/png") });
+    return (await uppy.upload()).failed.map(({ error }) => error);
+  }, formId);
+  assert.match(closed, /2020년 .*까지 올릴 수 있었습니다/);
+  assert.equal(proxy.uploads().length, 0);
+});

@@ -1,6 +1,7 @@
 // FilePond's `server` option: checks, resizes and uploads as the Uploader does, and shows the reason of a refusal. The id that FilePond keeps, and
 // puts into the form, is the picture's key.
 import { ApiClient, type ClientOptions, type TokenOrTicket } from "../client/api-client.js";
+import { type FormPolicy, selectableTypes } from "../client/policy.js";
 import { retry, type RetriedOptions } from "../client/retry.js";
 import { sentenceOf, textsFor } from "../element/texts.js";
 import { logForDevelopers } from "../errors.js";
@@ -26,8 +27,9 @@ export function filePondServer(options: FilePondOptions): { process: Process; re
     const stop = new AbortController();
     const { signal } = stop;
     const upload = async () => {
-      const { policy, effort, assets } = options;
-      const { blob, fileName } = await preflight(file, { ...(policy !== undefined && { policy }), ...(effort && { effort }), language, assets, signal });
+      const { effort, assets } = options;
+      const policy = (await options.policy) ?? (await client.policy());
+      const { blob, fileName } = await preflight(file, { ...(policy && { policy }), ...(effort && { effort }), language, assets, signal });
       const onProgress = (sentBytes: number, totalBytes: number) => progress(true, sentBytes, totalBytes);
       return retry(() => client.upload({ blob, fileName }, { signal, onProgress }), { retry: options.retry, signal }).catch(client.explain);
     };
@@ -48,4 +50,9 @@ export function filePondServer(options: FilePondOptions): { process: Process; re
   };
   // Removing a picture from the form does not delete it: your back end decides that, by its key.
   return { process, revert: null };
+}
+
+/** What a form allows, as options of FilePond: `pond.setOptions(filePondRestrictions(await loadPolicy({ endpoint, formId })))` */
+export function filePondRestrictions(policy: FormPolicy): { acceptedFileTypes: string[]; maxFiles: number | null } {
+  return { acceptedFileTypes: selectableTypes(policy), maxFiles: policy.form?.maxFilesPerUser ?? null };
 }

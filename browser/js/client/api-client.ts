@@ -1,12 +1,12 @@
 // The API client of one edge: its policy, and one attempt at each request, with a ticket where the page has a source of them and a renewed token
 // or ticket where the edge refused the last one. Retries are in retry.ts.
 import { abortable } from "../abort.js";
-import type { Policy } from "../codes.js";
 import { ConnectionBroken, connectionError, Refusal, SetupError } from "../errors.js";
 import type { MetadataKind } from "../preflight/messages.js";
 import { Credentials, requestCredential, type TicketSource, type TokenSource } from "./credentials.js";
 import { dataOf, send, urlOf } from "./http.js";
-import { retry, type RetriedOptions } from "./retry.js";
+import { type FormPolicy, isAboutForm, loadPolicy, POLICY_MAX_AGE_MS } from "./policy.js";
+import { isAboutPicture, retry, type RetriedOptions } from "./retry.js";
 
 export interface ClientOptions {
   /** Where the edge is, such as `https://image.the-form`; this page's own origin when empty. */
@@ -78,19 +78,39 @@ export function upload(blob: Blob, options: UploadOptions & TokenOrTicket): Prom
   return retry(() => client.upload({ blob, fileName: options.fileName ?? null }, options), options).catch(client.explain);
 }
 
+interface CachedPolicy {
+  formId: string | undefined;
+  /** Zero when it could not be loaded. */
+  loadedMs: number;
+  policy: Promise<FormPolicy | undefined>;
+}
+
 export class ApiClient {
   readonly #options: ClientOptions;
   readonly #credentials: Credentials;
-  #policy: Promise<Policy | undefined> | undefined;
+  #policy: CachedPolicy | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#credentials = new Credentials(options.token);
   }
 
-  /** The edge's policy; undefined when it cannot be reached. The next call tries again then. */
-  policy(): Promise<Policy | undefined> {
-    return (this.#policy ??= this.#fetchPolicy());
+  /**
+   * The policy of the form. When it cannot be loaded, the last one of this form, or undefined; the next call tries again then. Rejects when the
+   * form is unknown.
+   */
+  policy(): Promise<FormPolicy | undefined> {
+    const { formId } = this.#options;
+    const last = this.#policy?.formId === formId ? this.#policy : undefined;
+    if (last && Date.now() - last.loadedMs < POLICY_MAX_AGE_MS) return last.policy;
+    const policy = loadPolicy(this.#options, last && "no-cache").catch((error: unknown) => {
+      cached.loadedMs = 0;
+      if (isAboutForm(error)) throw error;
+      return last?.policy;
+    });
+    const cached = { formId, loadedMs: Date.now(), policy };
+    this.#policy = cached;
+    return policy;
   }
 
   /** Whether the edge responds. */
@@ -108,8 +128,12 @@ export class ApiClient {
   /** Uploads a picture, once. Rejects with `Refusal`, `ConnectionBroken`, `SetupError`, or the reason of the signal. */
   upload(payload: Payload, options: AttemptOptions = {}): Promise<Uploaded> {
     const { ticket } = this.#options;
-    if (ticket) return this.#uploadWithTicket(ticket, payload, options);
-    return this.#authorized((token) => this.#post(token, payload, options), options.signal).catch((error) => {
+    const uploading = ticket
+      ? this.#uploadWithTicket(ticket, payload, options)
+      : this.#authorized((token) => this.#post(token, payload, options), options.signal);
+    return uploading.catch((error) => {
+      // The form may have changed since its policy was loaded.
+      if (this.#policy && (isAboutForm(error) || isAboutPicture(error))) this.#policy.loadedMs = 0;
       if (error instanceof Refusal && error.code === "TICKET_REQUIRED") throw new SetupError("The service requires tickets. Set `ticket`.");
       throw error;
     });
@@ -189,13 +213,6 @@ export class ApiClient {
 
   #url(path: string): string {
     return urlOf(this.#options.endpoint, path);
-  }
-
-  async #fetchPolicy(): Promise<Policy | undefined> {
-    const response = await fetch(this.#url("policy")).catch(() => undefined);
-    const policy = response?.ok ? await response.json().catch(() => undefined) : undefined;
-    if (policy === undefined) this.#policy = undefined;
-    return policy;
   }
 }
 

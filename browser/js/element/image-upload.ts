@@ -2,7 +2,8 @@
 // form, the list and the picker.
 import type { TokenOrTicket, Uploaded } from "../client/api-client.js";
 import type { TicketSource, TokenRequest, TokenSource } from "../client/credentials.js";
-import { type Refusal, SetupError } from "../errors.js";
+import { type FormPolicy, isAboutForm, POLICY_MAX_AGE_MS, selectableTypes } from "../client/policy.js";
+import { Refusal, SetupError } from "../errors.js";
 import { clearQueue } from "../offline/outbox.js";
 import type { QueueKey } from "../offline/seal.js";
 import type { AssetUrls } from "../preflight/messages.js";
@@ -14,7 +15,7 @@ import { create } from "./dom.js";
 import { List, type Removed } from "./list.js";
 import { Picker } from "./picker.js";
 import { styleSheet } from "./styles.js";
-import { sentenceOf, textsFor, type Texts } from "./texts.js";
+import { describePolicy, sentenceOf, textsFor, type Texts, whyClosed } from "./texts.js";
 
 /** `change` fires, as for other fields, whenever the value has changed. */
 export interface ImageUploadEventMap extends HTMLElementEventMap {
@@ -39,8 +40,14 @@ export interface ImageUpload {
 
 /** How long pictures wait for a token source before they fail: longer than a page takes to start. */
 const TOKEN_TIMEOUT_MS = 5_000;
+/** A picture that expires is renewed after this part of its lifetime. */
+const RENEW_AT = 0.75;
+/** The delay before another attempt, and the shortest lifetime that the clock of this device may suggest. */
+const MIN_LIFETIME_MS = 60_000;
 const NO_TOKEN = new SetupError("<image-upload> has no `token`. Set the property.", "warn");
 const NO_ITEMS: readonly UploadItem[] = [];
+/** A form that is not open yet is looked up again when it opens, at least every hour. */
+const MAX_WAIT_MS = 3_600_000;
 /** Pages may set these before the element is defined. */
 const PROPERTIES = ["assets", "token", "ticket", "endpoint", "name", "formId", "offline", "offlineKey", "maxFiles", "required", "disabled", "value"] as const;
 /** Servers can import this module, and have no elements. */
@@ -54,7 +61,7 @@ const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
  */
 export class ImageUpload extends Base {
   static readonly formAssociated = true;
-  static readonly observedAttributes = ["max-files", "required", "disabled", "lang", "offline"];
+  static readonly observedAttributes = ["form-id", "max-files", "required", "disabled", "lang", "offline"];
 
   /** Implemented in part or not at all by jsdom and happy-dom. */
   readonly #internals: Partial<ElementInternals> = this.attachInternals?.() ?? {};
@@ -67,7 +74,15 @@ export class ImageUpload extends Base {
   #uploader: Uploader | undefined;
   /** The items that were stored when the form was sent. */
   readonly #sentItems = new WeakSet<UploadItem>();
+  /** How long the service keeps pictures that expire, in milliseconds. */
+  readonly #lifetimes = new WeakMap<UploadItem, number>();
   #connection: AbortController | undefined;
+  /** What the form asks of pictures, once it is known. */
+  #policy: FormPolicy | undefined;
+  /** Why there is no such form. */
+  #unknownForm: Refusal | undefined;
+  #wasClosed = false;
+  #openingTimer: ReturnType<typeof setTimeout> | undefined;
   #isFieldsetDisabled = false;
   #assets: AssetUrls | undefined;
   #token: TokenSource | undefined;
@@ -107,6 +122,8 @@ export class ImageUpload extends Base {
     this.#resolveToken();
     if (this.#hasLackedToken) this.#loadNames();
     this.#retryWithoutToken();
+    // A guest has signed in.
+    for (const item of this.items) if (item.error instanceof Refusal && item.error.code === "GUEST_NOT_ALLOWED") this.#uploader?.retry(item);
   }
 
   /** The source of tickets, one for each picture. With it, `token` is needed only for the names of pictures that were set by key, and to delete. */
@@ -157,10 +174,13 @@ export class ImageUpload extends Base {
 
   /** Adds files, as if they had been chosen. */
   add(files: Iterable<File>): void {
+    if (this.#whyClosed) return;
+    // The service was not reached when the page was opened.
+    if (!this.#policy) void this.#loadPolicy();
     const all = [...files];
-    const free = this.maxFiles - this.#list.size;
+    const free = this.#most - this.#list.size;
     const uploader = this.#startedUploader();
-    this.#picker.problem = all.length > free ? this.#texts.tooMany(this.maxFiles) : "";
+    this.#picker.problem = all.length > free ? this.#texts.tooMany(this.#most) : "";
     for (const file of all.slice(0, Math.max(0, free))) uploader.add(file);
   }
 
@@ -260,6 +280,7 @@ export class ImageUpload extends Base {
     this.#render();
     if (this.hasAttribute("offline")) this.#startedUploader();
     this.#loadNames();
+    void this.#loadPolicy();
   }
 
   disconnectedCallback(): void {
@@ -280,6 +301,7 @@ export class ImageUpload extends Base {
         this.#startedUploader();
       }
     }
+    if (name === "form-id" && before !== now) void this.#loadPolicy();
     this.#render();
   }
 
@@ -340,15 +362,21 @@ export class ImageUpload extends Base {
     uploader.on("changed", ({ item }) => this.#changed(item));
     uploader.on("progress", ({ item }) => this.#list.render(item, this.#texts));
     uploader.on("uploaded", (detail) => {
+      this.#renewInTime(detail.item, detail.image);
       this.#dispatch("uploaded", detail);
       this.#dispatchChange();
     });
-    uploader.on("refused", (detail) => this.#dispatch("refused", detail));
+    uploader.on("refused", (detail) => {
+      // The form may have closed since the page was opened.
+      if (isAboutForm(detail.error)) void this.#loadPolicy();
+      this.#dispatch("refused", detail);
+    });
     uploader.on("failed", (detail) => this.#dispatch("failed", detail));
     return uploader;
   }
 
   #end(): void {
+    clearTimeout(this.#openingTimer);
     this.#close();
     this.#list.clear();
   }
@@ -364,6 +392,35 @@ export class ImageUpload extends Base {
     const names = this.#startedUploader().names();
     // If the request fails, the names that are shown stay.
     names.then((names) => this.#list.setNames(names, this.#texts)).catch(() => {});
+  }
+
+  /** Loads what the form asks. An element without a form asks nothing special, and loads its policy with the first picture. */
+  async #loadPolicy(): Promise<void> {
+    clearTimeout(this.#openingTimer);
+    const { formId } = this;
+    const loading = formId === undefined ? undefined : this.#startedUploader().policy();
+    const [policy, error] = await Promise.resolve(loading).then(
+      (policy) => [policy, undefined] as const,
+      (error: unknown) => [undefined, error instanceof Refusal ? error : undefined] as const,
+    );
+    if (formId !== this.formId || !this.isConnected) return;
+    [this.#policy, this.#unknownForm] = [policy, error];
+    this.#render();
+    if (policy?.form?.state !== "not_yet_open" || !policy.form.opensAt) return;
+    // The clock of this device may be wrong.
+    const ms = Math.max(POLICY_MAX_AGE_MS, Math.min(Date.parse(policy.form.opensAt) - Date.now(), MAX_WAIT_MS));
+    this.#openingTimer = setTimeout(() => void this.#loadPolicy(), ms);
+  }
+
+  /** Why the form takes no pictures; empty when it takes some. */
+  get #whyClosed(): string {
+    if (this.#unknownForm) return sentenceOf(this.#unknownForm, this.#texts);
+    return this.#policy ? whyClosed(this.#policy, this.#texts) : "";
+  }
+
+  /** The largest number of pictures: of the attribute or the form. */
+  get #most(): number {
+    return Math.min(this.maxFiles, this.#policy?.form?.maxFilesPerUser ?? Infinity);
   }
 
   /** Sends the pictures that failed because there was neither a token nor a ticket. */
@@ -414,6 +471,35 @@ export class ImageUpload extends Base {
     this.#uploader?.delete(item).catch((error) => console.warn("@the-form/preflight: a removed picture could not be deleted.", error));
   }
 
+  /** Renews a picture that the service keeps for a limited time, before it expires, until the form is sent. */
+  #renewInTime(item: UploadItem, { expiresAt, uploadedAt, isNew }: Uploaded): void {
+    if (expiresAt === null) return;
+    // By the clock of the service where possible: that of this device may be wrong.
+    const lifetimeMs = Date.parse(expiresAt) - (isNew ? Date.parse(uploadedAt) : Math.min(Date.now(), Date.parse(expiresAt) - MIN_LIFETIME_MS));
+    if (isNew || !this.#lifetimes.has(item)) this.#lifetimes.set(item, lifetimeMs);
+    setTimeout(() => void this.#renew(item), RENEW_AT * this.#lifetimes.get(item)!);
+  }
+
+  async #renew(item: UploadItem): Promise<void> {
+    const uploader = this.#uploader;
+    if (!uploader?.items.includes(item) || this.#sentItems.has(item)) return;
+    // A page that nobody looks at sends nothing.
+    if (document.hidden) return document.addEventListener("visibilitychange", () => void this.#renew(item), { once: true });
+    const key = item.image?.key;
+    try {
+      const image = await uploader.renew(item);
+      if (!image) return;
+      this.#renewInTime(item, image);
+      if (image.key === key) return;
+      this.#update();
+      this.#dispatchChange();
+    } catch (error) {
+      // The person reads why it is refused now.
+      if (error instanceof Refusal) uploader.retry(item);
+      else setTimeout(() => void this.#renew(item), MIN_LIFETIME_MS);
+    }
+  }
+
   #dispatch(type: string, detail: object): void {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
   }
@@ -424,7 +510,9 @@ export class ImageUpload extends Base {
 
   /** Shows everything that depends on the language and on attributes. */
   #render(): void {
-    this.#picker.render(this.#texts, this.maxFiles === 1);
+    const policy = this.#policy;
+    const asked = policy && describePolicy(policy, this.#language, this.#most);
+    this.#picker.render(this.#texts, this.#most === 1, asked, policy && selectableTypes(policy));
     this.#list.renderAll(this.#texts);
     this.#update();
   }
@@ -436,16 +524,20 @@ export class ImageUpload extends Base {
     const data = new FormData();
     if (this.name) for (const key of keys) data.append(this.name, key);
     this.#internals.setFormValue?.(data);
+    const closed = this.#whyClosed;
     const valueMissing = this.required && keys.length === 0;
-    const message = isBusy ? texts.busy : valueMissing ? texts.missing : "";
-    this.#internals.setValidity?.({ customError: isBusy, valueMissing: valueMissing && !isBusy }, message, this.#picker.chooseButton);
+    const message = isBusy ? texts.busy : valueMissing ? closed || texts.missing : "";
+    const isFull = size >= this.#most;
+    const takesNone = isFull || closed !== "";
     const isDisabled = this.disabled || this.#isFieldsetDisabled;
-    const isFull = size >= this.maxFiles;
     const hadFocus = this.#picker.hasFocus;
-    this.#picker.setDisabled(isDisabled || isFull, isFull);
-    if (isFull) this.#picker.problem = texts.tooMany(this.maxFiles);
-    // The buttons are hidden when the field is full, and would drop the focus to the page's body.
-    if (isFull && hadFocus) this.#picker.focusProblem();
+    this.#picker.setDisabled(isDisabled || takesNone, takesNone);
+    if (takesNone) this.#picker.problem = closed || texts.tooMany(this.#most);
+    else if (this.#wasClosed) this.#picker.problem = "";
+    this.#wasClosed = closed !== "";
+    this.#internals.setValidity?.({ customError: isBusy, valueMissing: valueMissing && !isBusy }, message, this.#picker.anchor);
+    // The buttons are hidden when the field takes no more, and would drop the focus to the page's body.
+    if (takesNone && hadFocus) this.#picker.anchor.focus();
     this.#list.isDisabled = isDisabled;
     this.#internals.ariaDisabled = String(isDisabled);
   }

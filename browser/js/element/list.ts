@@ -4,7 +4,7 @@ import { isAboutPicture } from "../client/retry.js";
 import { isReady } from "../preflight/queue.js";
 import type { UploadItem } from "../uploader/task.js";
 import { create, focusOn, hasFocus, icon } from "./dom.js";
-import { sentenceOf, type Texts } from "./texts.js";
+import { sentenceOf, sizeOf, type Texts } from "./texts.js";
 
 /** The states in which an item reaches its end by itself. */
 const BUSY: readonly string[] = ["queued", "preparing", "sending", "waiting", "paused"] satisfies UploadItem["state"][];
@@ -249,10 +249,6 @@ function metaOf({ file, prepared, image }: UploadItem): string {
   const [before, after] = [file.size, image?.fileSize ?? prepared?.blob.size ?? file.size].map(sizeOf);
   const size = `${known.width}\u00a0×\u00a0${known.height}`;
   return `${size} · ${before === after ? after : `${before}\u00a0→\u00a0${after}`}`;
-}
-
-function sizeOf(bytes: number): string {
-  return bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)}\u00a0KB` : `${(bytes / 2 ** 20).toFixed(1)}\u00a0MB`;
 }
 
 function lastPart(key: string): string {

@@ -1,5 +1,5 @@
 // The ways to add pictures: the file chooser, the camera, drop and paste.
-import { create, focusOn, hasFocus, icon } from "./dom.js";
+import { create, hasFocus, icon } from "./dom.js";
 import type { Texts } from "./texts.js";
 
 export class Picker {
@@ -11,7 +11,8 @@ export class Picker {
   readonly #cameraText = create("span");
   readonly #hint = create("p", { className: "hint", part: "hint" });
   readonly #types = create("p", { className: "types", part: "types", id: "types" });
-  readonly #problem = create("p", { className: "problem", part: "problem", id: "problem", role: "alert" });
+  /** Takes the focus where the buttons are hidden. */
+  readonly #problem = create("p", { className: "problem", part: "problem", id: "problem", role: "alert", tabIndex: -1 });
   readonly #fileInput = create("input", { type: "file", accept: "image/*", hidden: true, tabIndex: -1 });
   readonly #cameraInput = create("input", { type: "file", accept: "image/*", capture: "environment", hidden: true, tabIndex: -1 });
   #isDisabled = false;
@@ -68,12 +69,14 @@ export class Picker {
     document.addEventListener("paste", onPaste, { signal });
   }
 
-  render(texts: Texts, isSingle: boolean): void {
+  /** `asked` says what pictures have to be like, and `types` which files may be chosen, where a form has a policy. */
+  render(texts: Texts, isSingle: boolean, asked = texts.types, types = ["image/*"]): void {
     this.#chooseText.textContent = isSingle ? texts.chooseOne : texts.choose;
     this.#cameraText.textContent = texts.camera;
     this.#hint.textContent = texts.hint;
-    this.#types.textContent = texts.types;
+    this.#types.textContent = asked;
     this.#fileInput.multiple = !isSingle;
+    this.#fileInput.accept = types.join();
   }
 
   /** Whether one of the buttons has the focus. */
@@ -81,8 +84,9 @@ export class Picker {
     return hasFocus(this.chooseButton) || hasFocus(this.#cameraButton);
   }
 
-  focusProblem(): void {
-    focusOn(this.#problem);
+  /** What has the focus when the field gets it: the button, or the sentence that says why there is none. */
+  get anchor(): HTMLElement {
+    return this.chooseButton.disabled ? this.#problem : this.chooseButton;
   }
 
   /** The sentence that says what is wrong with what was chosen; empty for none. */
@@ -91,11 +95,11 @@ export class Picker {
     this.#problem.hidden = sentence === "";
   }
 
-  /** Whether it takes no files, and whether that is because the field is full. */
-  setDisabled(isDisabled: boolean, isFull: boolean): void {
+  /** Whether it takes no files, and whether only the problem is shown, which says why. */
+  setDisabled(isDisabled: boolean, isProblemOnly: boolean): void {
     this.#isDisabled = isDisabled;
     this.chooseButton.disabled = this.#cameraButton.disabled = isDisabled;
     this.element.classList.toggle("disabled", isDisabled);
-    this.element.classList.toggle("full", isFull);
+    this.element.classList.toggle("full", isProblemOnly);
   }
 }

@@ -1,13 +1,24 @@
 // The texts of the element in both languages. The sentences of refusals come from the image rules and the edge.
+import type { FormPolicy } from "../client/policy.js";
 import { ConnectionBroken, Refusal } from "../errors.js";
 import type { MetadataKind } from "../preflight/messages.js";
 
 const en = {
+  language: "en",
   choose: "Choose pictures",
   chooseOne: "Choose a picture",
   hint: "or drop them here, or paste",
   camera: "Take a photo",
   types: "JPEG, PNG, GIF, WebP and more",
+  square: "square",
+  ratio: (ratio: string) => `in the ratio ${ratio} (width to height)`,
+  minSize: (width: number, height: number) => `at least ${width}\u00a0×\u00a0${height} pixels`,
+  minWidth: (pixels: number) => `at least ${pixels} pixels wide`,
+  minHeight: (pixels: number) => `at least ${pixels} pixels high`,
+  count: (max: number) => (max === 1 ? "one picture" : `up to ${max} pictures`),
+  shrunk: (size: string) => `Files above ${size} are made smaller.`,
+  opens: (date: string) => `Pictures can be added from ${date}.`,
+  closed: (date: string) => `Pictures could be added until ${date}.`,
   queued: "In the queue",
   loading: "Getting ready…",
   checking: "Checking",
@@ -45,11 +56,21 @@ const en = {
 export type Texts = typeof en;
 
 const ko: Texts = {
+  language: "ko",
   choose: "사진 고르기",
   chooseOne: "사진 한 장 고르기",
   hint: "여기에 놓거나 붙여넣어도 됩니다",
   camera: "사진 찍기",
   types: "JPEG, PNG, GIF, WebP 등",
+  square: "정사각형",
+  ratio: (ratio) => `가로세로 비율 ${ratio}`,
+  minSize: (width, height) => `${width}\u00a0×\u00a0${height}픽셀 이상`,
+  minWidth: (pixels) => `가로 ${pixels}픽셀 이상`,
+  minHeight: (pixels) => `세로 ${pixels}픽셀 이상`,
+  count: (max) => `${max}장까지`,
+  shrunk: (size) => `${size}가 넘는 파일은 줄여서 보냅니다.`,
+  opens: (date) => `사진은 ${date}부터 올릴 수 있습니다.`,
+  closed: (date) => `사진은 ${date}까지 올릴 수 있었습니다.`,
   queued: "대기 중",
   loading: "준비 중…",
   checking: "확인 중",
@@ -87,6 +108,40 @@ const ko: Texts = {
 /** The texts for a language tag; English for those that are not there. */
 export function textsFor(language: string): Texts {
   return /^ko\b/i.test(language) ? ko : en;
+}
+
+/** What a policy asks of pictures, in two sentences; `maxFiles` is the largest number of them. */
+export function describePolicy(
+  { acceptedTypes, minWidth, minHeight, aspectRatio, form, limits }: FormPolicy,
+  language = globalThis.navigator?.language ?? "",
+  maxFiles = form?.maxFilesPerUser ?? Infinity,
+): string {
+  const texts = textsFor(language);
+  const names = acceptedTypes.map(nameOfType);
+  const types = names.length > 3 ? texts.types : new Intl.ListFormat(texts.language, { type: "disjunction" }).format(names);
+  const parts = [
+    types,
+    aspectRatio && (aspectRatio === "1:1" ? texts.square : texts.ratio(aspectRatio)),
+    minWidth && minHeight ? texts.minSize(minWidth, minHeight) : minWidth ? texts.minWidth(minWidth) : minHeight && texts.minHeight(minHeight),
+    maxFiles < Infinity && texts.count(maxFiles),
+  ];
+  return `${parts.filter(Boolean).join(", ")}. ${texts.shrunk(sizeOf(limits.maxBytes))}`;
+}
+
+/** Why a form takes no pictures now; empty when it takes some. */
+export function whyClosed({ form }: FormPolicy, texts: Texts): string {
+  const date = (timestamp: string) => new Date(timestamp).toLocaleString(texts.language, { dateStyle: "long", timeStyle: "short" });
+  if (form?.state === "not_yet_open" && form.opensAt) return texts.opens(date(form.opensAt));
+  return form?.state === "closed" && form.closesAt ? texts.closed(date(form.closesAt)) : "";
+}
+
+/** `JPEG` for `image/jpeg`. */
+function nameOfType(type: string): string {
+  return type === "image/webp" ? "WebP" : type.slice("image/".length).toUpperCase();
+}
+
+export function sizeOf(bytes: number): string {
+  return bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)}\u00a0KB` : `${Number((bytes / 2 ** 20).toFixed(1))}\u00a0MB`;
 }
 
 /** What went wrong, for the person who uploads. Errors that only developers can fix have one general sentence. */

@@ -37,7 +37,7 @@ export interface UploadItem {
 }
 
 export interface TaskOptions extends Pick<ClientOptions, "language"> {
-  /** The policy of the check; by default the edge's `/policy`. */
+  /** The policy of the check; by default that of the form, or of the edge when no form is named. */
   policy?: PreflightOptions["policy"];
   /** How much time to spend on fewer bytes. */
   effort?: Effort | undefined;

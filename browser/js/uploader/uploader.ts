@@ -2,6 +2,7 @@
 // is task.ts; this is what can be done with them.
 import { abortable } from "../abort.js";
 import { ApiClient, type ClientOptions, type TokenOrTicket, type Uploaded } from "../client/api-client.js";
+import type { FormPolicy } from "../client/policy.js";
 import { isAboutPicture, retry } from "../client/retry.js";
 import { logForDevelopers, Refusal } from "../errors.js";
 import { Connectivity } from "../offline/connectivity.js";
@@ -129,16 +130,32 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
     for (const task of this.#tasksOf(item)) if (task.state === "paused") void this.#restart(task);
   }
 
-  /** Tries a failed or refused item again; with a new token when its token was refused. */
+  /** Tries a failed or refused item again; with a new token when its token was refused. A picture with `expiresAt` is also sent again once it is stored. */
   retry(item: UploadItem): void {
     for (const task of this.#tasksOf(item)) {
-      if (task.state !== "failed" && task.state !== "refused") continue;
+      const isPending = task.state === "uploaded" && task.image?.expiresAt;
+      if (task.state !== "failed" && task.state !== "refused" && !isPending) continue;
       if (task.error instanceof Refusal && [401, 403].includes(task.error.status)) this.#client.forgetToken(true);
       task.renewPromise();
+      task.image = undefined;
       task.error = undefined;
       task.attempts = 0;
       void this.#restart(task);
     }
+  }
+
+  /**
+   * Uploads a stored picture once more that has `expiresAt`: the service then keeps it for longer. Its key changes if it has expired already, or
+   * was sent by a guest whose token has expired. Undefined for an item that is not stored.
+   */
+  async renew(item: UploadItem): Promise<Uploaded | undefined> {
+    const [task] = this.#tasksOf(item);
+    const { payload } = task ?? {};
+    if (!task || !payload || task.state !== "uploaded") return undefined;
+    const image = await retry(() => this.#client.upload(payload), { signal: this.#closing.signal });
+    if (task.state !== "uploaded") return undefined;
+    task.image = image;
+    return image;
   }
 
   /** Cancels an item, or all that are not at their end. */
@@ -181,6 +198,11 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
   /** The form was sent: with `offline.untilSent`, stored pictures do not come back after a reload. */
   markSent(): void {
     for (const task of this.#tasks.values()) if (task.state === "uploaded") void this.#forget(task);
+  }
+
+  /** What the form asks of pictures; undefined when that cannot be loaded. Rejects with `FORM_NOT_FOUND`. */
+  policy(): Promise<FormPolicy | undefined> {
+    return this.#client.policy();
   }
 
   /** The file names of the caller's newest pictures of this form, by key. */
@@ -251,7 +273,9 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
     if (!duplicate) return undefined;
     if (!duplicate.isSettled) task.setState("waiting");
     try {
-      return await abortable(duplicate.done, signal);
+      const image = await abortable(duplicate.done, signal);
+      task.payload = (duplicate as UploadTask).payload;
+      return image;
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Refusal) throw error;
