@@ -47,7 +47,8 @@ include .make/tools.mk
 .PHONY: dev
 dev: setup .wrangler/migrated edge www ## Install, build, migrate and serve on http://127.0.0.1:8787 (PORT=… changes it)
 	$(call say,Serving on http://127.0.0.1:$(PORT))
-	@exec wrangler dev --ip 127.0.0.1 --port $(PORT) --show-interactive-dev-session=false
+	@TOKEN=$$(node .make/token.mjs --role SERVICE --sub demo) node .make/demo-forms.mjs --url http://127.0.0.1:$(PORT) & \
+		exec wrangler dev --ip 127.0.0.1 --port $(PORT) --show-interactive-dev-session=false
 
 .PHONY: token
 token: $(STAMPS)/node .dev.vars ## Print a token for the local server (ROLE=USER SUB=123 TTL=3600)

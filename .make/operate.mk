@@ -27,3 +27,9 @@ bind-bucket: export BIND_URL = $(URL)
 bind-bucket: export BIND_TOKEN = $(TOKEN)
 bind-bucket: $(STAMPS)/node ## Bind the bucket of a deployment to its database (URL=…, TOKEN=… of an administrator)
 	@node .make/bind-bucket.mjs
+
+.PHONY: demo-forms
+# In the environment, because every process of the machine can read arguments.
+demo-forms: export TOKEN := $(TOKEN)
+demo-forms: $(STAMPS)/node ## Create the forms of the demo page at a deployment (URL=…, TOKEN=… of a back end or an administrator)
+	@node .make/demo-forms.mjs --url "$(URL)"

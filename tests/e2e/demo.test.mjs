@@ -1,9 +1,11 @@
 // The demo page in Chromium: from a guest's picture to an account that keeps it, refusals in both languages, the keyboard alone, and an interrupted
 // network.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
 
 import { chooseByKeyboard, newVisitor, startBrowser } from "./browser.mjs";
+import { png } from "./pictures.mjs";
 import { startServer } from "./server.mjs";
 
 const JPEG = "tests/fixtures/jpeg/baseline-420.jpg";
@@ -13,6 +15,9 @@ let server;
 let browser;
 before(async () => {
   server = await startServer({ vars: { IP_PER_MINUTE: 100_000 } });
+  // As `make dev` does.
+  const env = { ...process.env, TOKEN: server.token({ sub: "demo", role: "SERVICE" }) };
+  execFileSync(process.execPath, [".make/demo-forms.mjs", "--url", server.url], { env });
   browser = await startBrowser();
 });
 after(async () => {
@@ -29,14 +34,14 @@ async function open(locale, { mayFail = /^$/, ...options } = {}) {
   page.on("console", (message) => message.type() === "error" && !mayFail.test(message.text()) && complaints.push(message.text()));
   const load = async () => {
     await page.goto(server.url);
-    await page.locator("#limits", { hasText: "5" }).waitFor();
+    await page.locator("#portrait [part=types]", { hasText: "200" }).waitFor();
   };
   await load();
   return { page, complaints, load, close: () => context.close() };
 }
 
 const items = (page, state) => page.locator(`image-upload [part~=item][part~=${state}]`);
-const keyOf = (page) => page.locator("image-upload").evaluate((element) => element.value);
+const keyOf = (page) => page.locator("#room").evaluate((element) => element.value);
 const owners = () => server.rows().map(({ owner }) => owner);
 
 test("a guest's picture, an account that claims it, logging out and in, upload and delete; an administrator sees it", async () => {
@@ -54,7 +59,7 @@ test("a guest's picture, an account that claims it, logging out and in, upload a
   assert.match(await page.locator("#rating-problem").innerText(), /stars/);
   await page.keyboard.press("Space");
   await page.locator("#survey .primary").click();
-  assert.deepEqual(JSON.parse(await page.locator("#answers").innerText()), { rating: 1, room: [key], note: "" });
+  assert.deepEqual(JSON.parse(await page.locator("#answers").innerText()), { rating: 1, room: [key], portrait: [], note: "" });
 
   await page.locator("#sign-up").click();
   await page.keyboard.type("mina@example.com");
@@ -88,7 +93,7 @@ test("a guest's picture, an account that claims it, logging out and in, upload a
   await page.keyboard.press("Enter");
   await page.locator("#pictures li").waitFor();
 
-  await chooseByKeyboard(page, page.locator("image-upload"), JPEG);
+  await chooseByKeyboard(page, page.locator("#room"), JPEG);
   await items(page, "uploaded").waitFor();
   await page.locator("#pictures li").nth(1).waitFor();
   assert.deepEqual(owners(), [mina, mina]);
@@ -128,13 +133,31 @@ test("a refused file has a reason in Korean and is not sent", async () => {
   await close();
 });
 
+test("the two questions have different policies: a portrait that is not square is refused, a square one is stored", async () => {
+  const { page, complaints, close } = await open("en-US");
+  assert.match(await page.locator("#room [part=types]").innerText(), /^JPEG, PNG, GIF, WebP and more, up to 4 pictures\./);
+  assert.match(await page.locator("#portrait [part=types]").innerText(), /^JPEG or PNG, square, at least 200\s×\s200 pixels, one picture\./);
+  await page.locator('[data-try="wide"]').click();
+  const refused = page.locator("#portrait [part~=item][part~=refused]");
+  await refused.waitFor();
+  assert.match(await refused.innerText(), /1,?600.*900/s);
+  await refused.getByRole("button", { name: "Remove wide.jpg" }).click();
+  const square = { name: "me.png", mimeType: "image/png", buffer: png(240, 240) };
+  await page.locator("#portrait input[accept*=heic]").setInputFiles(square);
+  await page.locator("#portrait [part~=item][part~=uploaded]").waitFor();
+  const [key] = await page.locator("#portrait").evaluate((element) => element.value);
+  assert.ok(server.objects().has(key));
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
 test("the page works by keyboard and in both languages", async () => {
   const { page, complaints, close } = await open("en-US");
   await page.locator('[data-language="ko"]').focus();
   await page.keyboard.press("Enter");
   assert.equal(await page.locator("html").getAttribute("lang"), "ko");
   assert.match(await page.locator("h1").innerText(), /[가-힣]/);
-  await chooseByKeyboard(page, page.locator("image-upload"), JPEG);
+  await chooseByKeyboard(page, page.locator("#room"), JPEG);
   await items(page, "uploaded").waitFor();
   assert.match(await items(page, "uploaded").innerText(), /저장됨/);
   assert.deepEqual(complaints, []);
@@ -146,7 +169,7 @@ test("in flight mode a picture waits, also after the page is closed, and is sent
   const objectsBefore = server.objects().size;
   await page.locator("#flight").check();
   await page.locator('[data-try="photo"]').click();
-  await page.locator("image-upload", { hasText: "Kept on this device" }).waitFor();
+  await page.locator("#room", { hasText: "Kept on this device" }).waitFor();
   assert.equal(server.objects().size, objectsBefore);
   await load();
   await items(page, "uploaded").waitFor();

@@ -1,4 +1,4 @@
-// The demo: a survey with a picture question, the account of the person who answers it, and files to try. It uses the browser package and the
+// The demo: a survey with two picture questions, the account of the person who answers it, and files to try. It uses the browser package and the
 // API as any page would.
 import "../preflight/element/index.js";
 import { refreshAlbum } from "./album.js";
@@ -14,9 +14,9 @@ const NOWHERE = "http://127.0.0.1:1";
 const GUEST = "guest";
 
 const survey = $("#survey");
-let room = $("#room");
+/** The fields for pictures by name. They are replaced when the user changes. */
+const fields = { room: $("#room"), portrait: $("#portrait") };
 let uploaded = [];
-const policy = fetch("/policy").then((answer) => answer.json());
 
 for (const number of [1, 2, 3, 4, 5]) {
   const input = el("input", { type: "radio", name: "rating", value: number, required: number === 1 });
@@ -28,48 +28,59 @@ for (const button of document.querySelectorAll("[data-language]")) {
 document.addEventListener("language", showTexts);
 document.addEventListener("session", () => {
   // Setting the token again makes later uploads use the new session.
-  room.token = token;
+  for (const field of Object.values(fields)) field.token = token;
   showAccount();
   refreshAlbum().catch(showProblem);
 });
 setLanguage(currentLanguage());
-prepareRoom();
-prepareEntry({ keys: () => (user() ? [] : room.value), onEntered: welcome });
+Object.values(fields).forEach(prepareField);
+prepareEntry({ keys: () => (user() ? [] : allKeys()), onEntered: welcome });
 // The owner of kept pictures is known only after that.
 resume()
   .catch(() => {})
-  .then(() => (user() ? replaceRoom() : room.setAttribute("offline", GUEST)));
+  .then(() => (user() ? replaceFields() : Object.values(fields).forEach((field) => field.setAttribute("offline", GUEST))));
 
-/** Connects the field for pictures. */
-function prepareRoom() {
-  room.token = token;
-  room.addEventListener("uploaded", ({ detail }) => {
-    uploaded.push(detail);
-    showSaved();
-    showError($("#room-problem"));
-    if (user()) refreshAlbum().catch(showProblem);
-  });
-  room.addEventListener("change", showSaved);
+/** The keys of the pictures of all fields. */
+function allKeys() {
+  return Object.values(fields).flatMap(({ value }) => value);
 }
 
-/** Replaces the field, so that the next user does not see the pictures of this one. */
-function replaceRoom() {
-  const hadFocus = document.activeElement === room;
-  const next = room.cloneNode(true);
-  next.setAttribute("offline", user()?.id ?? GUEST);
-  room.replaceWith(next);
-  room = next;
+/** Connects a field for pictures. */
+function prepareField(field) {
+  field.token = token;
+  field.addEventListener("uploaded", ({ detail }) => {
+    uploaded.push(detail);
+    showSaved();
+    showError(problemOf(field));
+    if (user()) refreshAlbum().catch(showProblem);
+  });
+  field.addEventListener("change", showSaved);
+}
+
+const problemOf = ({ id }) => $(`#${id}-problem`);
+
+/** Replaces the fields, so that the next user does not see the pictures of this one. */
+function replaceFields() {
   uploaded = [];
-  prepareRoom();
+  for (const [name, field] of Object.entries(fields)) {
+    const hadFocus = document.activeElement === field;
+    const next = field.cloneNode(true);
+    next.setAttribute("offline", user()?.id ?? GUEST);
+    field.replaceWith(next);
+    fields[name] = next;
+    prepareField(next);
+    showError(problemOf(next));
+    if (hadFocus) next.focus();
+  }
   showSaved();
-  showError($("#room-problem"));
-  if (hadFocus) room.focus();
   $("#receipt").hidden = true;
 }
 
 /** A deleted picture is no answer any more. */
 document.addEventListener("deleted", ({ detail: key }) => {
-  if (room.value.includes(key)) room.value = room.value.filter((other) => other !== key);
+  for (const field of Object.values(fields)) {
+    if (field.value.includes(key)) field.value = field.value.filter((other) => other !== key);
+  }
   showSaved();
 });
 
@@ -82,7 +93,8 @@ survey.addEventListener("submit", (event) => {
   const invalid = check();
   if (invalid) return invalid.focus();
   const answers = new FormData(survey);
-  const received = { rating: Number(answers.get("rating")), room: answers.getAll("room"), note: answers.get("note") };
+  const { room, portrait } = Object.fromEntries(Object.keys(fields).map((name) => [name, answers.getAll(name)]));
+  const received = { rating: Number(answers.get("rating")), room, portrait, note: answers.get("note") };
   $("#answers").textContent = JSON.stringify(received, null, 2);
   $("#receipt").hidden = false;
   showKeep();
@@ -94,13 +106,14 @@ function check() {
   const rating = survey.elements.rating;
   const isUnrated = rating.value === "";
   showError($("#rating-problem"), isUnrated ? texts().ratingMissing : "", [$("#rating-question")]);
-  showError($("#room-problem"), room.validationMessage, [room]);
-  return isUnrated ? rating[0] : room.validationMessage ? room : undefined;
+  for (const field of Object.values(fields)) showError(problemOf(field), field.validationMessage, [field]);
+  return isUnrated ? rating[0] : Object.values(fields).find(({ validationMessage }) => validationMessage);
 }
 
 /** Shows how many bytes the check in the browser has saved. */
 function showSaved() {
-  const listed = uploaded.filter(({ image }) => room.value.includes(image.key));
+  const keys = allKeys();
+  const listed = uploaded.filter(({ image }) => keys.includes(image.key));
   const [before, after] = listed.reduce(
     ([from, to], { item, image }) => [from + item.file.size, to + image.fileSize],
     [0, 0],
@@ -118,14 +131,13 @@ function showKeep() {
   $("#keep-text").textContent = texts().guestUntil(until);
 }
 
-async function showTexts() {
+function showTexts() {
   showSaved();
   showKeep();
   showAccount();
   $("#stars").querySelectorAll(".visually-hidden").forEach((name, at) => (name.textContent = texts().stars(at + 1)));
-  const { limits } = await policy;
-  if (survey.querySelector("[aria-invalid]")) check();
-  $("#limits").textContent = texts().limits(Math.floor(limits.maxBytes / 2 ** 20));
+  // The fields for pictures take the language of the page in a microtask.
+  if (survey.querySelector("[aria-invalid]")) queueMicrotask(check);
 }
 
 // --- Account ----------------------------------------------------------------------------------
@@ -135,7 +147,7 @@ $("#sign-up").addEventListener("click", () => openEntry(true));
 $("#log-out").addEventListener("click", async () => {
   try {
     await logOut();
-    replaceRoom();
+    replaceFields();
     announce(texts().loggedOut);
     $("#log-in").focus();
   } catch (error) {
@@ -155,11 +167,11 @@ function showAccount() {
 }
 
 function welcome(kept, wanted) {
-  const keys = room.value;
+  const answered = Object.entries(fields).map(([name, { value }]) => [name, value]);
   // They belong to the account now and must not come back for the next guest.
-  room.markSent();
-  replaceRoom();
-  room.value = keys;
+  for (const field of Object.values(fields)) field.markSent();
+  replaceFields();
+  for (const [name, keys] of answered) fields[name].value = keys;
   const sentence = texts().welcome(user().nickname ?? user().email, kept, wanted);
   showError($("#problem"), kept < wanted ? sentence : "");
   announce(sentence);
@@ -171,14 +183,15 @@ function welcome(kept, wanted) {
 for (const button of document.querySelectorAll("[data-try]")) {
   button.addEventListener("click", () => {
     whileBusy(button, async () => {
-      room.add([await samples[button.dataset.try]()]);
-      room.scrollIntoView({ block: "nearest" });
+      const field = fields[button.dataset.field ?? "room"];
+      field.add([await samples[button.dataset.try]()]);
+      field.scrollIntoView({ block: "nearest" });
     });
   });
 }
 
 $("#flight").addEventListener("change", ({ target }) => {
-  room.endpoint = target.checked ? NOWHERE : ENDPOINT;
+  for (const field of Object.values(fields)) field.endpoint = target.checked ? NOWHERE : ENDPOINT;
   document.documentElement.classList.toggle("flying", target.checked);
   announce(target.checked ? texts().flying : texts().landed);
   // Uploads that wait for the network check it at once.

@@ -12,6 +12,11 @@ export async function place() {
   return new File([start, placeSegment(), rest], "seoul.jpg", { type: "image/jpeg" });
 }
 
+/** A photo that is wider than high. */
+export async function wide() {
+  return new File([await draw(1600, 900)], "wide.jpg", { type: "image/jpeg" });
+}
+
 export function text() {
   return new File(["This is only text, whatever its name says.\n"], "notes.jpg", { type: "image/jpeg" });
 }

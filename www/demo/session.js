@@ -84,7 +84,7 @@ export async function updateProfile(profile) {
 
 async function claim(keys) {
   const outcomes = await Promise.allSettled(
-    keys.map((key) => request("POST", "/images/metadata", { key, guestToken: claimToken(key), formId: "demo-survey" })),
+    keys.map((key) => request("POST", "/images/metadata", { key, guestToken: claimToken(key) })),
   );
   return outcomes.filter(({ status }) => status === "fulfilled").length;
 }
