@@ -14,21 +14,24 @@ const NODE_MODULES = resolve("tests/browser/node_modules");
 const GUIDES = { en: "docs/uploaders.md", ko: "docs/ko/uploaders.md" };
 
 const { server, proxy, browser, folder, user, fileOf } = await setUp();
-for (const [language, path] of Object.entries(GUIDES)) {
+/** Each guide as written, and with `TICKETS` set. */
+const VARIANTS = [["en", "en", false], ["ko", "ko", false], ["en-tickets", "en", true]];
+for (const [variant, language, hasTickets] of VARIANTS) {
+  const path = GUIDES[language];
   const names = blocks(path).map(({ text }) => {
     const [, name] = /^\/\/ ([\w-]+\.js)\n/.exec(text);
-    fileOf(name, text.replace("https://image.the-form", proxy.url));
+    fileOf(name, text.replace("https://image.the-form", proxy.url).replace("TICKETS = false", `TICKETS = ${hasTickets}`));
     return name;
   });
   assert.deepEqual(names, ["the-form.js", "uppy.js", "filepond.js"], path);
   for (const name of names.slice(1)) {
     const built = await build({ entryPoints: [join(folder, name)], nodePaths: [NODE_MODULES], bundle: true, format: "esm", write: false, mainFields: ["module", "main"], logLevel: "error" });
-    proxy.files.set(`${language}-${name}`, Buffer.from(built.outputFiles[0].contents));
+    proxy.files.set(`${variant}-${name}`, Buffer.from(built.outputFiles[0].contents));
   }
   const page = (name) =>
     `<!doctype html><html lang="${language}"><meta charset="utf-8"><title>Recipe</title><form><input type="file" name="photo" multiple></form>
-     <script type="module">import * as recipe from "/files/${language}-${name}.js"; window.recipe = recipe;</script>`;
-  for (const name of ["uppy", "filepond"]) proxy.pages.set(`/${language}/${name}`, { html: page(name) });
+     <script type="module">import * as recipe from "/files/${variant}-${name}.js"; window.recipe = recipe;</script>`;
+  for (const name of ["uppy", "filepond"]) proxy.pages.set(`/${variant}/${name}`, { html: page(name) });
 }
 
 test("both guides have the same code", () => {
@@ -177,3 +180,80 @@ for (const language of ["en", "ko"]) {
     assert.equal(proxy.uploads().length, 1);
   });
 }
+
+const service = () => ({ Authorization: `Bearer ${server.token({ sub: "api", role: "SERVICE" })}`, "Content-Type": "application/json" });
+
+test("by the guide with tickets: each file has its own, and a spent one is replaced", async (t) => {
+  for (const name of ["uppy", "filepond"]) {
+    const { page } = await open(t, `/en-tickets/${name}`);
+    const sub = user();
+    const asked = [];
+    const spent = [];
+    const ticketFor = async (picture) => {
+      const answer = await fetch(`${server.url}/uploads/tickets`, { method: "POST", headers: service(), body: JSON.stringify({ ...picture, userId: sub }) });
+      return (await answer.json()).data.ticket;
+    };
+    await page.route("**/api/image-ticket", async (route) => {
+      const picture = route.request().postDataJSON();
+      asked.push(picture);
+      // The second was used for the first file.
+      const body = asked.length === 2 ? spent[0] : await ticketFor(picture);
+      spent.push(body);
+      return route.fulfill({ body });
+    });
+    const seed = name === "uppy" ? 101 : 111;
+    const keys = await page.evaluate(
+      async ({ name, files }) => {
+        const keys = [];
+        for (const [file, bytes] of files) {
+          const data = window.fileOf(file, bytes);
+          if (name === "uppy") {
+            window.recipe.uppy.setMeta({ formId: "f-recipe" });
+            window.recipe.uppy.addFile({ name: file, type: "image/gif", data });
+            const { successful } = await window.recipe.uppy.upload();
+            keys.push(...successful.map(({ response }) => response.body.data.key));
+          } else {
+            window.recipe.pond.setOptions({ instantUpload: false });
+            const { id } = await window.recipe.pond.addFile(data, { metadata: { formId: "f-recipe" } });
+            keys.push((await window.recipe.pond.processFile(id)).serverId);
+          }
+        }
+        return keys;
+      },
+      { name, files: [["one.gif", [...gif(seed)]], ["two.gif", [...gif(seed + 1)]]] },
+    );
+    assert.equal(keys.length, 2);
+    assert.ok(keys.every((key) => key.startsWith(`users/${sub}/`) && server.objects().has(key)), keys.join());
+    assert.deepEqual(asked[0], { formId: "f-recipe", contentType: "image/gif", maxBytes: gif(seed).length });
+    assert.equal(asked.length, 3, "the spent one was replaced");
+    assert.equal(await page.evaluate(() => performance.getEntriesByType("resource").some(({ name }) => name.includes("image-token"))), false);
+  }
+});
+
+test("by the guide with a form: people can choose what it takes, and its refusals are shown", async (t) => {
+  const answer = await fetch(`${server.url}/forms/recipe`, { method: "PUT", headers: service(), body: JSON.stringify({ accept: ["image/gif"], maxFilesPerUser: 2, minWidth: 10, maxBytes: 2048 }) });
+  assert.equal(answer.status, 201, await answer.text());
+  const uppy = await open(t, "/ko/uppy");
+  const [restrictions, error] = await uppy.page.evaluate(async (bytes) => {
+    const { uppy, useForm } = window.recipe;
+    await useForm("recipe");
+    uppy.addFile({ name: "dot.gif", type: "image/gif", data: window.fileOf("dot.gif", bytes) });
+    const { failed } = await uppy.upload();
+    const { allowedFileTypes, maxFileSize, maxNumberOfFiles } = uppy.opts.restrictions;
+    return [{ allowedFileTypes, maxFileSize, maxNumberOfFiles }, failed[0].error];
+  }, [...gif(121)]);
+  assert.deepEqual(restrictions, { allowedFileTypes: ["image/gif"], maxFileSize: 2048, maxNumberOfFiles: 2 });
+  assert.match(error, /[가-힣].*10|10.*[가-힣]/);
+
+  const pond = await open(t, "/en/filepond");
+  const [maxFiles, sentence] = await pond.page.evaluate(async (bytes) => {
+    const { pond, useForm } = window.recipe;
+    pond.setOptions({ instantUpload: false });
+    await useForm("recipe");
+    const { id } = await pond.addFile(window.fileOf("dot.gif", bytes));
+    const sentence = await pond.processFile(id).catch(({ error }) => error.body);
+    return [pond.maxFiles, sentence];
+  }, [...gif(122)]);
+  assert.equal(maxFiles, 2);
+  assert.match(sentence, /10/);
+});
