@@ -159,7 +159,11 @@ impl FormPolicy {
             moment(self.opens_ms),
             moment(self.closes_ms),
         ];
-        FIELDS.iter().map(|(name, _)| (*name).to_owned()).zip(values).collect()
+        let mut json = Map::new();
+        for ((name, _), value) in FIELDS.iter().zip(values) {
+            json.insert((*name).to_owned(), value);
+        }
+        json
     }
 
     /// Whether the pictures of the form are counted.

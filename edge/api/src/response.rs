@@ -131,8 +131,11 @@ fn details(problem: &Problem) -> Map<String, Value> {
         ],
         _ => Vec::new(),
     };
-    let set = details.into_iter().filter(|(_, value): &(_, Value)| !value.is_null());
-    set.map(|(name, value)| (name.to_owned(), value)).collect()
+    let mut set = Map::new();
+    for (name, value) in details.into_iter().filter(|(_, value): &(_, Value)| !value.is_null()) {
+        set.insert(name.to_owned(), value);
+    }
+    set
 }
 
 /// The response to a failed request.

@@ -142,7 +142,7 @@ async fn handle_protected<P: Ports>(
         ProtectedEndpoint::DeleteImage(id) => images::delete(app, context, &caller, id).await,
         ProtectedEndpoint::ReadForm(name) => forms::get(app, &name).await,
         ProtectedEndpoint::PutForm(name) => forms::put(app, context, &caller, &name, body).await,
-        ProtectedEndpoint::CloseForm(name) => forms::close(app, &name).await,
+        ProtectedEndpoint::CloseForm(name) => forms::close(app, context, &name).await,
         ProtectedEndpoint::ReadUser(id) => accounts::read_user(app, context, &caller, &id).await,
         ProtectedEndpoint::ChangeUser(id) => {
             accounts::change_user(app, context, &caller, &id, body).await

@@ -21,6 +21,7 @@ use crate::{
     form_cache::Form,
     form_policy::FormPolicy,
     ports::Ports,
+    request,
     response::{self, HandlerResult},
 };
 
@@ -143,8 +144,16 @@ pub async fn get<P: Ports>(app: &App<P>, name: &FormName) -> HandlerResult<P> {
 /// `DELETE /forms/{formId}`: closes the form now. Its policy and its pictures stay.
 ///
 /// # Errors
-/// `FORM_NOT_FOUND`.
-pub async fn close<P: Ports>(app: &App<P>, name: &FormName) -> HandlerResult<P> {
+/// `FORM_NOT_FOUND`, `MALFORMED_REQUEST` for a parameter: nothing of one may be ignored where something is deleted.
+pub async fn close<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    name: &FormName,
+) -> HandlerResult<P> {
+    let query = request::query(context.head).ok_or(Code::MalformedRequest)?;
+    if let Some((parameter, _)) = query.first() {
+        return Err(Problem::field(parameter, None).into());
+    }
     let row = app.ports.registry().form(name).await?.ok_or(Code::FormNotFound)?;
     let Form { mut policy, .. } = Form::of(name, &row)?;
     let now_ms = app.ports.now_ms();

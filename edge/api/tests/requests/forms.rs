@@ -95,6 +95,10 @@ fn a_policy_is_written_read_published_and_closed_by_a_back_end() {
     }
     assert_eq!(policy(&app, "").code(), "MALFORMED_REQUEST");
 
+    let ignored =
+        ask(&app, Method::DELETE, "/forms/stay?pictures=delete", &service(), &Value::Null);
+    assert_eq!(ignored.code(), "MALFORMED_REQUEST");
+    assert_eq!(policy(&app, "stay").json["form"]["state"], "open");
     let closed = ask(&app, Method::DELETE, "/forms/stay", &service(), &Value::Null);
     assert_eq!(
         (closed.status, closed.json["message"].as_str()),
