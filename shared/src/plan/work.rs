@@ -37,7 +37,7 @@ mod cost {
             Scale::Eighth => 2_000,
             Scale::Quarter => 20_000,
             Scale::Half => 50_000,
-            Scale::Full => 1_500_000,
+            Scale::Full => 300_000,
         }
     }
     /// Per CMYK pixel that is converted to luma and chroma.
@@ -421,7 +421,7 @@ mod tests {
             Ok::<_, ImageError>(plan.target().map(|target| target.scale))
         };
         assert_eq!(scale(2_000), Ok(Some(Scale::Full)));
-        assert_eq!(scale(200), Ok(Some(Scale::Half)));
+        assert_eq!(scale(150), Ok(Some(Scale::Half)));
         assert!(matches!(scale(20), Err(ImageError::TooMuchWork { is_animated: false, .. })));
     }
 

@@ -206,9 +206,7 @@ fn pass8x8([a, b, c, d, e, f, g, h]: [i16x8; 8], shift: u32) -> [i16x8; 8] {
 /// The samples of a block of eight by eight, row by row.
 #[inline]
 fn eight(values: [i16x8; 8]) -> [[u8; 16]; 4] {
-    let rows = pass8x8(values, FIRST_SHIFT);
-    // Three rounds exchange rows and columns, the fourth interleaves columns.
-    let [a, b, c, d, e, f, g, h] = pass8x8(weave(weave(weave(weave(rows)))), SECOND_SHIFT);
+    let [a, b, c, d, e, f, g, h] = pass8x8(columns(pass8x8(values, FIRST_SHIFT)), SECOND_SHIFT);
     let round = |[a, b, c, d]: [u8x16; 4]| {
         let (low, high) = (u8x16::unpack_low, u8x16::unpack_high);
         [low(a, c), high(a, c), low(b, d), high(b, d)]
@@ -217,16 +215,20 @@ fn eight(values: [i16x8; 8]) -> [[u8; 16]; 4] {
     round(round(round(columns))).map(u8x16::to_array)
 }
 
-/// Interleaves rows with those half a block below.
+/// Rows as columns, which are interleaved with those half a block to the right.
+///
+/// It moves bytes, because wasm engines know these shuffles as single instructions. Shuffles of 16 bits that are
+/// written lane by lane become ten times as many instructions.
 #[inline]
-fn weave([a, b, c, d, e, f, g, h]: [i16x8; 8]) -> [i16x8; 8] {
-    let ((a, e), (b, f), (c, g), (d, h)) = (zip(a, e), zip(b, f), zip(c, g), zip(d, h));
-    [a, e, b, f, c, g, d, h]
-}
-
-#[inline]
-fn zip(a: i16x8, b: i16x8) -> (i16x8, i16x8) {
-    let [a0, a1, a2, a3, a4, a5, a6, a7] = a.to_array();
-    let [b0, b1, b2, b3, b4, b5, b6, b7] = b.to_array();
-    (i16x8::new([a0, b0, a1, b1, a2, b2, a3, b3]), i16x8::new([a4, b4, a5, b5, a6, b6, a7, b7]))
+fn columns(rows: [i16x8; 8]) -> [i16x8; 8] {
+    let (low, high) = (u8x16::unpack_low, u8x16::unpack_high);
+    // The place of a byte has seven bits: three of its row, three of its column, and whether it is the upper half of its
+    // sample. Each round moves the first bit to the end. After four the lower halves of four columns are apart from
+    // the upper ones, and the last round joins them.
+    let round = |[a, b, c, d, e, f, g, h]: [u8x16; 8]| {
+        [low(a, e), high(a, e), low(b, f), high(b, f), low(c, g), high(c, g), low(d, h), high(d, h)]
+    };
+    let [a, b, c, d, e, f, g, h] = round(round(round(round(rows.map(cast)))));
+    [low(a, b), high(a, b), low(c, d), high(c, d), low(e, f), high(e, f), low(g, h), high(g, h)]
+        .map(cast)
 }
