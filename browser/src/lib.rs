@@ -5,7 +5,7 @@ mod foreign;
 mod policy;
 mod result;
 
-use std::ops::ControlFlow;
+use std::task::Poll;
 
 use image_rules::{
     Format, ImageError, Limits,
@@ -35,8 +35,10 @@ impl Preparation {
     pub fn new(file: &Blob, bytes: Vec<u8>, policy: &JsValue, language: &str) -> Self {
         let declared_type = file.type_();
         let first = match Format::from_media_type(&declared_type) {
-            Some(declared) => prepare::Preparation::begin(bytes, declared, &policy::read(policy))
-                .map_err(|error| refused(&error, language)),
+            Some(declared) => {
+                prepare::Preparation::begin(bytes.into(), declared, &policy::read(policy))
+                    .map_err(|error| refused(&error, language))
+            }
             None => Err(match decodable_type(&bytes, &declared_type) {
                 Some(decodable) => foreign_type(decodable.media_type),
                 None => refused(&ImageError::DeclaredNotAccepted, language),
@@ -51,15 +53,14 @@ impl Preparation {
 
     /// Makes the next step, if there is one; returns whether there is another.
     pub fn step(&mut self) -> bool {
-        let Some(preparation) = self.next.take() else { return false };
-        match preparation.step() {
-            Ok(ControlFlow::Continue(next)) => self.next = Some(next),
-            Ok(ControlFlow::Break((report, processed))) => {
-                self.result = Some(accepted(Some(&report), &processed));
-            }
-            Err(error) => self.result = Some(refused(&error, &self.language)),
-        }
-        self.next.is_some()
+        let Some(preparation) = &mut self.next else { return false };
+        let Poll::Ready(prepared) = preparation.step() else { return true };
+        self.next = None;
+        self.result = Some(match prepared {
+            Ok((report, processed)) => accepted(Some(&report), &processed),
+            Err(error) => refused(&error, &self.language),
+        });
+        false
     }
 
     /// The result of the last step; nothing before it.

@@ -34,6 +34,7 @@ pub mod format;
 pub mod inspect;
 pub mod limits;
 mod messages;
+mod pace;
 pub mod plan;
 pub mod raster;
 pub mod report;
@@ -57,7 +58,7 @@ pub use pipeline::{
     Processed,
     pixels::{Pixels, pixels},
     prepare::prepare,
-    process,
+    process, process_in_steps,
 };
 pub use plan::{Action, Plan};
 pub use report::{Color, Metadata, Orientation, Report};

@@ -139,6 +139,8 @@ pub struct Coded {
     pub lossy_pixels: u64,
     /// Those of them that have an alpha plane, `ALPH`; zero for other formats than WebP.
     pub alpha_pixels: u64,
+    /// Bytes of the largest frame of an animated WebP; zero for other pictures.
+    pub largest_frame_bytes: u64,
     /// Bytes that the pixels of a PNG inflate to, filters included; zero for other formats.
     pub inflated_bytes: u64,
     /// Blocks that the scans of a JPEG visit; zero for other formats. A progressive picture visits a block in

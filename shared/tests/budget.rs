@@ -79,6 +79,10 @@ fn the_computed_peak_holds() {
         check("2 MP PNG", &small.png(), &Policy { max_edge, ..POLICY });
         check("2 MP WebP", &small.webp(), &Policy { max_edge, ..POLICY });
     }
+    let lossy = include_bytes!("../../tests/fixtures/large/lossy-alpha.webp");
+    for max_edge in [2048, 1024] {
+        check("2 MP lossy WebP with alpha", lossy, &Policy { max_edge, ..POLICY });
+    }
     // Encoded losslessly, with a palette, and as JPEG where those are too large.
     let screenshot = picture::screenshot(1170, 2532).opaque_png();
     let page = picture::screenshot(1080, 6000).opaque_png();

@@ -2,7 +2,8 @@
 //
 // `node tests/bench/work.mjs [--rounds N] [--only TEXT]` from anywhere. For each format, mode and action it takes the largest
 // picture that is allowed, and then the fixtures and the photos of $PHOTOS (or ../shared/photos beside the checkout, if there
-// are any). Writes target/bench/work.json; exits with 1 when an estimate is not 0.8 to 2.5 times the measurement.
+// are any). Writes target/bench/work.json; exits with 1 when an estimate is not 0.8 to 2.5 times the measurement, or
+// a step between two pauses takes longer than 250 ms.
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildWasm, ensureNode, root } from './build.mjs';
@@ -20,6 +21,8 @@ const [LEAST, MOST] = [0.8, 2.5];
 /** Below this, ratios say nothing about work: what counts is the difference. */
 const SMALL_MS = 1;
 const SMALL_DIFFERENCE_MS = 1;
+/** What a step may take, and what one may take that is a single call of a decoder or an encoder. */
+const [STEP_MS, CALL_MS] = [50, 250];
 
 const option = (name, value) => {
   const at = process.argv.indexOf(name);
@@ -57,7 +60,10 @@ mkdirSync(join(root, 'target/bench'), { recursive: true });
 writeFileSync(join(root, 'target/bench/work.json'), `${JSON.stringify(results, null, 2)}\n`);
 const missed = results.filter((result) => result.missed);
 console.log(`\n${results.length} compared, ${missed.length} missed`);
-for (const { name, ratio } of missed) console.log(`MISSED: ${name}: ${ratio}`);
+for (const { name, ratio, longest } of missed) console.log(`MISSED: ${name}: ratio ${ratio}, longest step ${longest} ms`);
+const calls = results.filter(({ longest }) => longest > STEP_MS).sort((one, other) => other.longest - one.longest);
+console.log(`Longest of all other steps: ${Math.max(...results.map(({ longest = 0 }) => (longest > STEP_MS ? 0 : longest)))} ms. Longer than ${STEP_MS} ms:`);
+for (const { name, longest } of calls) console.log(`${longest} ms: ${name}`);
 process.exitCode = missed.length > 0 || results.length === 0 ? 1 : 0;
 
 /** The first of these sizes that the limits allow. */
@@ -91,18 +97,36 @@ function compare(name, task, worst = false) {
   }
   let [work, scale] = [Infinity, Infinity];
   const began = cpuMs();
-  for (let round = 0; round < rounds || (round < 10 * rounds && cpuMs() - began < 150); round += 1) {
+  let round = 0;
+  for (; round < rounds || (round < 10 * rounds && cpuMs() - began < 150); round += 1) {
     scale = Math.min(scale, timed(reference));
     work = Math.min(work, timed(() => task.carry_out()));
   }
+  const steps = stepTimes(task, round).map((ms) => (ms * REFERENCE_MS) / scale);
+  const longest = Math.max(...steps);
   task.free();
   const measured = (work * REFERENCE_MS) / scale;
   const ratio = estimate / measured;
   const isSmall = Math.min(estimate, measured) < SMALL_MS;
   const isWithin = isSmall ? Math.abs(estimate - measured) <= SMALL_DIFFERENCE_MS : ratio >= LEAST && (worst || ratio <= MOST);
-  results.push({ name, done, estimate: rounded(estimate), measured: rounded(measured), ratio: rounded(ratio), worst, missed: !isWithin });
-  const verdict = isWithin ? '' : '  MISSED';
-  console.log(`${name}${worst ? ' (worst)' : ''}: estimate ${estimate.toFixed(1)}, measured ${measured.toFixed(1)}, ratio ${ratio.toFixed(2)}  [${done}]${verdict}`);
+  const isMissed = !isWithin || longest > CALL_MS;
+  results.push({ name, done, estimate: rounded(estimate), measured: rounded(measured), ratio: rounded(ratio), steps: steps.length, longest: rounded(longest), worst, missed: isMissed });
+  const verdict = isMissed ? '  MISSED' : longest > STEP_MS ? '  (a single call)' : '';
+  console.log(`${name}${worst ? ' (worst)' : ''}: estimate ${estimate.toFixed(1)}, measured ${measured.toFixed(1)}, ratio ${ratio.toFixed(2)}, longest of ${steps.length} steps ${longest.toFixed(1)}  [${done}]${verdict}`);
+}
+
+/** The least time of each step. */
+function stepTimes(task, most) {
+  const least = [];
+  for (let round = 0; round < Math.min(most, rounds); round += 1) {
+    const steps = task.steps();
+    for (let [step, hasNext] = [0, true]; hasNext; step += 1) {
+      const ms = timed(() => { hasNext = steps.next(); });
+      least[step] = Math.min(least[step] ?? Infinity, ms);
+    }
+    steps.free();
+  }
+  return least;
 }
 
 function timed(call) {

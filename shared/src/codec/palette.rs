@@ -2,7 +2,11 @@
 
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 
-use crate::raster::{Layout, Raster};
+use crate::{
+    pace::Pace,
+    plan::work::cost,
+    raster::{Layout, Raster},
+};
 
 /// What an index of one byte can name.
 pub(crate) const MAX_COLORS: usize = 256;
@@ -15,32 +19,28 @@ pub(crate) struct Indexed {
 
 impl Indexed {
     /// The picture as indices, or nothing when it has more colours.
-    pub fn of(raster: &Raster) -> Option<Self> {
-        // By alpha first: what is not opaque stands at the palette's head.
-        let key = |[r, g, b, a]: [u8; 4]| [a, r, g, b];
-        let mut found: BTreeMap<[u8; 4], u8> = BTreeMap::new();
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    pub async fn of(raster: &Raster, pace: &Pace) -> Option<Self> {
+        let row_ps = (raster.width as u64).saturating_mul(cost::COUNTED_PIXEL);
+        let mut found = Found::default();
         let mut last = None;
-        for color in pixels(raster) {
-            if last != Some(color) {
-                found.entry(key(color)).or_default();
-                if found.len() > MAX_COLORS {
-                    return None;
-                }
-                last = Some(color);
-            }
+        for row in raster.rows() {
+            pace.begin(row_ps).await;
+            let changes = count(&mut found, &mut last, raster.layout, row)?;
+            pace.add(changes.saturating_mul(cost::COUNTED_CHANGE));
         }
         for (index, place) in (0..=u8::MAX).zip(found.values_mut()) {
             *place = index;
         }
         let colors = found.keys().map(|&[a, r, g, b]| [r, g, b, a]).collect();
         let mut last = ([0; 4], found.get(&[0; 4]).copied().unwrap_or_default());
-        let indices = pixels(raster).map(|color| {
-            if last.0 != color {
-                last = (color, found.get(&key(color)).copied().unwrap_or_default());
-            }
-            last.1
-        });
-        Some(Self { indices: indices.collect(), colors })
+        let mut indices = Vec::with_capacity(raster.width * raster.height);
+        for row in raster.rows() {
+            pace.begin(row_ps).await;
+            let changes = index(&found, &mut last, raster.layout, row, &mut indices);
+            pace.add(changes.saturating_mul(cost::COUNTED_CHANGE));
+        }
+        Some(Self { colors, indices })
     }
 
     /// Bits that an index takes in a PNG.
@@ -54,10 +54,53 @@ impl Indexed {
     }
 }
 
-/// The colours of a raster, pixel by pixel.
-pub(crate) fn pixels(raster: &Raster) -> impl Iterator<Item = [u8; 4]> {
-    let layout = raster.layout;
-    raster.data.chunks_exact(layout.channels()).map(move |pixel| match (layout, pixel) {
+/// Colours and their indices, by alpha first: what is not opaque stands at the palette's head.
+type Found = BTreeMap<[u8; 4], u8>;
+
+const fn key([r, g, b, a]: [u8; 4]) -> [u8; 4] {
+    [a, r, g, b]
+}
+
+/// Adds the colours of a row; returns how often they change, or nothing when they are too many.
+#[inline(never)]
+fn count(found: &mut Found, last: &mut Option<[u8; 4]>, layout: Layout, row: &[u8]) -> Option<u64> {
+    let mut changes = 0;
+    for color in pixels(layout, row) {
+        if *last != Some(color) {
+            changes += 1;
+            found.entry(key(color)).or_default();
+            if found.len() > MAX_COLORS {
+                return None;
+            }
+            *last = Some(color);
+        }
+    }
+    Some(changes)
+}
+
+/// Adds the indices of a row; returns how often they change. `last` has the last colour and its index.
+#[inline(never)]
+fn index(
+    found: &Found,
+    last: &mut ([u8; 4], u8),
+    layout: Layout,
+    row: &[u8],
+    indices: &mut Vec<u8>,
+) -> u64 {
+    let mut changes = 0;
+    for color in pixels(layout, row) {
+        if last.0 != color {
+            changes += 1;
+            *last = (color, found.get(&key(color)).copied().unwrap_or_default());
+        }
+        indices.push(last.1);
+    }
+    changes
+}
+
+/// The colours of a row, pixel by pixel.
+pub(crate) fn pixels(layout: Layout, row: &[u8]) -> impl Iterator<Item = [u8; 4]> {
+    row.chunks_exact(layout.channels()).map(move |pixel| match (layout, pixel) {
         (Layout::Gray, &[g]) => [g, g, g, u8::MAX],
         (Layout::GrayAlpha, &[g, a]) => [g, g, g, a],
         (Layout::Rgb, &[r, g, b]) => [r, g, b, u8::MAX],

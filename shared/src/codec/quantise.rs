@@ -8,7 +8,9 @@ use alloc::{vec, vec::Vec};
 
 use crate::{
     codec::palette::{Indexed, MAX_COLORS, pixels},
-    raster::Raster,
+    pace::Pace,
+    plan::work::cost,
+    raster::{Layout, Raster},
 };
 
 /// Slots of the histogram: a power of two. Twelve bytes each.
@@ -45,19 +47,29 @@ struct Histogram {
 }
 
 impl Histogram {
-    fn of(raster: &Raster) -> Self {
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    async fn of(raster: &Raster, pace: &Pace) -> Self {
         let mut histogram = Self { slots: vec![Bin::default(); SLOTS], used: 0, mask: u32::MAX };
         let mut run = Bin::default();
-        for color in pixels(raster) {
+        for row in raster.rows() {
+            pace.begin((raster.width as u64).saturating_mul(cost::COUNTED_PIXEL)).await;
+            histogram.count(&mut run, raster.layout, row);
+        }
+        histogram.add(run);
+        histogram
+    }
+
+    /// Counts the colours of a row; `run` is that of equal pixels so far.
+    #[inline(never)]
+    fn count(&mut self, run: &mut Bin, layout: Layout, row: &[u8]) {
+        for color in pixels(layout, row) {
             if color != run.color {
-                histogram.add(run);
-                run = Bin { color, votes: 0, count: 0 };
+                self.add(*run);
+                *run = Bin { color, votes: 0, count: 0 };
             }
             run.votes += 1;
             run.count += 1;
         }
-        histogram.add(run);
-        histogram
     }
 
     fn add(&mut self, bin: Bin) {
@@ -114,9 +126,11 @@ pub(crate) struct Palette {
 
 impl Palette {
     /// The colours for a picture; nothing when it has no more than those anyway.
-    pub fn of(raster: &Raster) -> Option<Self> {
-        let mut bins = Histogram::of(raster).slots;
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    pub async fn of(raster: &Raster, pace: &Pace) -> Option<Self> {
+        let mut bins = Histogram::of(raster, pace).await.slots;
         bins.retain(|bin| bin.count > 0);
+        pace.begin((bins.len() as u64).saturating_mul(cost::BIN)).await;
         if bins.len() <= MAX_COLORS {
             return None;
         }
@@ -175,43 +189,69 @@ impl Palette {
         (found, least)
     }
 
-    pub fn paint(&self, raster: &Raster) -> Indexed {
-        let mut indices = Vec::with_capacity(raster.width * raster.height);
-        let mut memo = Memo::new(self);
-        // What this row and the next are to make up for, in sixteenths, with a pixel more at each end.
-        let mut now = vec![[0; 4]; raster.width + 2];
-        let mut next = now.clone();
-        let mut source = pixels(raster);
-        for _ in 0..raster.height {
-            let mut right = [0; 4];
-            for (x, color) in source.by_ref().take(raster.width).enumerate() {
-                let color = wide(color);
-                let (exact, apart) = memo.nearest(color);
-                if apart <= UNSEEN {
-                    // No noise in flat areas and around letters.
-                    indices.push(exact);
-                    right = [0; 4];
-                    continue;
-                }
-                let owed = now.get(x + 1).copied().unwrap_or_default();
-                let mut wanted = color;
-                for ((value, owed), right) in wanted.iter_mut().zip(owed).zip(right) {
-                    *value = (*value + ((owed + 7 * right + 8) >> 4)).clamp(0, 255);
-                }
-                let (index, _) = memo.nearest(wanted);
-                let painted = self.colors.get(usize::from(index)).copied().unwrap_or_default();
-                right = wanted;
-                right.iter_mut().zip(painted).for_each(|(value, painted)| *value -= painted);
-                for (slot, share) in next.iter_mut().skip(x).zip([3, 5, 1]) {
-                    slot.iter_mut().zip(right).for_each(|(owed, error)| *owed += share * error);
-                }
-                indices.push(index);
-            }
-            core::mem::swap(&mut now, &mut next);
-            next.fill([0; 4]);
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    pub async fn paint(&self, raster: &Raster, pace: &Pace) -> Indexed {
+        let mixed_ps =
+            if raster.layout.has_alpha() { cost::REDUCED_ALPHA_PIXEL } else { cost::REDUCED_PIXEL };
+        let mut painter = Painter {
+            memo: Memo::new(self),
+            now: vec![[0; 4]; raster.width + 2],
+            next: vec![[0; 4]; raster.width + 2],
+            indices: Vec::with_capacity(raster.width * raster.height),
+        };
+        for row in raster.rows() {
+            pace.begin((raster.width as u64).saturating_mul(cost::COUNTED_PIXEL)).await;
+            let mixed = painter.row(raster.layout, row);
+            pace.add(mixed.saturating_mul(mixed_ps));
         }
         let colors = self.colors.iter().map(|color| color.map(narrow)).collect();
-        Indexed { colors, indices }
+        Indexed { colors, indices: painter.indices }
+    }
+}
+
+/// Paints with a palette, row by row.
+struct Painter<'a> {
+    memo: Memo<'a>,
+    /// What this row and the next are to make up for, in sixteenths, with a pixel more at each end.
+    now: Vec<[i32; 4]>,
+    next: Vec<[i32; 4]>,
+    indices: Vec<u8>,
+}
+
+impl Painter<'_> {
+    /// Returns how many pixels have a colour that is mixed of others.
+    #[inline(never)]
+    fn row(&mut self, layout: Layout, row: &[u8]) -> u64 {
+        let Self { memo, now, next, indices } = self;
+        let mut right = [0; 4];
+        let mut mixed = 0;
+        for (x, color) in pixels(layout, row).enumerate() {
+            let color = wide(color);
+            let (exact, apart) = memo.nearest(color);
+            if apart <= UNSEEN {
+                // No noise in flat areas and around letters.
+                indices.push(exact);
+                right = [0; 4];
+                continue;
+            }
+            mixed += 1;
+            let owed = now.get(x + 1).copied().unwrap_or_default();
+            let mut wanted = color;
+            for ((value, owed), right) in wanted.iter_mut().zip(owed).zip(right) {
+                *value = (*value + ((owed + 7 * right + 8) >> 4)).clamp(0, 255);
+            }
+            let (index, _) = memo.nearest(wanted);
+            let painted = memo.palette.colors.get(usize::from(index)).copied().unwrap_or_default();
+            right = wanted;
+            right.iter_mut().zip(painted).for_each(|(value, painted)| *value -= painted);
+            for (slot, share) in next.iter_mut().skip(x).zip([3, 5, 1]) {
+                slot.iter_mut().zip(right).for_each(|(owed, error)| *owed += share * error);
+            }
+            indices.push(index);
+        }
+        core::mem::swap(now, next);
+        next.fill([0; 4]);
+        mixed
     }
 }
 

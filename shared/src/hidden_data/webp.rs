@@ -6,12 +6,13 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::{source::ReadPosition, vp8};
+use super::vp8;
 use crate::{
     Limits,
     container::webp::Chunk,
     error::Corrupt,
     inspect::webp::{self, Piece},
+    pace::Pace,
 };
 
 /// The streams of one picture, which has lossless or lossy pixels.
@@ -44,29 +45,28 @@ pub(crate) fn streams(bytes: &[u8]) -> Result<Vec<Streams>, Corrupt> {
 }
 
 impl Streams {
-    /// Of a still picture, which is read in one go with its alpha last.
-    ///
-    /// # Errors
-    /// [`Corrupt::BadPixels`] when something follows.
-    pub fn check_still(&self, bytes: &[u8], position: &ReadPosition) -> Result<(), Corrupt> {
-        check(bytes, self.alpha.as_ref(), position.at())?;
-        self.check_pixels(bytes, position)
+    /// Where the chunk of the alpha plane begins.
+    pub fn alpha_start(&self) -> usize {
+        self.alpha.as_ref().map_or(0, |alpha| alpha.start)
     }
 
-    /// Of a frame, whose alpha is read first.
+    /// `alpha_end` and `end` are the positions of the decoder after the alpha plane and after the pixels.
     ///
     /// # Errors
-    /// [`Corrupt::BadPixels`] when something follows.
-    pub fn check_frame(&self, bytes: &[u8], position: &ReadPosition) -> Result<(), Corrupt> {
-        check(bytes, self.alpha.as_ref(), position.before_seek())?;
-        self.check_pixels(bytes, position)
-    }
-
-    fn check_pixels(&self, bytes: &[u8], position: &ReadPosition) -> Result<(), Corrupt> {
+    /// [`Corrupt::BadPixels`] when something follows a stream.
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    pub async fn check(
+        &self,
+        bytes: &[u8],
+        alpha_end: usize,
+        end: usize,
+        pace: &Pace,
+    ) -> Result<(), Corrupt> {
+        check(bytes, self.alpha.as_ref(), alpha_end)?;
         if let Some(lossy) = &self.lossy {
-            vp8::check(bytes.get(lossy.clone()).unwrap_or_default())?;
+            vp8::check(bytes.get(lossy.clone()).unwrap_or_default(), pace).await?;
         }
-        check(bytes, self.lossless.as_ref(), position.at())
+        check(bytes, self.lossless.as_ref(), end)
     }
 }
 

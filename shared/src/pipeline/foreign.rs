@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::{
     ImageError, Policy, Processed,
     format::{FileType, ForeignType, sniff},
+    pace::{Pace, run},
     pipeline::{self, optimise, prepare},
     plan::{Target, budget, work},
     raster::{Layout, Raster},
@@ -113,8 +114,9 @@ impl PixelBuffer {
         self.raster.data.shrink_to_fit();
         let is_drawn = self.shown.is_drawn;
         let source = usize::try_from(self.size_bytes).unwrap_or(usize::MAX);
+        let (target, pace) = (&self.target, &Pace::default());
         let optimised =
-            optimise::pixels(self.raster, self.orientation, is_drawn, source, &self.target);
+            run!(optimise::pixels(self.raster, self.orientation, is_drawn, source, target, pace,));
         let most = self.policy.limits.max_bytes;
         let too_large = ImageError::TooManyBytes { size_bytes: self.size_bytes, limit_bytes: most };
         let processed = pipeline::encoded(optimised).ok_or(too_large)?;

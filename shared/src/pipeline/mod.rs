@@ -2,15 +2,16 @@
 //! decoding did not need are removed.
 
 use alloc::{borrow::Cow, vec::Vec};
-use core::{mem, ops::ControlFlow};
+use core::mem;
 
-use optimise::{Encoded, Optimised, Stage, advance};
+use optimise::{Encoded, Optimised};
 
 use crate::{
     Format, ImageError, Limits, Report,
     codec::{decode, placeholder},
     error::Corrupt,
     hidden_data::HiddenData,
+    pace::{Pace, run, run_to_end, wait},
     plan::{Action, Plan, Scale},
     report::Metadata,
     sanitize::{profile::Rewrite, scrub},
@@ -83,78 +84,6 @@ impl<'a> Processed<'a> {
     }
 }
 
-/// A plan that is carried out step by step, so that a page can handle events between the steps.
-pub struct Work<'a> {
-    bytes: Cow<'a, [u8]>,
-    plan: Plan,
-    stage: Stage,
-}
-
-impl<'a> Work<'a> {
-    /// Begins with these bytes, which must be those that the plan was made for.
-    ///
-    /// # Errors
-    /// As [`process`].
-    pub fn begin(
-        bytes: impl Into<Cow<'a, [u8]>>,
-        plan: &Plan,
-        limits: &Limits,
-    ) -> Result<Self, ImageError> {
-        let bytes = bytes.into();
-        let report = plan.report();
-        let (peak_bytes, limit_bytes) = (plan.peak_bytes(), limits.max_peak_bytes);
-        if peak_bytes > limit_bytes {
-            return Err(ImageError::TooMuchMemory { peak_bytes, limit_bytes });
-        }
-        if bytes.len() as u64 != report.size_bytes {
-            return Err(Corrupt::BadLength.into());
-        }
-        let bytes = storable(bytes, report)?;
-        Ok(Self { bytes, plan: plan.clone(), stage: Stage::Begun })
-    }
-
-    /// Makes the next step; breaks with the result of the last. What is kept or scrubbed takes one; what is made smaller takes one to decode,
-    /// one to resize, and one to encode.
-    ///
-    /// # Errors
-    /// As [`process`].
-    pub fn step(self) -> Result<ControlFlow<Processed<'a>, Self>, ImageError> {
-        let Self { bytes, plan, stage } = self;
-        let report = plan.report();
-        let Some(target) = plan.target() else {
-            let (placeholder, hidden) = verify(&bytes, report)?;
-            return preserve(bytes, report, placeholder, &hidden).map(ControlFlow::Break);
-        };
-        let optimised = match advance(stage, &bytes, report, target)? {
-            ControlFlow::Continue(stage) => {
-                return Ok(ControlFlow::Continue(Self { bytes, plan, stage }));
-            }
-            ControlFlow::Break(optimised) => optimised,
-        };
-        let icc = Rewrite::of(&bytes, report).map_or(0, |rewrite| rewrite.removed_bytes());
-        let removed = Metadata { icc, ..report.metadata };
-        let placeholder = optimised.placeholder.clone();
-        if let Some(made) = encoded(optimised) {
-            // Pixel art may become smaller than planned.
-            target.policy.check_dimensions((made.width, made.height))?;
-            return Ok(ControlFlow::Break(Processed { removed, ..made }));
-        }
-        if target.is_oversize {
-            return Err(match report.frames {
-                1 => ImageError::TooManyBytes {
-                    size_bytes: report.size_bytes,
-                    limit_bytes: target.most_bytes,
-                },
-                _ => ImageError::AnimationTooLarge,
-            });
-        }
-        // A picture that was only to lose bytes, and does not, stays as it came.
-        // It was decoded for its pixels, not for what lies between them.
-        let (_, hidden) = verify(&bytes, report)?;
-        preserve(bytes, report, placeholder, &hidden).map(ControlFlow::Break)
-    }
-}
-
 /// Carries out the plan for these bytes, which must be those that it was made for.
 ///
 /// # Errors
@@ -165,13 +94,65 @@ pub fn process<'a>(
     plan: &Plan,
     limits: &Limits,
 ) -> Result<Processed<'a>, ImageError> {
-    let mut work = Work::begin(bytes, plan, limits)?;
-    loop {
-        match work.step()? {
-            ControlFlow::Continue(further) => work = further,
-            ControlFlow::Break(processed) => return Ok(processed),
-        }
+    run_to_end(process_in_steps(bytes.into(), plan, limits))
+}
+
+/// As [`process`], in steps, after each of which the future pends, so that the thread can do something else. It wakes
+/// nobody: poll it again when the others have had their time. A step takes at most some 30 ms, except where a single call
+/// takes longer.
+///
+/// # Errors
+/// As [`process`].
+pub async fn process_in_steps<'a>(
+    bytes: Cow<'a, [u8]>,
+    plan: &Plan,
+    limits: &Limits,
+) -> Result<Processed<'a>, ImageError> {
+    let report = plan.report();
+    let (peak_bytes, limit_bytes) = (plan.peak_bytes(), limits.max_peak_bytes);
+    if peak_bytes > limit_bytes {
+        return Err(ImageError::TooMuchMemory { peak_bytes, limit_bytes });
     }
+    if bytes.len() as u64 != report.size_bytes {
+        return Err(Corrupt::BadLength.into());
+    }
+    let pace = &Pace::default();
+    let bytes = storable(bytes, report)?;
+    let Some(target) = plan.target() else {
+        let (placeholder, hidden) = wait!(verify(&bytes, report, pace))?;
+        return preserve(bytes, report, placeholder, &hidden);
+    };
+    let optimised = optimise::optimise(&bytes, report, target, pace).await?;
+    let icc = Rewrite::of(&bytes, report).map_or(0, |rewrite| rewrite.removed_bytes());
+    let removed = Metadata { icc, ..report.metadata };
+    let placeholder = optimised.placeholder.clone();
+    if let Some(made) = encoded(optimised) {
+        // Pixel art may become smaller than planned.
+        target.policy.check_dimensions((made.width, made.height))?;
+        return Ok(Processed { removed, ..made });
+    }
+    if target.is_oversize {
+        return Err(match report.frames {
+            1 => ImageError::TooManyBytes {
+                size_bytes: report.size_bytes,
+                limit_bytes: target.most_bytes,
+            },
+            _ => ImageError::AnimationTooLarge,
+        });
+    }
+    // A picture that was only to lose bytes, and does not, stays as it came.
+    // It was decoded for its pixels, not for what lies between them.
+    let (_, hidden) = wait!(verify(&bytes, report, pace))?;
+    preserve(bytes, report, placeholder, &hidden)
+}
+
+/// Decodes what a plan makes smaller and drops it: for benchmarks of decoders.
+///
+/// # Errors
+/// [`Corrupt`] when the pixels do not decode to their end, or the plan needs none.
+pub fn decode_only(bytes: &[u8], plan: &Plan) -> Result<(), Corrupt> {
+    let target = plan.target().ok_or(Corrupt::NoImageData)?;
+    run!(optimise::decode(bytes, plan.report(), target, &Pace::default())).map(drop)
 }
 
 /// The result of optimising; nothing when it had too many bytes.
@@ -201,19 +182,25 @@ pub(crate) fn storable<'a>(
 }
 
 /// Decodes every pixel; returns the placeholder and the hidden data.
-fn verify(bytes: &[u8], report: &Report) -> Result<(Vec<u8>, HiddenData), Corrupt> {
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn verify(
+    bytes: &[u8],
+    report: &Report,
+    pace: &Pace,
+) -> Result<(Vec<u8>, HiddenData), Corrupt> {
     let (size, orientation) = ((report.width, report.height), report.orientation);
     match report.format {
         Format::Jpeg => {
-            let mut decoded = decode::jpeg::decode(bytes, Scale::Eighth, size)?;
+            let mut decoded = decode::jpeg::decode(bytes, Scale::Eighth, size, pace).await?;
             let hidden = mem::take(&mut decoded.hidden_data);
-            let planes = decode::jpeg::planes(decoded)?;
+            let planes = decode::jpeg::planes(decoded, pace).await?;
             Ok((placeholder::of_planes(&planes, orientation), hidden))
         }
-        Format::Png => decode::png::verify(bytes, orientation),
-        Format::Gif => decode::gif::verify(bytes, size),
+        Format::Png => decode::png::verify(bytes, orientation, pace).await,
+        Format::Gif => decode::gif::verify(bytes, size, pace).await,
         Format::WebP => {
-            Ok((decode::webp::verify(bytes, size, orientation)?, HiddenData::default()))
+            let hash = decode::webp::verify(bytes, size, orientation, pace).await?;
+            Ok((hash, HiddenData::default()))
         }
     }
 }

@@ -1,8 +1,7 @@
-//! Makes a picture smaller in steps: decode; resize and turn upright; encode. Size and quality come from the
+//! Makes a picture smaller: decode; resize and turn upright; encode. Size and quality come from the
 //! plan's [`Target`].
 
 use alloc::vec::Vec;
-use core::ops::ControlFlow;
 
 use crate::{
     Format, Report,
@@ -13,8 +12,10 @@ use crate::{
         quantise::Palette,
     },
     error::Corrupt,
+    hidden_data::source::ReadPosition,
     limits::Effort,
-    plan::{Target, budget},
+    pace::{Pace, Pause, wait},
+    plan::{Target, budget, work::cost},
     raster::{
         Layout, Planes, Raster, orient,
         resize::{self, Method},
@@ -36,15 +37,6 @@ pub(crate) struct Encoded {
     pub height: u32,
 }
 
-/// The state between two steps.
-pub(crate) enum Stage {
-    Begun,
-    /// As large as it was decoded.
-    Decoded(Picture),
-    /// At the target's size, and upright.
-    Sized(Picture),
-}
-
 /// Pixels on their way, with what is stored beside them.
 pub(crate) enum Picture {
     Jpeg(Planes, Option<Vec<u8>>),
@@ -52,78 +44,115 @@ pub(crate) enum Picture {
     WebP(Raster, Option<Vec<u8>>),
 }
 
-/// Makes the next step. An animation takes one step for all its frames.
-pub(crate) fn advance(
-    stage: Stage,
+/// Makes a picture smaller.
+pub(crate) async fn optimise(
     bytes: &[u8],
     report: &Report,
     target: &Target,
-) -> Result<ControlFlow<Optimised, Stage>, Corrupt> {
-    Ok(match stage {
-        Stage::Begun if report.format == Format::Gif => {
-            ControlFlow::Break(gif(bytes, report, target)?)
+    pace: &Pace,
+) -> Result<Optimised, Corrupt> {
+    if report.format == Format::Gif {
+        return wait!(gif(bytes, report, target, pace));
+    }
+    let decoded = wait!(decode(bytes, report, target, pace))?;
+    pace.end_stage().await;
+    let sized = wait!(resized_and_turned(decoded, report.orientation, target, pace));
+    pace.end_stage().await;
+    Ok(wait!(encode(sized, report, bytes.len(), target, pace)))
+}
+
+/// Encodes what is upright and at the target's size.
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn encode(
+    picture: Picture,
+    report: &Report,
+    source: usize,
+    target: &Target,
+    pace: &Pace,
+) -> Optimised {
+    match picture {
+        Picture::Jpeg(planes, icc) => {
+            encode_photo(&planes, icc.as_deref(), source, target, pace).await
         }
-        Stage::Begun => ControlFlow::Continue(Stage::Decoded(decode(bytes, report, target)?)),
-        Stage::Decoded(picture) => ControlFlow::Continue(Stage::Sized(resized_and_turned(
-            picture,
-            report.orientation,
-            target,
-        ))),
-        Stage::Sized(Picture::Jpeg(planes, icc)) => {
-            ControlFlow::Break(encode_photo(&planes, icc.as_deref(), bytes.len(), target))
-        }
-        Stage::Sized(Picture::Png(raster, colors, icc)) => {
+        Picture::Png(raster, colors, icc) => {
             let raster = UprightPicture { raster: &raster, colors: &colors, icc: icc.as_deref() };
-            ControlFlow::Break(encode_drawing(raster, Format::Png, bytes.len(), target))
+            encode_drawing(raster, Format::Png, source, target, pace).await
         }
-        Stage::Sized(Picture::WebP(raster, icc)) => {
+        Picture::WebP(raster, icc) => {
             if !report.lossless && !raster.layout.has_alpha() {
-                let planes = subsampled(&raster, target);
-                return Ok(ControlFlow::Break(encode_photo(
-                    &planes,
-                    icc.as_deref(),
-                    bytes.len(),
-                    target,
-                )));
+                let planes = subsampled(&raster, target, pace).await;
+                return encode_photo(&planes, icc.as_deref(), source, target, pace).await;
             }
             let (colors, icc) = (&Colors::default(), icc.as_deref());
             let raster = UprightPicture { raster: &raster, colors, icc };
-            ControlFlow::Break(encode_drawing(raster, Format::WebP, bytes.len(), target))
+            encode_drawing(raster, Format::WebP, source, target, pace).await
         }
-    })
+    }
 }
 
-fn decode(bytes: &[u8], report: &Report, target: &Target) -> Result<Picture, Corrupt> {
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn decode(
+    bytes: &[u8],
+    report: &Report,
+    target: &Target,
+    pace: &Pace,
+) -> Result<Picture, Corrupt> {
     let opaque = |raster: Raster| if raster.is_opaque() { raster.without_alpha() } else { raster };
     let size = (report.width, report.height);
     let icc = profile::profile(bytes, report);
     if report.format == Format::Jpeg {
-        let decoded = decode::jpeg::decode(bytes, target.scale, size)?;
-        let planes = decode::jpeg::planes(decoded)?;
+        let decoded = decode::jpeg::decode(bytes, target.scale, size, pace).await?;
+        let planes = decode::jpeg::planes(decoded, pace).await?;
         // That of inks speaks of inks, which are gone.
         let icc = icc.filter(|_| report.color != Color::Cmyk);
         return Ok(Picture::Jpeg(planes, icc));
     }
     if report.format == Format::Png {
-        let (raster, colors) = decode::png::decode(bytes)?;
+        let (raster, colors) = decode::png::decode(bytes, pace).await?;
         return Ok(Picture::Png(opaque(raster), colors, icc));
     }
-    let raster = decode::webp::decode(bytes, size)?;
+    let raster = decode::webp::decode(bytes, size, pace).await?;
     Ok(Picture::WebP(opaque(raster), icc))
 }
 
-fn resized_and_turned(picture: Picture, orientation: Orientation, target: &Target) -> Picture {
-    let upright = |raster| orient::raster(resized(raster, size(target)), orientation);
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn resized_and_turned(
+    picture: Picture,
+    orientation: Orientation,
+    target: &Target,
+    pace: &Pace,
+) -> Picture {
     match picture {
         Picture::Jpeg(planes, icc) => {
             let luma = size(target);
             let chroma = encode::jpeg::chroma_size(luma, target.quality);
-            let planes = resize::planes(planes, luma, chroma);
+            let planes = resize::planes(planes, luma, chroma, pace).await;
+            let samples = if planes.chroma.is_some() { 3 } else { 1 };
+            turn(orientation, target, samples, pace).await;
             Picture::Jpeg(orient::planes(planes, orientation), icc)
         }
-        Picture::Png(raster, colors, icc) => Picture::Png(upright(raster), colors, icc),
-        Picture::WebP(raster, icc) => Picture::WebP(upright(raster), icc),
+        Picture::Png(raster, colors, icc) => {
+            let raster = upright(raster, orientation, target, pace).await;
+            Picture::Png(raster, colors, icc)
+        }
+        Picture::WebP(raster, icc) => {
+            Picture::WebP(upright(raster, orientation, target, pace).await, icc)
+        }
     }
+}
+
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn upright(raster: Raster, orientation: Orientation, target: &Target, pace: &Pace) -> Raster {
+    let raster = resized(raster, size(target), pace).await;
+    turn(orientation, target, raster.layout.channels() as u64, pace).await;
+    orient::raster(raster, orientation)
+}
+
+/// Before a picture of so many samples a pixel is turned, by a single call.
+fn turn(orientation: Orientation, target: &Target, samples: u64, pace: &Pace) -> Pause {
+    let turned = if orientation == Orientation::UPRIGHT { 0 } else { samples };
+    let pixels = u64::from(target.width) * u64::from(target.height);
+    pace.begin(pixels.saturating_mul(turned).saturating_mul(cost::TURNED_SAMPLE))
 }
 
 const fn size(target: &Target) -> (usize, usize) {
@@ -136,13 +165,14 @@ fn length(side: usize) -> u32 {
 }
 
 /// The raster within this size: smoothly, but enlarged pixel art exactly.
-fn resized(raster: Raster, size: (usize, usize)) -> Raster {
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn resized(raster: Raster, size: (usize, usize), pace: &Pace) -> Raster {
     if (raster.width, raster.height) == size {
         return raster;
     }
     match pixel_art::size_within(&raster, size) {
-        Some(size) => resize::raster(&raster, size, Method::Nearest),
-        None => resize::raster(&raster, size, Method::Smooth),
+        Some(size) => resize::raster_in_steps(&raster, size, Method::Nearest, pace).await,
+        None => resize::raster_in_steps(&raster, size, Method::Smooth, pace).await,
     }
 }
 
@@ -152,21 +182,31 @@ fn to_usize(bytes: u64) -> usize {
 }
 
 /// Encodes upright planes as JPEG within the target's bytes and the source's.
-fn encode_photo(planes: &Planes, icc: Option<&[u8]>, source: usize, target: &Target) -> Optimised {
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn encode_photo(
+    planes: &Planes,
+    icc: Option<&[u8]>,
+    source: usize,
+    target: &Target,
+    pace: &Pace,
+) -> Optimised {
     let settings = encode::jpeg::Settings { quality: target.quality, effort: target.effort, icc };
     let limit = target.target_bytes.map_or(source, |aim| to_usize(aim).min(source));
-    let bytes = encode::jpeg::best(planes, settings, encode::jpeg::MIN_QUALITY, limit)
-        .or_else(|| {
-            // The target bytes are out of reach: the lowest quality, if it has fewer bytes than the source.
-            let quality = encode::jpeg::MIN_QUALITY;
-            let settings = encode::jpeg::Settings { quality, ..settings };
-            encode::jpeg::encode(planes, settings, source).ok()
-        })
-        .or_else(|| {
-            // Fewer than the source are out of reach, too: the quality of the policy, if the source is too large.
-            let most = to_usize(budget::encoded_bytes(target, 3));
-            encode::jpeg::encode(planes, settings, most).ok().filter(|_| target.is_oversize)
-        });
+    let least = encode::jpeg::MIN_QUALITY;
+    let mut bytes = encode::jpeg::best(planes, settings, least, limit, pace).await;
+    let encoding_ps = encode::jpeg::work(planes, target.effort);
+    if bytes.is_none() {
+        // The target bytes are out of reach: the lowest quality, if it has fewer bytes than the source.
+        pace.begin(encoding_ps).await;
+        let settings = encode::jpeg::Settings { quality: least, ..settings };
+        bytes = encode::jpeg::encode(planes, settings, source).ok();
+    }
+    if bytes.is_none() {
+        // Fewer than the source are out of reach, too: the quality of the policy, if the source is too large.
+        pace.begin(encoding_ps).await;
+        let most = to_usize(budget::encoded_bytes(target, 3));
+        bytes = encode::jpeg::encode(planes, settings, most).ok().filter(|_| target.is_oversize);
+    }
     let encoded = bytes.map(|bytes| jpeg(planes, bytes));
     Optimised { encoded, placeholder: placeholder::of_planes(planes, Orientation::UPRIGHT) }
 }
@@ -176,11 +216,19 @@ fn jpeg(planes: &Planes, bytes: Vec<u8>) -> Encoded {
     Encoded { format: Format::Jpeg, bytes, width, height }
 }
 
-fn gif(bytes: &[u8], report: &Report, target: &Target) -> Result<Optimised, Corrupt> {
-    let (smooth, placeholder) = animation(bytes, report, target, Method::Smooth, bytes.len())?;
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn gif(
+    bytes: &[u8],
+    report: &Report,
+    target: &Target,
+    pace: &Pace,
+) -> Result<Optimised, Corrupt> {
+    let (smooth, placeholder) =
+        animation(bytes, report, target, (Method::Smooth, bytes.len()), pace).await?;
     let encoded = match smooth {
         Err(EncodeError::TooLong) => {
-            animation(bytes, report, target, Method::Nearest, to_usize(target.most_bytes))?.0
+            let method = (Method::Nearest, to_usize(target.most_bytes));
+            animation(bytes, report, target, method, pace).await?.0
         }
         done => done,
     };
@@ -197,22 +245,25 @@ type Written = (Result<Vec<u8>, EncodeError>, Vec<u8>);
 
 /// Resizes frame after frame, or the first alone, which may have any number of bytes. Decoding goes on to
 /// the last frame when the bytes are too many, so that a broken end is found in any case.
-fn animation(
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn animation(
     bytes: &[u8],
     report: &Report,
     target: &Target,
-    method: Method,
-    limit: usize,
+    (method, limit): (Method, usize),
+    pace: &Pace,
 ) -> Result<Written, Corrupt> {
-    let mut source = decode::gif::Animation::open(bytes, (report.width, report.height))?;
+    let position = ReadPosition::default();
+    let size_before = (report.width, report.height);
+    let mut source = decode::gif::Animation::open(bytes, size_before, &position)?;
     let limit = if target.first_frame { usize::MAX } else { limit };
     let mut hash = Vec::new();
     let mut out = None;
-    while let Some(shown) = source.next()? {
+    while let Some(shown) = source.next(pace).await? {
         if let Some(Err(_)) = out {
             continue;
         }
-        let canvas = resize::raster(source.canvas(), size(target), method);
+        let canvas = resize::raster_in_steps(source.canvas(), size(target), method, pace).await;
         if hash.is_empty() {
             hash = placeholder::of_raster(&canvas, Orientation::UPRIGHT);
         }
@@ -220,23 +271,29 @@ fn animation(
             let (size, repeat) = (size(target), source.repeat());
             encode::gif::Animation::begin(size, repeat, &shown.palette, limit)
         });
-        out = Some(begun.and_then(|mut animation| {
-            animation.frame(canvas, shown)?;
-            Ok(animation)
-        }));
+        out = Some(match begun {
+            Ok(mut animation) => animation.frame(canvas, shown, pace).await.map(|()| animation),
+            Err(error) => Err(error),
+        });
         if target.first_frame {
             break;
         }
     }
-    let out = out.ok_or(Corrupt::NoImageData)?;
-    Ok((out.and_then(encode::gif::Animation::finish), hash))
+    let written = match out.ok_or(Corrupt::NoImageData)? {
+        Ok(animation) => animation.finish(pace).await,
+        Err(error) => Err(error),
+    };
+    Ok((written, hash))
 }
 
 /// Planes with the chroma size of a JPEG of the target's quality.
-fn subsampled(raster: &Raster, target: &Target) -> Planes {
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn subsampled(raster: &Raster, target: &Target, pace: &Pace) -> Planes {
+    let pixels = (raster.width * raster.height) as u64;
+    pace.begin(pixels.saturating_mul(cost::CONVERTED_PIXEL)).await;
     let planes = decode::jpeg::from_raster(raster);
     let luma = (planes.luma.width, planes.luma.height);
-    resize::planes(planes, luma, encode::jpeg::chroma_size(luma, target.quality))
+    resize::planes(planes, luma, encode::jpeg::chroma_size(luma, target.quality), pace).await
 }
 
 /// An upright raster with the colour information that is stored with it.
@@ -254,27 +311,31 @@ struct UprightPicture<'a> {
 /// - in 256 colours in any case when it would have more bytes than the source or than are aimed for.
 ///
 /// A source in WebP stays one where that is the smallest; one in PNG stays PNG.
-fn encode_drawing(
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn encode_drawing(
     picture: UprightPicture<'_>,
     format: Format,
     source: usize,
     target: &Target,
+    pace: &Pace,
 ) -> Optimised {
     let placeholder = placeholder::of_raster(picture.raster, Orientation::UPRIGHT);
-    Optimised { encoded: smallest(picture, format, source, target), placeholder }
+    Optimised { encoded: smallest(picture, format, source, target, pace).await, placeholder }
 }
 
-fn smallest(
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn smallest(
     picture: UprightPicture<'_>,
     format: Format,
     source: usize,
     target: &Target,
+    pace: &Pace,
 ) -> Option<Encoded> {
     let UprightPicture { raster, icc, .. } = picture;
     let most = to_usize(budget::encoded_bytes(target, raster.layout.channels() as u64));
-    let palette = if target.may_reduce_colors { palette(picture) } else { None };
+    let palette = if target.may_reduce_colors { palette(picture, pace).await } else { None };
     let close = palette.as_ref().filter(|palette| palette.is_close);
-    let best = encode_lossless(picture, format, close, target.effort, most);
+    let best = encode_lossless(picture, format, close, (target.effort, most), pace).await;
     let size_bytes = best.as_ref().map_or(usize::MAX, |best| best.bytes.len());
     let aim = target.target_bytes.map_or(most, to_usize);
     let may_be_jpeg =
@@ -282,10 +343,12 @@ fn smallest(
     if may_be_jpeg && (size_bytes > aim || target.is_preview) {
         let Target { quality, effort, .. } = *target;
         let settings = encode::jpeg::Settings { quality, effort, icc };
-        let planes = subsampled(raster, target);
+        let planes = subsampled(raster, target, pace).await;
         let bytes = if size_bytes > aim {
-            encode::jpeg::best(&planes, settings, encode::jpeg::MIN_QUALITY, aim.min(most))
+            let least = encode::jpeg::MIN_QUALITY;
+            encode::jpeg::best(&planes, settings, least, aim.min(most), pace).await
         } else {
+            pace.begin(encode::jpeg::work(&planes, effort)).await;
             encode::jpeg::encode(&planes, settings, size_bytes / 2).ok()
         };
         if let Some(bytes) = bytes {
@@ -293,54 +356,72 @@ fn smallest(
         }
     }
     let palette = palette.filter(|palette| !palette.is_close && size_bytes > aim.min(source));
-    palette
-        .and_then(|palette| encode_palette(picture, &palette, target.effort, most.min(size_bytes)))
-        .or(best)
+    let few = match palette {
+        Some(palette) => {
+            let limit = most.min(size_bytes);
+            encode_palette(picture, &palette, target.effort, limit, pace).await
+        }
+        None => None,
+    };
+    few.or(best)
 }
 
 /// At most 256 colours for a picture that has more; none for gray with a profile, as that of gray is none
 /// of a palette, and none for pixel art, which stays exact.
-fn palette(picture: UprightPicture<'_>) -> Option<Palette> {
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn palette(picture: UprightPicture<'_>, pace: &Pace) -> Option<Palette> {
     let gray = matches!(picture.raster.layout, Layout::Gray | Layout::GrayAlpha);
     let size = (picture.raster.width, picture.raster.height);
     let is_pixel_art = pixel_art::size_within(picture.raster, size).is_some();
-    if is_pixel_art || (gray && picture.icc.is_some()) { None } else { Palette::of(picture.raster) }
+    if is_pixel_art || (gray && picture.icc.is_some()) {
+        return None;
+    }
+    Palette::of(picture.raster, pace).await
 }
 
 /// The smallest within `limit`: in close colours, if there are, in all colours, and as WebP if it was one.
-fn encode_lossless(
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn encode_lossless(
     picture: UprightPicture<'_>,
     format: Format,
     close: Option<&Palette>,
-    effort: Effort,
-    mut limit: usize,
+    (effort, mut limit): (Effort, usize),
+    pace: &Pace,
 ) -> Option<Encoded> {
     let UprightPicture { raster, colors, icc } = picture;
-    let mut best = close.and_then(|palette| encode_palette(picture, palette, effort, limit));
+    let mut best = match close {
+        Some(palette) => encode_palette(picture, palette, effort, limit, pace).await,
+        None => None,
+    };
     limit = best.as_ref().map_or(limit, |best| best.bytes.len() - 1);
     let settings = encode::png::Settings { colors, icc, effort };
-    if let Ok(bytes) = encode::png::encode(raster, settings, limit) {
+    if let Ok(bytes) = encode::png::encode(raster, settings, limit, pace).await {
         limit = bytes.len() - 1;
         best = Some(encoded(picture, Format::Png, bytes));
     }
-    if format == Format::WebP
-        && let Ok(bytes) = encode::webp::encode(raster, icc, limit)
-    {
-        best = Some(encoded(picture, Format::WebP, bytes));
+    if format == Format::WebP {
+        let pixels = (raster.width * raster.height) as u64;
+        pace.begin(pixels.saturating_mul(cost::LOSSLESS_WRITTEN_PIXEL)).await;
+        if let Ok(bytes) = encode::webp::encode(raster, icc, limit) {
+            best = Some(encoded(picture, Format::WebP, bytes));
+        }
     }
     best
 }
 
-fn encode_palette(
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn encode_palette(
     picture: UprightPicture<'_>,
     palette: &Palette,
     effort: Effort,
     limit: usize,
+    pace: &Pace,
 ) -> Option<Encoded> {
     let UprightPicture { raster, colors, icc } = picture;
     let settings = encode::png::Settings { colors, icc, effort };
     let size = (raster.width, raster.height);
-    let bytes = encode::png::encode_indexed(palette.paint(raster), size, settings, limit);
+    let indexed = palette.paint(raster, pace).await;
+    let bytes = encode::png::encode_indexed(indexed, size, settings, limit, pace).await;
     bytes.ok().map(|bytes| encoded(picture, Format::Png, bytes))
 }
 
@@ -362,41 +443,45 @@ const MIN_RESIZED_SOURCE: usize = 64 * 1024;
 /// Newer codecs need fewer bytes than JPEG and PNG. A picture that would grow is therefore encoded with more
 /// effort and lower quality, down to 60; then, from [`MIN_RESIZED_SOURCE`] on, at three quarters and at half its
 /// size. If every attempt has more bytes than the source, the size and quality of the policy stay.
-pub(crate) fn pixels(
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn pixels(
     raster: Raster,
     orientation: Orientation,
     is_drawn: bool,
     source: usize,
     target: &Target,
+    pace: &Pace,
 ) -> Optimised {
     let raster = if raster.is_opaque() { raster.without_alpha() } else { raster };
-    let raster = orient::raster(resized(raster, size(target)), orientation);
+    let raster = orient::raster(resized(raster, size(target), pace).await, orientation);
     let placeholder = placeholder::of_raster(&raster, Orientation::UPRIGHT);
-    let whole = encode_within(&raster, is_drawn, usize::MAX, target);
-    let has_grown = whole.as_ref().is_none_or(|whole| whole.bytes.len() > source);
-    let smaller = || {
-        let target = Target { effort: Effort::Small, ..*target };
-        encode_within(&raster, is_drawn, source, &target).or_else(|| {
-            let steps: &[usize] = if source < MIN_RESIZED_SOURCE { &[] } else { &[3, 2] };
-            steps.iter().find_map(|quarters| {
-                let part = |side: usize| (side * quarters / 4).max(1);
-                let size = (part(raster.width), part(raster.height));
-                target.policy.check_dimensions((length(size.0), length(size.1))).ok()?;
-                let raster = resize::raster(&raster, size, Method::Smooth);
-                encode_within(&raster, is_drawn, source, &target)
-            })
-        })
-    };
-    let smaller = if has_grown { smaller() } else { None };
+    let whole = encode_within(&raster, is_drawn, usize::MAX, target, pace).await;
+    if whole.as_ref().is_some_and(|whole| whole.bytes.len() <= source) {
+        return Optimised { encoded: whole, placeholder };
+    }
+    let small = &Target { effort: Effort::Small, ..*target };
+    let mut smaller = encode_within(&raster, is_drawn, source, small, pace).await;
+    let steps: &[usize] = if source < MIN_RESIZED_SOURCE { &[] } else { &[3, 2] };
+    for quarters in steps {
+        let part = |side: usize| (side * quarters / 4).max(1);
+        let size = (part(raster.width), part(raster.height));
+        let is_allowed = target.policy.check_dimensions((length(size.0), length(size.1))).is_ok();
+        if smaller.is_none() && is_allowed {
+            let raster = resize::raster_in_steps(&raster, size, Method::Smooth, pace).await;
+            smaller = encode_within(&raster, is_drawn, source, small, pace).await;
+        }
+    }
     Optimised { encoded: smaller.or(whole), placeholder }
 }
 
 /// Encodes within the target's bytes and within `limit`, at lower quality if necessary.
-fn encode_within(
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn encode_within(
     raster: &Raster,
     is_drawn: bool,
     limit: usize,
     target: &Target,
+    pace: &Pace,
 ) -> Option<Encoded> {
     let most = to_usize(target.most_bytes).min(limit);
     let target = Target { most_bytes: most as u64, target_bytes: Some(most as u64), ..*target };
@@ -404,18 +489,20 @@ fn encode_within(
     let accepted = target.policy.accepted_types;
     let lossless = if accepted.contains(Format::WebP) { Format::WebP } else { Format::Png };
     if raster.layout.has_alpha() {
-        return smallest(picture, lossless, most, &target);
+        return smallest(picture, lossless, most, &target, pace).await;
     }
-    let planes = subsampled(raster, &target);
+    let planes = subsampled(raster, &target, pace).await;
     let settings =
         encode::jpeg::Settings { quality: target.quality, effort: target.effort, icc: None };
     let least = if limit == usize::MAX { encode::jpeg::MIN_QUALITY } else { MIN_FOREIGN_QUALITY };
-    let made = encode::jpeg::best(&planes, settings, least.min(target.quality), most);
+    let least = least.min(target.quality);
+    let made = encode::jpeg::best(&planes, settings, least, most, pace).await;
     let made = made.map(|bytes| jpeg(&planes, bytes));
     if !is_drawn || !accepted.contains(Format::Png) {
         return made;
     }
     let fewer = made.as_ref().map_or(most, |made| made.bytes.len());
-    let palette = palette(picture).filter(|palette| palette.is_close);
-    encode_lossless(picture, lossless, palette.as_ref(), target.effort, fewer).or(made)
+    let palette = palette(picture, pace).await.filter(|palette| palette.is_close);
+    let limits = (target.effort, fewer);
+    encode_lossless(picture, lossless, palette.as_ref(), limits, pace).await.or(made)
 }

@@ -1,20 +1,18 @@
 //! Prepares a file in the browser before it is sent: processes it within wider limits, and checks that the edge
 //! will accept the result.
 
-use alloc::{borrow::Cow, vec::Vec};
-use core::{hint::black_box, ops::ControlFlow};
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+use core::{hint::black_box, pin::Pin, task::Poll};
 
 use crate::{
-    Format, ImageError, Plan, Policy, Processed, Report, inspect, inspect_as, pipeline::Work,
-    plan::work,
+    Format, ImageError, Plan, Policy, Processed, Report, inspect, inspect_as, pace,
+    pipeline::process_in_steps, plan::work,
 };
 
-/// A file that is prepared step by step.
-pub struct Preparation<'a> {
-    work: Work<'a>,
-    report: Report,
-    policy: Policy,
-}
+/// A file that is prepared step by step, so that a page can handle events between the steps.
+pub struct Preparation<'a>(Pin<Box<dyn Future<Output = Prepared<'a>> + 'a>>);
+
+type Prepared<'a> = Result<(Report, Processed<'a>), ImageError>;
 
 impl<'a> Preparation<'a> {
     /// Inspects a file for an edge with this policy.
@@ -22,38 +20,32 @@ impl<'a> Preparation<'a> {
     /// # Errors
     /// As [`inspect_as`] with [`Policy::before_sending`].
     pub fn begin(
-        bytes: impl Into<Cow<'a, [u8]>>,
+        bytes: Cow<'a, [u8]>,
         declared: Format,
         policy: &Policy,
     ) -> Result<Self, ImageError> {
-        let bytes = bytes.into();
+        let policy = *policy;
         let before = policy.before_sending();
         let report = inspect_as(&bytes, declared, &before)?;
         let plan = Plan::new(&report, &before)?;
         // What is sent as it came, the edge has to decode as well.
-        let (work_ms, limit_ms) = (work::whole_ms(plan.work()), policy.limits.max_work_ms);
-        if plan.target().is_none() && work_ms > limit_ms {
-            let is_animated = report.frames > 1;
-            return Err(ImageError::TooMuchWork { work_ms, limit_ms, is_animated });
+        if plan.target().is_none() {
+            work::check(&report, plan.work(), &policy.limits)?;
         }
         try_reserve(plan.peak_bytes(), &before)?;
-        let work = Work::begin(bytes, &plan, &before.limits)?;
-        Ok(Self { work, report, policy: *policy })
+        Ok(Self(Box::pin(async move {
+            let processed = process_in_steps(bytes, &plan, &before.limits).await?;
+            check_edge_limits(&processed, report.size_bytes, &policy)?;
+            Ok((report, processed))
+        })))
     }
 
-    /// Makes the next step of [`Work`]; the last breaks with what the file is and what is to be sent.
+    /// Makes the next step; the last returns what the file is and what is to be sent. No step follows the last.
     ///
     /// # Errors
     /// As [`process`](crate::process), and whatever the edge would say of the result.
-    pub fn step(self) -> Result<ControlFlow<(Report, Processed<'a>), Self>, ImageError> {
-        let Self { work, report, policy } = self;
-        Ok(match work.step()? {
-            ControlFlow::Continue(work) => ControlFlow::Continue(Self { work, report, policy }),
-            ControlFlow::Break(processed) => {
-                check_edge_limits(&processed, report.size_bytes, &policy)?;
-                ControlFlow::Break((report, processed))
-            }
-        })
+    pub fn step(&mut self) -> Poll<Prepared<'a>> {
+        pace::step(self.0.as_mut())
     }
 }
 
@@ -61,18 +53,8 @@ impl<'a> Preparation<'a> {
 ///
 /// # Errors
 /// As [`Preparation`].
-pub fn prepare<'a>(
-    bytes: &'a [u8],
-    declared: Format,
-    policy: &Policy,
-) -> Result<(Report, Processed<'a>), ImageError> {
-    let mut preparation = Preparation::begin(bytes, declared, policy)?;
-    loop {
-        match preparation.step()? {
-            ControlFlow::Continue(further) => preparation = further,
-            ControlFlow::Break(prepared) => return Ok(prepared),
-        }
-    }
+pub fn prepare<'a>(bytes: &'a [u8], declared: Format, policy: &Policy) -> Prepared<'a> {
+    pace::run_to_end(Preparation::begin(bytes.into(), declared, policy)?.0)
 }
 
 /// Checks that the edge will accept the result. A refusal names the size of the chosen file, which is the one that

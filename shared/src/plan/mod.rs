@@ -186,11 +186,7 @@ impl Plan {
         check_dimensions(report, target.as_ref(), policy)?;
         let limits = &policy.limits;
         let work = work::estimate(report, target.as_ref());
-        let (work_ms, limit_ms) = (work::whole_ms(work), limits.max_work_ms);
-        if work_ms > limit_ms {
-            let is_animated = report.frames > 1;
-            return Err(ImageError::TooMuchWork { work_ms, limit_ms, is_animated });
-        }
+        work::check(report, work, limits)?;
         let peak_bytes = budget::peak_bytes(report, target.as_ref());
         let limit_bytes = limits.max_peak_bytes;
         if peak_bytes > limit_bytes {

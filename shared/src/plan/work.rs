@@ -9,7 +9,7 @@
 use core::time::Duration;
 
 use crate::{
-    Format, Report,
+    Format, ImageError, Limits, Report,
     limits::Effort,
     plan::{Scale, Target},
     report::Color,
@@ -17,7 +17,7 @@ use crate::{
 
 /// The CPU time of each unit of work, in picoseconds of the reference machine: x86-64, wasm with simd128 in V8. The
 /// values are fitted to what `make bench-work` measures.
-mod cost {
+pub(crate) mod cost {
     use super::{Effort, Scale};
 
     /// Per picture: tables, windows, the placeholder.
@@ -56,6 +56,8 @@ mod cost {
     pub const PAINTED_PIXEL: u64 = 2_000;
     /// Per pixel that is encoded as GIF: its colour is looked up and compared.
     pub const GIF_WRITTEN_PIXEL: u64 = 95_000;
+    /// Of these, per pixel of the part that changes, which is compressed.
+    pub const GIF_ENCODED_PIXEL: u64 = 35_000;
 
     /// Per pixel of a lossy WebP, per byte of its codes, and per byte that is searched for hidden data.
     pub const LOSSY_PIXEL: u64 = 20_000;
@@ -97,6 +99,13 @@ mod cost {
             (Effort::Small, true) => 800_000,
         }
     }
+    /// Of these, per pixel that is encoded as lossless WebP, by a single call.
+    pub const LOSSLESS_WRITTEN_PIXEL: u64 = 20_000;
+    /// Of these, per pixel whose colour is counted, per pixel whose colour is not that of the one before, and per pixel
+    /// of few colours that is encoded.
+    pub const COUNTED_PIXEL: u64 = 10_000;
+    pub const COUNTED_CHANGE: u64 = 20_000;
+    pub const WRITTEN_INDEX: u64 = 100_000;
     /// Per colour of the histogram, for all rounds that make a palette of it. A histogram has at most `MAX_BINS`.
     pub const BIN: u64 = 600_000;
     pub const MAX_BINS: u64 = 49_152;
@@ -121,6 +130,44 @@ pub fn estimate(report: &Report, target: Option<&Target>) -> Duration {
         Some(target) => optimise(report, target),
     };
     Duration::from_nanos(sum(&[cost::PICTURE, walked, carried_out]) / 1000)
+}
+
+/// The CPU time of the longest call that no pause divides and that depends on what is sent: one that decodes a WebP, or
+/// a frame of it.
+#[must_use]
+pub fn longest_call(report: &Report) -> Duration {
+    if report.format != Format::WebP {
+        return Duration::ZERO;
+    }
+    let bytes = match report.coded.largest_frame_bytes {
+        0 => coded_bytes(report),
+        frame_bytes => frame_bytes,
+    };
+    let (pixel, byte) = if report.lossless {
+        (cost::LOSSLESS_PIXEL, cost::LOSSLESS_BYTE)
+    } else {
+        (cost::LOSSY_PIXEL, cost::LOSSY_BYTE)
+    };
+    // The alpha plane and the canvas of a frame belong to its call.
+    let frame = if report.frames > 1 { cost::ALPHA_PIXEL + cost::COMPOSED_PIXEL } else { 0 };
+    let pixels = times(canvas(report), pixel.saturating_add(frame));
+    Duration::from_nanos(pixels.saturating_add(times(bytes, byte)) / 1000)
+}
+
+/// A single call may take an eighth of the limit of all work: a quarter of a second at the edge.
+const CALLS: u64 = 8;
+
+/// Whether carrying out a plan may take so long, and its longest single call.
+pub(crate) fn check(report: &Report, work: Duration, limits: &Limits) -> Result<(), ImageError> {
+    let (all, call) = (limits.max_work_ms, limits.max_work_ms / CALLS);
+    for (work, limit_ms) in [(work, all), (longest_call(report), call)] {
+        let work_ms = whole_ms(work);
+        if work_ms > limit_ms {
+            let is_animated = report.frames > 1;
+            return Err(ImageError::TooMuchWork { work_ms, limit_ms, is_animated });
+        }
+    }
+    Ok(())
 }
 
 /// The CPU time of encoding RGBA pixels that a browser has decoded.
@@ -349,7 +396,7 @@ fn decode_webp(report: &Report) -> u64 {
 mod tests {
     use super::*;
     use crate::{
-        ImageError, Limits, Plan, Policy,
+        Plan, Policy,
         plan::{Action, tests::report},
         report::Coded,
     };
@@ -414,6 +461,27 @@ mod tests {
     }
 
     #[test]
+    fn a_single_call_may_take_an_eighth_of_all_work() {
+        let limits = Limits { max_peak_bytes: u64::MAX, ..Limits::EDGE };
+        let lossy = |pixels, bytes, frames| {
+            let webp = report(Format::WebP, 2000, pixels);
+            let largest_frame_bytes = if frames > 1 { bytes } else { 0 };
+            let size_bytes = bytes * u64::from(frames);
+            let coded = Coded { largest_frame_bytes, ..webp.coded };
+            Report { lossless: false, frames, size_bytes, coded, ..webp }
+        };
+        // 20 ns a pixel and 65 a byte.
+        assert_eq!(whole_ms(longest_call(&lossy(1000, 1_000_000, 1))), 40 + 65);
+        assert_eq!(whole_ms(longest_call(&lossy(1000, 1_000_000, 3))), 52 + 65);
+        assert_eq!(longest_call(&report(Format::Png, 2000, 1000)), Duration::ZERO);
+        assert!(plan(&lossy(4000, 1_300_000, 1), limits).is_ok());
+        let Err(refused) = plan(&lossy(4000, 1_400_000, 1), limits) else { panic!("250 ms") };
+        let expected = ImageError::TooMuchWork { work_ms: 251, limit_ms: 250, is_animated: false };
+        assert_eq!(refused, expected);
+        assert!(plan(&lossy(1000, 1_400_000, 10), limits).is_ok(), "many short calls");
+    }
+
+    #[test]
     fn a_jpeg_that_takes_too_long_is_decoded_smaller() {
         let photo = report(Format::Jpeg, 3838, 3000);
         let scale = |max_work_ms| {
@@ -457,6 +525,7 @@ mod tests {
             pixels: most,
             lossy_pixels: most,
             alpha_pixels: most,
+            largest_frame_bytes: most,
             inflated_bytes: most,
             scan_blocks: most,
         };

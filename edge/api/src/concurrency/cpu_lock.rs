@@ -7,8 +7,8 @@ use image_rules::{Action, Format, Plan};
 
 /// Decoding, resizing and encoding so many pixels takes some 30 ms.
 const LONG_PIXELS: u64 = 2_000_000;
-/// A lock that was not renewed for so long has leaked: a step takes two seconds at most, and the platform drops
-/// nothing of a request that it cancels.
+/// A lock that was not renewed for so long has leaked: a step takes a quarter of a second at most, and the platform
+/// drops nothing of a request that it cancels.
 const MAX_HELD_MS: u64 = 10_000;
 /// The same for a lock that is held only for a pause of some milliseconds.
 const MAX_PAUSE_MS: u64 = 1_000;

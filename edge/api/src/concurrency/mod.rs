@@ -6,7 +6,6 @@ mod memory;
 mod metered;
 mod queue;
 mod slots;
-mod steps;
 
 use std::{future::poll_fn, pin::pin, rc::Rc, task::Poll};
 
@@ -26,12 +25,11 @@ pub use client::Client;
 pub use memory::{CHUNK_BYTES, FIRST_BYTES, Lease, MemoryBudget};
 pub use metered::MeteredBody;
 pub use slots::UploadSlot;
-pub use steps::{end_step, process_in_steps};
 
 /// How long others run between two long decodes. A small upload takes some 10 ms of the thread in a dozen pieces,
 /// so several make progress.
 const PAUSE_MS: u64 = 40;
-/// How long others run between two steps of a plan: decode, resize, encode.
+/// How long others run between two steps of a plan, of some 30 ms each.
 const STEP_PAUSE_MS: u64 = 10;
 /// The same when no other upload is in progress: others may still read pictures.
 const SHORTEST_PAUSE_MS: u64 = 1;
@@ -152,7 +150,7 @@ impl<C: Clock> Scheduler<'_, C> {
     }
 
     /// Carries out a plan once there is memory for it and, if it takes long, the CPU lock. `body` is the memory that
-    /// the same request holds already. `work` pends after each step ([`process_in_steps`]); then others run.
+    /// the same request holds already. `work` pends after each step ([`image_rules::process_in_steps`]); then others run.
     ///
     /// # Errors
     /// `BUSY` when it cannot begin in time.

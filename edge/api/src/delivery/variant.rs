@@ -1,15 +1,12 @@
 //! The smaller sizes of a picture: three, so that the number of derived pictures is bounded.
 
 use edge_types::hex;
-use image_rules::{Action, Format, ImageError, Limits, Plan, Policy, Report, inspect};
+use image_rules::{
+    Action, Format, ImageError, Limits, Plan, Policy, Report, inspect, process_in_steps,
+};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    app::App,
-    concurrency::{Lease, process_in_steps},
-    error::ApiError,
-    ports::Ports,
-};
+use crate::{app::App, concurrency::Lease, error::ApiError, ports::Ports};
 
 /// Readers wait for it. The variant of an animation with more work is its first frame.
 const MAX_ANIMATION_WORK_MS: u64 = 500;
@@ -90,7 +87,7 @@ pub async fn derive<P: Ports>(
         Ok(plan) if plan.action() == Action::Keep => (original, report.format),
         plan => {
             let plan = plan?;
-            let processing = process_in_steps(original, &plan, &policy.limits);
+            let processing = Box::pin(process_in_steps(original.into(), &plan, &policy.limits));
             let processed = app.scheduler().run_plan(&plan, Some(memory), processing).await??;
             let format = processed.format();
             (processed.into_bytes().into_owned(), format)

@@ -8,7 +8,7 @@ use edge_ledger::{
 };
 use edge_storage::{NewObject, ObjectMetadata, ObjectStore};
 use edge_types::{FileName, FormId, hex, log};
-use image_rules::{Code, ImageError, Plan, Processed, inspect_as};
+use image_rules::{Code, ImageError, Plan, Processed, inspect_as, process_in_steps};
 
 use super::reply::AcceptedImage;
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     app::App,
     body::{RawFile, UploadedFile},
     bucket_binding,
-    concurrency::{Lease, process_in_steps},
+    concurrency::Lease,
     context::RequestContext,
     error::{ApiError, busy},
     forms::{self, UploadRules},
@@ -138,7 +138,8 @@ impl<P: Ports> UploadContext<'_, P> {
             }
         };
         let size_bytes = bytes.len() as u64;
-        let processing = process_in_steps(bytes, &plan, &policy.limits);
+        // Boxed: it has 30 KB, which uploads that wait do not need.
+        let processing = Box::pin(process_in_steps(bytes.into(), &plan, &policy.limits));
         let processing = self.context.timed(&self.app.ports, Stage::Rules, processing);
         let processed = self.app.scheduler().run_plan(&plan, Some(memory), processing).await??;
         // The file is gone, and only the result is held on.

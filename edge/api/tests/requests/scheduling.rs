@@ -10,7 +10,7 @@ use std::{
 };
 
 use edge_api::{
-    concurrency::{Client, FIRST_BYTES, Scheduler, end_step},
+    concurrency::{Client, FIRST_BYTES, Scheduler},
     dispatch::serve,
 };
 use edge_types::{ClientIp, Clock, Problem, UserId};
@@ -37,6 +37,17 @@ const SMALL: (u32, u32) = (1, 1);
 const LARGE: (u32, u32) = (2_060, 1_000);
 /// Needs nearly all memory.
 const LARGEST: (u32, u32) = (2_200, 1_200);
+
+/// Pends once, as a plan does after each step.
+async fn end_step() {
+    let mut has_pended = false;
+    poll_fn(
+        |_| {
+            if std::mem::replace(&mut has_pended, true) { Poll::Ready(()) } else { Poll::Pending }
+        },
+    )
+    .await;
+}
 
 /// Stops polling after so many polls and drops nothing, as the platform does with a request that it cancels.
 async fn cancelled_after<F: Future>(polls: u32, future: F) -> Option<F::Output> {

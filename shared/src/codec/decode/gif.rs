@@ -2,14 +2,18 @@
 //! (GIF89a §23: disposal). Blocks have been walked by `inspect`.
 
 use alloc::{vec, vec::Vec};
-use std::io::Cursor;
 
 use gif::{DecodeOptions, Decoder, DecodingError, DisposalMethod, MemoryLimit, Repeat};
 
 use crate::{
     codec::placeholder::Thumbnail,
     error::Corrupt,
-    hidden_data::{self, HiddenData},
+    hidden_data::{
+        self, HiddenData,
+        source::{ReadPosition, Source},
+    },
+    pace::Pace,
+    plan::work::cost,
     raster::{Layout, Raster},
     report::Orientation,
 };
@@ -32,18 +36,25 @@ pub(crate) struct FrameInfo {
 }
 
 /// Decodes every frame; returns the placeholder of the first, and the hidden data.
-pub(crate) fn verify(bytes: &[u8], size: (u32, u32)) -> Result<(Vec<u8>, HiddenData), Corrupt> {
-    let mut frames = Frames::open(bytes, size)?;
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn verify(
+    bytes: &[u8],
+    size: (u32, u32),
+    pace: &Pace,
+) -> Result<(Vec<u8>, HiddenData), Corrupt> {
+    let position = ReadPosition::default();
+    let mut frames = Frames::open(bytes, size, &position)?;
     let (width, height) = (frames.width, frames.height);
     let mut thumbnail = Thumbnail::new(width, height);
-    let first = frames.next()?.ok_or(Corrupt::NoImageData)?;
+    let first = frames.next(pace).await?.ok_or(Corrupt::NoImageData)?;
     for y in (0..height).filter(|&y| thumbnail.wants(y)).collect::<Vec<_>>() {
         let mut row = vec![0; width * 4];
         first.paint(&frames.indices, y, &mut row);
         thumbnail.row(y, Layout::Rgba, &row);
     }
-    while frames.next()?.is_some() {}
+    while frames.next(pace).await?.is_some() {}
     let hidden = if hidden_data::FINDS_HIDDEN_DATA {
+        pace.begin((bytes.len() as u64).saturating_mul(cost::GIF_BYTE / 2)).await;
         hidden_data::gif::find(bytes)?
     } else {
         HiddenData::default()
@@ -52,16 +63,19 @@ pub(crate) fn verify(bytes: &[u8], size: (u32, u32)) -> Result<(Vec<u8>, HiddenD
 }
 
 /// Decodes every frame; returns the canvas after the first.
-pub(crate) fn first(bytes: &[u8], size: (u32, u32)) -> Result<Raster, Corrupt> {
-    let mut animation = Animation::open(bytes, size)?;
-    animation.next()?.ok_or(Corrupt::NoImageData)?;
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn first(bytes: &[u8], size: (u32, u32), pace: &Pace) -> Result<Raster, Corrupt> {
+    let position = ReadPosition::default();
+    let mut animation = Animation::open(bytes, size, &position)?;
+    animation.next(pace).await?.ok_or(Corrupt::NoImageData)?;
     let Animation { mut frames, canvas, .. } = animation;
-    while frames.next()?.is_some() {}
+    while frames.next(pace).await?.is_some() {}
     Ok(canvas)
 }
 
 struct Frames<'a> {
-    decoder: Decoder<Cursor<&'a [u8]>>,
+    decoder: Decoder<Source<'a>>,
+    position: &'a ReadPosition,
     width: usize,
     height: usize,
     /// The indices of the frame that was read last.
@@ -76,17 +90,22 @@ struct Frame {
 }
 
 impl<'a> Frames<'a> {
-    fn open(bytes: &'a [u8], size: (u32, u32)) -> Result<Self, Corrupt> {
+    fn open(
+        bytes: &'a [u8],
+        size: (u32, u32),
+        position: &'a ReadPosition,
+    ) -> Result<Self, Corrupt> {
         let mut options = DecodeOptions::new();
         options.set_memory_limit(MemoryLimit::Unlimited);
         options.allow_unknown_blocks(true);
-        let decoder = options.read_info(Cursor::new(bytes)).map_err(broken)?;
+        let decoder = options.read_info(Source::new(bytes, position)).map_err(broken)?;
         // The canvas is what `inspect` says: a first frame that sticks out of the screen enlarges it.
         let (width, height) = (size.0 as usize, size.1 as usize);
-        Ok(Self { decoder, width, height, indices: Vec::new() })
+        Ok(Self { decoder, position, width, height, indices: Vec::new() })
     }
 
-    fn next(&mut self) -> Result<Option<Frame>, Corrupt> {
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    async fn next(&mut self, pace: &Pace) -> Result<Option<Frame>, Corrupt> {
         let Some(frame) = self.decoder.next_frame_info().map_err(broken)? else { return Ok(None) };
         let rect = Rect {
             left: usize::from(frame.left),
@@ -102,8 +121,13 @@ impl<'a> Frames<'a> {
         }
         let (palette, _) = self.decoder.palette().map_err(broken)?.as_chunks::<3>();
         let palette = palette.to_vec();
-        self.indices.resize(rect.width * rect.height, 0);
+        let pixels = rect.width * rect.height;
+        pace.begin((pixels as u64).saturating_mul(cost::GIF_PIXEL)).await;
+        self.indices.resize(pixels, 0);
+        let before = self.position.at();
         self.decoder.read_into_buffer(&mut self.indices).map_err(broken)?;
+        let coded = self.position.at().saturating_sub(before) as u64;
+        pace.add(coded.saturating_mul(cost::GIF_BYTE / 2));
         let info = FrameInfo { delay, needs_user_input, palette };
         Ok(Some(Frame { rect, dispose, transparent, info }))
     }
@@ -138,8 +162,12 @@ pub(crate) struct Animation<'a> {
 }
 
 impl<'a> Animation<'a> {
-    pub fn open(bytes: &'a [u8], size: (u32, u32)) -> Result<Self, Corrupt> {
-        let frames = Frames::open(bytes, size)?;
+    pub fn open(
+        bytes: &'a [u8],
+        size: (u32, u32),
+        position: &'a ReadPosition,
+    ) -> Result<Self, Corrupt> {
+        let frames = Frames::open(bytes, size, position)?;
         let canvas = Raster::new(frames.width, frames.height, Layout::Rgba);
         Ok(Self { frames, canvas, pending: None, before: Vec::new() })
     }
@@ -149,12 +177,15 @@ impl<'a> Animation<'a> {
         self.frames.decoder.repeat()
     }
 
-    pub fn next(&mut self) -> Result<Option<FrameInfo>, Corrupt> {
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    pub async fn next(&mut self, pace: &Pace) -> Result<Option<FrameInfo>, Corrupt> {
         self.dispose();
-        let Some(frame) = self.frames.next()? else { return Ok(None) };
+        let Some(frame) = self.frames.next(pace).await? else { return Ok(None) };
         if frame.dispose == DisposalMethod::Previous {
             self.before.clone_from(&self.canvas.data);
         }
+        let pixels = (self.canvas.width * self.canvas.height) as u64;
+        pace.begin(pixels.saturating_mul(cost::PAINTED_PIXEL)).await;
         let stride = self.canvas.width * 4;
         for (y, row) in self.canvas.data.chunks_exact_mut(stride.max(1)).enumerate() {
             frame.paint(&self.frames.indices, y, row);

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use png::{
     ColorType, Decoder, DecodingError, Info, InterlaceInfo, Limits, Reader, Transformations,
+    expand_interlaced_row,
 };
 
 use crate::{
@@ -14,6 +15,8 @@ use crate::{
         self, HiddenData,
         source::{ReadPosition, Source},
     },
+    pace::{Pace, Pause},
+    plan::work::cost,
     raster::{Layout, Raster},
     report::Orientation,
 };
@@ -32,9 +35,11 @@ pub(crate) struct Colors {
 }
 
 /// Decodes every frame to its last row; returns the placeholder of the first, and the hidden data.
-pub(crate) fn verify(
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn verify(
     bytes: &[u8],
     orientation: Orientation,
+    pace: &Pace,
 ) -> Result<(Vec<u8>, HiddenData), Corrupt> {
     let position = ReadPosition::default();
     let mut reader = open(bytes, &position)?;
@@ -46,7 +51,6 @@ pub(crate) fn verify(
     let mut thumbnail = Thumbnail::new(width, height);
     let mut y = 0;
     while let Some(row) = reader.next_interlaced_row().map_err(broken)? {
-        end = position.at();
         match row.interlace() {
             InterlaceInfo::Null(_) => {
                 if thumbnail.wants(y) {
@@ -67,25 +71,37 @@ pub(crate) fn verify(
                 y += 1;
             }
         }
+        paced(&reader, &position, end, pace).await;
+        end = position.at();
     }
     ends.push(end);
     for _ in 1..frames(&reader) {
         reader.next_frame_info().map_err(broken)?;
         while reader.next_interlaced_row().map_err(broken)?.is_some() {
+            paced(&reader, &position, end, pace).await;
             end = position.at();
         }
         ends.push(end);
     }
     reader.finish().map_err(broken)?;
     let hidden = if hidden_data::FINDS_HIDDEN_DATA {
-        hidden_data::png::find(bytes, &ends)?
+        hidden_data::png::find(bytes, &ends, pace).await?
     } else {
         HiddenData::default()
     };
     Ok((thumbnail.hash(orientation), hidden))
 }
 
-pub(crate) fn decode(bytes: &[u8]) -> Result<(Raster, Colors), Corrupt> {
+/// After a row: counts it, and what was read since `before`.
+fn paced(reader: &Rows<'_>, position: &ReadPosition, before: usize, pace: &Pace) -> Pause {
+    let coded = position.at().saturating_sub(before) as u64;
+    let row = reader.info().raw_row_length() as u64;
+    pace.add(coded.saturating_mul(cost::DEFLATED_BYTE));
+    pace.begin(row.saturating_mul(cost::INFLATED_BYTE + cost::UNPACKED_BYTE))
+}
+
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn decode(bytes: &[u8], pace: &Pace) -> Result<(Raster, Colors), Corrupt> {
     let position = ReadPosition::default();
     let mut reader = open(bytes, &position)?;
     let (width, height) = size(reader.info());
@@ -93,7 +109,26 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Raster, Colors), Corrupt> {
     if reader.output_buffer_size() != Some(raster.data.len()) {
         return Err(Corrupt::BadStructure);
     }
-    reader.next_frame(&mut raster.data).map_err(broken)?;
+    let channels = raster.layout.channels();
+    let mut before = 0;
+    if reader.info().interlaced {
+        let bits = u8::try_from(8 * channels).unwrap_or(u8::MAX);
+        while let Some(row) = reader.next_interlaced_row().map_err(broken)? {
+            if let InterlaceInfo::Adam7(place) = row.interlace() {
+                expand_interlaced_row(&mut raster.data, width * channels, row.data(), place, bits);
+            }
+            paced(&reader, &position, before, pace).await;
+            before = position.at();
+        }
+    } else {
+        for row in raster.data.chunks_exact_mut((width * channels).max(1)) {
+            reader.read_row(row).map_err(broken)?;
+            paced(&reader, &position, before, pace).await;
+            before = position.at();
+        }
+        // There is none; this looks for the end of the pixels.
+        reader.read_row(&mut []).map_err(broken)?;
+    }
     let info = reader.info();
     let colors =
         Colors { gamma: info.gama_chunk, chromaticities: info.chrm_chunk, srgb: info.srgb };

@@ -11,6 +11,8 @@ use crate::{
         decode::gif::{FrameInfo, Rect},
         palette::Nearest,
     },
+    pace::Pace,
+    plan::work::cost,
     raster::Raster,
 };
 
@@ -55,36 +57,51 @@ impl Animation {
     }
 
     /// Takes the canvas as it is to be seen next.
-    pub fn frame(&mut self, canvas: Raster, info: FrameInfo) -> Result<(), EncodeError> {
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    pub async fn frame(
+        &mut self,
+        canvas: Raster,
+        info: FrameInfo,
+        pace: &Pace,
+    ) -> Result<(), EncodeError> {
         if let Some((held, held_shown)) = self.held.take() {
             let vanishes = held.data.chunks_exact(4).zip(canvas.data.chunks_exact(4));
             let clear = vanishes.into_iter().any(|(old, new)| visible(old) && !visible(new));
-            self.write(&held, &held_shown, clear)?;
+            self.write(&held, &held_shown, clear, pace).await?;
         }
         self.held = Some((canvas, info));
         Ok(())
     }
 
-    pub fn finish(mut self) -> Result<Vec<u8>, EncodeError> {
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    pub async fn finish(mut self, pace: &Pace) -> Result<Vec<u8>, EncodeError> {
         if let Some((held, info)) = self.held.take() {
-            self.write(&held, &info, false)?;
+            self.write(&held, &info, false, pace).await?;
         }
         let sink = self.encoder.into_inner().map_err(refused_io)?;
         sink.finish(true)
     }
 
     /// Writes a frame; `clear` says that all of it is to vanish before the next.
-    fn write(&mut self, canvas: &Raster, info: &FrameInfo, clear: bool) -> Result<(), EncodeError> {
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    async fn write(
+        &mut self,
+        canvas: &Raster,
+        info: &FrameInfo,
+        clear: bool,
+        pace: &Pace,
+    ) -> Result<(), EncodeError> {
         let (colors, transparent) = with_transparent(&info.palette);
         if !self.nearest.is_for(&info.palette) {
             self.nearest = Nearest::new(&info.palette);
         }
         let whole = Rect { left: 0, top: 0, width: self.width, height: canvas.height };
-        let (indices, changed) = self.paint(canvas, &info.palette, transparent);
+        let (indices, changed) = self.paint(canvas, &info.palette, transparent, pace).await;
         // What vanishes has to be part of the frame; a frame without pixels is not allowed.
         let rect = if clear { whole } else { changed };
         let length = |value: usize| u16::try_from(value).map_err(|_| EncodeError::Unwritable);
         let part = cut(&indices, self.width, rect);
+        pace.begin((part.len() as u64).saturating_mul(cost::GIF_ENCODED_PIXEL)).await;
         let dispose = if clear { DisposalMethod::Background } else { DisposalMethod::Keep };
         let frame = Frame {
             delay: info.delay,
@@ -106,37 +123,67 @@ impl Animation {
         Ok(())
     }
 
-    /// Finds the indices of a canvas, `spare` where what is seen stays; answers the part that
+    /// Finds the indices of a canvas, `transparent` where what is seen stays; answers the part that
     /// changes, at least one pixel.
-    #[expect(clippy::many_single_char_names, reason = "colours and places have letters for names")]
-    fn paint(&mut self, canvas: &Raster, palette: &[[u8; 3]], transparent: u8) -> (Vec<u8>, Rect) {
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    async fn paint(
+        &mut self,
+        canvas: &Raster,
+        palette: &[[u8; 3]],
+        transparent: u8,
+        pace: &Pace,
+    ) -> (Vec<u8>, Rect) {
+        let width = self.width.max(1);
+        let row_ps =
+            (width as u64).saturating_mul(cost::GIF_WRITTEN_PIXEL - cost::GIF_ENCODED_PIXEL);
         let mut indices = vec![transparent; canvas.width * canvas.height];
         let (mut left, mut right) = (usize::MAX, 0);
         let (mut top, mut bottom) = (usize::MAX, 0);
-        let (pixels, _) = canvas.data.as_chunks::<4>();
-        let (seen, _) = self.seen.as_chunks_mut::<4>();
-        for (at, ((index, &[r, g, b, a]), seen)) in
-            indices.iter_mut().zip(pixels).zip(seen).enumerate()
-        {
-            if a < VISIBLE {
-                continue;
+        let rows =
+            indices.chunks_mut(width).zip(canvas.rows()).zip(self.seen.chunks_mut(4 * width));
+        for (y, ((indices, row), seen)) in rows.enumerate() {
+            pace.begin(row_ps).await;
+            let changed = paint_row(&mut self.nearest, (palette, transparent), row, seen, indices);
+            if let Some((first, end)) = changed {
+                (left, right) = (left.min(first), right.max(end));
+                (top, bottom) = (top.min(y), y + 1);
             }
-            let found = self.nearest.find([r, g, b], Some(transparent));
-            let [r, g, b] = palette.get(usize::from(found)).copied().unwrap_or_default();
-            if *seen == [r, g, b, u8::MAX] {
-                continue;
-            }
-            *seen = [r, g, b, u8::MAX];
-            *index = found;
-            let (x, y) = (at % self.width.max(1), at / self.width.max(1));
-            (left, right) = (left.min(x), right.max(x + 1));
-            (top, bottom) = (top.min(y), bottom.max(y + 1));
         }
         if right == 0 {
             return (indices, Rect { left: 0, top: 0, width: 1, height: 1 });
         }
         (indices, Rect { left, top, width: right - left, height: bottom - top })
     }
+}
+
+/// Finds the indices of a row; returns the first and the end of those that change.
+#[inline(never)]
+fn paint_row(
+    nearest: &mut Nearest,
+    (palette, transparent): (&[[u8; 3]], u8),
+    row: &[u8],
+    seen: &mut [u8],
+    indices: &mut [u8],
+) -> Option<(usize, usize)> {
+    let mut changed = None;
+    let (pixels, _) = row.as_chunks::<4>();
+    let (seen, _) = seen.as_chunks_mut::<4>();
+    for (x, ((index, &[r, g, b, a]), seen)) in indices.iter_mut().zip(pixels).zip(seen).enumerate()
+    {
+        if a < VISIBLE {
+            continue;
+        }
+        let found = nearest.find([r, g, b], Some(transparent));
+        let [r, g, b] = palette.get(usize::from(found)).copied().unwrap_or_default();
+        if *seen == [r, g, b, u8::MAX] {
+            continue;
+        }
+        *seen = [r, g, b, u8::MAX];
+        *index = found;
+        let (first, _) = changed.unwrap_or((x, x));
+        changed = Some((first, x + 1));
+    }
+    changed
 }
 
 fn visible(pixel: &[u8]) -> bool {

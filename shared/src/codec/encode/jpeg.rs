@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use mozjpeg_rs::{Encoder, Preset, Subsampling, TrellisConfig, TrellisSpeedMode};
 
 use super::{EncodeError, Sink};
-use crate::{limits::Effort, raster::Planes};
+use crate::{limits::Effort, pace::Pace, plan::work::cost, raster::Planes};
 
 /// From here on colours are not halved: at this quality people look for their edges.
 const FULL_CHROMA_QUALITY: u8 = 90;
@@ -95,14 +95,19 @@ pub(crate) const MIN_QUALITY: u8 = 20;
 const MAX_TRIES: u32 = 6;
 
 /// The best quality, from the settings' down to `least`, whose bytes stay within `limit`.
-pub(crate) fn best(
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn best(
     planes: &Planes,
     settings: Settings<'_>,
     least: u8,
     limit: usize,
+    pace: &Pace,
 ) -> Option<Vec<u8>> {
-    let attempt = |quality| encode(planes, Settings { quality, ..settings }, limit).ok();
-    let mut best = attempt(settings.quality);
+    let attempt = async |quality| {
+        pace.begin(work(planes, settings.effort)).await;
+        encode(planes, Settings { quality, ..settings }, limit).ok()
+    };
+    let mut best = attempt(settings.quality).await;
     if best.is_some() {
         return best;
     }
@@ -113,10 +118,17 @@ pub(crate) fn best(
             break;
         }
         let middle = low.midpoint(high);
-        match attempt(middle) {
+        match attempt(middle).await {
             Some(bytes) => (best, low) = (Some(bytes), middle + 1),
             None => high = middle,
         }
     }
     best
+}
+
+/// What encoding takes, which is a single call.
+pub(crate) fn work(planes: &Planes, effort: Effort) -> u64 {
+    let chroma = planes.chroma.iter().flatten().map(|plane| plane.data.len());
+    let samples = planes.luma.data.len() + chroma.sum::<usize>();
+    (samples as u64).saturating_mul(cost::jpeg_sample(effort))
 }

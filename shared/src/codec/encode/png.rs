@@ -3,12 +3,16 @@
 use alloc::{borrow::Cow, vec, vec::Vec};
 use std::io::Write;
 
-use png::{BitDepth, ColorType, Compression, DeflateCompression, Encoder, Filter, Info};
+use png::{
+    BitDepth, ColorType, Compression, DeflateCompression, Encoder, EncodingError, Filter, Info,
+};
 
 use super::{EncodeError, Sink};
 use crate::{
     codec::{decode::png::Colors, palette::Indexed},
     limits::Effort,
+    pace::Pace,
+    plan::work::cost,
     raster::{Layout, Raster},
     sanitize::profile,
 };
@@ -24,20 +28,22 @@ pub(crate) struct Settings<'a> {
 }
 
 /// The bytes of a picture, at most `limit` of them.
-pub(crate) fn encode(
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn encode(
     raster: &Raster,
     settings: Settings<'_>,
     limit: usize,
+    pace: &Pace,
 ) -> Result<Vec<u8>, EncodeError> {
     // A profile of gray is none of a palette, which has colours, and one of colours none of gray (PNG 3rd
     // edition, section 11.3.2.3): readers would leave it out, and show others.
     let has_profile = settings.has_profile();
     let gray = matches!(raster.layout, Layout::Gray | Layout::GrayAlpha);
-    let indexed = if gray && has_profile { None } else { Indexed::of(raster) };
+    let indexed = if gray && has_profile { None } else { Indexed::of(raster, pace).await };
     // Eight bits of gray need no palette; fewer than 17 shades are shorter with one.
     let indexed = indexed.filter(|it| raster.layout != Layout::Gray || it.bits() < 8);
     if let Some(indexed) = indexed {
-        return encode_indexed(indexed, (raster.width, raster.height), settings, limit);
+        return encode_indexed(indexed, (raster.width, raster.height), settings, limit, pace).await;
     }
     let grayed = if has_profile { None } else { grayed(raster) };
     let raster = grayed.as_ref().unwrap_or(raster);
@@ -49,15 +55,17 @@ pub(crate) fn encode(
         Layout::Rgba => ColorType::Rgba,
     };
     info.bit_depth = BitDepth::Eight;
-    write(info, &raster.data, settings, limit)
+    write(info, &raster.data, settings, limit, pace).await
 }
 
 /// The bytes of a picture that has a palette, at most `limit` of them.
-pub(crate) fn encode_indexed(
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn encode_indexed(
     indexed: Indexed,
     (width, height): (usize, usize),
     settings: Settings<'_>,
     limit: usize,
+    pace: &Pace,
 ) -> Result<Vec<u8>, EncodeError> {
     let mut info = settings.info(width, height)?;
     info.color_type = ColorType::Indexed;
@@ -67,7 +75,7 @@ pub(crate) fn encode_indexed(
     // Those behind the last that is not opaque go without saying.
     alphas.truncate(alphas.iter().rposition(|&a| a < u8::MAX).map_or(0, |last| last + 1));
     info.trns = (!alphas.is_empty()).then_some(Cow::Owned(alphas));
-    write(info, &packed(indexed, width), settings, limit)
+    write(info, &packed(indexed, width), settings, limit, pace).await
 }
 
 impl Settings<'_> {
@@ -91,44 +99,60 @@ impl Settings<'_> {
 
 const CHUNK_BYTES: usize = 64 * 1024;
 
-fn write(
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn write(
     info: Info<'_>,
     data: &[u8],
     settings: Settings<'_>,
     limit: usize,
+    pace: &Pace,
 ) -> Result<Vec<u8>, EncodeError> {
     let profile = settings.profile().map(profile::png).unwrap_or_default();
     let mut sink = Sink::new(limit.checked_sub(profile.len()).ok_or(EncodeError::TooLong)?);
-    let has_palette = info.color_type == ColorType::Indexed;
-    let written = (|| {
-        let mut encoder = Encoder::with_info(&mut sink, info)?;
-        if has_palette {
-            // Neighbouring indices say nothing of each other, so filtering them only adds noise; and what
-            // is fast for filtered colours finds nothing among them that repeats.
-            encoder.set_deflate_compression(DeflateCompression::Level(match settings.effort {
-                Effort::Fast | Effort::Balanced => 6,
-                Effort::Small => 9,
-            }));
-            encoder.set_filter(Filter::NoFilter);
-        } else {
-            encoder.set_compression(match settings.effort {
-                Effort::Fast => Compression::Fast,
-                Effort::Balanced => Compression::Balanced,
-                Effort::Small => Compression::High,
-            });
-            encoder.set_filter(Filter::Adaptive);
-        }
-        let mut writer = encoder.write_header()?;
-        // As a stream: so it ends as soon as there is too much.
-        let mut stream = writer.stream_writer_with_size(CHUNK_BYTES)?;
-        stream.write_all(data)?;
-        stream.finish()?;
-        writer.finish()
-    })();
+    let written = write_to(&mut sink, info, data, settings.effort, pace).await;
     let mut out = sink.finish(written.is_ok())?;
     // Right behind the header, so before everything that it must stand before (PNG 3rd edition, table 7).
     out.splice(HEADER_END..HEADER_END, profile);
     Ok(out)
+}
+
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn write_to(
+    sink: &mut Sink,
+    info: Info<'_>,
+    data: &[u8],
+    effort: Effort,
+    pace: &Pace,
+) -> Result<(), EncodingError> {
+    let has_palette = info.color_type == ColorType::Indexed;
+    let channels = info.color_type.samples() as u64;
+    let pixel_ps = if has_palette { cost::WRITTEN_INDEX } else { cost::drawn_pixel(effort, true) };
+    let mut encoder = Encoder::with_info(sink, info)?;
+    if has_palette {
+        // Neighbouring indices say nothing of each other, so filtering them only adds noise; and what
+        // is fast for filtered colours finds nothing among them that repeats.
+        encoder.set_deflate_compression(DeflateCompression::Level(match effort {
+            Effort::Fast | Effort::Balanced => 6,
+            Effort::Small => 9,
+        }));
+        encoder.set_filter(Filter::NoFilter);
+    } else {
+        encoder.set_compression(match effort {
+            Effort::Fast => Compression::Fast,
+            Effort::Balanced => Compression::Balanced,
+            Effort::Small => Compression::High,
+        });
+        encoder.set_filter(Filter::Adaptive);
+    }
+    let mut writer = encoder.write_header()?;
+    // As a stream: so it ends as soon as there is too much.
+    let mut stream = writer.stream_writer_with_size(CHUNK_BYTES)?;
+    for part in data.chunks(CHUNK_BYTES) {
+        pace.begin((part.len() as u64).saturating_mul(pixel_ps) / channels).await;
+        stream.write_all(part)?;
+    }
+    stream.finish()?;
+    writer.finish()
 }
 
 /// Indices in as few bits as they need, each row from a byte of its own (PNG §7.2).
@@ -162,11 +186,11 @@ fn grayed(raster: &Raster) -> Option<Raster> {
     if !pixels().all(|pixel| matches!(pixel, [r, g, b, ..] if r == g && g == b)) {
         return None;
     }
-    let keep = |pixel: &[u8]| {
-        let alpha = pixel.get(3).copied();
-        pixel.first().copied().into_iter().chain(alpha).collect::<Vec<_>>()
-    };
-    let data = pixels().flat_map(keep).collect();
+    let mut data = Vec::with_capacity(raster.width * raster.height * layout.channels());
+    for pixel in pixels() {
+        data.extend(pixel.first());
+        data.extend(pixel.get(3));
+    }
     Some(Raster { width: raster.width, height: raster.height, layout, data })
 }
 
@@ -177,6 +201,7 @@ fn length(value: usize) -> Result<u32, EncodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pace::run;
 
     /// The colour type of what becomes of a picture of so many shades, with and without a profile (PNG 3rd
     /// edition, section 11.2.1).
@@ -187,7 +212,8 @@ mod tests {
         let raster = Raster { width: 20, height: 20, layout, data };
         [None, Some(&b"a profile"[..])].map(|icc| {
             let settings = Settings { colors: &Colors::default(), icc, effort: Effort::Fast };
-            let png = encode(&raster, settings, 100_000).expect("a picture");
+            let png =
+                run!(encode(&raster, settings, 100_000, &Pace::default())).expect("a picture");
             assert_eq!(png.windows(4).any(|name| name == b"iCCP"), icc.is_some());
             png[25]
         })
@@ -214,7 +240,7 @@ mod tests {
         let raster = Raster { width: 20, height: 30, layout, data };
         let types = [None, Some(&b"a profile"[..])].map(|icc| {
             let settings = Settings { colors: &Colors::default(), icc, effort: Effort::Fast };
-            encode(&raster, settings, 100_000).expect("a picture")[25]
+            run!(encode(&raster, settings, 100_000, &Pace::default())).expect("a picture")[25]
         });
         assert_eq!(types, [4, 6], "gray with alpha, colours with alpha");
     }

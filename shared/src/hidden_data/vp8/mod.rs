@@ -8,6 +8,8 @@ use alloc::{vec, vec::Vec};
 use crate::{
     container::webp::vp8::{Bools, KeyFrame, Segments},
     error::Corrupt,
+    pace::Pace,
+    plan::work::cost,
 };
 use tables::{BANDS, BLOCK_MODES, CATEGORIES, Odds, TOKEN_UPDATES, TOKENS};
 
@@ -21,9 +23,12 @@ const FLUSHED: usize = 8;
 ///
 /// # Errors
 /// [`Corrupt::BadPixels`] when something follows.
-pub(super) fn check(data: &[u8]) -> Result<(), Corrupt> {
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(super) async fn check(data: &[u8], pace: &Pace) -> Result<(), Corrupt> {
     let frame = KeyFrame::read(data)?;
-    let (first, rest) = walk(&frame);
+    let rows = u64::from(frame.height.div_ceil(16)).max(1);
+    let row_ps = (data.len() as u64 / rows).saturating_mul(cost::SEARCHED_BYTE);
+    let (first, rest) = walk(&frame, row_ps, pace).await;
     let partitions = [frame.first].into_iter().chain(frame.rest.all().iter().copied());
     for (partition, bools) in partitions.zip([first].iter().chain(&rest)) {
         let mut tail = partition.iter().rev().take(bools.unread().saturating_sub(FLUSHED));
@@ -34,27 +39,35 @@ pub(super) fn check(data: &[u8]) -> Result<(), Corrupt> {
     Ok(())
 }
 
-/// The decoders of all partitions after the last macroblock.
-fn walk<'a>(frame: &KeyFrame<'a>) -> (Bools<'a>, Vec<Bools<'a>>) {
+/// The decoders of all partitions after the last macroblock. A row takes `row_ps`.
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn walk<'a>(frame: &KeyFrame<'a>, row_ps: u64, pace: &Pace) -> (Bools<'a>, Vec<Bools<'a>>) {
     let mut modes = Modes { bools: frame.bools, segments: frame.segments, skip: None };
     let tokens = modes.read_header();
     let mut partitions: Vec<_> = frame.rest.all().iter().copied().map(Bools::new).collect();
-    let mut row = vec![Edge::default(); usize::from(frame.width.div_ceil(16))];
+    let mut above = vec![Edge::default(); usize::from(frame.width.div_ceil(16))];
     let rows = usize::from(frame.height.div_ceil(16));
     for at in 0..rows {
+        pace.begin(row_ps).await;
         // Section 9.5: the rows go round the partitions.
         let index = at % partitions.len();
         let Some(partition) = partitions.get_mut(index) else { continue };
-        let mut left = Edge::default();
-        for above in &mut row {
-            match modes.read(above, &mut left) {
-                Blocks::None => {}
-                Blocks::Whole => tokens.read_whole(partition, above, &mut left),
-                Blocks::Split => tokens.read_split(partition, above, &mut left),
-            }
-        }
+        read_row(&mut modes, &tokens, partition, &mut above);
     }
     (modes.bools, partitions)
+}
+
+/// A row of macroblocks.
+#[inline(never)]
+fn read_row(modes: &mut Modes<'_>, tokens: &Tokens, partition: &mut Bools<'_>, above: &mut [Edge]) {
+    let mut left = Edge::default();
+    for above in above {
+        match modes.read(above, &mut left) {
+            Blocks::None => {}
+            Blocks::Whole => tokens.read_whole(partition, above, &mut left),
+            Blocks::Split => tokens.read_split(partition, above, &mut left),
+        }
+    }
 }
 
 /// Context that a macroblock takes from the one above it or to its left.

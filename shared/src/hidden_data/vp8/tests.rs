@@ -1,6 +1,11 @@
 //! Where the walk says that the codes of real frames end, and what it lets pass behind them.
 
 use super::*;
+use crate::pace::run;
+
+fn check(data: &[u8]) -> Result<(), Corrupt> {
+    run!(super::check(data, &Pace::default()))
+}
 
 /// Of libwebp: a few macroblocks, segments, eight partitions, and one whose alpha lies beside it.
 const PICTURES: [(&[u8], usize); 4] = [
@@ -34,7 +39,7 @@ fn followed(data: &[u8], at: usize, tail: &[u8]) -> Vec<u8> {
 
 /// Bytes of each partition that the walk has not read.
 fn unread(data: &[u8]) -> Vec<usize> {
-    let (first, rest) = walk(&KeyFrame::read(data).unwrap());
+    let (first, rest) = run!(walk(&KeyFrame::read(data).unwrap(), 0, &Pace::default()));
     [first].iter().chain(&rest).map(Bools::unread).collect()
 }
 

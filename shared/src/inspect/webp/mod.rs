@@ -205,6 +205,7 @@ impl Extended {
         sum.pixels = sum.pixels.saturating_add(coded.pixels);
         sum.lossy_pixels = sum.lossy_pixels.saturating_add(coded.lossy_pixels);
         sum.alpha_pixels = sum.alpha_pixels.saturating_add(coded.alpha_pixels);
+        sum.largest_frame_bytes = sum.largest_frame_bytes.max(chunk.data.len() as u64);
         report.has_alpha |= has_alpha;
         report.lossless &= frame.picture.bitstream.lossless;
         Ok(())

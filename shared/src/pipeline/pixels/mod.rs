@@ -14,6 +14,7 @@ use crate::{
     },
     error::Corrupt,
     inspect,
+    pace::{Pace, run},
     pipeline::storable,
     plan::{Scale, budget},
     raster::{Layout, Planes, Raster, orient},
@@ -44,21 +45,23 @@ pub fn pixels(bytes: &[u8], policy: &Policy) -> Result<Pixels, ImageError> {
     if peak_bytes > limit_bytes {
         return Err(ImageError::TooMuchMemory { peak_bytes, limit_bytes });
     }
-    let raster = raster(&storable(bytes.into(), &report)?, &report)?;
+    let bytes = storable(bytes.into(), &report)?;
+    let raster = run!(raster(&bytes, &report, &Pace::default()))?;
     let (width, height) = report.upright_size();
     Ok(Pixels { width, height, rgba: raster.data })
 }
 
-fn raster(bytes: &[u8], report: &Report) -> Result<Raster, Corrupt> {
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn raster(bytes: &[u8], report: &Report, pace: &Pace) -> Result<Raster, Corrupt> {
     let size = (report.width, report.height);
     let raster = match report.format {
         Format::Jpeg => {
-            let decoded = decode::jpeg::decode(bytes, Scale::Full, size)?;
-            of_planes(&decode::jpeg::planes(decoded)?)
+            let decoded = decode::jpeg::decode(bytes, Scale::Full, size, pace).await?;
+            of_planes(&decode::jpeg::planes(decoded, pace).await?)
         }
-        Format::Png => decode::png::decode(bytes)?.0,
-        Format::Gif => decode::gif::first(bytes, size)?,
-        Format::WebP => decode::webp::decode(bytes, size)?,
+        Format::Png => decode::png::decode(bytes, pace).await?.0,
+        Format::Gif => decode::gif::first(bytes, size, pace).await?,
+        Format::WebP => decode::webp::decode(bytes, size, pace).await?,
     };
     Ok(with_alpha(orient::raster(raster, report.orientation)))
 }

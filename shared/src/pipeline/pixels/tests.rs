@@ -67,7 +67,14 @@ fn inks_are_those_of_another_decoder() {
     let theirs = decoder.decode().expect("a picture");
     let size =
         decoder.info().map(|info| (info.width.into(), info.height.into())).expect("a header");
-    let planes = decode::jpeg::decode(&bytes, Scale::Full, size).expect("a picture").planes;
+    let planes = crate::pace::run!(decode::jpeg::decode(
+        &bytes,
+        Scale::Full,
+        size,
+        &crate::pace::Pace::default(),
+    ))
+    .expect("a picture")
+    .planes;
     assert_eq!(planes.len(), 4);
     for (ink, plane) in planes.into_iter().enumerate() {
         // Unconverted, it answers a line of the first ink, then one of the second, and so on.

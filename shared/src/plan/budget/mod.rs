@@ -271,9 +271,18 @@ fn decode_webp(report: &Report) -> u64 {
     let pixels = canvas(report);
     let channels = if report.has_alpha { 4 } else { 3 };
     let animation = if report.frames > 1 { 4 + 4 } else { 0 };
-    // Lossy: planes padded to macroblocks; lossless: four channels and tables.
-    let coded = if report.lossless { 5 } else { 4 };
-    pixels.saturating_mul(channels + animation + coded)
+    // Lossy: planes, what is known of each macroblock, the alpha plane. Lossless: four channels and tables.
+    let coded = match (report.lossless, report.frames) {
+        (true, _) => 5,
+        (false, 1) => 3,
+        (false, _) => 4,
+    };
+    // A lossy stream is copied, read into a buffer that grows, and copied once more.
+    // Planes are padded to macroblocks.
+    let edges = (u64::from(report.width) + u64::from(report.height)).saturating_mul(2 * 16);
+    let streams = report.size_bytes.saturating_mul(4).saturating_add(edges);
+    let streams = if report.lossless { 0 } else { streams };
+    pixels.saturating_mul(channels + animation + coded).saturating_add(streams)
 }
 
 fn optimise_webp(report: &Report, target: &Target) -> u64 {

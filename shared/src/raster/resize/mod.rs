@@ -11,30 +11,37 @@ use core::{f64::consts::PI, ops::Range};
 use wide::{bytemuck::cast, i16x8, i32x4, u8x16};
 
 use super::{Layout, Plane, Planes, Raster};
+use crate::{
+    pace::{Pace, run},
+    plan::work::cost,
+};
 
 /// Resizes luma and chroma, each to its own size.
-#[must_use]
-pub fn planes(planes: Planes, luma: (usize, usize), chroma: (usize, usize)) -> Planes {
-    let [y] = resized([planes.luma], luma);
-    Planes { luma: y, chroma: planes.chroma.map(|colors| resized(colors, chroma)) }
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn planes(
+    planes: Planes,
+    luma: (usize, usize),
+    chroma: (usize, usize),
+    pace: &Pace,
+) -> Planes {
+    let axes = Axes::new((planes.luma.width, planes.luma.height), luma);
+    let luma = resized(planes.luma, luma, &axes, pace).await;
+    let Some([blue, red]) = planes.chroma else { return Planes { luma, chroma: None } };
+    let axes = Axes::new((blue.width, blue.height), chroma);
+    let blue = resized(blue, chroma, &axes, pace).await;
+    Planes { luma, chroma: Some([blue, resized(red, chroma, &axes, pace).await]) }
 }
 
-/// Planes of one size at another.
-fn resized<const N: usize>(planes: [Plane; N], size: (usize, usize)) -> [Plane; N] {
-    let mut axes: Option<((usize, usize), Axes)> = None;
-    planes.map(|from| {
-        let from_size = (from.width, from.height);
-        if from_size == size {
-            return from.packed();
-        }
-        let axes = match &mut axes {
-            Some((known, axes)) if *known == from_size => axes,
-            axes => &mut axes.insert((from_size, Axes::new(from_size, size))).1,
-        };
-        let mut to = Plane::new(size.0, size.1);
-        smooth::<1>(axes, |y| from.row(y), (from.width, size.0), &mut to.data, false);
-        to
-    })
+/// A plane at another size.
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn resized(from: Plane, size: (usize, usize), axes: &Axes, pace: &Pace) -> Plane {
+    if (from.width, from.height) == size {
+        return from.packed();
+    }
+    let mut to = Plane::new(size.0, size.1);
+    let rows = Rows { data: &from.data, line: from.width, stride: from.stride };
+    smooth(rows, Layout::Gray, axes, size.0, &mut to.data, pace).await;
+    to
 }
 
 /// How target pixels are computed from source pixels.
@@ -59,20 +66,26 @@ pub enum Method {
 /// ```
 #[must_use]
 pub fn raster(from: &Raster, size: (usize, usize), method: Method) -> Raster {
+    run!(raster_in_steps(from, size, method, &Pace::default()))
+}
+
+/// As [`raster`], and pends between steps.
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn raster_in_steps(
+    from: &Raster,
+    size: (usize, usize),
+    method: Method,
+    pace: &Pace,
+) -> Raster {
     let mut to = Raster::new(size.0, size.1, from.layout);
-    let stride = from.width * from.layout.channels();
-    let rows = |y: usize| from.data.get(y * stride..(y + 1) * stride).unwrap_or_default();
     if method == Method::Nearest {
         nearest(from, &mut to);
         return to;
     }
-    let (axes, widths) = (&Axes::new((from.width, from.height), size), (from.width, size.0));
-    match from.layout {
-        Layout::Gray => smooth::<1>(axes, rows, widths, &mut to.data, false),
-        Layout::GrayAlpha => smooth::<2>(axes, rows, widths, &mut to.data, true),
-        Layout::Rgb => smooth::<3>(axes, rows, widths, &mut to.data, false),
-        Layout::Rgba => smooth::<4>(axes, rows, widths, &mut to.data, true),
-    }
+    let axes = Axes::new((from.width, from.height), size);
+    let line = from.width * from.layout.channels();
+    let rows = Rows { data: &from.data, line, stride: line };
+    smooth(rows, from.layout, &axes, size.0, &mut to.data, pace).await;
     to
 }
 
@@ -98,42 +111,107 @@ const BLOCK: usize = 16;
 /// One sample of each row of a block.
 type Column = [u8; BLOCK];
 
-/// Resizes pixels of `C` channels, of which with `alpha` the last is one: first down, as whole rows
-/// are summed fastest, then across, a block of rows at a time and turned into columns, so that this
-/// is a sum of vectors, too.
-fn smooth<'a, const C: usize>(
-    taps: &Axes,
-    rows: impl Fn(usize) -> &'a [u8],
-    (from, to): (usize, usize),
+/// The rows of a picture.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    data: &'a [u8],
+    /// Samples of a row.
+    line: usize,
+    /// Samples from one row to the next.
+    stride: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Empty below the picture.
+    fn get(&self, y: usize) -> &'a [u8] {
+        let start = y.saturating_mul(self.stride);
+        self.data.get(start..start.saturating_add(self.line)).unwrap_or_default()
+    }
+}
+
+/// Resizes pixels: first down, as whole rows are summed fastest, then across, a block of rows at a time and turned
+/// into columns, so that this is a sum of vectors, too.
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn smooth(
+    rows: Rows<'_>,
+    layout: Layout,
+    axes: &Axes,
+    width: usize,
     out: &mut [u8],
-    alpha: bool,
+    pace: &Pace,
 ) {
-    let Axes { across, down } = taps;
-    let mut multiplied = alpha.then(|| Multiplied::new(from * C, 2 * down.most_pairs()));
-    // A last pair may reach one pixel beyond the row, which then weighs nothing.
-    let mut columns: Vec<Column> = vec![[0; BLOCK]; ((from + 1) * C).next_multiple_of(BLOCK)];
-    let mut narrowed: Vec<Column> = vec![[0; BLOCK]; (to * C).next_multiple_of(BLOCK)];
-    let line = (to * C).max(1);
-    let mut spans = down.each();
-    for block in out.chunks_mut(line * BLOCK) {
-        for (lane, (first, weights)) in spans.by_ref().take(block.len() / line).enumerate() {
-            match &mut multiplied {
+    let channels = layout.channels();
+    let mut block = Block::new(rows, axes, channels, width, layout.has_alpha());
+    let block_ps = block.work();
+    let line = (width * channels).max(1);
+    for (number, out) in out.chunks_mut(line * BLOCK).enumerate() {
+        pace.begin(block_ps).await;
+        let first = number * BLOCK;
+        match layout {
+            Layout::Gray => block.fill::<1>(first, out),
+            Layout::GrayAlpha => block.fill::<2>(first, out),
+            Layout::Rgb => block.fill::<3>(first, out),
+            Layout::Rgba => block.fill::<4>(first, out),
+        }
+    }
+}
+
+/// Makes one block of rows after the other.
+struct Block<'a> {
+    rows: Rows<'a>,
+    axes: &'a Axes,
+    /// Samples of a row of the result.
+    line: usize,
+    /// With an alpha channel, which is the last.
+    multiplied: Option<Multiplied>,
+    columns: Vec<Column>,
+    narrowed: Vec<Column>,
+}
+
+impl<'a> Block<'a> {
+    fn new(rows: Rows<'a>, axes: &'a Axes, channels: usize, width: usize, alpha: bool) -> Self {
+        let most_rows = 2 * axes.down.most_pairs();
+        // A last pair may reach one pixel beyond the row, which then weighs nothing.
+        let columns = (rows.line + channels).next_multiple_of(BLOCK);
+        Self {
+            rows,
+            axes,
+            line: (width * channels).max(1),
+            multiplied: alpha.then(|| Multiplied::new(rows.line, most_rows)),
+            columns: vec![[0; BLOCK]; columns],
+            narrowed: vec![[0; BLOCK]; (width * channels).next_multiple_of(BLOCK)],
+        }
+    }
+
+    /// What a block takes.
+    fn work(&self) -> u64 {
+        let blocks = self.axes.down.spans.len().div_ceil(BLOCK).max(1);
+        let source = (self.rows.data.len() / blocks) as u64;
+        let alpha = if self.multiplied.is_some() { cost::MULTIPLIED_SAMPLE } else { 0 };
+        let narrowed = (self.columns.len() * BLOCK) as u64 * cost::NARROWED_SAMPLE;
+        source.saturating_mul(cost::SUMMED_SAMPLE + alpha).saturating_add(narrowed)
+    }
+
+    /// Makes the rows from the `first`, of pixels of `C` channels.
+    #[inline(never)]
+    fn fill<const C: usize>(&mut self, first: usize, out: &mut [u8]) {
+        let spans = self.axes.down.from(first);
+        for (lane, (first, weights)) in spans.take(out.len() / self.line).enumerate() {
+            let range = first..first + 2 * weights.len();
+            match &mut self.multiplied {
                 Some(multiplied) => {
-                    multiplied.fill::<C>(first..first + 2 * weights.len(), &rows);
-                    sum(
-                        &pairs(|number| multiplied.row(number), first, weights),
-                        lane,
-                        &mut columns,
-                    );
+                    multiplied.fill::<C>(range, &self.rows);
+                    let pairs = pairs(|number| multiplied.row(number), first, weights);
+                    sum(&pairs, lane, &mut self.columns);
                 }
-                None => sum(&pairs(&rows, first, weights), lane, &mut columns),
+                None => sum(&pairs(|y| self.rows.get(y), first, weights), lane, &mut self.columns),
             }
         }
-        columns.as_chunks_mut().0.iter_mut().for_each(|tile| *tile = transpose(*tile));
-        narrow::<C>(&columns, across, &mut narrowed);
-        write_rows(&narrowed, block, line);
-        if alpha {
-            block.chunks_exact_mut(line).for_each(divide::<C>);
+        self.columns.as_chunks_mut().0.iter_mut().for_each(|tile| *tile = transpose(*tile));
+        narrow::<C>(&self.columns, &self.axes.across, &mut self.narrowed);
+        write_rows(&self.narrowed, out, self.line);
+        if self.multiplied.is_some() {
+            out.chunks_exact_mut(self.line).for_each(divide::<C>);
         }
     }
 }
@@ -277,11 +355,11 @@ impl Multiplied {
     }
 
     /// Makes sure that these rows are there; they never go back.
-    fn fill<'a, const C: usize>(&mut self, range: Range<usize>, rows: impl Fn(usize) -> &'a [u8]) {
+    fn fill<const C: usize>(&mut self, range: Range<usize>, rows: &Rows<'_>) {
         for number in self.ready.max(range.start)..range.end {
             let start = number % self.slots.max(1) * self.line;
             let slot = self.samples.get_mut(start..start + self.line).unwrap_or_default();
-            multiply::<C>(rows(number), slot);
+            multiply::<C>(rows.get(number), slot);
         }
         self.ready = self.ready.max(range.end);
     }
@@ -385,8 +463,15 @@ impl Taps {
     /// The first source sample and the weights of each target sample.
     #[inline]
     fn each(&self) -> impl Iterator<Item = (usize, &[[i16; 2]])> {
-        let mut start = 0;
-        self.spans.iter().map(move |&(first, end)| {
+        self.from(0)
+    }
+
+    /// The same from the target sample `at`.
+    #[inline]
+    fn from(&self, at: usize) -> impl Iterator<Item = (usize, &[[i16; 2]])> {
+        let (before, spans) = self.spans.split_at_checked(at).unwrap_or_default();
+        let mut start = before.last().map_or(0, |(_, end)| *end);
+        spans.iter().map(move |&(first, end)| {
             let weights = self.weights.get(start..end).unwrap_or_default();
             start = end;
             (first, weights)

@@ -1,6 +1,11 @@
 //! Tasks whose estimate is compared with a measurement, and the reference workload.
 
-use image_rules::{ImageError, Plan, Policy, inspect, process};
+use std::{
+    pin::Pin,
+    task::{Context, Waker},
+};
+
+use image_rules::{ImageError, Plan, Policy, inspect, process, process_in_steps};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::effort_of;
@@ -63,6 +68,18 @@ impl Task {
         Ok(format!("{:?} {format} {}x{} {bytes}", made.action(), made.width(), made.height()))
     }
 
+    /// The same, in steps.
+    ///
+    /// # Errors
+    /// Why the picture is rejected.
+    pub fn steps(&self) -> Result<Steps, String> {
+        let plan = self.plan().map_err(|error| format!("{error:?}"))?;
+        let (bytes, limits) = (self.bytes.clone(), self.policy.limits);
+        Ok(Steps(Box::pin(async move {
+            drop(process_in_steps(bytes.into(), &plan, &limits).await);
+        })))
+    }
+
     fn plan(&self) -> Result<Plan, ImageError> {
         let report = inspect(&self.bytes, &self.policy)?;
         match self.kind {
@@ -70,6 +87,18 @@ impl Task {
             Kind::Preview => Plan::preview(&report, &self.policy),
             Kind::Still => Plan::still(&report, &self.policy),
         }
+    }
+}
+
+/// A task that is carried out step by step.
+#[wasm_bindgen]
+pub struct Steps(Pin<Box<dyn Future<Output = ()>>>);
+
+#[wasm_bindgen]
+impl Steps {
+    /// Makes the next step; returns whether another follows.
+    pub fn next(&mut self) -> bool {
+        self.0.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 }
 

@@ -114,6 +114,11 @@ impl<'a> Bits<'a> {
         if self.padding > u64::from(self.count) { Err(Corrupt::Truncated) } else { Ok(()) }
     }
 
+    /// Bytes that were read since this was a copy.
+    pub const fn bytes_since(&self, before: &Self) -> u64 {
+        self.at.saturating_sub(before.at) as u64
+    }
+
     /// Where the bytes end of which a bit was taken.
     pub fn taken(&self) -> usize {
         let unread = u64::from(self.count).saturating_sub(self.padding) / 8;

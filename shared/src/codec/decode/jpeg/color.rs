@@ -7,11 +7,14 @@ use super::{Decoded, Inks, Model};
 use crate::{
     codec::ycbcr::{rgb, ycbcr},
     error::Corrupt,
+    pace::Pace,
+    plan::work::cost,
     raster::{Layout, Plane, Planes, Raster},
 };
 
 /// The picture as luma and chroma.
-pub(crate) fn planes(decoded: Decoded) -> Result<Planes, Corrupt> {
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn planes(decoded: Decoded, pace: &Pace) -> Result<Planes, Corrupt> {
     let Decoded { model, planes, .. } = decoded;
     let mut planes = planes.into_iter();
     let mut next = || planes.next().ok_or(Corrupt::BadStructure);
@@ -23,14 +26,14 @@ pub(crate) fn planes(decoded: Decoded) -> Result<Planes, Corrupt> {
             // Luma coarser than chroma is absurd and allowed; the probe counts what this makes.
             if chroma.iter().any(|plane| plane.width > first.width || plane.height > first.height) {
                 let [blue, red] = chroma;
-                return Ok(convert(&[first, blue, red], |stored| stored));
+                return Ok(convert(&[first, blue, red], |stored| stored, pace).await);
             }
             Ok(Planes { luma: first, chroma: Some(chroma) })
         }
-        Model::Rgb => recolor([first, next()?, next()?]),
+        Model::Rgb => recolor([first, next()?, next()?], pace).await,
         Model::Inks(inks) => {
             let channels = [first, next()?, next()?, next()?];
-            Ok(convert(&channels, |stored| ycbcr(printed(stored, inks))))
+            Ok(convert(&channels, |stored| ycbcr(printed(stored, inks)), pace).await)
         }
     }
 }
@@ -56,41 +59,66 @@ pub(crate) fn from_raster(raster: &Raster) -> Planes {
 }
 
 /// Red, green and blue become luma and chroma where they lie, so that no second picture is in memory.
-fn recolor([mut red, mut green, mut blue]: [Plane; 3]) -> Result<Planes, Corrupt> {
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn recolor(
+    [mut red, mut green, mut blue]: [Plane; 3],
+    pace: &Pace,
+) -> Result<Planes, Corrupt> {
     let size = (red.width, red.height);
     if (green.width, green.height) != size || (blue.width, blue.height) != size {
         // Subsampled red, green and blue: allowed, and written by nobody.
         return Err(Corrupt::Unsupported);
     }
-    let rest = green.data.iter_mut().zip(&mut blue.data);
-    for (first, (second, third)) in red.data.iter_mut().zip(rest) {
-        [*first, *second, *third] = ycbcr([*first, *second, *third]);
+    let line = red.stride.max(1);
+    let rows = green.data.chunks_mut(line).zip(blue.data.chunks_mut(line));
+    for (red, (green, blue)) in red.data.chunks_mut(line).zip(rows) {
+        pace.begin((line as u64).saturating_mul(cost::CONVERTED_PIXEL)).await;
+        for (first, (second, third)) in red.iter_mut().zip(green.iter_mut().zip(blue)) {
+            [*first, *second, *third] = ycbcr([*first, *second, *third]);
+        }
     }
     Ok(Planes { luma: red, chroma: Some([green, blue]) })
 }
 
 /// Converts pixel by pixel; a channel that is coarser than the first repeats its samples.
-fn convert<const N: usize>(channels: &[Plane; N], pixel: impl Fn([u8; N]) -> [u8; 3]) -> Planes {
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn convert<const N: usize>(
+    channels: &[Plane; N],
+    pixel: impl Fn([u8; N]) -> [u8; 3],
+    pace: &Pace,
+) -> Planes {
     let width = channels.iter().map(|channel| channel.width).max().unwrap_or_default();
     let height = channels.iter().map(|channel| channel.height).max().unwrap_or_default();
     let mut out = [(); 3].map(|()| Plane::new(width, height));
     for y in 0..height {
-        let rows = channels.each_ref().map(|channel| {
-            let row = channel.row(y * channel.height / height);
-            (row, row.len())
-        });
-        let [a, b, c] = &mut out;
-        let range = y * width..(y + 1) * width;
-        let lines =
-            (a.data.get_mut(range.clone()), b.data.get_mut(range.clone()), c.data.get_mut(range));
-        let (Some(a), Some(b), Some(c)) = lines else { break };
-        for (x, ((a, b), c)) in a.iter_mut().zip(b).zip(c).enumerate() {
-            let stored = rows.map(|(row, len)| row.get(x * len / width).copied().unwrap_or(0));
-            [*a, *b, *c] = pixel(stored);
-        }
+        pace.begin((width as u64).saturating_mul(cost::INK_PIXEL)).await;
+        convert_row(channels, &pixel, y, &mut out);
     }
     let [luma, blue, red] = out;
     Planes { luma, chroma: Some([blue, red]) }
+}
+
+#[inline(never)]
+fn convert_row<const N: usize>(
+    channels: &[Plane; N],
+    pixel: &impl Fn([u8; N]) -> [u8; 3],
+    y: usize,
+    out: &mut [Plane; 3],
+) {
+    let [a, b, c] = out;
+    let (width, height) = (a.width, a.height);
+    let rows = channels.each_ref().map(|channel| {
+        let row = channel.row(y * channel.height / height);
+        (row, row.len())
+    });
+    let range = y * width..(y + 1) * width;
+    let lines =
+        (a.data.get_mut(range.clone()), b.data.get_mut(range.clone()), c.data.get_mut(range));
+    let (Some(a), Some(b), Some(c)) = lines else { return };
+    for (x, ((a, b), c)) in a.iter_mut().zip(b).zip(c).enumerate() {
+        let stored = rows.map(|(row, len)| row.get(x * len / width).copied().unwrap_or(0));
+        [*a, *b, *c] = pixel(stored);
+    }
 }
 
 /// The light that paper with these inks throws back.

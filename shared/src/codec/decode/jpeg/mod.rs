@@ -16,6 +16,7 @@ use crate::{
     },
     error::Corrupt,
     hidden_data::HiddenData,
+    pace::Pace,
     plan::Scale,
     raster::Plane,
 };
@@ -58,7 +59,13 @@ pub(crate) struct Decoded {
 }
 
 /// Decodes all scans of a picture whose frame must be of the `expected` size.
-pub(crate) fn decode(data: &[u8], scale: Scale, expected: (u32, u32)) -> Result<Decoded, Corrupt> {
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+pub(crate) async fn decode(
+    data: &[u8],
+    scale: Scale,
+    expected: (u32, u32),
+    pace: &Pace,
+) -> Result<Decoded, Corrupt> {
     let mut decoder = Decoder {
         data,
         side: scale.side() as usize,
@@ -67,7 +74,7 @@ pub(crate) fn decode(data: &[u8], scale: Scale, expected: (u32, u32)) -> Result<
         jfif: false,
         adobe: None,
     };
-    decoder.run(expected)
+    decoder.run(expected, pace).await
 }
 
 struct Decoder<'a> {
@@ -81,22 +88,24 @@ struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    fn run(&mut self, expected: (u32, u32)) -> Result<Decoded, Corrupt> {
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    async fn run(&mut self, expected: (u32, u32), pace: &Pace) -> Result<Decoded, Corrupt> {
         let mut pieces = Pieces::new(self.data);
         loop {
             match pieces.next() {
                 Some(Ok(Piece::Segment { marker: marker::SOS, payload, .. })) => {
                     let at = self.data.len() - pieces.rest().len();
                     // The last code says where a scan ends.
-                    pieces = Pieces::continue_at(self.data, self.scan(payload, at)?);
+                    let end = self.scan(payload, at, pace).await?;
+                    pieces = Pieces::continue_at(self.data, end);
                 }
                 Some(Ok(Piece::Segment { marker, payload, .. })) => {
                     self.segment(marker, payload, expected)?;
                 }
                 Some(Ok(Piece::Stray(_) | Piece::Entropy(_))) => {}
-                Some(Ok(Piece::End { .. })) => return self.finish(true),
+                Some(Ok(Piece::End { .. })) => return self.finish(true, pace).await,
                 // A file that lost only its end mark may go on with half a segment.
-                Some(Err(Corrupt::Truncated)) | None => return self.finish(false),
+                Some(Err(Corrupt::Truncated)) | None => return self.finish(false, pace).await,
                 Some(Err(cause)) => return Err(cause),
             }
         }
@@ -137,10 +146,11 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn scan(&mut self, payload: &[u8], at: usize) -> Result<usize, Corrupt> {
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    async fn scan(&mut self, payload: &[u8], at: usize, pace: &Pace) -> Result<usize, Corrupt> {
         let (frame, channels) = self.frame.as_mut().ok_or(Corrupt::BadStructure)?;
         let scan = Scan::parse(payload, frame)?;
-        channels.scan(self.data, at, frame, &scan, &self.tables)
+        channels.scan(self.data, at, frame, &scan, &self.tables, pace).await
     }
 
     fn application(&mut self, marker: u8, payload: &[u8]) {
@@ -151,14 +161,15 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn finish(&mut self, ended: bool) -> Result<Decoded, Corrupt> {
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    async fn finish(&mut self, ended: bool, pace: &Pace) -> Result<Decoded, Corrupt> {
         let (frame, mut channels) = self.frame.take().ok_or(Corrupt::NoImageData)?;
         // Without an end marker more scans of a progressive picture may be missing.
         if !ended && frame.progressive {
             return Err(Corrupt::Truncated);
         }
         let (model, hidden_data) = (self.model(&frame), core::mem::take(&mut channels.hidden));
-        Ok(Decoded { model, planes: channels.finish()?, hidden_data })
+        Ok(Decoded { model, planes: channels.finish(pace).await?, hidden_data })
     }
 
     /// What libjpeg decides (jdapimin.c, `default_decompress_parms`).
@@ -178,6 +189,7 @@ impl<'a> Decoder<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pace::run;
 
     const DC: &[u8] = b"\xFF\xC4\0\x14\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     const AC: &[u8] = b"\xFF\xC4\0\x14\x10\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
@@ -193,7 +205,8 @@ mod tests {
             b"\xFF\xC0\0\x0B\x08\0\x08\0\x08\x01\x01\x11\0",
             b"\xFF\xDA\0\x08\x01\x01\0\0\x3F\0?\xFF\xD9",
         ];
-        let mut decoded = decode(&file.concat(), Scale::Eighth, (8, 8))?;
+        let file = file.concat();
+        let mut decoded = run!(decode(&file, Scale::Eighth, (8, 8), &Pace::default()))?;
         Ok(decoded.planes.remove(0).data)
     }
 

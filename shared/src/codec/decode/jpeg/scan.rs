@@ -17,6 +17,8 @@ use crate::{
     },
     error::Corrupt,
     hidden_data::HiddenData,
+    pace::Pace,
+    plan::{Scale, work::cost},
     raster::Plane,
 };
 
@@ -57,13 +59,15 @@ impl Channels {
     }
 
     /// Decodes one scan whose data begin at `at`; answers where the next marker is.
-    pub fn scan(
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    pub async fn scan(
         &mut self,
         data: &[u8],
         at: usize,
         frame: &Frame,
         scan: &Scan,
         tables: &Tables<'_>,
+        pace: &Pace,
     ) -> Result<usize, Corrupt> {
         for part in &scan.parts {
             let channel = self.list.get_mut(part.index).ok_or(Corrupt::BadHeader)?;
@@ -73,44 +77,75 @@ impl Channels {
                 channel.steps = Some(Box::new(steps(table, &self.places)));
             }
         }
-        let walk = Walk { frame, scan, interval: usize::from(tables.restart_interval) };
-        let bits = Bits::new(data, at);
-        match (frame.progressive, scan.first, scan.high) {
+        let interval = usize::from(tables.restart_interval);
+        let scan_tables = ScanTables::new(frame.progressive, self.side, scan, tables)?;
+        let mut walk = Walk::new(frame, scan, interval, Bits::new(data, at));
+        let (block_ps, byte_ps) = self.costs(frame);
+        // Engines run wasm unoptimised at first and replace a function only when it is called again: a
+        // whole scan in one call would stay slow to its end. wasm-opt inlines a function that is called
+        // from one place only, so there are two.
+        self.decode(&mut walk, &scan_tables)?;
+        while walk.row < walk.down {
+            pace.begin(walk.next_blocks().saturating_mul(block_ps)).await;
+            let before = walk.bits;
+            self.decode(&mut walk, &scan_tables)?;
+            pace.add(walk.bits.bytes_since(&before).saturating_mul(byte_ps));
+        }
+        // Without a marker the data end here; the caller decides whether that is enough.
+        let marker = walk.bits.marker().unwrap_or(usize::MAX);
+        walk.bits.add_hidden(marker, &mut self.hidden)?;
+        Ok(marker)
+    }
+
+    /// What decoding a block and a byte of its codes takes.
+    fn costs(&self, frame: &Frame) -> (u64, u64) {
+        if frame.progressive {
+            (cost::PROGRESSIVE_BLOCK, cost::PROGRESSIVE_BYTE)
+        } else {
+            (cost::SEQUENTIAL_BLOCK + cost::rendered_block(self.scale()), cost::SEQUENTIAL_BYTE)
+        }
+    }
+
+    fn scale(&self) -> Scale {
+        let is_of = |scale: &Scale| scale.side() as usize == self.side;
+        Scale::ALL.into_iter().find(is_of).unwrap_or(Scale::Full)
+    }
+
+    /// Decodes the next MCUs of a scan: a row of them, or a part of a long row.
+    #[inline(never)]
+    fn decode(&mut self, walk: &mut Walk<'_>, tables: &ScanTables) -> Result<(), Corrupt> {
+        match (walk.frame.progressive, walk.scan.first, walk.scan.high) {
             (false, ..) => match self.side {
-                1 => self.sequential::<1>(&walk, bits, tables),
-                2 => self.sequential::<2>(&walk, bits, tables),
-                4 => self.sequential::<4>(&walk, bits, tables),
-                _ => self.sequential::<8>(&walk, bits, tables),
+                1 => self.sequential::<1>(walk, tables),
+                2 => self.sequential::<2>(walk, tables),
+                4 => self.sequential::<4>(walk, tables),
+                _ => self.sequential::<8>(walk, tables),
             },
-            (true, 0, 0) => self.dc_first(&walk, bits, tables),
-            (true, 0, _) => self.dc_refine(&walk, bits),
-            (true, _, 0) => self.ac_first(&walk, bits, tables),
-            (true, ..) => self.ac_refine(&walk, bits, tables),
+            (true, 0, 0) => self.dc_first(walk, tables),
+            (true, 0, _) => self.dc_refine(walk),
+            (true, _, 0) => self.ac_first(walk, tables),
+            (true, ..) => self.ac_refine(walk, tables),
         }
     }
 
     /// A scan that says everything about its components (§F.2).
     fn sequential<const SIDE: usize>(
         &mut self,
-        walk: &Walk<'_>,
-        bits: Bits<'_>,
-        tables: &Tables<'_>,
-    ) -> Result<usize, Corrupt> {
+        walk: &mut Walk<'_>,
+        tables: &ScanTables,
+    ) -> Result<(), Corrupt> {
         let mut channels: Vec<_> = self.list.iter_mut().map(Some).collect();
-        let mut parts = Vec::new();
-        let tables = ScanTables::new(walk.scan, tables, true, true)?;
+        let mut parts = Vec::with_capacity(walk.scan.parts.len());
         for part in &walk.scan.parts {
             let channel = channels.get_mut(part.index).and_then(Option::take);
             let channel = channel.ok_or(Corrupt::BadStructure)?;
-            let (dc, ac) = (tables.dc(part)?, tables.ac(part)?);
-            let strides = if SIDE < 8 { Some(Strides::new(ac)) } else { None };
-            parts.push((channel, dc, ac, strides));
+            parts.push((channel, tables.dc(part)?, tables.ac(part)?, tables.strides(part)));
         }
         // Beyond the last coefficient lies a place that nobody reads.
         let mut places = [UNUSED; 128];
         places.iter_mut().zip(self.places).for_each(|(slot, place)| *slot = place);
         let mut block = [0i16; 128];
-        walk.units(bits, &mut self.hidden, |bits, state, part, unit| {
+        walk.units(&mut self.hidden, |bits, state, part, unit| {
             let (Some((channel, dc, ac, strides)), Some(predictor)) =
                 (parts.get_mut(part), state.dc.get_mut(part))
             else {
@@ -123,10 +158,10 @@ impl Channels {
                 for x in unit.x..unit.x + unit.across {
                     *predictor = predictor.wrapping_add(dc.coefficient(bits)?.value);
                     let flat = if SIDE == 1 {
-                        skip_ac(1, ac, strides.as_ref(), bits)?;
+                        skip_ac(1, ac, *strides, bits)?;
                         true
                     } else {
-                        read_ac::<SIDE>(ac, strides.as_ref(), bits, &places, &mut block)?
+                        read_ac::<SIDE>(ac, *strides, bits, &places, &mut block)?
                     };
                     let corner = corner(plane, SIDE, x, y);
                     if flat {
@@ -146,23 +181,18 @@ impl Channels {
     }
 
     /// The first bits of the DC coefficients (§G.1.2.1).
-    fn dc_first(
-        &mut self,
-        walk: &Walk<'_>,
-        bits: Bits<'_>,
-        tables: &Tables<'_>,
-    ) -> Result<usize, Corrupt> {
-        let tables = ScanTables::new(walk.scan, tables, true, false)?;
-        let parts = walk.scan.parts.iter().map(|part| Ok((part.index, tables.dc(part)?)));
+    fn dc_first(&mut self, walk: &mut Walk<'_>, tables: &ScanTables) -> Result<(), Corrupt> {
+        let scan = walk.scan;
+        let parts = scan.parts.iter().map(|part| Ok((part.index, tables.dc(part)?)));
         let parts = parts.collect::<Result<Vec<_>, Corrupt>>()?;
         let (list, hidden, stored) = (&mut self.list, &mut self.hidden, self.side * self.side);
-        walk.blocks(bits, hidden, |bits, state, part, x, y| {
+        walk.blocks(hidden, |bits, state, part, x, y| {
             let (Some((index, dc)), Some(predictor)) = (parts.get(part), state.dc.get_mut(part))
             else {
                 return Err(Corrupt::BadStructure);
             };
             *predictor = predictor.wrapping_add(dc.coefficient(bits)?.value);
-            let value = predictor.wrapping_shl(walk.scan.low.into());
+            let value = predictor.wrapping_shl(scan.low.into());
             let (values, _) = block(list, *index, stored, (x, y))?;
             if let Some(first) = values.first_mut() {
                 *first = saturate(value);
@@ -172,34 +202,30 @@ impl Channels {
     }
 
     /// One more bit of the DC coefficients (§G.1.2.1).
-    fn dc_refine(&mut self, walk: &Walk<'_>, bits: Bits<'_>) -> Result<usize, Corrupt> {
+    fn dc_refine(&mut self, walk: &mut Walk<'_>) -> Result<(), Corrupt> {
+        let scan = walk.scan;
         let (list, hidden, stored) = (&mut self.list, &mut self.hidden, self.side * self.side);
-        walk.blocks(bits, hidden, |bits, _, part, x, y| {
-            let index = walk.scan.parts.get(part).ok_or(Corrupt::BadStructure)?.index;
+        walk.blocks(hidden, |bits, _, part, x, y| {
+            let index = scan.parts.get(part).ok_or(Corrupt::BadStructure)?.index;
             let (values, _) = block(list, index, stored, (x, y))?;
             if bits.bit()
                 && let Some(first) = values.first_mut()
             {
-                *first |= 1 << walk.scan.low;
+                *first |= 1 << scan.low;
             }
             Ok(())
         })
     }
 
     /// The first bits of a band of AC coefficients (§G.1.2.2).
-    fn ac_first(
-        &mut self,
-        walk: &Walk<'_>,
-        bits: Bits<'_>,
-        tables: &Tables<'_>,
-    ) -> Result<usize, Corrupt> {
-        let tables = ScanTables::new(walk.scan, tables, false, true)?;
-        let part = walk.scan.parts.first().ok_or(Corrupt::BadStructure)?;
+    fn ac_first(&mut self, walk: &mut Walk<'_>, tables: &ScanTables) -> Result<(), Corrupt> {
+        let scan = walk.scan;
+        let part = scan.parts.first().ok_or(Corrupt::BadStructure)?;
         let (index, ac) = (part.index, tables.ac(part)?);
-        let (first, last) = (usize::from(walk.scan.first), usize::from(walk.scan.last));
+        let (first, last) = (usize::from(scan.first), usize::from(scan.last));
         let (channels, hidden) = (&mut self.list, &mut self.hidden);
         let (stored, places) = (self.side * self.side, self.places);
-        walk.blocks(bits, hidden, |bits, state, _, x, y| {
+        walk.blocks(hidden, |bits, state, _, x, y| {
             if state.end_of_band > 0 {
                 state.end_of_band -= 1;
                 return Ok(());
@@ -219,7 +245,7 @@ impl Channels {
                     break;
                 }
                 k += usize::from(zeros);
-                let value = extend(bits.take(size), size).wrapping_shl(walk.scan.low.into());
+                let value = extend(bits.take(size), size).wrapping_shl(scan.low.into());
                 if let Some(&place) = places.get(k) {
                     *nonzero |= 1 << k;
                     if let Some(slot) = values.get_mut(usize::from(place)) {
@@ -233,21 +259,16 @@ impl Channels {
     }
 
     /// One more bit of a band of AC coefficients (§G.1.2.3).
-    fn ac_refine(
-        &mut self,
-        walk: &Walk<'_>,
-        bits: Bits<'_>,
-        tables: &Tables<'_>,
-    ) -> Result<usize, Corrupt> {
-        let tables = ScanTables::new(walk.scan, tables, false, true)?;
-        let part = walk.scan.parts.first().ok_or(Corrupt::BadStructure)?;
+    fn ac_refine(&mut self, walk: &mut Walk<'_>, tables: &ScanTables) -> Result<(), Corrupt> {
+        let scan = walk.scan;
+        let part = scan.parts.first().ok_or(Corrupt::BadStructure)?;
         let (index, ac) = (part.index, tables.ac(part)?);
-        let (first, last) = (usize::from(walk.scan.first), usize::from(walk.scan.last));
+        let (first, last) = (usize::from(scan.first), usize::from(scan.last));
         let (channels, hidden) = (&mut self.list, &mut self.hidden);
         let (stored, places) = (self.side * self.side, self.places);
-        walk.blocks(bits, hidden, |bits, state, _, x, y| {
+        walk.blocks(hidden, |bits, state, _, x, y| {
             let (values, nonzero) = block(channels, index, stored, (x, y))?;
-            let mut refine = Refine { values, nonzero, places: &places, bit: 1 << walk.scan.low };
+            let mut refine = Refine { values, nonzero, places: &places, bit: 1 << scan.low };
             let mut k = first;
             if state.end_of_band == 0 {
                 while k <= last {
@@ -279,16 +300,21 @@ impl Channels {
     }
 
     /// The planes: of progressive pictures made now from the coefficients.
-    pub fn finish(mut self) -> Result<Vec<Plane>, Corrupt> {
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    pub async fn finish(mut self, pace: &Pace) -> Result<Vec<Plane>, Corrupt> {
+        let block_ps = cost::rendered_block(self.scale());
         for channel in &mut self.list {
             // A component that no scan described.
             let steps = channel.steps.take().ok_or(Corrupt::NoImageData)?;
-            if let Some(Coefficients { values, .. }) = channel.coefficients.take() {
+            let Some(Coefficients { values, .. }) = channel.coefficients.take() else { continue };
+            let row = channel.across * self.side * self.side;
+            for (y, values) in values.chunks_exact(row.max(1)).enumerate() {
+                pace.begin(block_ps.saturating_mul(channel.across as u64)).await;
                 match self.side {
-                    1 => channel.render::<1>(&values, &steps),
-                    2 => channel.render::<2>(&values, &steps),
-                    4 => channel.render::<4>(&values, &steps),
-                    _ => channel.render::<8>(&values, &steps),
+                    1 => channel.render::<1>(y, values, &steps),
+                    2 => channel.render::<2>(y, values, &steps),
+                    4 => channel.render::<4>(y, values, &steps),
+                    _ => channel.render::<8>(y, values, &steps),
                 }
             }
         }
@@ -345,9 +371,10 @@ impl Channel {
         Some((values, coefficients.nonzero.get_mut(index)?))
     }
 
-    fn render<const SIDE: usize>(&mut self, values: &[i16], steps: &[i16; 64]) {
-        for (index, values) in values.chunks_exact(SIDE * SIDE).enumerate() {
-            let (x, y) = (index % self.across.max(1), index / self.across.max(1));
+    /// Makes a row of blocks.
+    #[inline(never)]
+    fn render<const SIDE: usize>(&mut self, y: usize, values: &[i16], steps: &[i16; 64]) {
+        for (x, values) in values.chunks_exact(SIDE * SIDE).enumerate() {
             let corner = corner(&mut self.plane, SIDE, x, y);
             match values {
                 [dc, ac @ ..] if ac.iter().all(|&value| value == 0) => {
@@ -493,6 +520,16 @@ struct Walk<'a> {
     scan: &'a Scan,
     /// MCUs between restart markers; 0 for none.
     interval: usize,
+    /// Blocks across and down that an MCU has of each component.
+    parts: Vec<(usize, usize)>,
+    /// MCUs across and down.
+    across: usize,
+    down: usize,
+    /// The next MCU.
+    row: usize,
+    column: usize,
+    bits: Bits<'a>,
+    state: State,
 }
 
 /// The blocks of one component in one MCU: the first, and how many there are.
@@ -504,16 +541,39 @@ struct Unit {
     down: usize,
 }
 
-impl Walk<'_> {
-    /// Calls `block` with the scan's component, column and row of each block, in coding order; answers
-    /// where the next marker is.
-    fn blocks<'d>(
-        &self,
-        bits: Bits<'d>,
+/// MCUs that are decoded in one go: some milliseconds even if each of their coefficients is coded. Few rows are longer.
+const MAX_UNITS: usize = 1024;
+
+impl<'a> Walk<'a> {
+    fn new(frame: &'a Frame, scan: &'a Scan, interval: usize, bits: Bits<'a>) -> Self {
+        let parts = match scan.parts.as_slice() {
+            // One block of a component alone (§A.2.2).
+            [_] => vec![(1, 1)],
+            parts => parts.iter().map(|part| part.component.factors()).collect(),
+        };
+        let (across, down) = scan.units(frame);
+        let state = State::default();
+        Self { frame, scan, interval, parts, across, down, row: 0, column: 0, bits, state }
+    }
+
+    /// Where the next MCUs end in their row.
+    fn end(&self) -> usize {
+        self.across.min(self.column + MAX_UNITS)
+    }
+
+    /// How many blocks the next MCUs have.
+    fn next_blocks(&self) -> u64 {
+        let blocks: usize = self.parts.iter().map(|(across, down)| across * down).sum();
+        (blocks * (self.end() - self.column)) as u64
+    }
+
+    /// Calls `block` with the scan's component, column and row of each block of the next MCUs, in coding order.
+    fn blocks(
+        &mut self,
         hidden: &mut HiddenData,
-        mut block: impl FnMut(&mut Bits<'d>, &mut State, usize, usize, usize) -> Result<(), Corrupt>,
-    ) -> Result<usize, Corrupt> {
-        self.units(bits, hidden, |bits, state, part, unit| {
+        mut block: impl FnMut(&mut Bits<'a>, &mut State, usize, usize, usize) -> Result<(), Corrupt>,
+    ) -> Result<(), Corrupt> {
+        self.units(hidden, |bits, state, part, unit| {
             for y in unit.y..unit.y + unit.down {
                 for x in unit.x..unit.x + unit.across {
                     block(bits, state, part, x, y)?;
@@ -523,65 +583,31 @@ impl Walk<'_> {
         })
     }
 
-    /// Calls `unit` with each component of each MCU, in coding order; answers where the next marker is.
-    fn units<'d>(
-        &self,
-        mut bits: Bits<'d>,
+    /// Calls `unit` with each component of each of the next MCUs, in coding order.
+    fn units(
+        &mut self,
         hidden: &mut HiddenData,
-        mut unit: impl FnMut(&mut Bits<'d>, &mut State, usize, Unit) -> Result<(), Corrupt>,
-    ) -> Result<usize, Corrupt> {
-        let parts = self.parts();
-        let (across, down) = self.scan.units(self.frame);
-        let mut state = State::default();
-        let mut decode =
-            |row| self.row(&mut bits, (&mut state, hidden), &parts, (row, across), &mut unit);
-        // Engines run wasm unoptimised at first and replace a function only when it is called again: a
-        // whole scan in one call would stay slow to its end. wasm-opt inlines a function that is called
-        // from one place only, so there are two.
-        decode(0)?;
-        for row in 1..down {
-            decode(row)?;
-        }
-        // Without a marker the data end here; the caller decides whether that is enough.
-        let marker = bits.marker().unwrap_or(usize::MAX);
-        bits.add_hidden(marker, hidden)?;
-        Ok(marker)
-    }
-
-    /// One row of MCUs.
-    #[inline(never)]
-    fn row<'d>(
-        &self,
-        bits: &mut Bits<'d>,
-        (state, hidden): (&mut State, &mut HiddenData),
-        parts: &[(usize, usize)],
-        (row, across): (usize, usize),
-        unit: &mut impl FnMut(&mut Bits<'d>, &mut State, usize, Unit) -> Result<(), Corrupt>,
+        mut unit: impl FnMut(&mut Bits<'a>, &mut State, usize, Unit) -> Result<(), Corrupt>,
     ) -> Result<(), Corrupt> {
         // A copy, because what is never lent out stays in registers.
-        let mut here = *bits;
-        for column in 0..across {
-            let mcus = row * across + column;
+        let mut here = self.bits;
+        let end = self.end();
+        for column in self.column..end {
+            let mcus = self.row * self.across + column;
             if self.interval > 0 && mcus > 0 && mcus.is_multiple_of(self.interval) {
                 here = here.restarted(mcus / self.interval - 1, hidden)?;
-                *state = State::default();
+                self.state = State::default();
             }
-            for (part, &(across, down)) in parts.iter().enumerate() {
-                let blocks = Unit { x: column * across, y: row * down, across, down };
-                unit(&mut here, state, part, blocks)?;
+            for (part, &(across, down)) in self.parts.iter().enumerate() {
+                let blocks = Unit { x: column * across, y: self.row * down, across, down };
+                unit(&mut here, &mut self.state, part, blocks)?;
             }
             here.check()?;
         }
-        *bits = here;
+        self.bits = here;
+        (self.row, self.column) =
+            if end < self.across { (self.row, end) } else { (self.row + 1, 0) };
         Ok(())
-    }
-
-    /// Blocks of one MCU of each component; one of a component alone (§A.2.2).
-    fn parts(&self) -> Vec<(usize, usize)> {
-        match self.scan.parts.as_slice() {
-            [_] => vec![(1, 1)],
-            parts => parts.iter().map(|part| part.component.factors()).collect(),
-        }
     }
 }
 
@@ -591,22 +617,31 @@ impl Walk<'_> {
 struct ScanTables {
     dc: [Option<Box<Lookup>>; 4],
     ac: [Option<Box<Lookup>>; 4],
+    /// Where coefficients are skipped.
+    strides: [Option<Strides>; 4],
 }
 
 impl ScanTables {
     fn new(
+        progressive: bool,
+        side: usize,
         scan: &Scan,
         tables: &Tables<'_>,
-        dc_needed: bool,
-        ac_needed: bool,
     ) -> Result<Self, Corrupt> {
         let mut scan_tables = Self::default();
         for part in &scan.parts {
-            if dc_needed {
+            if !progressive || scan.starts_components() {
                 add(&mut scan_tables.dc, &tables.dc, part.dc)?;
             }
-            if ac_needed {
+            if !progressive || !scan.is_of_dc() {
                 add(&mut scan_tables.ac, &tables.ac, part.ac)?;
+            }
+            if !progressive
+                && side < 8
+                && let Some(slot) = scan_tables.strides.get_mut(usize::from(part.ac))
+                && let Some(Some(ac)) = scan_tables.ac.get(usize::from(part.ac))
+            {
+                slot.get_or_insert_with(|| Strides::new(ac));
             }
         }
         Ok(scan_tables)
@@ -620,6 +655,10 @@ impl ScanTables {
     fn ac(&self, part: &Part) -> Result<&Lookup, Corrupt> {
         let table = self.ac.get(usize::from(part.ac)).and_then(Option::as_deref);
         table.ok_or(Corrupt::BadStructure)
+    }
+
+    fn strides(&self, part: &Part) -> Option<&Strides> {
+        self.strides.get(usize::from(part.ac)).and_then(Option::as_ref)
     }
 }
 
