@@ -151,6 +151,21 @@ test("the two questions have different policies: a portrait that is not square i
   await close();
 });
 
+test("a picture that a user removes from a question leaves the album as well", async () => {
+  const { page, close } = await open("en-US");
+  await page.locator("#log-in").click();
+  await page.locator("#entry-other").click();
+  await page.locator("#entry [name=email]").fill("remover@example.com");
+  await page.locator("#entry [name=password]").fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await page.locator("#who").waitFor();
+  await page.locator('[data-try="place"]').click();
+  await page.locator("#pictures li").waitFor();
+  await page.locator("#room").getByRole("button", { name: "Remove seoul.jpg" }).click();
+  await page.locator("#pictures li").waitFor({ state: "detached" });
+  await close();
+});
+
 test("the page works by keyboard and in both languages", async () => {
   const { page, complaints, close } = await open("en-US");
   await page.locator('[data-language="ko"]').focus();

@@ -55,6 +55,10 @@ function prepareField(field) {
     if (user()) refreshAlbum().catch(showProblem);
   });
   field.addEventListener("change", showSaved);
+  field.addEventListener("removed", ({ detail }) => {
+    // The field deletes the picture in the background.
+    if (user() && detail.isByPerson && detail.key) setTimeout(() => refreshAlbum().catch(showProblem), 1_000);
+  });
 }
 
 const problemOf = ({ id }) => $(`#${id}-problem`);
