@@ -48,6 +48,7 @@ export type Code =
   | "TICKET_REQUIRED"
   | "TICKET_SPENT"
   | "GUEST_NOT_ALLOWED"
+  | "CHALLENGE_REQUIRED"
   | "FILE_MISSING"
   | "FILE_TOO_LARGE"
   | "INVALID_FILE_TYPE"
@@ -158,6 +159,13 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
     title: "Guests not allowed",
     en: "You must sign in before you can add pictures here.",
     ko: "여기에 사진을 올리려면 먼저 로그인해 주세요.",
+  },
+  CHALLENGE_REQUIRED: {
+    status: 403,
+    backendCode: "AUTH-011",
+    title: "Challenge required",
+    en: "There were many requests from your network, so your browser must be checked first. Reload the page and try again.",
+    ko: "같은 네트워크에서 온 요청이 많아 먼저 브라우저를 확인해야 합니다. 페이지를 새로 고치고 다시 시도해 주세요.",
   },
   FILE_MISSING: {
     status: 400,

@@ -33,6 +33,10 @@ pub enum OpenEndpoint {
     Refresh,
     /// `POST /auth/logout`
     Logout,
+    /// `GET /auth/challenge`
+    Challenge,
+    /// `GET /auth/challenge/widget`
+    ChallengeWidget,
     /// `GET /.well-known/jwks.json`
     PublicKeys,
     /// `GET /policy`
@@ -134,6 +138,8 @@ pub const FIXED: &[Row] = &[
     protected("/images/metadata", "POST", ProtectedEndpoint::RegisterImage),
     protected("/uploads/tickets", "POST", ProtectedEndpoint::Ticket),
     open("/auth/guest-token", "GET", OpenEndpoint::GuestToken),
+    open("/auth/challenge", "GET", OpenEndpoint::Challenge),
+    open("/auth/challenge/widget", "GET", OpenEndpoint::ChallengeWidget),
     open("/.well-known/jwks.json", "GET", OpenEndpoint::PublicKeys),
     open("/policy", "GET", OpenEndpoint::Policy),
     open("/healthz", "GET", OpenEndpoint::Alive),

@@ -8,7 +8,7 @@ use edge_storage::StoreError;
 use edge_types::Problem;
 use image_rules::{Code, ImageError};
 
-use crate::ports::RateLimiterError;
+use crate::ports::{RateLimiterError, SiteVerifyError};
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,8 @@ pub enum InternalError {
     RateLimiter(#[from] RateLimiterError),
     #[error("ledger: {0}")]
     Ledger(#[from] LedgerError),
+    #[error("Turnstile: {0}")]
+    SiteVerify(#[from] SiteVerifyError),
     #[error(transparent)]
     Signing(#[from] SigningError),
     #[error("a password hash cannot be made or read")]
@@ -44,6 +46,8 @@ pub enum Component {
     Registry,
     Ledger,
     RateLimiter,
+    /// The verification of Turnstile tokens.
+    Turnstile,
     /// Signing and hashing.
     Secrets,
 }
@@ -69,6 +73,7 @@ impl InternalError {
             Self::Registry(_) => Component::Registry,
             Self::RateLimiter(_) => Component::RateLimiter,
             Self::Ledger(_) => Component::Ledger,
+            Self::SiteVerify(_) => Component::Turnstile,
             Self::Signing(_) | Self::PasswordHash => Component::Secrets,
         }
     }
@@ -77,7 +82,9 @@ impl InternalError {
     pub const fn to_problem(&self) -> Problem {
         match self {
             Self::Store(_) => Problem::retry(Code::StorageUnavailable, RETRY_S),
-            Self::Registry(_) | Self::RateLimiter(_) | Self::Ledger(_) => busy(),
+            Self::Registry(_) | Self::RateLimiter(_) | Self::Ledger(_) | Self::SiteVerify(_) => {
+                busy()
+            }
             Self::Signing(_) | Self::PasswordHash => Problem::new(Code::Internal),
         }
     }
@@ -115,4 +122,4 @@ macro_rules! internal {
     )*};
 }
 
-internal!(StoreError, RegistryError, RateLimiterError, LedgerError, SigningError);
+internal!(StoreError, RegistryError, RateLimiterError, LedgerError, SiteVerifyError, SigningError);

@@ -7,6 +7,7 @@ mod alerts;
 pub mod app;
 mod body;
 mod bucket_binding;
+mod challenge;
 pub mod concurrency;
 pub mod config;
 mod context;

@@ -15,12 +15,14 @@ pub trait Ports: LedgerDeps<Registry: ImageStore + FormStore + AuditStore + Metr
     type RateLimiter: RateLimiter;
     type KeyServer: KeyServer;
     type AlertSink: AlertSink;
+    type SiteVerify: SiteVerify;
 
     fn edge_cache(&self) -> &Self::EdgeCache;
     fn users(&self) -> &Self::UserStore;
     fn rate_limiter(&self) -> &Self::RateLimiter;
     fn key_server(&self) -> &Self::KeyServer;
     fn alert_sink(&self) -> &Self::AlertSink;
+    fn site_verify(&self) -> &Self::SiteVerify;
     fn sha256(&self, bytes: &[u8]) -> impl Future<Output = [u8; 32]>;
     /// The size of the wasm memory, which never shrinks.
     fn wasm_memory_bytes(&self) -> u64;
@@ -77,6 +79,39 @@ pub enum AlertSinkError {
     Status(u16),
     #[error("no answer in time")]
     Timeout,
+}
+
+/// Verifies Turnstile tokens at Cloudflare.
+pub trait SiteVerify {
+    /// Posts JSON to the URL and returns the body of the answer. The caller sets the timeout: dropping the future aborts
+    /// the request.
+    fn verify(
+        &self,
+        url: &str,
+        body: String,
+    ) -> impl Future<Output = Result<String, SiteVerifyError>>;
+}
+
+/// The largest answer of siteverify: a token has at most 2,048 characters, and an answer has less than its request.
+pub const MAX_SITE_VERIFY_BYTES: usize = 8 * 1024;
+
+/// Why a Turnstile token could not be verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SiteVerifyError {
+    #[error("unreachable")]
+    Unreachable,
+    #[error("status {0}")]
+    Status(u16),
+    #[error("no answer in time")]
+    Timeout,
+    #[error("not an answer of siteverify")]
+    Malformed,
+    /// It asks for a repetition (`internal-error`).
+    #[error("an error of its own")]
+    Failed,
+    /// `TURNSTILE_SECRET` is not the secret of a widget.
+    #[error("it refuses TURNSTILE_SECRET")]
+    SecretRefused,
 }
 
 /// A deployed version.

@@ -10,6 +10,7 @@ mod key_server;
 mod key_set;
 mod keys;
 mod principal;
+mod proof_of_work;
 mod remote;
 mod signing;
 #[cfg(any(test, feature = "testing"))]
@@ -27,7 +28,10 @@ pub use key_server::{KeyServer, KeyServerError, KeyServerUrl, MAX_KEY_SET_BYTES}
 pub use key_set::{KeySet, OwnKeys};
 pub use keys::UnusableKey;
 pub use principal::{Permit, Principal, Rights, UPLOAD};
+#[cfg(any(test, feature = "testing"))]
+pub use proof_of_work::solve;
+pub use proof_of_work::{CHALLENGE_LIFETIME_S, PUZZLES, Purpose, puzzle_bits};
 pub use remote::RemoteKeys;
-pub use signing::{PublicJwk, SigningKey};
+pub use signing::{MacKey, PublicJwk, SigningKey};
 pub use ticket::{SingleUse, Ticket, TicketScope};
 pub use verify::{Authenticator, TokenError, bearer};

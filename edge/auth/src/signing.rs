@@ -14,10 +14,37 @@ use crate::keys::{Algorithm, UnusableKey};
 pub struct SigningKey {
     pub(crate) key: ecdsa::SigningKey,
     pub(crate) id: String,
-    /// The HMAC key of the pseudonyms in the log. It is derived from the signing key and cannot sign.
-    names: Vec<u8>,
-    /// What the cookies of known browsers are signed with.
-    devices: Vec<u8>,
+    /// The key of the pseudonyms in the log.
+    names: MacKey,
+    /// The key of the cookies of known browsers.
+    pub devices: MacKey,
+    /// The key of challenges.
+    pub(crate) challenges: MacKey,
+}
+
+/// An HMAC-SHA-256 key. It is derived from the signing key and cannot sign tokens.
+pub struct MacKey(Vec<u8>);
+
+impl MacKey {
+    fn derive(key: &[u8], purpose: &[u8]) -> Self {
+        Self(Self(key.to_vec()).sign(purpose))
+    }
+
+    /// The MAC of a message: 32 bytes.
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let mac = self.start(message);
+        mac.map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default()
+    }
+
+    /// Whether this is the MAC of the message, in constant time.
+    pub fn verify(&self, message: &[u8], mac: &[u8]) -> bool {
+        self.start(message).is_some_and(|expected| expected.verify_slice(mac).is_ok())
+    }
+
+    /// HMAC takes keys of every length (RFC 2104 §2).
+    fn start(&self, message: &[u8]) -> Option<Hmac<Sha256>> {
+        Hmac::<Sha256>::new_from_slice(&self.0).ok().map(|mac| mac.chain_update(message))
+    }
 }
 
 /// A public key as in a key set (RFC 7517 §4).
@@ -39,27 +66,17 @@ impl SigningKey {
     pub fn from_jwk(json: &str) -> Result<Self, UnusableKey> {
         let jwk: JsonWebKey<'_> = serde_json::from_str(json).map_err(|_| UnusableKey::Malformed)?;
         let key = ecdsa::SigningKey::try_from(&jwk).map_err(|_| UnusableKey::Malformed)?;
-        let names = authentic(&key.to_bytes(), b"names in logs");
-        let devices = authentic(&key.to_bytes(), b"device cookies");
-        Ok(Self { key, id: name(&jwk), names, devices })
+        let derive = |purpose| MacKey::derive(&key.to_bytes(), purpose);
+        let names = derive(b"names in logs");
+        let devices = derive(b"device cookies");
+        let challenges = derive(b"challenges");
+        Ok(Self { key, id: name(&jwk), names, devices, challenges })
     }
 
     /// The pseudonym of a user in the log: an HMAC of the id, so it is constant while this key signs, and without the key it
     /// cannot be computed even for a known id. 64 bits suffice to distinguish users.
     pub fn pseudonym(&self, user: &str) -> String {
-        format!("{:016x}", leading_u64(&authentic(&self.names, user.as_bytes())))
-    }
-
-    /// The signature of a device cookie: 32 bytes.
-    pub fn sign_device(&self, message: &[u8]) -> Vec<u8> {
-        authentic(&self.devices, message)
-    }
-
-    /// Whether this is the signature of a device cookie, in constant time.
-    pub fn signed_device(&self, message: &[u8], signature: &[u8]) -> bool {
-        let mac =
-            Hmac::<Sha256>::new_from_slice(&self.devices).map(|mac| mac.chain_update(message));
-        mac.is_ok_and(|mac| mac.verify_slice(signature).is_ok())
+        format!("{:016x}", leading_u64(&self.names.sign(user.as_bytes())))
     }
 
     pub(crate) fn public(&self) -> PublicKey {
@@ -107,12 +124,6 @@ fn coordinates(public: &ecdsa::VerifyingKey) -> JsonWebKey<'static> {
         y: coordinate(point.y()),
         secret: None,
     }
-}
-
-fn authentic(key: &[u8], message: &[u8]) -> Vec<u8> {
-    // HMAC takes keys of every length (RFC 2104 §2).
-    let mac = Hmac::<Sha256>::new_from_slice(key).map(|mac| mac.chain_update(message));
-    mac.map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default()
 }
 
 /// 64 bits suffice to distinguish the few keys of a deployment.

@@ -57,7 +57,8 @@ pub struct Ticket {
     pub(crate) scope: TicketScope,
 }
 
-/// What a token that allows one upload is known by; whether it is spent the ledger knows.
+/// Identifies what may be used once: a ticket, a guest token for one upload, a challenge. The ledger knows whether it is
+/// spent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SingleUse {
     pub id: String,

@@ -77,6 +77,8 @@ commands! {
     RefundLoginAttempt -> (),
     /// Counts a new guest token or account of a client IP; the reply is the limit that refuses it.
     CountNewIdentity -> Option<LimitExceeded>,
+    /// Spends a challenge; the reply is whether it was unspent.
+    SpendChallenge -> bool,
     /// Charges a picture to the daily quota: an upload to a client IP, or a claim to the new owner.
     ChargeQuota -> Result<QuotaCharge, LimitExceeded>,
     /// Replaces a charge by what was really stored.
@@ -114,6 +116,11 @@ pub struct RefundLoginAttempt {
 pub struct CountNewIdentity {
     pub identity: NewIdentity,
     pub per_hour: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpendChallenge {
+    pub challenge: SpentTicket,
 }
 
 /// What costs nothing to get again.
@@ -206,11 +213,11 @@ pub struct AdmitUpload {
     pub ticket: Option<SpentTicket>,
 }
 
-/// A ticket to be spent.
+/// A ticket or a challenge to be spent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpentTicket {
     pub id: String,
-    /// The ledger remembers the ticket until then.
+    /// The ledger remembers it until then.
     pub expires_ms: u64,
 }
 

@@ -92,6 +92,7 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             Command::CountLoginAttempt(command) => json(&account.count_login_attempt(command)?),
             Command::RefundLoginAttempt(command) => json(&account.refund_login_attempt(command)?),
             Command::CountNewIdentity(command) => json(&account.count_new_identity(command)?),
+            Command::SpendChallenge(command) => json(&account.spend_challenge(&command)?),
             Command::ChargeQuota(command) => json(&account.charge_quota(command)?),
             Command::SettleQuota(command) => json(&account.settle_quota(command)?),
             Command::Ban(ban) => json(&account.ban(subject, &ban)?),

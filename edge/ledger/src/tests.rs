@@ -16,8 +16,8 @@ use image_rules::Format;
 use crate::{
     AbuseKind, AccountSnapshot, AdmitUpload, Ban, CommitOutcome, CommitUpload, CountRequest,
     Disposition, GetAbuseStatus, Inspect, LedgerClient, LedgerCommand, LedgerError, LimitExceeded,
-    LimitKind, LookUpUploads, Receipt, RemoveImage, SpentTicket, StoredImage, Strike, Unban,
-    UploadAdmission, UploadGrant, UploadPhase, testing::FakeLedger,
+    LimitKind, LookUpUploads, Receipt, RemoveImage, SpendChallenge, SpentTicket, StoredImage,
+    Strike, Unban, UploadAdmission, UploadGrant, UploadPhase, testing::FakeLedger,
 };
 
 const NOW_MS: u64 = 1_763_114_400_000;
@@ -170,6 +170,24 @@ fn a_ticket_is_spent_once_and_not_by_who_is_refused() {
     wait(&ledger, 60_000);
     let expired = admit(&ledger, with(LIMITS)).outcome.expect_err("late");
     assert_eq!(expired.kind, LimitKind::TicketExpired);
+}
+
+#[test]
+fn a_challenge_is_spent_once_and_not_when_it_has_expired() {
+    let ledger = ledger();
+    let subject = Subject::Network("203.0.113.0/24".to_owned());
+    let spend = |id: &str, expires_ms| {
+        let challenge = SpentTicket { id: id.to_owned(), expires_ms };
+        send(&ledger, &subject, SpendChallenge { challenge })
+    };
+    let expires_ms = NOW_MS + 120_000;
+    assert!(spend("c-1", expires_ms));
+    assert!(!spend("c-1", expires_ms));
+    assert!(spend("c-2", expires_ms));
+    wait(&ledger, 120_000);
+    assert!(!spend("c-1", expires_ms), "the ledger has forgotten that it was spent");
+    assert!(!spend("c-3", NOW_MS + 120_000));
+    assert!(spend("c-3", NOW_MS + 120_001));
 }
 
 #[test]

@@ -18,10 +18,14 @@ pub enum Subject {
     Email(String),
     /// Logins with one e-mail address from one client IP, by the digest of both.
     Login(String),
+    /// Logins with one e-mail address and a solved challenge, by the digest of the address.
+    ChallengedLogin(String),
     /// Logins of a browser that has logged in before, by its id.
     Device(String),
     /// The pictures of a form with a limit are counted there; nobody is banned by it.
     Form(FormName),
+    /// The network that challenges are bound to: an IPv4 /24 or an IPv6 /64.
+    Network(String),
 }
 
 /// The subject of requests whose client IP is not known.
@@ -84,6 +88,7 @@ impl Subject {
 pub struct ClientIp {
     subject: Subject,
     site: Option<Subject>,
+    network: Subject,
 }
 
 impl ClientIp {
@@ -92,19 +97,28 @@ impl ClientIp {
 
     /// From the text of a header.
     pub fn parse(text: Option<&str>) -> Self {
-        let unknown = || Self { subject: Subject::ClientIp(UNKNOWN.to_owned()), site: None };
+        let unknown = || Self {
+            subject: Subject::ClientIp(UNKNOWN.to_owned()),
+            site: None,
+            network: Subject::Network(UNKNOWN.to_owned()),
+        };
         text.and_then(|text| text.parse().ok()).map_or_else(unknown, Self::of)
     }
 
     /// An IPv6 customer has between a /64 and a /48 (RFC 6177), so both are counted.
     fn of(ip: IpAddr) -> Self {
-        let v4 = |ip: Ipv4Addr| Self { subject: Subject::ClientIp(ip.to_string()), site: None };
+        let v4 = |ip: Ipv4Addr| Self {
+            subject: Subject::ClientIp(ip.to_string()),
+            site: None,
+            network: Subject::Network(format!("{}/24", Ipv4Addr::from_bits(ip.to_bits() & !0xff))),
+        };
         match ip {
             IpAddr::V4(ip) => v4(ip),
             IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or_else(
                 || Self {
                     subject: Subject::ClientIp(prefix(ip, 64).to_string()),
                     site: Some(Subject::ClientIp(format!("{}{SITE_SUFFIX}", prefix(ip, 48)))),
+                    network: Subject::Network(format!("{}/64", prefix(ip, 64))),
                 },
                 v4,
             ),
@@ -119,6 +133,11 @@ impl ClientIp {
     /// The IPv6 /48.
     pub const fn site(&self) -> Option<&Subject> {
         self.site.as_ref()
+    }
+
+    /// The IPv4 /24 or the IPv6 /64: the client IPs that a phone or an office has within minutes.
+    pub const fn network(&self) -> &Subject {
+        &self.network
     }
 
     /// Each subject with the factor of its limits.
@@ -147,8 +166,10 @@ impl fmt::Display for Subject {
             Self::ClientIp(ip) => write!(f, "ip:{ip}"),
             Self::Email(digest) => write!(f, "email:{digest}"),
             Self::Login(digest) => write!(f, "login:{digest}"),
+            Self::ChallengedLogin(digest) => write!(f, "challenged:{digest}"),
             Self::Device(id) => write!(f, "device:{id}"),
             Self::Form(name) => write!(f, "form:{name}"),
+            Self::Network(network) => write!(f, "net:{network}"),
         }
     }
 }
@@ -178,6 +199,18 @@ mod tests {
     }
 
     #[test]
+    fn a_network_is_a_24_of_ipv4_and_a_64_of_ipv6() {
+        for (text, expected) in [
+            ("203.0.113.7", "net:203.0.113.0/24"),
+            ("::ffff:203.0.113.250", "net:203.0.113.0/24"),
+            ("2001:db8:1:2:3::9", "net:2001:db8:1:2::/64"),
+            ("somewhere", "net:unknown"),
+        ] {
+            assert_eq!(ClientIp::parse(Some(text)).network().to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn only_users_and_client_ips_can_be_named() {
         let user = Subject::parse("user:guest-1").expect("a user");
         assert_eq!(user.to_string(), "user:guest-1");
@@ -196,6 +229,8 @@ mod tests {
             "login:0123abcd",
             "device:0123abcd",
             "form:f-1",
+            "challenged:0123abcd",
+            "net:203.0.113.0/24",
         ] {
             assert_eq!(Subject::parse(wrong), None, "{wrong}");
         }

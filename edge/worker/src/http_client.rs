@@ -1,7 +1,9 @@
-//! Outgoing HTTP by `fetch`: the S3 service, the key server and the alert webhook. All URLs come from the
+//! Outgoing HTTP by `fetch`: the S3 service, the key server, the alert webhook and Turnstile. All URLs come from the
 //! configuration. Redirects are not followed: they would lead to a URL that nobody configured.
 
-use edge_api::ports::{AlertSink, AlertSinkError};
+use edge_api::ports::{
+    AlertSink, AlertSinkError, MAX_SITE_VERIFY_BYTES, SiteVerify, SiteVerifyError,
+};
 use edge_auth::{KeyServer, KeyServerError, MAX_KEY_SET_BYTES};
 use edge_storage::s3::{HttpClient, HttpError, HttpRequest, HttpResponse};
 use edge_types::with_timeout;
@@ -80,26 +82,32 @@ fn key_set_request(url: &str) -> worker::Result<Request> {
     Request::new_with_init(url, &init)
 }
 
-async fn read_key_set(mut response: Response) -> Result<String, KeyServerError> {
+async fn read_key_set(response: Response) -> Result<String, KeyServerError> {
     let unreachable = |error: worker::Error| KeyServerError::Unreachable(error.to_string());
     if response.status_code() != 200 {
         return Err(KeyServerError::Status(response.status_code()));
     }
+    let bytes = read_body(response, MAX_KEY_SET_BYTES).await.map_err(unreachable)?;
+    String::from_utf8(bytes.ok_or(KeyServerError::TooLarge)?).map_err(|_| KeyServerError::NotText)
+}
+
+/// A whole body; [`None`] when it has more bytes.
+async fn read_body(mut response: Response, most: usize) -> worker::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    let mut chunks = response.stream().map_err(unreachable)?;
-    while let Some(chunk) = chunks.try_next().await.map_err(unreachable)? {
-        if bytes.len() + chunk.len() > MAX_KEY_SET_BYTES {
-            return Err(KeyServerError::TooLarge);
+    let mut chunks = response.stream()?;
+    while let Some(chunk) = chunks.try_next().await? {
+        if bytes.len() + chunk.len() > most {
+            return Ok(None);
         }
         bytes.extend_from_slice(&chunk);
     }
-    String::from_utf8(bytes).map_err(|_| KeyServerError::NotText)
+    Ok(Some(bytes))
 }
 
 impl AlertSink for Runtime {
     async fn send(&self, url: &str, body: String) -> Result<(), AlertSinkError> {
         // The platform's message may contain the URL, which is a secret.
-        let request = alert_request(url, &body).map_err(|_| AlertSinkError::Unreachable)?;
+        let request = json_request(url, &body).map_err(|_| AlertSinkError::Unreachable)?;
         let (_guard, signal) = FetchGuard::new();
         let response = Fetch::Request(request).send_with_signal(&signal).await;
         match response.map_err(|_| AlertSinkError::Unreachable)?.status_code() {
@@ -109,7 +117,23 @@ impl AlertSink for Runtime {
     }
 }
 
-fn alert_request(url: &str, body: &str) -> worker::Result<Request> {
+impl SiteVerify for Runtime {
+    async fn verify(&self, url: &str, body: String) -> Result<String, SiteVerifyError> {
+        let unreachable = |_| SiteVerifyError::Unreachable;
+        let request = Fetch::Request(json_request(url, &body).map_err(unreachable)?);
+        let (_guard, signal) = FetchGuard::new();
+        let response = request.send_with_signal(&signal).await.map_err(unreachable)?;
+        // It answers 400 and the like with its error codes, too.
+        if response.status_code() >= 500 {
+            return Err(SiteVerifyError::Status(response.status_code()));
+        }
+        let bytes = read_body(response, MAX_SITE_VERIFY_BYTES).await.map_err(unreachable)?;
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        text.ok_or(SiteVerifyError::Malformed)
+    }
+}
+
+fn json_request(url: &str, body: &str) -> worker::Result<Request> {
     let headers = Headers::new();
     headers.set("content-type", "application/json")?;
     let mut init = RequestInit::new();

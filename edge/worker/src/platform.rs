@@ -122,6 +122,7 @@ impl Ports for Bindings {
     type RateLimiter = FloodLimit;
     type KeyServer = Runtime;
     type AlertSink = Runtime;
+    type SiteVerify = Runtime;
 
     fn edge_cache(&self) -> &CacheApi {
         &self.edge_cache
@@ -140,6 +141,10 @@ impl Ports for Bindings {
     }
 
     fn alert_sink(&self) -> &Runtime {
+        &Runtime
+    }
+
+    fn site_verify(&self) -> &Runtime {
         &Runtime
     }
 

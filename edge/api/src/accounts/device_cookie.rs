@@ -47,7 +47,7 @@ impl DeviceId {
         let bytes = Base64UrlUnpadded::decode(cookie_value(head, NAME).ok()??, &mut bytes).ok()?;
         let (id, rest) = bytes.split_first_chunk::<ID_BYTES>()?;
         let (expiry, mac) = rest.split_first_chunk::<EXPIRY_BYTES>()?;
-        let is_good = signing.signed_device(&message(email, *id, *expiry), mac);
+        let is_good = signing.devices.verify(&message(email, *id, *expiry), mac);
         (is_good && u64::from_be_bytes(*expiry) > now_ms).then_some(Self(*id))
     }
 
@@ -59,7 +59,7 @@ impl DeviceId {
         now_ms: u64,
     ) -> Option<HeaderValue> {
         let expiry = now_ms.saturating_add(u64::from(LIFETIME_S) * 1000).to_be_bytes();
-        let mac = signing.sign_device(&message(email, self.0, expiry));
+        let mac = signing.devices.sign(&message(email, self.0, expiry));
         let text = Base64UrlUnpadded::encode_string(&[&self.0[..], &expiry, &mac].concat());
         HeaderValue::try_from(format!("{NAME}={text}; Max-Age={LIFETIME_S}; {ATTRIBUTES}")).ok()
     }

@@ -25,8 +25,8 @@ struct Credentials {
 /// Logs a user in.
 ///
 /// # Errors
-/// `ALREADY_LOGGED_IN`, `CREDENTIALS_INVALID`, `RATE_LIMITED` after too many wrong passwords, `USER_BANNED`,
-/// `MALFORMED_REQUEST`.
+/// `ALREADY_LOGGED_IN`, `CREDENTIALS_INVALID`, `RATE_LIMITED` or `CHALLENGE_REQUIRED` after too many wrong passwords,
+/// `USER_BANNED`, `MALFORMED_REQUEST`.
 pub async fn login<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,

@@ -40,8 +40,8 @@ struct SignUp {
 /// Creates an account and logs its owner in. After any error there is no account.
 ///
 /// # Errors
-/// `EMAIL_TAKEN`, `MALFORMED_REQUEST`, `RATE_LIMITED` after too many accounts from the client IP, and those of the image
-/// transfer.
+/// `EMAIL_TAKEN`, `MALFORMED_REQUEST`, those of [`count_new_identity`] after too many accounts from the client IP, and those
+/// of the image transfer.
 pub async fn sign_up<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,

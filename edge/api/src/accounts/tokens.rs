@@ -24,7 +24,8 @@ struct GuestToken {
 /// Issues a token to a person who has not signed up.
 ///
 /// # Errors
-/// `GUEST_NOT_ALLOWED` where there are no guests, `RATE_LIMITED` when the client IP has had its tokens of this hour.
+/// `GUEST_NOT_ALLOWED` where there are no guests, and those of [`count_new_identity`] when the client IP has had its tokens of
+/// this hour.
 pub async fn issue_guest_token<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,

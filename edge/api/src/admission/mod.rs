@@ -11,7 +11,7 @@ mod upload;
 pub use strikes::record_image_incident;
 pub use upload::{AdmittedUpload, FileOrder, QuotaCharges, admit_upload};
 
-use edge_auth::{Principal, Rights, TokenError};
+use edge_auth::{Principal, Purpose, Rights, TokenError};
 use edge_ledger::{
     CountNewIdentity, CountRequest, GetAbuseStatus, LedgerClient, LimitExceeded, NewIdentity,
 };
@@ -22,6 +22,7 @@ use image_rules::Code;
 
 use crate::{
     app::App,
+    challenge,
     context::RequestContext,
     error::ApiError,
     ports::{Ports, RateLimiter},
@@ -76,25 +77,37 @@ pub async fn count_client_ip<P: Ports>(
     Ok(())
 }
 
+/// How many times as many guest tokens and accounts a client IP gets with solved challenges. It bounds what somebody with
+/// much computing power gets, and newcomers of a client IP may upload only 600 pictures a day anyway.
+const CHALLENGED_FACTOR: u32 = 10;
+
 /// Counts a new guest token or account against the client IP. Loopback is a developer's own machine.
 ///
 /// # Errors
-/// `RATE_LIMITED` when the client IP had its share of this hour.
+/// `CHALLENGE_REQUIRED` or `RATE_LIMITED` when the client IP had its share of this hour, and those of
+/// [`challenge::spend_solution`].
 pub async fn count_new_identity<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
     identity: NewIdentity,
 ) -> Result<(), ApiError> {
+    let client_ip = context.client_ip();
+    if client_ip.subject().is_loopback() {
+        return Ok(());
+    }
     let newcomers = &app.config.limits.newcomers;
-    let per_hour = match identity {
-        NewIdentity::GuestToken => newcomers.guest_tokens_per_hour,
-        NewIdentity::Account => newcomers.sign_ups_per_hour,
+    let (per_hour, purpose) = match identity {
+        NewIdentity::GuestToken => (newcomers.guest_tokens_per_hour, Purpose::GuestToken),
+        NewIdentity::Account => (newcomers.sign_ups_per_hour, Purpose::SignUp),
     };
-    for (subject, factor) in context.client_ip().subjects().filter(|(it, _)| !it.is_loopback()) {
+    let is_solved = challenge::spend_solution(app, context, purpose).await?;
+    let per_hour = if is_solved { per_hour.saturating_mul(CHALLENGED_FACTOR) } else { per_hour };
+    for (subject, factor) in client_ip.subjects() {
         let command = CountNewIdentity { identity, per_hour: per_hour.saturating_mul(factor) };
         let counting = app.ports.ledger().send(subject, command);
         if let Some(exceeded) = context.timed(&app.ports, Stage::Admit, counting).await? {
-            return Err(refuse(app, subject, exceeded).into());
+            let refusal = refuse(app, subject, exceeded);
+            return Err(challenge::required_instead(app, !is_solved, refusal).into());
         }
     }
     Ok(())

@@ -22,7 +22,9 @@ pub(super) fn refuse<P: Ports>(
         Subject::ClientIp(_)
         | Subject::Email(_)
         | Subject::Login(_)
+        | Subject::ChallengedLogin(_)
         | Subject::Device(_)
+        | Subject::Network(_)
         | Subject::Form(_) => Limit::ClientIp(kind),
     };
     app.isolate.counters.count(Metric::Limit(limit), 1);

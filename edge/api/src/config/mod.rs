@@ -1,5 +1,6 @@
 //! The configuration: every variable is parsed once. A variable that cannot be used is named, and nothing is served.
 
+mod challenge;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+pub use challenge::{ChallengeSettings, Turnstile};
 pub use storage::Storage;
 pub use webhook::Webhook;
 
@@ -31,6 +33,8 @@ pub struct Config {
     /// Whether a guest token allows one upload.
     pub guest_single_use: bool,
     pub accounts: AccountSettings,
+    /// What callers solve who have used up a limit.
+    pub challenge: Option<ChallengeSettings>,
     pub policy: Policy,
     /// What bodies and decodes of one isolate may hold at the same time.
     pub memory_budget_bytes: u64,
@@ -72,6 +76,7 @@ impl Config {
         let guest_token_s = reader.number("GUEST_TOKEN_S", 300, 1..=86_400);
         let guest_single_use = reader.flag("GUEST_SINGLE_USE", false);
         let accounts = AccountSettings::read(&mut reader);
+        let challenge = challenge::read(&mut reader, &allowed_origins);
         let policy = policy(&mut reader);
         // Below 16 MiB a phone's photo could not be decoded beside its body; above 96 MiB nothing of an
         // isolate's 128 MB would be left for the rest.
@@ -97,6 +102,7 @@ impl Config {
                 guest_token_s,
                 guest_single_use,
                 accounts,
+                challenge,
                 policy,
                 memory_budget_bytes,
                 limits,
@@ -157,7 +163,8 @@ impl AllowedOrigins {
 }
 
 /// The headers that the browser package sends.
-const OWN_HEADERS: [&str; 4] = ["authorization", "content-type", "x-filename", "accept-language"];
+const OWN_HEADERS: [&str; 5] =
+    ["authorization", "content-type", "x-filename", "accept-language", "x-challenge-response"];
 
 /// Headers that tracing libraries add to every request of a page: W3C Trace Context and Baggage, Sentry, Datadog
 /// and B3. Without them the preflight fails, and with it the upload.

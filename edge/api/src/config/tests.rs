@@ -49,6 +49,8 @@ fn every_invalid_variable_is_named_without_its_value() {
         ("UPLOADS", "false"),
         ("EVENT_DAYS", "0"),
         ("GUEST_SINGLE_USE", "1"),
+        ("CHALLENGE", "captcha"),
+        ("CHALLENGE_BITS", "25"),
     ]);
     let problems = Config::read(&wrong).expect_err("all wrong");
     let mut named: Vec<_> = problems.iter().map(|problem| &*problem.variable).collect();
@@ -72,7 +74,8 @@ fn origins_are_exact() {
 
 #[test]
 fn pages_may_send_tracing_headers_and_others_that_are_configured() {
-    const OWN: &str = "authorization, content-type, x-filename, accept-language";
+    const OWN: &str =
+        "authorization, content-type, x-filename, accept-language, x-challenge-response";
     let of = |text: Option<&'static str>| {
         let mut variables = variables();
         variables.extend(text.map(|text| ("ALLOWED_HEADERS", text)));
@@ -321,4 +324,46 @@ fn only_the_whole_metrics_token_matches_and_it_is_not_shown() {
         assert!(!token.is(other), "{other}");
     }
     assert_eq!(format!("{token:?}"), "MetricsToken");
+}
+
+#[test]
+fn a_turnstile_widget_needs_both_keys_and_a_test_secret_accepts_nobody_elsewhere() {
+    let read = |changed: &[(&'static str, &'static str)]| {
+        let mut variables = variables();
+        variables.extend([
+            ("CHALLENGE", "turnstile"),
+            ("TURNSTILE_SITE_KEY", "0x4AAAAAAAexample"),
+            ("TURNSTILE_SECRET", "0x4AAAAAAAsecret"),
+        ]);
+        variables.extend(changed.iter().copied());
+        variables.retain(|_, value| !value.is_empty());
+        let named = |problems: Vec<ConfigProblem>| {
+            problems.into_iter().map(|it| it.variable.into_owned()).collect::<Vec<_>>()
+        };
+        Config::read(&variables).map_err(named)
+    };
+    let config = read(&[]).expect("complete");
+    let Some(ChallengeSettings::Turnstile(turnstile)) = &config.challenge else {
+        panic!("Turnstile")
+    };
+    assert_eq!(turnstile.verify_url, "https://challenges.cloudflare.com/turnstile/v0/siteverify");
+    assert!(!format!("{config:?}").contains("secret"), "debug output contains no secret");
+    let always = "1x0000000000000000000000000000000AA";
+    for (changed, problem) in [
+        (&[("TURNSTILE_SITE_KEY", "")][..], "TURNSTILE_SITE_KEY"),
+        (&[("TURNSTILE_SITE_KEY", "a\"b")], "TURNSTILE_SITE_KEY"),
+        (&[("TURNSTILE_SECRET", "")], "TURNSTILE_SECRET"),
+        (
+            &[("TURNSTILE_SECRET", always), ("ALLOWED_ORIGINS", "https://a.example")],
+            "TURNSTILE_SECRET",
+        ),
+        (&[("TURNSTILE_VERIFY_URL", "https://verify.example/")], "TURNSTILE_VERIFY_URL"),
+        (&[("TURNSTILE_VERIFY_URL", "http://localhost.example/")], "TURNSTILE_VERIFY_URL"),
+    ] {
+        assert_eq!(read(changed).expect_err("refused"), [problem], "{changed:?}");
+    }
+    assert!(read(&[("TURNSTILE_SECRET", always)]).is_ok(), "in development");
+    assert!(read(&[("TURNSTILE_VERIFY_URL", "http://127.0.0.1:9/siteverify")]).is_ok());
+    let off = [("CHALLENGE", "off"), ("TURNSTILE_SECRET", "")];
+    assert!(read(&off).expect("complete").challenge.is_none());
 }

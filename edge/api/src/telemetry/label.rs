@@ -58,6 +58,9 @@ impl Route {
                 OpenEndpoint::Login => ("login", Area::Auth),
                 OpenEndpoint::Refresh => ("refresh", Area::Auth),
                 OpenEndpoint::Logout => ("logout", Area::Auth),
+                OpenEndpoint::Challenge | OpenEndpoint::ChallengeWidget => {
+                    ("challenge", Area::Auth)
+                }
                 OpenEndpoint::PublicKeys => ("public_keys", Area::Auth),
                 OpenEndpoint::Policy => ("policy", Area::Other),
                 OpenEndpoint::Alive => ("healthz", Area::Other),

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     rc::Rc,
 };
 
@@ -12,7 +12,7 @@ use edge_api::{
     dispatch::serve,
     ports::{
         AlertSink, AlertSinkError, Deployment, EdgeCache, Picture, Ports, RateLimiter,
-        RateLimiterError,
+        RateLimiterError, SiteVerify, SiteVerifyError,
     },
     purge_copies,
     response::Body,
@@ -47,6 +47,7 @@ pub struct TestHarness {
     pub ledger: FakeLedger,
     pub key_server: FakeKeyServer,
     pub alert_sink: FakeAlertSink,
+    pub site_verify: FakeSiteVerify,
     pub clock: Rc<TestClock>,
     /// How much time passes at each call of `now_ms`.
     pub tick_ms: Cell<u64>,
@@ -66,6 +67,7 @@ impl Default for TestHarness {
             rate_limiter: FakeRateLimiter::default(),
             key_server: FakeKeyServer::new(&clock),
             alert_sink: FakeAlertSink::default(),
+            site_verify: FakeSiteVerify::default(),
             clock,
             tick_ms: Cell::default(),
             random: Cell::default(),
@@ -130,6 +132,7 @@ impl Ports for TestHarness {
     type RateLimiter = FakeRateLimiter;
     type KeyServer = FakeKeyServer;
     type AlertSink = FakeAlertSink;
+    type SiteVerify = FakeSiteVerify;
 
     fn edge_cache(&self) -> &FakeEdgeCache {
         &self.edge_cache
@@ -149,6 +152,10 @@ impl Ports for TestHarness {
 
     fn alert_sink(&self) -> &FakeAlertSink {
         &self.alert_sink
+    }
+
+    fn site_verify(&self) -> &FakeSiteVerify {
+        &self.site_verify
     }
 
     async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
@@ -198,6 +205,27 @@ impl AlertSink for FakeAlertSink {
         }
         self.sent.borrow_mut().push((url.to_owned(), body));
         self.status.get().map_or(Ok(()), |status| Err(AlertSinkError::Status(status)))
+    }
+}
+
+/// Answers what a test sets, and records what it was asked.
+#[derive(Default)]
+pub struct FakeSiteVerify {
+    /// URLs and bodies.
+    pub asked: RefCell<Vec<(String, Value)>>,
+    /// The next answers; without one it never answers.
+    pub answers: RefCell<VecDeque<Result<String, SiteVerifyError>>>,
+}
+
+impl SiteVerify for FakeSiteVerify {
+    async fn verify(&self, url: &str, body: String) -> Result<String, SiteVerifyError> {
+        let body = serde_json::from_str(&body).expect("JSON");
+        self.asked.borrow_mut().push((url.to_owned(), body));
+        let answer = self.answers.borrow_mut().pop_front();
+        match answer {
+            Some(answer) => answer,
+            None => std::future::pending().await,
+        }
     }
 }
 

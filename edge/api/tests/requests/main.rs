@@ -11,6 +11,7 @@ mod accounts;
 mod admin;
 mod alerts;
 mod bucket_binding;
+mod challenge;
 mod delivery;
 mod forms;
 mod harness;

@@ -100,9 +100,11 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Protected(P::ReadForm(_)) => 37,
         Endpoint::Protected(P::PutForm(_)) => 38,
         Endpoint::Protected(P::CloseForm(_)) => 39,
+        Endpoint::Open(O::Challenge) => 40,
+        Endpoint::Open(O::ChallengeWidget) => 41,
     }
 }
-const ENDPOINTS: usize = 40;
+const ENDPOINTS: usize = 42;
 
 /// Path, method and endpoint of every endpoint.
 pub fn endpoints() -> Vec<(&'static str, &'static str, Endpoint)> {

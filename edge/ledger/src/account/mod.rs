@@ -14,7 +14,7 @@ use crate::{
     AbuseStatus, AccountSnapshot, AccountState, AdmitUpload, Ban, CachedStorage, ChargeQuota,
     CountLoginAttempt, CountNewIdentity, CountRequest, Inspect, KnownUpload, LedgerStorage,
     LimitExceeded, LimitKind, LookUpUploads, QuotaCharge, RefundLoginAttempt, RequestAdmission,
-    SettleQuota, Strike, Unban, UploadAdmission, UploadGrant,
+    SettleQuota, SpendChallenge, Strike, Unban, UploadAdmission, UploadGrant,
     quota::DailyUsage,
     storage::StorageResult,
     upload::{Reservation, Upload},
@@ -168,6 +168,13 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
             self.storage.write_account(&account)?;
         }
         Ok(outcome.err())
+    }
+
+    /// By the clock of the ledger, which forgets what has expired: the Worker's may be slow.
+    pub fn spend_challenge(&self, command: &SpendChallenge) -> StorageResult<bool> {
+        let challenge = &command.challenge;
+        Ok(challenge.expires_ms > self.now_ms
+            && self.storage.spend_ticket(challenge, self.now_ms)?)
     }
 
     /// Charges what is no upload of this subject. The ban is checked elsewhere: that of a client IP does not hold for

@@ -15,7 +15,8 @@ use crate::{
     AbuseKind, AdmitUpload, Ban, CachedStorage, ChargeQuota, ClaimImage, Command, CommitUpload,
     CountLoginAttempt, CountNewIdentity, CountRequest, Disposition, GetAbuseStatus, Inspect,
     LedgerRequest, LedgerService, LedgerStorage, LoginLimit, NewIdentity, Probe,
-    RefundLoginAttempt, ReleaseUpload, RemoveImage, SpentTicket, Strike, Unban, UploadAdmission,
+    RefundLoginAttempt, ReleaseUpload, RemoveImage, SpendChallenge, SpentTicket, Strike, Unban,
+    UploadAdmission,
     testing::{FakeLedgerDeps, FakeLedgerStorage},
 };
 
@@ -137,6 +138,9 @@ fn each_kind_of_entry_is_remembered_as_long_as_it_counts() {
     assert_remembered("guest token", guest, DAY_MS - NOW_MS % HOUR_MS);
     let spent = |it: &Ledger| drop(it.admit(Some(ticket("t", NOW_MS + 3 * DAY_MS))));
     assert_remembered("spent ticket", spent, 3 * DAY_MS);
+    let challenge = ticket("c", NOW_MS + 2 * MINUTE_MS);
+    let spent = |it: &Ledger| drop(it.send(SpendChallenge { challenge }));
+    assert_remembered("spent challenge", spent, 2 * MINUTE_MS);
     // The back end deletes a picture that the ledger does not have any more. The alarm is that of the removal.
     let key = "users/7/images/1763114400000-00000000-0000-4000-8000-000000000001.png";
     let key = ObjectKey::parse(key).expect("a key");
