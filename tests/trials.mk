@@ -48,7 +48,7 @@ test-long-mutants:
 reliability: | $(STAMPS)/node ## Write the table of docs/reliability.md from the counts
 	@node tests/reliability.mjs
 
-.PHONY: bench bench-image bench-browser bench-upload bench-codecs bench-work
+.PHONY: bench bench-image bench-browser bench-upload bench-codecs bench-work bench-challenge
 bench: bench-image bench-browser bench-upload ## Compare with other libraries and servers; writes target/bench/*.json
 
 bench-image: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
@@ -66,6 +66,10 @@ bench-codecs: ## Compare the JPEG decoder and the resizer with other crates (PHO
 bench-work: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen ## Compare the estimated CPU time of plans with the measured one (PHOTOS=… for your own folder; ten minutes)
 	$(call say,Measuring what Plan::work estimates (ten minutes))
 	node tests/bench/work.mjs
+
+bench-challenge: setup edge www chromium ## Measure how long a proof of work takes in Chromium (RUNS=50, BITS=21; some minutes)
+	$(call say,Solving proofs of work in Chromium)
+	node tests/bench/challenge.mjs
 
 bench-upload: setup edge www $(STAMPS)/bench-node $(TOOLS)/s3s-fs
 	$(call say,Comparing whole uploads with Express and multer and sharp (five minutes))

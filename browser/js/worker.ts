@@ -1,15 +1,16 @@
-// The Web Worker: prepares one file after the other with the image rules.
-import { load, memoryBytes, prepare } from "./preflight/engine.js";
-import type { PreflightJob, StartMessage, WorkerMessage } from "./preflight/messages.js";
+// The Web Worker: runs one job after the other, a file to prepare or a puzzle to solve.
+import { load, memoryBytes, run } from "./preflight/engine.js";
+import type { Job, StartMessage, WorkerMessage } from "./preflight/messages.js";
 
-self.addEventListener("message", async ({ data }: MessageEvent<StartMessage | PreflightJob>) => {
+self.addEventListener("message", async ({ data }: MessageEvent<StartMessage | Job>) => {
   try {
     if ("wasm" in data) {
       await load(data.wasm);
       return post({ isReady: true });
     }
-    const result = await prepare(data);
-    post({ result, memoryBytes: await memoryBytes() }, result.bytes ? [result.bytes.buffer] : []);
+    const result = await run(data);
+    const bytes = typeof result === "number" ? undefined : result.bytes;
+    post({ result, memoryBytes: await memoryBytes() }, bytes ? [bytes.buffer] : []);
   } catch (error) {
     post({ error });
   }

@@ -3,6 +3,8 @@
 
 mod foreign;
 mod policy;
+#[cfg(target_arch = "wasm32")]
+mod puzzle;
 mod result;
 
 use std::task::Poll;
@@ -16,6 +18,8 @@ use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use web_sys::Blob;
 
 pub use foreign::{PixelBuffer, undecoded};
+#[cfg(target_arch = "wasm32")]
+pub use puzzle::solve_puzzle;
 use result::{accepted, foreign_type, refused};
 
 /// Prepares a file in steps, so that a page without workers can handle events between them.

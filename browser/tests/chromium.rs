@@ -2,7 +2,8 @@
 #![cfg(target_arch = "wasm32")]
 
 use js_sys::{Array, JSON, Object, Reflect, Uint8Array};
-use preflight::{Preparation, check_size};
+use preflight::{Preparation, check_size, solve_puzzle};
+use sha2::{Digest, Sha256};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Blob, BlobPropertyBag};
@@ -96,4 +97,22 @@ fn a_file_that_is_too_large_is_refused_without_its_bytes() {
     assert_eq!(text(&result, "code"), "FILE_TOO_LARGE");
     let message = text(&result, "message");
     assert!(message.contains("50.0 MB is the most"), "{message}");
+}
+
+#[wasm_bindgen_test]
+fn the_number_of_a_puzzle_is_the_first_one_by_another_implementation() {
+    let salt: Vec<u8> = (100..132).collect();
+    let zero_bits = |number: u32, index: u8| {
+        let message = [&salt[..], &number.to_be_bytes(), &[index]].concat();
+        let hash = Sha256::digest(message);
+        u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]).leading_zeros()
+    };
+    for index in 0..32 {
+        let bits = u32::from(index) % 14;
+        let expected = (0..).find(|number| zero_bits(*number, index) >= bits);
+        assert_eq!(solve_puzzle(&salt, index, bits), expected, "{index}");
+    }
+    for length in [0, 31, 33, 64] {
+        assert_eq!(solve_puzzle(&vec![0; length], 0, 0), None, "a salt of {length} bytes");
+    }
 }

@@ -30,7 +30,7 @@ function check(source) {
 
 test("the documented calls compile", () => {
   const output = check(`
-import { describePolicy, guestToken, loadPolicy, type Refusal, upload, type Uploaded, Uploader } from "@the-form/preflight";
+import { describePolicy, guestToken, loadPolicy, type Refusal, upload, type Uploaded, Uploader, withChallenge } from "@the-form/preflight";
 import "@the-form/preflight/element";
 import { filePondRestrictions, filePondServer } from "@the-form/preflight/filepond";
 import { preflightPlugin, uppyRestrictions } from "@the-form/preflight/uppy";
@@ -41,7 +41,8 @@ const uploader = new Uploader({ endpoint: "", token: async ({ refresh }) => (ref
 export const end: () => void = uploader.on("uploaded", ({ image }) => image.key.length);
 uploader.addEventListener("progress", ({ detail }) => detail.sentBytes / detail.totalBytes);
 const field = document.querySelector("image-upload")!;
-field.token = guestToken("");
+field.token = guestToken("", "ko", { onProgress: (solved) => solved / 2 });
+export const status: Promise<number> = withChallenge("", "login", async (headers) => (await fetch("/auth/login", { headers })).status);
 field.addEventListener("refused", ({ detail }) => { const why: Refusal = detail.error; return why; });
 export const keys: string[] = field.value;
 export const image: Promise<Uploaded> = upload(new Blob(), { endpoint: "", token: "t" });

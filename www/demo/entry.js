@@ -48,15 +48,18 @@ async function enter() {
   if (invalid) return showInvalid(invalid.name === "email" ? texts().emailWrong : texts().passwordWrong, [invalid.name]);
   const { email, password, nickname } = Object.fromEntries(new FormData(form));
   const keys = keysOf();
+  const showProgress = (progress) => ($("#entry-state").textContent = texts().checkingBrowser(Math.round(100 * progress)));
   try {
     const kept = isNew
-      ? await signUp({ email, password, ...(nickname && { nickname }) }, keys)
-      : await logIn({ email, password }, keys);
+      ? await signUp({ email, password, ...(nickname && { nickname }) }, keys, showProgress)
+      : await logIn({ email, password }, keys, showProgress);
     dialog.close();
     onEntered(kept, keys.length);
   } catch (error) {
     const isRefusal = error instanceof Refusal;
     showInvalid(isRefusal ? error.message : texts().offline, (isRefusal && FIELDS[error.code]) || []);
+  } finally {
+    $("#entry-state").textContent = "";
   }
 }
 

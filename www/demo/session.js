@@ -1,6 +1,6 @@
 // The session: a guest, or a user with an account. The access token is kept in the memory of this page; the refresh token is in a cookie
 // that scripts cannot read. Dispatches `session` on the document when it changes.
-import { guestToken, Refusal } from "../preflight/index.js";
+import { guestToken, Refusal, withChallenge } from "../preflight/index.js";
 import { currentLanguage, texts } from "./page.js";
 
 /** In localStorage: the next visit tries to resume a session. */
@@ -17,8 +17,8 @@ let renewing;
 export const user = () => session?.user;
 
 /** Sends a request to the API; throws a `Refusal`. */
-export async function request(method, path, json, bearer = session?.token) {
-  const headers = { "Accept-Language": currentLanguage() };
+export async function request(method, path, json, bearer = session?.token, more = {}) {
+  const headers = { "Accept-Language": currentLanguage(), ...more };
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
   if (json) headers["Content-Type"] = "application/json";
   const answer = await fetch(path, { method, headers, body: json && JSON.stringify(json) });
@@ -57,17 +57,23 @@ function renewToken() {
   return renewing;
 }
 
+/** Sends a request without a token; `onProgress` gets how much of a challenge is solved, when the service requires one. */
+function requestWithChallenge(purpose, path, json, onProgress) {
+  const post = (headers) => request("POST", path, json, "", headers);
+  return withChallenge("/", purpose, post, { language: currentLanguage(), onProgress });
+}
+
 /** Signs up and claims these pictures; resolves with how many were claimed. */
-export async function signUp(person, keys) {
+export async function signUp(person, keys, onProgress) {
   const [first, ...others] = keys.filter(claimToken);
   const claimed = first ? { imageKey: first, guestToken: claimToken(first) } : {};
-  startSession(await request("POST", "/users/signup", { ...person, ...claimed }, ""));
+  startSession(await requestWithChallenge("sign_up", "/users/signup", { ...person, ...claimed }, onProgress));
   return (first ? 1 : 0) + (await claim(others));
 }
 
 /** Logs in and claims the guest's pictures; resolves with how many were claimed. */
-export async function logIn(person, keys) {
-  startSession(await request("POST", "/auth/login", person, ""));
+export async function logIn(person, keys, onProgress) {
+  startSession(await requestWithChallenge("login", "/auth/login", person, onProgress));
   return claim(keys.filter(claimToken));
 }
 

@@ -48,6 +48,7 @@ export const TEXTS = {
     haveAccount: "I have an account",
     noAccount: "I have no account",
     entryKeeps: (count) => `${pictures(count)} that you sent as a guest will be yours.`,
+    checkingBrowser: (percent) => `Checking your browser${percent > 0 ? `, ${percent} %` : ""}. This takes a moment.`,
     emailWrong: "Write your e-mail address, such as name@example.com.",
     passwordWrong: "The password needs 8 to 128 characters.",
     welcome: (name, kept, wanted) =>
@@ -107,6 +108,7 @@ export const TEXTS = {
     haveAccount: "이미 계정이 있어요",
     noAccount: "계정이 없어요",
     entryKeeps: (count) => `게스트로 보낸 사진 ${count}장이 내 사진이 됩니다.`,
+    checkingBrowser: (percent) => `브라우저를 확인하는 중입니다${percent > 0 ? ` (${percent}%)` : ""}. 잠시만 기다려 주세요.`,
     emailWrong: "name@example.com 같은 이메일 주소를 적어 주세요.",
     passwordWrong: "비밀번호는 8자 이상 128자 이하여야 합니다.",
     welcome: (name, kept, wanted) =>

@@ -1,6 +1,7 @@
 // The token of requests: fetched when it is needed, cached in memory only, and renewed once when several uploads have it refused at the same time.
 // Tickets allow one upload each, so they are not cached.
 import { ConnectionBroken, SetupError } from "../errors.js";
+import { type ChallengeOptions, withChallenge } from "./challenge.js";
 import { dataOf, send, urlOf } from "./http.js";
 
 export interface TokenRequest {
@@ -92,14 +93,13 @@ export async function requestCredential(option: "token" | "ticket", source: () =
 
 /**
  * A source of guest tokens, for people who have not signed up. The service issues them for five minutes each. What is uploaded with one expires
- * after an hour unless a user claims it.
+ * after an hour unless a user claims it. When the service requires a challenge, the source solves it.
  */
-export function guestToken(endpoint: string, language = ""): TokenSource {
-  const headers = language ? { "Accept-Language": language } : {};
-  const fetchToken = async () => {
-    const response = await send({ method: "GET", url: urlOf(endpoint, "auth/guest-token"), headers });
-    return (dataOf(response) as { token: string }).token;
-  };
+export function guestToken(endpoint: string, language = "", options: Omit<ChallengeOptions, "language"> = {}): TokenSource {
+  const accepted = language ? { "Accept-Language": language } : {};
+  const request = async (headers: Record<string, string>) =>
+    (dataOf(await send({ method: "GET", url: urlOf(endpoint, "auth/guest-token"), headers: { ...accepted, ...headers }, signal: options.signal })) as { token: string }).token;
+  const fetchToken = () => withChallenge(endpoint, "guest_token", request, { ...options, language });
   let credentials = new Credentials(fetchToken);
   return ({ refresh }) => {
     // All pictures of a page have one guest, so that they can be claimed together.

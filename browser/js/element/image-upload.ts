@@ -1,6 +1,7 @@
 // <image-upload>: a form field whose value is the keys of the pictures that were uploaded with it. The Uploader uploads; this connects it to the
 // form, the list and the picker.
 import type { TokenOrTicket, Uploaded } from "../client/api-client.js";
+import { challengeProgress, onChallengeProgress } from "../client/challenge.js";
 import type { TicketSource, TokenRequest, TokenSource } from "../client/credentials.js";
 import { type FormPolicy, isAboutForm, POLICY_MAX_AGE_MS, selectableTypes } from "../client/policy.js";
 import { Refusal, SetupError } from "../errors.js";
@@ -275,6 +276,7 @@ export class ImageUpload extends Base {
     const observer = new MutationObserver(() => this.#render());
     observer.observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
     signal.addEventListener("abort", () => observer.disconnect());
+    signal.addEventListener("abort", onChallengeProgress(() => this.#showChallenge()));
     // The inputs for browsers without scripts would send an empty file beside the keys.
     for (const input of this.querySelectorAll("input")) input.disabled = true;
     this.#render();
@@ -449,6 +451,13 @@ export class ImageUpload extends Base {
     if (item.state === "waiting" && item.error) this.#announce(sentenceOf(item.error, texts));
     else if (item.state === "waiting" && item.isKept) this.#announce(texts.announceWaiting(name));
     this.#update();
+  }
+
+  /** The token source solves a challenge while pictures wait for its token. */
+  #showChallenge(): void {
+    this.#list.renderAll(this.#texts);
+    const isWaiting = this.items.some(({ state, sentBytes }) => state === "sending" && sentBytes === 0);
+    if (challengeProgress() === 0 && isWaiting) this.#announce(this.#texts.announceChallenge);
   }
 
   #removed({ key, name, item, isByPerson }: Removed): void {

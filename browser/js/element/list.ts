@@ -1,5 +1,6 @@
 // The list of one element: pictures that are being uploaded, those that were stored, and those whose keys were set.
 import { urlOf } from "../client/http.js";
+import { challengeProgress } from "../client/challenge.js";
 import { isAboutPicture } from "../client/retry.js";
 import { isReady } from "../preflight/queue.js";
 import type { UploadItem } from "../uploader/task.js";
@@ -230,6 +231,7 @@ function stateOf(item: UploadItem, texts: Texts): string {
     case "preparing":
       return isReady() ? texts.checking : texts.loading;
     case "sending":
+      if (item.sentBytes === 0 && challengeProgress() !== undefined) return texts.challenge(Math.round(100 * challengeProgress()!));
       if (item.sentBytes === item.totalBytes) return texts.storing;
       return texts.sending(Math.round((100 * item.sentBytes) / Math.max(1, item.totalBytes)));
     case "waiting":

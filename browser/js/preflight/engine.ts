@@ -1,8 +1,8 @@
 // Runs the image rules' wasm in whichever thread loads this: the Web Worker, or the page where there can be none.
-import init, { checkSize, Preparation } from "preflight-wasm";
+import init, { checkSize, Preparation, solvePuzzle } from "preflight-wasm";
 import { ConnectionBroken, connectionError, SetupError } from "../errors.js";
 import { prepareForeign } from "./foreign.js";
-import type { PreflightJob, PreflightResult } from "./messages.js";
+import type { Job, PreflightJob, PreflightResult } from "./messages.js";
 
 let loading: ReturnType<typeof init> | undefined;
 
@@ -31,11 +31,17 @@ async function compile(wasm: string | URL): ReturnType<typeof init> {
   }
 }
 
-/**
- * Prepares one file, with a pause before each step, which takes some ten or hundred milliseconds. Throws when the wasm panics; the engine
- * cannot be used any more then.
- */
-export async function prepare(job: PreflightJob, pause?: () => Promise<void>): Promise<PreflightResult> {
+/** Runs a job. Throws when the wasm panics; the engine cannot be used any more then. */
+export async function run(job: Job, pause?: () => Promise<void>): Promise<PreflightResult | number> {
+  if (!("salt" in job)) return prepare(job, pause);
+  await pause?.();
+  const number = solvePuzzle(job.salt, job.index, job.bits);
+  if (number === undefined) throw new Error("The challenge has no solution.");
+  return number;
+}
+
+/** Prepares one file, with a pause before each step, which takes some ten or hundred milliseconds. */
+async function prepare(job: PreflightJob, pause?: () => Promise<void>): Promise<PreflightResult> {
   const { file, policy, language } = job;
   const tooLarge = checkSize(file, policy, language);
   if (tooLarge) return tooLarge;

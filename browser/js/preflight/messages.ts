@@ -22,6 +22,16 @@ export interface PreflightJob {
   language: string;
 }
 
+/** A puzzle of a proof of work: the number whose hash with the salt begins with so many zero bits. */
+export interface Puzzle {
+  salt: Uint8Array;
+  index: number;
+  bits: number;
+}
+
+export type Job = PreflightJob | Puzzle;
+export type ResultOf<J extends Job> = J extends Puzzle ? number : PreflightResult;
+
 /** The result of a file that may be sent. */
 export interface Accepted {
   report: Report;
@@ -50,7 +60,7 @@ export interface ForeignType {
 }
 
 /** What the worker posts: that it is ready, and then one message for each job. */
-export type WorkerMessage = { isReady: true } | { result: PreflightResult; memoryBytes: number } | { error: unknown };
+export type WorkerMessage = { isReady: true } | { result: PreflightResult | number; memoryBytes: number } | { error: unknown };
 
 /** What a file contains: the Rust type `Report`. */
 export interface Report {

@@ -1,16 +1,16 @@
-// The job queue: the runner prepares one file at a time. It starts with the first file, and again after it failed, was stopped in the
+// The job queue: the runner prepares one file, or solves one puzzle, at a time. It starts with the first file, and again after it failed, was stopped in the
 // middle of a file, or was stopped because its memory had grown.
-import type { AssetUrls, PreflightJob, PreflightResult } from "./messages.js";
+import type { AssetUrls, Job, ResultOf } from "./messages.js";
 import { type Runner, startRunner } from "./runner.js";
 
-export interface Finished {
-  result: PreflightResult;
+export interface Finished<J extends Job = Job> {
+  result: ResultOf<J>;
   elapsedMs: number;
 }
 
 interface QueuedJob {
-  job: PreflightJob;
-  resolve(finished: Finished): void;
+  job: Job;
+  resolve(finished: { result: unknown; elapsedMs: number }): void;
   reject(reason: unknown): void;
 }
 
@@ -45,11 +45,11 @@ export async function start(): Promise<void> {
 }
 
 /** Adds a job to the queue. */
-export async function submit(job: PreflightJob, signal?: AbortSignal): Promise<Finished> {
+export async function submit<J extends Job>(job: J, signal?: AbortSignal): Promise<Finished<J>> {
   signal?.throwIfAborted();
   let abort = () => {};
-  const finished = new Promise<Finished>((resolve, reject) => {
-    const queued: QueuedJob = { job, resolve, reject };
+  const finished = new Promise<Finished<J>>((resolve, reject) => {
+    const queued: QueuedJob = { job, resolve: resolve as QueuedJob["resolve"], reject };
     abort = () => cancel(queued, signal?.reason);
     waiting.push(queued);
   });
@@ -86,7 +86,8 @@ function cancel(queued: QueuedJob, reason: unknown): void {
   if (queued === current) {
     stopRunner();
     current = undefined;
-    void runNext();
+    // Later, because the same signal may cancel the next jobs, too, and none of them should start a runner.
+    queueMicrotask(() => void runNext());
   } else if (waiting.includes(queued)) {
     waiting.splice(waiting.indexOf(queued), 1);
   }

@@ -1,10 +1,10 @@
 // Runs jobs in a Web Worker or, where a page may have none, in the page itself.
 import { ConnectionBroken, responds, SetupError } from "../errors.js";
-import type { AssetUrls, PreflightJob, PreflightResult, StartMessage, WorkerMessage } from "./messages.js";
+import type { AssetUrls, Job, ResultOf, StartMessage, WorkerMessage } from "./messages.js";
 
 export interface Runner {
   /** Runs one job at a time. Rejects when the runner failed; it cannot be used any more then. */
-  run(job: PreflightJob): Promise<PreflightResult>;
+  run<J extends Job>(job: J): Promise<ResultOf<J>>;
   /** Stops at once, also in the middle of a job, whose promise then never settles. */
   stop(): void;
   /** The size of the wasm's memory. */
@@ -30,13 +30,13 @@ function startWorker(script: string | URL | undefined, message: StartMessage): P
     : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   worker.postMessage(message);
   let memoryBytes = 0;
-  let pending: { resolve(result: PreflightResult): void; reject(reason: unknown): void } | undefined;
+  let pending: { resolve(result: unknown): void; reject(reason: unknown): void } | undefined;
   let failure: { reason: unknown } | undefined;
   const runner: Runner = {
-    run: (job) =>
-      new Promise((resolve, reject) => {
+    run: <J extends Job>(job: J) =>
+      new Promise<ResultOf<J>>((resolve, reject) => {
         if (failure) return reject(failure.reason);
-        pending = { resolve, reject };
+        pending = { resolve: resolve as (result: unknown) => void, reject };
         worker.postMessage(job);
       }),
     stop: () => worker.terminate(),
@@ -60,7 +60,7 @@ function startWorker(script: string | URL | undefined, message: StartMessage): P
 }
 
 async function startInPage({ wasm }: StartMessage): Promise<Runner> {
-  const { load, prepare } = await import("./engine.js").catch(async (error: unknown) => {
+  const { load, run } = await import("./engine.js").catch(async (error: unknown) => {
     if (!(await responds(location.href))) throw new ConnectionBroken();
     throw new SetupError(`${error}. Are the files of this build still there?`);
   });
@@ -72,7 +72,7 @@ async function startInPage({ wasm }: StartMessage): Promise<Runner> {
     if (isStopped) throw new DOMException("The job was stopped.", "AbortError");
   };
   return {
-    run: (job) => prepare(job, pause),
+    run: <J extends Job>(job: J) => run(job, pause) as Promise<ResultOf<J>>,
     stop: () => {
       isStopped = true;
     },

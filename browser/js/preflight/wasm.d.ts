@@ -12,6 +12,9 @@ declare module "preflight-wasm" {
   /** The refusal of a file that the browser could not decode. */
   export function undecoded(file: Blob, head: Uint8Array, isSupported: boolean, language: string): Refused;
 
+  /** The number that solves a puzzle (`edge/auth/src/proof_of_work.rs`). */
+  export function solvePuzzle(salt: Uint8Array, index: number, bits: number): number | undefined;
+
   /** Prepares a file in steps. */
   export class Preparation {
     constructor(file: Blob, bytes: Uint8Array, policy: Policy, language: string);
