@@ -1,4 +1,4 @@
-# Operating a deployment: deploy, check from outside, rotate keys, name administrators, bind a bucket.
+# Operating a deployment: deploy, check from outside, rotate keys, name administrators, keep the list of erased users, bind a bucket.
 
 ENV ?= staging
 
@@ -20,6 +20,10 @@ doctor: $(STAMPS)/node ## Check a deployment from outside (URL=…, ORIGIN=… o
 .PHONY: admin
 admin: $(STAMPS)/node .wrangler/migrated ## Make an account an administrator (EMAIL=…; locally, or ENV=staging REMOTE=1)
 	@node .make/admin.mjs --email "$(EMAIL)" $(if $(REMOTE),--env "$(ENV)") $(if $(STATE),--state "$(STATE)")
+
+.PHONY: erased
+erased: $(STAMPS)/node ## Save the list of erased users (SAVE=file), or load it into a restored database (LOAD=file; locally, or ENV=… REMOTE=1)
+	@node .make/erased.mjs $(if $(SAVE),--save "$(SAVE)") $(if $(LOAD),--load "$(LOAD)") $(if $(REMOTE),--env "$(ENV)") $(if $(STATE),--state "$(STATE)")
 
 .PHONY: bind-bucket
 # In the environment, because every process of the machine can read arguments.

@@ -49,6 +49,7 @@ export type Code =
   | "TICKET_SPENT"
   | "GUEST_NOT_ALLOWED"
   | "CHALLENGE_REQUIRED"
+  | "USER_ERASING"
   | "FILE_MISSING"
   | "FILE_TOO_LARGE"
   | "INVALID_FILE_TYPE"
@@ -166,6 +167,13 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
     title: "Challenge required",
     en: "There were many requests from your network, so your browser must be checked first. Reload the page and try again.",
     ko: "같은 네트워크에서 온 요청이 많아 먼저 브라우저를 확인해야 합니다. 페이지를 새로 고치고 다시 시도해 주세요.",
+  },
+  USER_ERASING: {
+    status: 409,
+    backendCode: "AUTH-017",
+    title: "User is being erased",
+    en: "Everything that is kept about this account is being deleted, so nothing can be added. Try again later.",
+    ko: "이 계정에 관한 모든 정보를 삭제하는 중이어서 아무것도 추가할 수 없습니다. 나중에 다시 시도해 주세요.",
   },
   FILE_MISSING: {
     status: 400,

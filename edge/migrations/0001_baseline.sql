@@ -80,6 +80,37 @@ CREATE TABLE refresh_families (
 
 CREATE INDEX refresh_families_by_user ON refresh_families (user_id, expires_ms);
 
+-- Removals that run in the background: of many images, or of everything of a user.
+CREATE TABLE removals (
+    id             TEXT    NOT NULL PRIMARY KEY,
+    kind           TEXT    NOT NULL CHECK (kind IN ('keys', 'form', 'owner', 'user', 'replay')),
+    -- The keys as a JSON array, the form, or the user. Forgotten when the removal is over.
+    target         TEXT,
+    -- Only images up to this one.
+    last_image_id  INTEGER NOT NULL,
+    -- How many images there were.
+    total          INTEGER NOT NULL,
+    requested_by   TEXT,
+    -- How long after its end an erasure still refuses images of the user.
+    protects_ms    INTEGER NOT NULL,
+    created_ms     INTEGER NOT NULL,
+    -- Until when one isolate works on it, or until when it waits.
+    taken_until_ms INTEGER NOT NULL,
+    finished_ms    INTEGER,
+    -- Where it stopped.
+    cursor         TEXT    NOT NULL
+) STRICT;
+
+-- One erasure of a user at a time; no image of the user is registered while there is one.
+CREATE UNIQUE INDEX removals_of_user ON removals (target) WHERE kind = 'user';
+
+-- What was erased, so that it is erased again from a restored database: users by a pseudonym, and the keys of their images
+-- that name another user.
+CREATE TABLE erased (
+    name      TEXT    NOT NULL PRIMARY KEY,
+    erased_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- The audit log.
 CREATE TABLE events (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -157,6 +157,11 @@ const STATES = {
       await page.locator("#pictures .quiet").first().click();
       await page.locator("#confirm-text").waitFor();
     },
+    "before erasing": async (page) => {
+      await page.keyboard.press("Escape");
+      await page.locator("#erase-found").click();
+      await page.locator("#removal-title").waitFor();
+    },
     "signing in": async (page) => {
       await page.keyboard.press("Escape");
       await page.evaluate(() => sessionStorage.clear());

@@ -1,5 +1,5 @@
-// The administrators' page in Chromium: uploads appear, a user is banned, unbanned and looked up, and a picture deleted, by keyboard, in English and
-// Korean; and it fits a small phone.
+// The administrators' page in Chromium: uploads appear, a user is banned, unbanned, looked up and erased, and pictures are found and deleted, by
+// keyboard, in English and Korean; and it fits a small phone.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -139,6 +139,67 @@ test("in Korean and by keyboard: a user is looked up and a picture deleted after
   assert.equal(server.objects().has(stored[0].key), false);
   assert.equal(await focused(page), "겨울.png 삭제");
   assert.match(await page.locator("#announcer").innerText(), /삭제되었습니다/);
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
+test("by keyboard: a picture is found by its URL, and its owner is erased after a confirmation that names what goes", async () => {
+  const [one] = [await upload("frank", png(310, 200), "image/png", "one.png"), await upload("frank", png(330, 200), "image/png", "two.png")];
+  const { page, complaints, close } = await open("en-US");
+  const find = page.locator('#find [name="user"]');
+  await find.focus();
+  await page.keyboard.type(one.data.imageUrl);
+  await page.keyboard.press("Enter");
+  const owner = page.getByRole("button", { name: "Show the owner frank" });
+  await owner.waitFor();
+  assert.equal(await page.locator("#found-picture li").count(), 1);
+  await owner.press("Enter");
+  const erase = page.locator("#erase-found");
+  await erase.waitFor();
+  assert.equal(await page.locator("#found-picture li").count(), 0);
+  await erase.press("Enter");
+  const dialog = page.locator("#removal-dialog");
+  await dialog.waitFor();
+  assert.match(await dialog.innerText(), /Erase everything about frank\?[^]*2 pictures[^]*0 unclaimed uploads[^]*No built-in account/);
+  await page.keyboard.press("Escape");
+  assert.equal(await focused(page), "erase-found");
+  assert.ok(server.objects().has(one.data.key), "nothing was erased");
+  await erase.press("Enter");
+  await dialog.waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.locator("#removals li.over", { hasText: "frank" }).waitFor();
+  assert.match(await page.locator("#removals li").innerText(), /2 of 2 pictures deleted · everything is erased/);
+  assert.match(await page.locator("#announcer").innerText(), /Deleted: frank\./);
+  assert.equal(server.objects().has(one.data.key), false);
+  assert.equal((await upload("frank", gif(7), "image/gif")).code, "USER_ERASING");
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
+test("in Korean: all pictures of a user and those of a form are deleted", async () => {
+  await upload("grace", gif(30), "image/gif");
+  const body = new FormData();
+  body.append("formId", "설문 1");
+  body.append("image", new Blob([gif(31)], { type: "image/gif" }), "a.gif");
+  const headers = { Authorization: `Bearer ${server.token({ sub: "heidi" })}` };
+  assert.equal((await fetch(`${server.url}/images`, { method: "POST", headers, body })).status, 201);
+  const { page, complaints, close } = await open("ko-KR");
+  await page.locator('#find [name="user"]').fill("grace");
+  await page.locator('#find [name="user"]').press("Enter");
+  await page.locator("#delete-found").press("Enter");
+  const confirm = page.locator('#removal-dialog button[value="yes"]');
+  await confirm.waitFor();
+  assert.match(await page.locator("#removal-dialog").innerText(), /grace 사용자의 사진을 모두 삭제할까요\?[^]*사진 1장/);
+  await confirm.press("Enter");
+  await page.locator("#removals li.over", { hasText: "grace" }).waitFor();
+  await page.locator('#delete-form [name="form"]').fill("설문 1");
+  await page.locator('#delete-form [name="form"]').press("Enter");
+  await confirm.waitFor();
+  assert.match(await page.locator("#removal-dialog").innerText(), /설문 1 폼의 사진을 모두 삭제할까요\?/);
+  await confirm.press("Enter");
+  await page.locator("#removals li.over", { hasText: "설문 1" }).waitFor();
+  assert.deepEqual(server.rows().filter(({ owner }) => ["grace", "heidi"].includes(owner)), []);
   assert.deepEqual(complaints, []);
   await close();
 });

@@ -1,5 +1,5 @@
 // The restore procedure of docs/operate.md: a new deployment from the exported database and the copied bucket has every image
-// and account, and accepts uploads.
+// and account, accepts uploads, and erases again who was erased after the backup.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { startServer } from "./server.mjs";
 
 const account = { email: "owner@example.org", password: "correct horse battery" };
 const stops = [];
-let [server, s3, backup] = [];
+let [server, s3, backup, erasedFile] = [];
 before(async () => {
   s3 = await startS3();
   stops.push(s3.stop);
@@ -22,6 +22,7 @@ before(async () => {
   const folder = mkdtempSync(join(tmpdir(), "the-form-backup-"));
   stops.push(() => rmSync(folder, { recursive: true }));
   backup = join(folder, "backup.sql");
+  erasedFile = join(folder, "erased.sql");
 });
 after(async () => {
   for (const stop of stops.reverse()) await stop();
@@ -44,17 +45,35 @@ function exportDatabase() {
   rmSync(folder, { recursive: true });
 }
 
+/** Saves or loads the list of the erased, as `make erased` does. */
+const make = (option, file, { state }) => execFileSync("node", [".make/erased.mjs", option, file, "--state", state], { env: { ...process.env, CI: "1", PATH: `${resolve("node_modules/.bin")}:${process.env.PATH}` }, stdio: "pipe" });
+
+async function erase(at, user) {
+  const headers = { Authorization: `Bearer ${at.token({ sub: "api", role: "SERVICE" })}` };
+  const { data } = await (await fetch(`${at.url}/users/${user}`, { method: "DELETE", headers })).json();
+  for (let poll = 0; poll < 100; poll += 1) {
+    if ((await (await fetch(`${at.url}/removals/${data.id}`, { headers })).json()).data.state === "done") return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  assert.fail("the erasure does not end");
+}
+
 test("a deployment from an exported database and a copied bucket has all images and accounts and accepts uploads", async (t) => {
   const uploaded = [await upload(server, gif(1)), await upload(server, gif(2))];
   const signedUp = await post(server, "/users/signup", JSON.stringify(account), json);
   assert.equal(signedUp.status, 201);
   const before = await list(server);
   assert.equal(before.length, 2);
+  const leaver = { Authorization: `Bearer ${server.token({ sub: "leaver" })}`, "Content-Type": "image/gif" };
+  const gone = (await (await post(server, "/images", gif(9), leaver)).json()).data;
 
   exportDatabase();
   const copy = await startS3({ bucket: "restored" });
   t.after(copy.stop);
   for (const [key, bytes] of s3.objects()) copy.plant(key, bytes);
+  // A user is erased after the backup.
+  await erase(server, "leaver");
+  make("--save", erasedFile, server);
   const { secret, signing } = server;
   const restored = await startServer({ vars: { ...copy.vars(), PUBLIC_BASE_URL: server.url }, secret, signing, backup });
   t.after(restored.stop);
@@ -67,6 +86,10 @@ test("a deployment from an exported database and a copied bucket has all images 
   assert.equal((await post(restored, "/auth/login", JSON.stringify(account), json)).status, 200, "the account is restored");
   const { data } = await upload(restored, gif(3));
   assert.ok(data.imageId > Math.max(...uploaded.map(({ data: { imageId } }) => imageId)), "new ids are larger than the restored ones");
+  assert.ok(restored.rows().some(({ key }) => key === gone.key), "the restore has brought the erased user back");
+  make("--load", erasedFile, restored);
   for (let times = 0; times < 3; times += 1) assert.ok((await restored.runCron()).ok);
+  assert.ok(!restored.rows().some(({ key }) => key === gone.key) && !copy.objects().has(gone.key), "and the list erases them again");
+  assert.equal(restored.rows("erased").length, 1);
   assert.deepEqual(restored.rows("events").filter(({ kind }) => kind === "sweep"), [], "the sweep finds no difference");
 });

@@ -6,7 +6,8 @@ import { test } from "node:test";
 
 /**
  * The free plan allows 3 MB; little more than a third of it leaves a margin and compiles in tens of milliseconds. It was 1 MiB
- * before forms had policies, places and a reader of moments.
+ * before forms had policies, places and a reader of moments, and users
+ * could be erased and exported.
  */
 const MOST_BYTES = 1_120_000;
 const RUNS = 9;

@@ -1,9 +1,10 @@
-// One user: standing, remaining limits, sessions, and pictures, which can be deleted.
+// One user: standing, remaining limits, sessions, and pictures, which can be deleted. And one picture, found by its key.
 import { request } from "./api.js";
 import { confirmDeletion } from "../confirm.js";
 import { proposeBan } from "./bans.js";
+import { askToDeletePictures, askToErase } from "./removals.js";
 import { loadSessions, showSessions } from "./sessions.js";
-import { $, announce, showError, count, el, renderList, moment, removeRow, show, showMore, size, texts, until } from "./dom.js";
+import { $, announce, showError, count, el, renderList, moment, removeRow, show, showMore, size, texts, until, whileBusy } from "./dom.js";
 
 let shown;
 let loaded = [];
@@ -21,6 +22,7 @@ export async function lookUp(user, stays = false) {
   try {
     const found = await loadAll(user);
     [shown, loaded, cursor] = [user, [], found.nextCursor];
+    renderList($("#found-picture"), [], ({ imageId }) => imageId);
     showError($("#find-problem"));
     showFound(found);
     if (!stays) {
@@ -72,21 +74,45 @@ function showPictures(newest) {
   const all = [...newest, ...loaded.filter(({ imageId }) => !known.has(imageId))];
   show($("#no-pictures"), all.length === 0);
   show($("#more-pictures"), Boolean(cursor));
-  renderList($("#pictures"), all, ({ imageId }) => imageId, (image) => {
-    const name = image.originalFilename ?? image.key.split("/").at(-1);
-    const thumb = el("img");
-    Object.assign(thumb, { src: `/${image.key}?v=thumb`, alt: "", loading: "lazy", width: 120, height: 96 });
-    const open = el("a", "thumb", thumb);
-    Object.assign(open, { href: `/${image.key}`, target: "_blank", rel: "noopener" });
-    open.setAttribute("aria-label", name);
-    const remove = el("button", "quiet", texts().delete);
-    remove.type = "button";
-    remove.setAttribute("aria-label", texts().deleteLabel(name));
-    remove.addEventListener("click", () => askToDelete(image, name));
-    const facts = `${image.width} × ${image.height} · ${size(image.fileSize)}`;
-    return el("li", "", open, el("p", "name", name), el("p", "faint", facts, el("br"), moment(image.createdAt)), remove);
-  });
+  renderList($("#pictures"), all, ({ imageId }) => imageId, card);
 }
+
+/** A picture with its facts and a button that deletes it. */
+function card(image) {
+  const name = image.originalFilename ?? image.key.split("/").at(-1);
+  const thumb = el("img");
+  Object.assign(thumb, { src: `/${image.key}?v=thumb`, alt: "", loading: "lazy", width: 120, height: 96 });
+  const open = el("a", "thumb", thumb);
+  Object.assign(open, { href: `/${image.key}`, target: "_blank", rel: "noopener" });
+  open.setAttribute("aria-label", name);
+  const remove = el("button", "quiet", texts().delete);
+  remove.type = "button";
+  remove.setAttribute("aria-label", texts().deleteLabel(name));
+  remove.addEventListener("click", () => askToDelete(image, name));
+  const facts = `${image.width} × ${image.height} · ${size(image.fileSize)}`;
+  return el("li", "", open, el("p", "name", name), el("p", "faint", facts, el("br"), moment(image.createdAt)), remove);
+}
+
+/** Shows the record of one picture, with a button for its owner. */
+async function lookUpKey(key) {
+  shown = undefined;
+  show($("#found"), false);
+  const { images } = await request("GET", `/images?${new URLSearchParams({ key })}`);
+  showError($("#find-problem"), images.length === 0 ? texts().noSuchPicture : "", images.length === 0 ? [$("#find [name=user]")] : []);
+  renderList($("#found-picture"), images, ({ imageId }) => imageId, (image) => {
+    const owner = el("button", "link name", image.userId);
+    owner.type = "button";
+    owner.setAttribute("aria-label", texts().ownerLabel(image.userId));
+    owner.addEventListener("click", () => lookUp(image.userId));
+    const row = card(image);
+    row.insertBefore(el("p", "faint", owner, ...(image.formId ? [el("br"), texts().form(image.formId)] : [])), row.lastElementChild);
+    return row;
+  });
+  if (images.length > 0) announce(texts().pictureShown);
+}
+
+/** The key in the text: all of it, or what follows the host of a URL. */
+const keyIn = (text) => /(?:^|\/)(users\/[^/]+\/images\/[^/?#]+)/.exec(text)?.[1];
 
 function askToDelete(image, name) {
   confirmDeletion({
@@ -95,8 +121,7 @@ function askToDelete(image, name) {
     deletePicture: () => request("DELETE", `/images/${image.imageId}`),
     onDeleted: () => {
       loaded = loaded.filter(({ imageId }) => imageId !== image.imageId);
-      const row = $(`#pictures [data-key="${image.imageId}"]`);
-      if (row) removeRow(row);
+      for (const row of document.querySelectorAll(`.pictures [data-key="${image.imageId}"]`)) removeRow(row);
       announce(texts().deleted(name));
       document.dispatchEvent(new Event("refresh"));
     },
@@ -105,9 +130,17 @@ function askToDelete(image, name) {
 
 $("#find").addEventListener("submit", (event) => {
   event.preventDefault();
-  lookUp(new FormData(event.target).get("user").trim(), true);
+  const wanted = new FormData(event.target).get("user").trim();
+  const key = keyIn(wanted);
+  if (key) lookUpKey(key).catch((problem) => showError($("#find-problem"), problem.message, problem.status === 400 ? [$("#find [name=user]")] : []));
+  else lookUp(wanted, true);
 });
 $("#ban-found").addEventListener("click", () => proposeBan("user", shown));
+for (const [button, open] of [[$("#delete-found"), askToDeletePictures], [$("#erase-found"), askToErase]]) {
+  button.addEventListener("click", () => {
+    whileBusy(button, () => open(shown)).catch((problem) => showError($("#find-problem"), problem.message));
+  });
+}
 $("#more-pictures").addEventListener("click", ({ target }) => {
   showMore(target, $("#pictures"), async () => {
     const [first, more] = await Promise.all([load(shown), load(shown, cursor)]);

@@ -29,6 +29,8 @@ pub struct Isolate {
     pub line_limiter: LineLimiter,
     pub sessions: SessionCache,
     pub forms: FormCache,
+    /// Whether a removal was added that no run has begun.
+    pub has_removals: Cell<bool>,
     /// What the deployment has stored today, when it was last read.
     pub day_totals: Cell<Option<DayTotals>>,
     /// Whether the bucket need not be bound any more.

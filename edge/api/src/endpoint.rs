@@ -2,7 +2,7 @@
 
 use edge_auth::Rights;
 use edge_storage::ObjectKey;
-use edge_types::{FormName, ImageId, Problem, Role, SessionId, Subject, UserId};
+use edge_types::{FormName, ImageId, Problem, RemovalId, Role, SessionId, Subject, UserId};
 use http::Method;
 use image_rules::Code;
 use percent_encoding::percent_decode_str;
@@ -64,6 +64,12 @@ pub enum ProtectedEndpoint {
     ReadImage(ImageId),
     /// `DELETE /images/{id}`
     DeleteImage(ImageId),
+    /// `DELETE /images?key=`
+    DeleteImageByKey,
+    /// `POST /images/delete`
+    DeleteImages,
+    /// `GET /removals/{id}`
+    ReadRemoval(RemovalId),
     /// `POST /uploads/tickets`
     Ticket,
     /// `GET /forms/{formId}`
@@ -76,6 +82,12 @@ pub enum ProtectedEndpoint {
     ReadUser(UserId),
     /// `PATCH /users/{id}`
     ChangeUser(UserId),
+    /// `DELETE /users/{id}`
+    EraseUser(UserId),
+    /// `POST /users/{id}/withdraw`
+    Withdraw(UserId),
+    /// `GET /users/{id}/export`
+    ExportUser(UserId),
     /// `GET /auth/sessions`
     ListSessions,
     /// `DELETE /auth/sessions`
@@ -135,6 +147,8 @@ const fn admin(path: &'static str, method: &'static str, endpoint: AdminEndpoint
 pub const FIXED: &[Row] = &[
     protected("/images", "GET", ProtectedEndpoint::ListImages),
     ("/images", "POST", Endpoint::Upload),
+    protected("/images", "DELETE", ProtectedEndpoint::DeleteImageByKey),
+    protected("/images/delete", "POST", ProtectedEndpoint::DeleteImages),
     protected("/images/metadata", "POST", ProtectedEndpoint::RegisterImage),
     protected("/uploads/tickets", "POST", ProtectedEndpoint::Ticket),
     open("/auth/guest-token", "GET", OpenEndpoint::GuestToken),
@@ -192,16 +206,22 @@ pub const fn rights(endpoint: &ProtectedEndpoint) -> Rights {
         }
         ProtectedEndpoint::ListImages
         | ProtectedEndpoint::ReadImage(_)
-        | ProtectedEndpoint::DeleteImage(_) => of(ALL, BACK_ENDS_AND_ADMINS),
+        | ProtectedEndpoint::DeleteImage(_)
+        | ProtectedEndpoint::DeleteImageByKey
+        | ProtectedEndpoint::ExportUser(_) => of(ALL, BACK_ENDS_AND_ADMINS),
         ProtectedEndpoint::ReadForm(_)
         | ProtectedEndpoint::PutForm(_)
-        | ProtectedEndpoint::CloseForm(_) => of(BACK_ENDS_AND_ADMINS, BACK_ENDS_AND_ADMINS),
+        | ProtectedEndpoint::CloseForm(_)
+        | ProtectedEndpoint::DeleteImages
+        | ProtectedEndpoint::EraseUser(_) => of(BACK_ENDS_AND_ADMINS, BACK_ENDS_AND_ADMINS),
+        ProtectedEndpoint::ReadRemoval(_) => of(ACCOUNT_ROLES, BACK_ENDS_AND_ADMINS),
         ProtectedEndpoint::ReadUser(_) | ProtectedEndpoint::ChangeUser(_) => {
             of(USERS_AND_ADMINS, ADMINS)
         }
         ProtectedEndpoint::ListSessions
         | ProtectedEndpoint::EndOtherSessions
-        | ProtectedEndpoint::EndSession(_) => {
+        | ProtectedEndpoint::EndSession(_)
+        | ProtectedEndpoint::Withdraw(_) => {
             Rights { open_session: true, ..of(ACCOUNT_ROLES, NOBODY) }
         }
         ProtectedEndpoint::Admin(_) | ProtectedEndpoint::Metrics => of(ADMINS, ADMINS),
@@ -244,12 +264,13 @@ pub fn has_refresh_cookie(path: &str) -> bool {
     ACCOUNTS.iter().any(|(fixed, ..)| *fixed == path)
 }
 
-/// Whether a path exists only with the built-in accounts.
-pub fn needs_accounts(path: &str) -> bool {
+/// Whether an endpoint exists only with the built-in accounts. A user can be erased without.
+pub fn needs_accounts(path: &str, endpoint: Option<&Endpoint>) -> bool {
+    use ProtectedEndpoint::{ChangeUser, ReadUser, Withdraw};
     has_refresh_cookie(path)
-        || user(path).is_some()
         || SESSIONS.iter().any(|(fixed, ..)| *fixed == path)
         || session(path).is_some()
+        || matches!(endpoint, Some(Endpoint::Protected(ReadUser(_) | ChangeUser(_) | Withdraw(_))))
 }
 
 /// Finds the endpoint of a request.
@@ -298,8 +319,18 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     if let Some(id) = user(path) {
         return vec![
             ("GET", Protected(P::ReadUser(id.clone()))),
-            ("PATCH", Protected(P::ChangeUser(id))),
+            ("PATCH", Protected(P::ChangeUser(id.clone()))),
+            ("DELETE", Protected(P::EraseUser(id))),
         ];
+    }
+    if let Some(id) = path.strip_suffix("/withdraw").and_then(user) {
+        return vec![("POST", Protected(P::Withdraw(id)))];
+    }
+    if let Some(id) = path.strip_suffix("/export").and_then(user) {
+        return vec![("GET", Protected(P::ExportUser(id)))];
+    }
+    if let Some(id) = path.strip_prefix("/removals/").and_then(RemovalId::parse) {
+        return vec![("GET", Protected(P::ReadRemoval(id)))];
     }
     if let Some(subject) = path.strip_prefix("/admin/api/bans/").and_then(subject) {
         return vec![("DELETE", Protected(P::Admin(AdminEndpoint::Unban(subject))))];
@@ -370,7 +401,7 @@ mod tests {
         assert_eq!(find(&Method::POST, "/images", false), Ok(Endpoint::Upload));
         let policy = Endpoint::Open(OpenEndpoint::Policy);
         assert_eq!(find(&Method::HEAD, "/policy", false), Ok(policy));
-        let allow = "GET, POST, HEAD, OPTIONS".to_owned();
+        let allow = "GET, POST, DELETE, HEAD, OPTIONS".to_owned();
         assert_eq!(find(&Method::PUT, "/images", false), Err(Problem::method(allow.clone())));
         assert_eq!(find(&Method::OPTIONS, "/images", false), Ok(Endpoint::Preflight { allow }));
         assert_eq!(

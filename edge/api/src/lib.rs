@@ -25,6 +25,7 @@ pub mod jobs;
 mod look_up;
 mod metrics;
 pub mod ports;
+mod removals;
 pub mod request;
 pub mod response;
 mod session_cache;

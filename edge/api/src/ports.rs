@@ -3,7 +3,7 @@
 
 use edge_auth::KeyServer;
 use edge_ledger::LedgerDeps;
-use edge_registry::{AuditStore, FormStore, ImageStore, MetricsStore, UserStore};
+use edge_registry::{AuditStore, FormStore, ImageStore, MetricsStore, RemovalStore, UserStore};
 use edge_storage::{Content, ObjectFacts, ObjectStore};
 use edge_types::ClientIp;
 use image_rules::Format;
@@ -11,7 +11,7 @@ use image_rules::Format;
 /// All ports.
 pub trait Ports: LedgerDeps<Registry: ImageStore + FormStore + AuditStore + MetricsStore> {
     type EdgeCache: EdgeCache<Content = <Self::Store as ObjectStore>::Content>;
-    type UserStore: UserStore;
+    type UserStore: UserStore + RemovalStore;
     type RateLimiter: RateLimiter;
     type KeyServer: KeyServer;
     type AlertSink: AlertSink;

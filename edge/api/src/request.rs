@@ -1,8 +1,8 @@
 //! Reads the head of a request.
 
-use edge_types::ClientIp;
+use edge_types::{ClientIp, Problem};
 use http::{HeaderName, header, request::Parts};
-use image_rules::Language;
+use image_rules::{Code, Language};
 
 use crate::config::Config;
 
@@ -37,6 +37,30 @@ pub fn base_url(config: &Config, head: &Parts) -> String {
         let authority = head.uri.authority().map_or("", |authority| authority.as_str());
         format!("{scheme}://{authority}")
     })
+}
+
+/// Whether an endpoint has a parameter of this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryName {
+    Known,
+    Unknown,
+}
+
+/// Reads the parameters of a list one by one. `read` returns [`None`] for an invalid value.
+///
+/// # Errors
+/// `MALFORMED_REQUEST`, which names an unknown parameter.
+pub fn read_query(
+    head: &Parts,
+    mut read: impl FnMut(&str, String) -> Option<QueryName>,
+) -> Result<(), Problem> {
+    const INVALID: Problem = Problem::new(Code::MalformedRequest);
+    for (name, value) in query(head).ok_or(INVALID)? {
+        if read(&name, value).ok_or(INVALID)? == QueryName::Unknown {
+            return Err(Problem::field(&name, None));
+        }
+    }
+    Ok(())
 }
 
 /// The parameters of the query string, decoded. [`None`] when one is not UTF-8.

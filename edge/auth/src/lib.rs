@@ -32,6 +32,6 @@ pub use principal::{Permit, Principal, Rights, UPLOAD};
 pub use proof_of_work::solve;
 pub use proof_of_work::{CHALLENGE_LIFETIME_S, PUZZLES, Purpose, puzzle_bits};
 pub use remote::RemoteKeys;
-pub use signing::{MacKey, PublicJwk, SigningKey};
+pub use signing::{MacKey, PublicJwk, SigningKey, erased_name};
 pub use ticket::{SingleUse, Ticket, TicketScope};
 pub use verify::{Authenticator, TokenError, bearer};

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use edge_types::hex;
 use hmac::{Hmac, Mac};
 use jwt_compact::jwk::JsonWebKey;
 use p256::ecdsa;
@@ -124,6 +125,14 @@ fn coordinates(public: &ecdsa::VerifyingKey) -> JsonWebKey<'static> {
         y: coordinate(point.y()),
         secret: None,
     }
+}
+
+/// What is left of an erased user: an HMAC of the id. Its key is the id of the deployment, because the signing key is
+/// rotated, and the erased must be recognised in a restored database.
+pub fn erased_name(deployment_id: &str, user: &str) -> String {
+    let digest = MacKey(deployment_id.into()).sign(format!("erased user\n{user}").as_bytes());
+    let half = digest.get(..16).unwrap_or_default();
+    format!("erased:{}", hex::encode(half))
 }
 
 /// 64 bits suffice to distinguish the few keys of a deployment.

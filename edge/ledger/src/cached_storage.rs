@@ -218,6 +218,16 @@ impl<S: LedgerStorage> CachedStorage<S> {
         self.rows.spend_ticket(ticket, now_ms)
     }
 
+    pub fn delete_tickets(&self) -> StorageResult<()> {
+        self.ticket.set(NextTime::Unknown);
+        self.rows.delete_tickets()
+    }
+
+    /// All uploads that are not kept.
+    pub fn open_uploads(&self) -> StorageResult<Vec<Upload>> {
+        self.rows.open_uploads()?.into_iter().map(|upload| self.latest(upload)).collect()
+    }
+
     pub fn write_event(&self, event: &Event) -> StorageResult<()> {
         self.event.set(NextTime::Unknown);
         self.rows.write_event(event)
@@ -258,8 +268,8 @@ impl<S: LedgerStorage> CachedStorage<S> {
         NextTime::known(&self.event, || self.rows.next_event_ms())
     }
 
-    /// When no limit, strike, ban or spent ticket counts any more. [`None`] when there is none, for a permanent ban, and for
-    /// the ledger of a form, which stays with the form.
+    /// When no limit, strike, ban or spent ticket counts any more. [`None`] when there is none, for a permanent ban, an
+    /// erasure, and the ledger of a form, which stays with the form.
     fn limits_end_ms(&self) -> StorageResult<Option<u64>> {
         if self.rows.is_empty() || self.place_index(|index| index.is_in_use())? {
             return Ok(None);

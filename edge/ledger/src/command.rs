@@ -93,6 +93,36 @@ commands! {
     ConfirmPlace -> (),
     /// The picture is gone, or was not stored: its place is free.
     ReleasePlace -> (),
+    /// The uploads of the user that are not registered.
+    ListOpenUploads -> Vec<OpenUpload>,
+    /// One step of the erasure of the user; the reply is how many uploads are still being removed.
+    EraseUser -> u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListOpenUploads;
+
+/// An upload that is not registered, with what is known of its image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenUpload {
+    pub key: UploadKey,
+    pub phase: UploadPhase,
+    /// When the alarm handles it.
+    pub due_ms: u64,
+    pub image: Option<StoredImage>,
+}
+
+/// The steps of an erasure, in their order. Each may be repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EraseUser {
+    /// Refuses uploads and claims from now on, and removes the uploads that are not registered.
+    Begin,
+    /// Forgets everything but a ban that has not ended. Events that were not sent yet name this subject instead of the
+    /// user.
+    Forget { subject: String },
+    /// Admits uploads again.
+    End,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,13 +200,14 @@ pub struct RequestAdmission {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitExceeded {
     pub kind: LimitKind,
-    /// Rounded up, at least one. Zero for a spent ticket, which stays spent.
+    /// Rounded up, at least one. Zero for a spent ticket, which stays spent, and for an erasure.
     pub retry_after_s: u32,
 }
 
 impl LimitExceeded {
     /// Stands for a ban without end. The longest other ban, a year, is far below.
     pub const PERMANENT_S: u32 = u32::MAX;
+    pub(crate) const ERASING: Self = Self { kind: LimitKind::Erasing, retry_after_s: 0 };
 
     pub fn ban(now_ms: u64, until_ms: u64) -> Self {
         let left_s = until_ms.saturating_sub(now_ms).div_ceil(1000);
@@ -199,6 +230,8 @@ pub enum LimitKind {
     DailyBytes,
     TicketSpent,
     TicketExpired,
+    /// Everything of the user is being erased.
+    Erasing,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -547,6 +580,7 @@ mod tests {
             LimitKind::DailyBytes,
             LimitKind::TicketSpent,
             LimitKind::TicketExpired,
+            LimitKind::Erasing,
         ] {
             assert_eq!(serde_json::to_value(kind).expect("text"), kind.into_str());
         }

@@ -99,6 +99,8 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             Command::Unban(unban) => json(&account.unban(subject, &unban)?),
             Command::Inspect(command) => json(&account.inspect(command)?),
             Command::LookUpUploads(command) => json(&account.look_up(command)?),
+            Command::ListOpenUploads(_) => json(&account.list_open()?),
+            Command::EraseUser(step) => json(&account.erase(&owner()?, &step)?),
             Command::AdmitUpload(command) => {
                 json(&account.admit(&owner()?, self.deps.random(), &command)?)
             }
@@ -305,6 +307,7 @@ pub(crate) fn new_image<'a>(image: &'a StoredImage, owner: &'a UserId) -> NewIma
         size_bytes: image.size_bytes,
         sha256: &image.sha256,
         original_name: image.original_name.as_deref(),
+        placeholder: Some(&image.placeholder),
         created_ms: image.stored_ms,
     }
 }

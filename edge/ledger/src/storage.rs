@@ -4,7 +4,7 @@
 
 use edge_registry::Event;
 use edge_storage::{ObjectKey, UploadKey};
-use edge_types::{FormName, UserId};
+use edge_types::{FormName, PERMANENT_MS, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -31,6 +31,9 @@ pub struct AccountState {
     pub login_throttle: LoginThrottle,
     #[serde(default)]
     pub new_identities: NewIdentities,
+    /// Whether everything of the user is being erased. Nothing is admitted meanwhile.
+    #[serde(default)]
+    pub is_erasing: bool,
 }
 
 /// How long a limit is remembered at least after it was last counted: as long as the bytes of a kept upload. It is far
@@ -41,7 +44,10 @@ impl AccountState {
     /// From when on it allows what a new account allows. Nothing is remembered longer.
     pub(crate) fn end_ms(&self) -> u64 {
         // Every field is named: a new one must say how long it counts.
-        let Self { rate, usage, abuse, login_throttle, new_identities } = self;
+        let Self { rate, usage, abuse, login_throttle, new_identities, is_erasing } = self;
+        if *is_erasing {
+            return PERMANENT_MS;
+        }
         let changed_ms = rate.changed_ms().max(login_throttle.changed_ms());
         let changed_ms = changed_ms.max(new_identities.begin_ms());
         let ends_ms = [usage.end_ms(), abuse.end_ms(), login_throttle.end_ms()];
@@ -115,6 +121,7 @@ pub trait LedgerStorage {
     fn spend_ticket(&self, ticket: &SpentTicket, now_ms: u64) -> StorageResult<bool>;
     /// When the last spent ticket expires.
     fn last_ticket_ms(&self) -> StorageResult<Option<u64>>;
+    fn delete_tickets(&self) -> StorageResult<()>;
 
     fn write_event(&self, event: &Event) -> StorageResult<()>;
     /// Outbox events that are due, longest due first.

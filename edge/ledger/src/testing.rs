@@ -151,6 +151,12 @@ impl LedgerStorage for FakeLedgerStorage {
         Ok(self.tickets.borrow().values().max().copied())
     }
 
+    fn delete_tickets(&self) -> StorageResult<()> {
+        let deleted = self.tickets.take();
+        self.count_rows(deleted.len());
+        Ok(())
+    }
+
     fn write_event(&self, event: &Event) -> StorageResult<()> {
         self.count_rows(1);
         self.has_tables.set(true);

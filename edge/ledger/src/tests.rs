@@ -1,5 +1,6 @@
 //! Commands and their replies, through the client and as JSON, with a clock that stands still.
 
+mod erasure;
 mod places;
 mod removal;
 mod rest;

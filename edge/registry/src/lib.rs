@@ -3,6 +3,7 @@
 mod audit;
 mod forms;
 mod metrics;
+mod removals;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod users;
@@ -12,6 +13,9 @@ pub use forms::{FormImage, FormPictures, FormRow, FormStore, NewForm};
 pub use metrics::{
     AlertState, CounterBatch, HourCount, IsolateMemory, MetricsSnapshot, MetricsStore, Timing,
     Total, Unreported,
+};
+pub use removals::{
+    Erasure, NewRemoval, Removal, RemovalScope, RemovalStore, Trace, TraceSource, Until,
 };
 pub use users::{
     Created, Edit, NewUser, PasswordHash, RefreshFamily, Reservation, TokenRotation, User,
@@ -31,7 +35,7 @@ pub struct RegistryError(pub String);
 /// What the ledger needs of the database.
 pub trait Registry {
     /// Adds an image; it is durable when this returns. Idempotent: a key that has a row keeps it, and its
-    /// number is returned.
+    /// number is returned. Fails for an owner who is being erased.
     fn add(&self, image: NewImage<'_>) -> impl Future<Output = Result<ImageId, RegistryError>>;
 
     fn find(
@@ -69,10 +73,22 @@ pub trait ImageStore: Registry {
 
     fn get(&self, id: ImageId) -> impl Future<Output = Result<Option<ImageRow>, RegistryError>>;
 
-    /// Images of one owner, newest first.
+    /// The images with these numbers.
+    fn get_all(
+        &self,
+        ids: &[ImageId],
+    ) -> impl Future<Output = Result<Vec<ImageRow>, RegistryError>>;
+
+    /// Images of an owner, of a form, or of both, newest first.
     fn list(
         &self,
         listing: ImageListing<'_>,
+    ) -> impl Future<Output = Result<Vec<ImageRow>, RegistryError>>;
+
+    /// The images with these keys, newest first.
+    fn find_all(
+        &self,
+        keys: &[ObjectKey],
     ) -> impl Future<Output = Result<Vec<ImageRow>, RegistryError>>;
 
     /// Those of the keys that have a row.
@@ -111,7 +127,8 @@ pub trait ImageStore: Registry {
 /// Which images to list.
 #[derive(Clone, Copy, Debug)]
 pub struct ImageListing<'a> {
-    pub owner: &'a UserId,
+    /// At least one of owner and form is named.
+    pub owner: Option<&'a UserId>,
     pub form_id: Option<&'a str>,
     /// Older than this one.
     pub before: Option<ImageId>,
@@ -133,6 +150,8 @@ pub struct NewImage<'a> {
     pub sha256: &'a str,
     /// The file name that the client sent.
     pub original_name: Option<&'a str>,
+    /// A `ThumbHash`, in base64.
+    pub placeholder: Option<&'a str>,
     pub created_ms: u64,
 }
 
@@ -149,5 +168,6 @@ pub struct ImageRow {
     pub size_bytes: u64,
     pub sha256: String,
     pub original_name: Option<String>,
+    pub placeholder: Option<String>,
     pub created_ms: u64,
 }

@@ -35,7 +35,7 @@ pub struct InvalidField {
 pub struct Problem {
     pub code: Code,
     /// The methods of the path, with `METHOD_NOT_ALLOWED`.
-    pub allow: Option<String>,
+    pub allow: Option<Box<str>>,
     /// `Retry-After`, with 429 and 503.
     pub retry_after_s: Option<u32>,
     /// The end of the ban, with `USER_BANNED`.
@@ -102,7 +102,7 @@ impl Problem {
 
     /// `METHOD_NOT_ALLOWED`, with the methods that the path has.
     pub fn method(allow: String) -> Self {
-        Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed) }
+        Self { allow: Some(allow.into()), ..Self::new(Code::MethodNotAllowed) }
     }
 
     /// What is wrong and what to do, in the caller's language.

@@ -252,6 +252,10 @@ impl LedgerStorage for SqlLedgerStorage {
         rows.first().map(|row| integer(row, 0)).transpose()
     }
 
+    fn delete_tickets(&self) -> StorageResult<()> {
+        self.run_on(Table::Tickets, "DELETE FROM tickets", Vec::new()).map(|_| ())
+    }
+
     fn write_event(&self, event: &Event) -> StorageResult<()> {
         let sql = "INSERT INTO events (due_ms, tries, event) VALUES (?, 0, ?)";
         self.write(Table::Events, sql, vec![number(event.at_ms)?, json(event)?.into()]).map(|_| ())

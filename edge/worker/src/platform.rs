@@ -203,8 +203,8 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
     let mut body = RequestBody::new(request, announced_bytes);
     let response = dispatch::serve(&app, &head, &mut body).await;
     body.drain().await;
-    if app.isolate.counters.plan_flush(app.ports.now_ms()) {
-        context.wait_until(async move { jobs::flush_later(&app).await });
+    if let Some(after) = jobs::AfterResponse::plan(&app) {
+        context.wait_until(async move { after.run(&app).await });
     }
     worker_response(response)
 }

@@ -1,7 +1,9 @@
-//! The built-in accounts: signing up, logging in, sessions, profiles; and guest tokens.
+//! The built-in accounts: signing up, logging in, sessions, profiles, withdrawal; guest tokens; and the export of what is
+//! kept about a user.
 
 mod cookie;
 mod device_cookie;
+mod export;
 mod login;
 mod login_throttle;
 mod origin_check;
@@ -13,7 +15,9 @@ mod sessions;
 mod sign_up;
 mod tokens;
 mod transfer;
+mod withdrawal;
 
+pub use export::export_user;
 pub use login::login;
 pub use profile::{change_user, read_user};
 pub use refresh::{logout, refresh};
@@ -23,3 +27,4 @@ pub use sessions::{
 };
 pub use sign_up::sign_up;
 pub use tokens::{issue_guest_token, public_keys};
+pub use withdrawal::withdraw;

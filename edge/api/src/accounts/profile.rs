@@ -22,7 +22,7 @@ use crate::{
 
 /// A change; `null` removes a value.
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 struct ProfileChange {
     nickname: Edit<String>,
     profile_image_id: Edit<ImageId>,
@@ -40,7 +40,7 @@ pub async fn read_user<P: Ports>(
     id: &UserId,
 ) -> HandlerResult<P> {
     caller.check_access(id)?;
-    record_look_up(app, caller, id).await?;
+    record_look_up(app, caller, &format!("user:{id}")).await?;
     let user = app.ports.users().by_id(id).await?.ok_or(Code::NotFound)?;
     Ok(respond(app, context, "get_user_success", user))
 }

@@ -27,7 +27,7 @@ use crate::{
 const LEEWAY_MS: u64 = 60_000;
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SignUp {
     email: String,
     password: String,

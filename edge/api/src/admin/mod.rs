@@ -13,7 +13,6 @@ mod user;
 use edge_auth::Principal;
 use edge_types::{Role, Subject, UploadLimits};
 use http::StatusCode;
-use image_rules::Code;
 use serde::Serialize;
 
 use crate::{
@@ -38,7 +37,7 @@ pub async fn handle<P: Ports>(
     body: impl BodyStream,
 ) -> HandlerResult<P> {
     let request = AdminRequest { app, context, caller };
-    let query = || Query::read(context.head).ok_or(Code::MalformedRequest);
+    let query = || Query::read(context.head);
     match endpoint {
         AdminEndpoint::Status => request.status().await,
         AdminEndpoint::Stats => request.stats(&query()?).await,

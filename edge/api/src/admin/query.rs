@@ -1,9 +1,9 @@
 //! The queries of administrators.
 
-use edge_types::MAX_SAFE_INTEGER;
+use edge_types::{MAX_SAFE_INTEGER, Problem};
 use http::request::Parts;
 
-use crate::request;
+use crate::request::{self, QueryName};
 
 /// The default and the largest page.
 const PAGE: u32 = 20;
@@ -22,12 +22,13 @@ pub struct Query {
 }
 
 impl Query {
-    /// [`None`] for an invalid value; unknown names are ignored.
-    pub fn read(head: &Parts) -> Option<Self> {
+    /// # Errors
+    /// `MALFORMED_REQUEST` for an invalid value or an unknown name.
+    pub fn read(head: &Parts) -> Result<Self, Problem> {
         let mut query = Self { hours: HOURS, limit: PAGE, cursor: None, kind: None };
-        for (name, value) in request::query(head)? {
+        request::read_query(head, |name, value| {
             let number = || value.parse::<u64>().ok();
-            match name.as_str() {
+            match name {
                 "hours" => {
                     query.hours = number().filter(|hours| (1..=MAX_HOURS).contains(hours))?;
                 }
@@ -39,10 +40,11 @@ impl Query {
                     query.cursor = Some(number().filter(|cursor| *cursor <= MAX_SAFE_INTEGER)?);
                 }
                 "kind" => query.kind = Some(value).filter(|kind| is_kind(kind)).map(Some)?,
-                _ => {}
+                _ => return Some(QueryName::Unknown),
             }
-        }
-        Some(query)
+            Some(QueryName::Known)
+        })?;
+        Ok(query)
     }
 }
 
@@ -57,14 +59,15 @@ mod tests {
 
     fn read(query: &str) -> Option<Query> {
         let uri = format!("https://edge.example/admin/api/events?{query}");
-        Query::read(&http::Request::builder().uri(uri).body(()).expect("valid").into_parts().0)
+        let head = http::Request::builder().uri(uri).body(()).expect("valid").into_parts().0;
+        Query::read(&head).ok()
     }
 
     #[test]
     fn queries_are_read_strictly() {
         let expected =
             Query { hours: 744, limit: 5, cursor: Some(7), kind: Some("ban".to_owned()) };
-        assert_eq!(read("hours=744&limit=5&cursor=7&kind=ban&other=x"), Some(expected));
+        assert_eq!(read("hours=744&limit=5&cursor=7&kind=ban"), Some(expected));
         assert_eq!(read("").map(|query| (query.hours, query.limit)), Some((24, 20)));
         for wrong in [
             "hours=0",
@@ -73,6 +76,7 @@ mod tests {
             "limit=101",
             "cursor=-1",
             "kind=",
+            "other=x",
             "kind=a'",
             "cursor=9007199254740992",
         ] {

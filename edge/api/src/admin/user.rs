@@ -69,12 +69,12 @@ struct Upload {
 
 impl<P: Ports> AdminRequest<'_, P> {
     pub async fn user(&self, id: UserId, query: &Query) -> HandlerResult<P> {
-        record_look_up(self.app, &self.caller, &id).await?;
         let subject = Subject::User(id.clone());
+        record_look_up(self.app, &self.caller, &subject.to_string()).await?;
         let command = Inspect { limits: self.upload_limits(&subject) };
         let snapshot = self.app.ports.ledger().send(&subject, command).await?;
         let before = query.cursor.map(ImageId);
-        let listing = ImageListing { owner: &id, form_id: None, before, limit: query.limit };
+        let listing = ImageListing { owner: Some(&id), form_id: None, before, limit: query.limit };
         let images = images::page(self.app, self.context, listing).await?;
         let ledger::AccountSnapshot { abuse_status, limit_statuses, phases, latest } = snapshot;
         let data = User {

@@ -43,5 +43,6 @@ pub(super) fn refuse<P: Ports>(
         }
         LimitKind::TicketSpent => Problem::new(Code::TicketSpent),
         LimitKind::TicketExpired => Problem::new(Code::TokenExpired),
+        LimitKind::Erasing => Problem::new(Code::UserErasing),
     }
 }

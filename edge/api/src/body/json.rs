@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Default, Deserialize, PartialEq)]
-    #[serde(default)]
+    #[serde(default, deny_unknown_fields)]
     struct Wanted {
         name: Option<String>,
     }

@@ -21,6 +21,7 @@ use crate::{
     endpoint::{self, Endpoint, OpenEndpoint, ProtectedEndpoint},
     forms, health, images, metrics,
     ports::{Ports, StoreContent},
+    removals,
     response::{self, Body, HandlerResult, Response},
     telemetry::{Outcome, RequestEnd, Route},
     uploads,
@@ -59,10 +60,11 @@ pub async fn serve<P: Ports>(
 
 fn find<P: Ports>(app: &App<P>, head: &Parts) -> Result<Endpoint, Problem> {
     let path = head.uri.path();
-    if !app.config.accounts.built_in && endpoint::needs_accounts(path) {
+    let found = endpoint::find(&head.method, path, app.config.fault_injection);
+    if !app.config.accounts.built_in && endpoint::needs_accounts(path, found.as_ref().ok()) {
         return Err(Problem::new(Code::NotFound));
     }
-    endpoint::find(&head.method, path, app.config.fault_injection)
+    found
 }
 
 /// Checks the limits of the endpoint, and authenticates and authorizes its caller.
@@ -146,6 +148,18 @@ async fn handle_protected<P: Ports>(
         ProtectedEndpoint::ReadForm(name) => forms::get(app, &name).await,
         ProtectedEndpoint::PutForm(name) => forms::put(app, context, &caller, &name, body).await,
         ProtectedEndpoint::CloseForm(name) => forms::close(app, context, &name).await,
+        ProtectedEndpoint::DeleteImageByKey => images::delete_by_key(app, context, &caller).await,
+        ProtectedEndpoint::DeleteImages => {
+            removals::delete_images(app, context, &caller, body).await
+        }
+        ProtectedEndpoint::ReadRemoval(id) => removals::read(app, context, &caller, &id).await,
+        ProtectedEndpoint::EraseUser(id) => removals::erase_user(app, context, &caller, &id).await,
+        ProtectedEndpoint::Withdraw(id) => {
+            accounts::withdraw(app, context, &caller, &id, body).await
+        }
+        ProtectedEndpoint::ExportUser(id) => {
+            accounts::export_user(app, context, &caller, &id).await
+        }
         ProtectedEndpoint::ReadUser(id) => accounts::read_user(app, context, &caller, &id).await,
         ProtectedEndpoint::ChangeUser(id) => {
             accounts::change_user(app, context, &caller, &id, body).await

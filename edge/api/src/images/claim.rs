@@ -9,7 +9,7 @@ use edge_types::{
 };
 use http::StatusCode;
 use image_rules::Code;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
     admission::{QuotaCharges, check_user_ban},
@@ -25,7 +25,7 @@ use crate::{
 
 /// The size that clients send is not needed: the ledger knows it.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Registration {
     image_url: Option<String>,
     key: Option<String>,
@@ -33,6 +33,8 @@ struct Registration {
     form_id: Option<String>,
     guest_token: Option<String>,
     user_id: Option<String>,
+    #[serde(rename = "fileSize")]
+    _file_size: Option<IgnoredAny>,
 }
 
 #[derive(Serialize)]

@@ -4,11 +4,13 @@ mod claim;
 
 pub use claim::{claim, register};
 
+use std::collections::BTreeSet;
+
 use edge_auth::Principal;
-use edge_ledger::{LedgerClient, RemovalOutcome, RemoveImage};
-use edge_registry::{Event, ImageListing, ImageRow, ImageStore};
+use edge_ledger::{LedgerClient, LookUpUploads, RemovalOutcome, RemoveImage, UploadPhase};
+use edge_registry::{Event, ImageListing, ImageRow, ImageStore, Registry};
 use edge_storage::ObjectKey;
-use edge_types::{FormId, ImageId, UserId, timestamp};
+use edge_types::{FormId, ImageId, Problem, Subject, UserId, timestamp};
 use http::{StatusCode, request::Parts};
 use image_rules::Code;
 use serde::Serialize;
@@ -21,13 +23,15 @@ use crate::{
     forms,
     look_up::record_look_up,
     ports::Ports,
-    request::{self, base_url},
+    request::{self, QueryName, base_url},
     response::{self, HandlerResult},
 };
 
 /// The default and the largest page.
 const PAGE: u32 = 20;
 const MAX_PAGE: u32 = 100;
+/// How many images are named at once.
+pub const MAX_KEYS: usize = 100;
 
 /// A registered image in the shape of the contract.
 #[derive(Serialize)]
@@ -44,11 +48,12 @@ pub struct ListedImage {
     width: u32,
     height: u32,
     sha256: String,
+    placeholder: Option<String>,
     created_at: String,
 }
 
 impl ListedImage {
-    fn new(row: ImageRow, base_url: &str) -> Self {
+    pub fn new(row: ImageRow, base_url: &str) -> Self {
         Self {
             image_id: row.id,
             image_url: format!("{base_url}/{}", row.key),
@@ -61,6 +66,7 @@ impl ListedImage {
             width: row.width,
             height: row.height,
             sha256: row.sha256,
+            placeholder: row.placeholder,
             created_at: timestamp(row.created_ms),
         }
     }
@@ -74,7 +80,7 @@ pub struct ImagePage {
     next_cursor: Option<String>,
 }
 
-/// Images of an owner, newest first, and the cursor of the next page.
+/// Images, newest first, and the cursor of the next page.
 ///
 /// # Errors
 /// A database that fails.
@@ -95,7 +101,8 @@ pub async fn page<P: Ports>(
     Ok(ImagePage { images, next_cursor })
 }
 
-/// `GET /images`
+/// `GET /images`: the images of a user, of a form, or with these keys. Who may access what is others' lists a form of
+/// all users.
 ///
 /// # Errors
 /// `USER_MISMATCH`, `MALFORMED_REQUEST` for an invalid query.
@@ -104,15 +111,48 @@ pub async fn list<P: Ports>(
     context: &RequestContext<'_>,
     caller: &Principal,
 ) -> HandlerResult<P> {
-    let query = ListQuery::read(context.head).ok_or(Code::MalformedRequest)?;
-    let owner = query.user_id.unwrap_or_else(|| caller.user().clone());
-    caller.check_access(&owner)?;
-    record_look_up(app, caller, &owner).await?;
-    let form_id = query.form_id.as_ref().map(FormId::as_str);
-    let listing = ImageListing { owner: &owner, form_id, before: query.cursor, limit: query.limit };
-    let data = page(app, context, listing).await?;
+    let query = ListQuery::read(context.head)?;
+    let data = if query.keys.is_empty() {
+        let is_of_all = query.form_id.is_some() && caller.may_access_others();
+        let own = (!is_of_all).then(|| caller.user().clone());
+        let owner = query.user_id.or(own);
+        let form_id = query.form_id.as_ref().map(FormId::as_str);
+        if let Some(owner) = &owner {
+            caller.check_access(owner)?;
+            record_look_up(app, caller, &Subject::User(owner.clone()).to_string()).await?;
+        } else if let Some(form_id) = form_id {
+            record_look_up(app, caller, &format!("form:{form_id}")).await?;
+        }
+        let listing = ImageListing {
+            owner: owner.as_ref(),
+            form_id,
+            before: query.cursor,
+            limit: query.limit,
+        };
+        page(app, context, listing).await?
+    } else {
+        find_all(app, context, caller, &query.keys).await?
+    };
     let now_ms = app.ports.now_ms();
     Ok(response::success(StatusCode::OK, "list_images_success", &data, now_ms))
+}
+
+/// The images with these keys that the caller may access. A key without a record is left out, as is that of another.
+async fn find_all<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    caller: &Principal,
+    keys: &[ObjectKey],
+) -> Result<ImagePage, ApiError> {
+    let mut rows = app.ports.registry().find_all(keys).await?;
+    rows.retain(|row| caller.may_access_others() || row.owner == caller.user().as_str());
+    let owners: BTreeSet<_> = rows.iter().map(|row| row.owner.as_str()).collect();
+    for owner in owners {
+        record_look_up(app, caller, &format!("user:{owner}")).await?;
+    }
+    let base_url = base_url(&app.config, context.head);
+    let images = rows.into_iter().map(|row| ListedImage::new(row, &base_url)).collect();
+    Ok(ImagePage { images, next_cursor: None })
 }
 
 /// `GET /images/{id}`
@@ -134,7 +174,8 @@ pub async fn read<P: Ports>(
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Deleted {
-    image_id: ImageId,
+    /// [`None`] for a pending image.
+    image_id: Option<ImageId>,
     key: String,
 }
 
@@ -151,27 +192,73 @@ pub async fn delete<P: Ports>(
 ) -> HandlerResult<P> {
     let row = find(app, caller, id).await?;
     let key = ObjectKey::parse(&row.key).ok_or(Code::ImageNotFound)?;
+    remove(app, context, caller, &key, Some(&row)).await
+}
+
+/// `DELETE /images?key=`: the same, also for an image that nobody has claimed yet.
+///
+/// # Errors
+/// `MALFORMED_REQUEST` without one valid key, `IMAGE_NOT_FOUND`, `USER_MISMATCH`.
+pub async fn delete_by_key<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    caller: &Principal,
+) -> HandlerResult<P> {
+    let query = ListQuery::read(context.head)?;
+    let [key] = query.keys.as_slice() else { return Err(Code::MalformedRequest.into()) };
+    let row = app.ports.registry().find(key).await?;
+    let owner = match &row {
+        Some(row) => UserId::parse(&row.owner),
+        None => key.owner(),
+    };
+    caller.check_access(&owner.ok_or(Code::ImageNotFound)?)?;
+    if row.is_none() && !is_pending(app, key).await? {
+        return Err(Code::ImageNotFound.into());
+    }
+    remove(app, context, caller, key, row.as_ref()).await
+}
+
+async fn is_pending<P: Ports>(app: &App<P>, key: &ObjectKey) -> Result<bool, ApiError> {
     let owner = key.owner().ok_or(Code::ImageNotFound)?;
-    let place = forms::place_of(app, &row).await?;
+    let command = LookUpUploads { keys: vec![key.to_string()] };
+    let known = app.ports.ledger().send_to_user(&owner, command).await?;
+    Ok(known.iter().any(|upload| upload.phase == UploadPhase::Pending))
+}
+
+async fn remove<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    caller: &Principal,
+    key: &ObjectKey,
+    row: Option<&ImageRow>,
+) -> HandlerResult<P> {
+    let owner = key.owner().ok_or(Code::ImageNotFound)?;
+    let place = match row {
+        Some(row) => forms::place_of(app, row).await?,
+        None => None,
+    };
     let command = RemoveImage { key: key.clone(), place };
     let status = match app.ports.ledger().send_to_user(&owner, command).await? {
         RemovalOutcome::Finished => StatusCode::OK,
         RemovalOutcome::Underway => StatusCode::ACCEPTED,
     };
-    purge_copies(app.ports.edge_cache(), &base_url(&app.config, context.head), &key).await;
+    purge_copies(app.ports.edge_cache(), &base_url(&app.config, context.head), key).await;
     let now_ms = app.ports.now_ms();
-    app.record(deletion(&row, caller, now_ms)).await;
-    let data = Deleted { image_id: id, key: row.key };
+    let row_owner = row.map_or(owner.as_str(), |row| &row.owner);
+    app.record(deletion(key, row_owner, caller, now_ms)).await;
+    let data = Deleted { image_id: row.map(|row| row.id), key: key.to_string() };
     Ok(response::success(status, "delete_image_success", &data, now_ms))
 }
 
-fn deletion(row: &ImageRow, caller: &Principal, at_ms: u64) -> Event {
-    let is_own = caller.user().as_str() == row.owner;
+fn deletion(key: &ObjectKey, owner: &str, caller: &Principal, at_ms: u64) -> Event {
+    let is_own = caller.user().as_str() == owner;
+    // Without the user whom the key names.
+    let file = key.as_str().rsplit('/').next().unwrap_or_default();
     Event {
-        idempotency_key: format!("delete:{}", row.id.0),
+        idempotency_key: format!("delete:{file}"),
         at_ms,
         kind: "delete".to_owned(),
-        subject: format!("user:{}", row.owner),
+        subject: format!("user:{owner}"),
         reason: if is_own { "own_picture" } else { "picture" }.to_owned(),
         until_ms: None,
         detail: (!is_own).then(|| format!("by {}", caller.user())),
@@ -197,14 +284,19 @@ struct ListQuery {
     form_id: Option<FormId>,
     cursor: Option<ImageId>,
     limit: u32,
+    keys: Vec<ObjectKey>,
 }
 
 impl ListQuery {
-    /// [`None`] for an invalid value; unknown names are ignored.
-    fn read(head: &Parts) -> Option<Self> {
-        let mut query = Self { user_id: None, form_id: None, cursor: None, limit: PAGE };
-        for (name, value) in request::query(head)? {
-            match name.as_str() {
+    /// # Errors
+    /// `MALFORMED_REQUEST` for an invalid value, an unknown name, and keys together with anything else.
+    fn read(head: &Parts) -> Result<Self, Problem> {
+        let mut query =
+            Self { user_id: None, form_id: None, cursor: None, limit: PAGE, keys: Vec::new() };
+        let mut has_others = false;
+        request::read_query(head, |name, value| {
+            has_others |= name != "key";
+            match name {
                 "userId" => query.user_id = Some(UserId::parse(&value)?),
                 "formId" => query.form_id = Some(FormId::from_text(&value)?),
                 "cursor" => query.cursor = Some(ImageId::parse(&value)?),
@@ -212,10 +304,16 @@ impl ListQuery {
                     let limit = value.parse().ok();
                     query.limit = limit.filter(|limit| (1..=MAX_PAGE).contains(limit))?;
                 }
-                _ => {}
+                "key" if query.keys.len() < MAX_KEYS => query.keys.push(ObjectKey::parse(&value)?),
+                "key" => return None,
+                _ => return Some(QueryName::Unknown),
             }
+            Some(QueryName::Known)
+        })?;
+        if has_others && !query.keys.is_empty() {
+            return Err(Problem::new(Code::MalformedRequest));
         }
-        Some(query)
+        Ok(query)
     }
 }
 
@@ -225,18 +323,31 @@ mod tests {
 
     fn read(query: &str) -> Option<ListQuery> {
         let uri = format!("https://edge.example/images?{query}");
-        ListQuery::read(&http::Request::builder().uri(uri).body(()).expect("valid").into_parts().0)
+        let head = http::Request::builder().uri(uri).body(()).expect("valid").into_parts().0;
+        ListQuery::read(&head).ok()
     }
 
     #[test]
     fn queries_are_read_strictly() {
         let form_id = FormId::from_text("설문 1");
-        let expected = ListQuery { user_id: None, form_id, cursor: Some(ImageId(7)), limit: 5 };
-        assert_eq!(read("formId=%EC%84%A4%EB%AC%B8+1&cursor=7&limit=5&other=x"), Some(expected));
-        for wrong in
-            ["limit=0", "limit=101", "limit=x", "cursor=9007199254740992", "userId=a/b", "formId="]
-        {
+        let cursor = Some(ImageId(7));
+        let expected = ListQuery { user_id: None, form_id, cursor, limit: 5, keys: Vec::new() };
+        assert_eq!(read("formId=%EC%84%A4%EB%AC%B8+1&cursor=7&limit=5"), Some(expected));
+        let key = "key=users/1/images/1-00000000-0000-4000-8000-000000000000.gif";
+        for wrong in [
+            "limit=0",
+            "limit=101",
+            "limit=x",
+            "cursor=9007199254740992",
+            "userId=a/b",
+            "formId=",
+            "key=users/1/images/1.gif",
+            "other=x",
+            &format!("{key}&userId=1"),
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
+        assert_eq!(read(&[key; 100].join("&")).map(|query| query.keys.len()), Some(100));
+        assert_eq!(read(&[key; 101].join("&")), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Scheduled jobs: health checks, the sweep, flushing counters, alerts.
+//! Scheduled jobs: health checks, removals, the sweep, flushing counters, alerts; and what runs after a response.
 
 mod ceilings;
 mod flush;
@@ -7,13 +7,61 @@ mod sweep;
 pub use flush::{HOUR_MS, KEPT_ISOLATES_MS, flush, flush_later, isolate_memory};
 pub use sweep::{Findings, sweep};
 
-use crate::{alerts, app::App, health, ports::Ports};
+use edge_registry::RemovalStore;
+use edge_types::log;
+use futures_util::future::join;
+
+use crate::{alerts, app::App, error::InternalError, health, ports::Ports, removals};
+
+/// How long the progress of a removal can be read after its end.
+const KEPT_REMOVALS_MS: u64 = 7 * 24 * HOUR_MS;
 
 /// The cron handler, every few minutes.
 pub async fn run_scheduled<P: Ports>(app: &App<P>) {
     health::probe(app).await;
+    if let Err(error) = end_removals(app).await {
+        log::error("removals_unsettled", &[("cause", &error.to_string())]);
+    }
+    removals::run(app).await;
     sweep::run_scheduled(app).await;
     ceilings::run_scheduled(app).await;
     flush::run_scheduled(app).await;
     alerts::run_scheduled(app).await;
+}
+
+/// Forgets what removals were about that are over.
+async fn end_removals<P: Ports>(app: &App<P>) -> Result<(), InternalError> {
+    removals::settle(app).await?;
+    let before_ms = app.ports.now_ms().saturating_sub(KEPT_REMOVALS_MS);
+    Ok(app.ports.users().delete_removals(before_ms).await?)
+}
+
+/// What is to be done after a response. It is decided before, because another request of the isolate may follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AfterResponse {
+    flushes: bool,
+    removes: bool,
+}
+
+impl AfterResponse {
+    /// [`None`] when there is nothing to do.
+    pub fn plan<P: Ports>(app: &App<P>) -> Option<Self> {
+        let flushes = app.isolate.counters.plan_flush(app.ports.now_ms());
+        let removes = app.isolate.has_removals.take();
+        (flushes || removes).then_some(Self { flushes, removes })
+    }
+
+    pub async fn run<P: Ports>(self, app: &App<P>) {
+        let flushing = async {
+            if self.flushes {
+                flush_later(app).await;
+            }
+        };
+        let removing = async {
+            if self.removes {
+                removals::run(app).await;
+            }
+        };
+        join(flushing, removing).await;
+    }
 }

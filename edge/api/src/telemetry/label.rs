@@ -72,10 +72,17 @@ impl Route {
                 ProtectedEndpoint::ListImages => ("list_images", Area::Images),
                 ProtectedEndpoint::RegisterImage => ("register_image", Area::Images),
                 ProtectedEndpoint::ReadImage(_) => ("read_image", Area::Images),
-                ProtectedEndpoint::DeleteImage(_) => ("delete_image", Area::Images),
                 ProtectedEndpoint::ReadForm(_) => ("read_form", Area::Images),
                 ProtectedEndpoint::PutForm(_) => ("put_form", Area::Images),
                 ProtectedEndpoint::CloseForm(_) => ("close_form", Area::Images),
+                ProtectedEndpoint::DeleteImage(_) | ProtectedEndpoint::DeleteImageByKey => {
+                    ("delete_image", Area::Images)
+                }
+                ProtectedEndpoint::DeleteImages => ("delete_images", Area::Images),
+                ProtectedEndpoint::ReadRemoval(_) => ("read_removal", Area::Images),
+                ProtectedEndpoint::EraseUser(_) => ("erase_user", Area::Auth),
+                ProtectedEndpoint::Withdraw(_) => ("withdraw", Area::Auth),
+                ProtectedEndpoint::ExportUser(_) => ("export_user", Area::Auth),
                 ProtectedEndpoint::ReadUser(_) => ("read_user", Area::Auth),
                 ProtectedEndpoint::ChangeUser(_) => ("change_user", Area::Auth),
                 ProtectedEndpoint::ListSessions => ("list_sessions", Area::Auth),

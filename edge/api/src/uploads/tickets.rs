@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TicketRequest {
     form_id: Option<String>,
     content_type: Option<String>,

@@ -227,6 +227,9 @@ fn lost_rows_are_registered_again_from_the_metadata_of_the_objects() {
         // The time in the key is that of the admission.
         assert!(row.created_ms.abs_diff(again.created_ms) < 1000);
         (again.id, again.created_ms) = (row.id, row.created_ms);
+        // The object does not have it.
+        assert_eq!(again.placeholder, None);
+        again.placeholder.clone_from(&row.placeholder);
         assert_eq!(again, *row);
     }
     assert!(after.iter().all(|row| row.key != *broken));

@@ -21,6 +21,7 @@ mod limits;
 mod log;
 mod metrics;
 mod newcomers;
+mod removals;
 mod response_contract;
 mod rights;
 mod scheduling;

@@ -36,6 +36,7 @@ fn example(path: &str) -> String {
     let filled = path.replace("{id}", id).replace("{userId}", "123").replace("{file}", file);
     let filled = filled.replace("{formId}", "stay");
     let filled = filled.replace("{sessionId}", "0123456789abcdef0123456789abcdef");
+    let filled = filled.replace("{removalId}", "0123456789abcdef0123456789abcdef");
     filled.replace("{subject}", "user:123")
 }
 

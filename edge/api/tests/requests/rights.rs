@@ -18,13 +18,17 @@ const ROLES: [(Role, &str); 4] = [
     (Role::Admin, "ADMIN"),
 ];
 
-/// Paths with a variable part, once for each of their endpoints, and a preflight; all are of user 123. The first four
-/// show what belongs to the user.
-const VARIABLE: [(&str, &str); 15] = [
+/// Paths with a variable part, once for each of their endpoints, and a preflight; all are of user 123. The first seven
+/// concern what belongs to the user.
+const VARIABLE: [(&str, &str); 19] = [
     ("/images/1", "GET"),
     ("/images/1", "DELETE"),
     ("/users/123", "GET"),
     ("/users/123", "PATCH"),
+    ("/users/123", "DELETE"),
+    ("/users/123/export", "GET"),
+    ("/users/123/withdraw", "POST"),
+    ("/removals/0123456789abcdef0123456789abcdef", "GET"),
     ("/users/123/images/1-00000000-0000-4000-8000-000000000000.gif", "GET"),
     ("/admin/api/bans/user:123", "DELETE"),
     ("/admin/api/users/123", "GET"),
@@ -97,14 +101,20 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Protected(P::Admin(A::Sessions(_))) => 34,
         Endpoint::Protected(P::Admin(A::EndSessions(_))) => 35,
         Endpoint::Protected(P::Admin(A::EndSession(..))) => 36,
-        Endpoint::Protected(P::ReadForm(_)) => 37,
-        Endpoint::Protected(P::PutForm(_)) => 38,
-        Endpoint::Protected(P::CloseForm(_)) => 39,
-        Endpoint::Open(O::Challenge) => 40,
-        Endpoint::Open(O::ChallengeWidget) => 41,
+        Endpoint::Protected(P::DeleteImageByKey) => 37,
+        Endpoint::Protected(P::DeleteImages) => 38,
+        Endpoint::Protected(P::ReadRemoval(_)) => 39,
+        Endpoint::Protected(P::EraseUser(_)) => 40,
+        Endpoint::Protected(P::Withdraw(_)) => 41,
+        Endpoint::Protected(P::ExportUser(_)) => 42,
+        Endpoint::Protected(P::ReadForm(_)) => 43,
+        Endpoint::Protected(P::PutForm(_)) => 44,
+        Endpoint::Protected(P::CloseForm(_)) => 45,
+        Endpoint::Open(O::Challenge) => 46,
+        Endpoint::Open(O::ChallengeWidget) => 47,
     }
 }
-const ENDPOINTS: usize = 42;
+const ENDPOINTS: usize = 48;
 
 /// Path, method and endpoint of every endpoint.
 pub fn endpoints() -> Vec<(&'static str, &'static str, Endpoint)> {
@@ -170,7 +180,7 @@ fn each_endpoint_admits_the_roles_of_the_table() {
 
 #[test]
 fn only_the_roles_of_the_table_access_resources_of_others() {
-    for (path, method) in &VARIABLE[..4] {
+    for (path, method) in &VARIABLE[..7] {
         let endpoint = find(&method.parse().expect("a method"), path, true).expect("an endpoint");
         let Access::Token(rights) = access(&endpoint) else { panic!("{path} is open") };
         for (role, name) in ROLES {

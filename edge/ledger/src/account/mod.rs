@@ -1,6 +1,7 @@
 //! The account of one subject: limits, abuse record and what an administrator sees. Uploads and their
 //! removal are in the modules below.
 
+mod erasure;
 mod removal;
 mod uploads;
 
@@ -62,6 +63,9 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     ) -> StorageResult<Result<UploadGrant, LimitExceeded>> {
         let AdmitUpload { limits, bytes, lease_s, ticket } = command;
         let mut account = self.storage.account()?;
+        if account.is_erasing {
+            return Ok(Err(LimitExceeded::ERASING));
+        }
         let mut usage = self.usage(&account)?;
         let charged = self
             .take_token(&mut account, limits.rate_per_minute)
@@ -184,6 +188,9 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         command: ChargeQuota,
     ) -> StorageResult<Result<QuotaCharge, LimitExceeded>> {
         let mut account = self.storage.account()?;
+        if account.is_erasing {
+            return Ok(Err(LimitExceeded::ERASING));
+        }
         let mut usage = self.usage(&account)?;
         let charged = usage.charge(self.now_ms, &command.limits, command.bytes);
         if let Ok(charge) = charged {

@@ -38,7 +38,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     }
 
     /// Writes the rate to the account before the reservation is deleted, so the token stays spent.
-    fn save_rate(&self, upload: &Upload) -> StorageResult<()> {
+    pub(super) fn save_rate(&self, upload: &Upload) -> StorageResult<()> {
         match upload.reservation {
             Some(_) => self.storage.write_account(&self.storage.account()?),
             None => Ok(()),

@@ -11,7 +11,7 @@ use crate::{
 const HOUR_MS: u64 = 3_600_000;
 
 impl FakeRegistry {
-    fn past(&self) -> Vec<StoredEvent> {
+    pub(super) fn past(&self) -> Vec<StoredEvent> {
         let events = self.events.borrow();
         let past = (1..).zip(events.iter()).map(|(id, event)| StoredEvent {
             id,

@@ -11,8 +11,10 @@
 
 mod audit;
 mod metrics;
+mod removals;
 mod users;
 
+pub use removals::FakeRemoval;
 pub use users::FakeUserStore;
 
 use std::{
@@ -24,7 +26,7 @@ use std::{
 
 use crate::{
     Event, FormImage, FormPictures, FormRow, FormStore, HourCount, ImageListing, ImageRow,
-    ImageStore, MetricsSnapshot, NewForm, NewImage, Registry, RegistryError,
+    ImageStore, MetricsSnapshot, NewForm, NewImage, Registry, RegistryError, RemovalScope,
 };
 use edge_storage::ObjectKey;
 use edge_types::{FormName, ImageId, UserId};
@@ -45,6 +47,9 @@ pub struct FakeRegistry {
     pub forms: RefCell<BTreeMap<String, FormRow>>,
     /// How often a form was looked up.
     pub form_look_ups: Cell<u32>,
+    pub removals: RefCell<Vec<FakeRemoval>>,
+    /// By name: when it was erased.
+    pub erased: RefCell<BTreeMap<String, u64>>,
     last_id: Cell<u64>,
     job_cursors: RefCell<BTreeMap<String, String>>,
     /// By kind: since when, and when the next may be sent.
@@ -81,6 +86,7 @@ impl FakeRegistry {
             size_bytes: row.size_bytes,
             sha256: row.sha256.to_owned(),
             original_name: row.original_name.map(str::to_owned),
+            placeholder: row.placeholder.map(str::to_owned),
             created_ms: row.created_ms,
         });
         id
@@ -93,6 +99,10 @@ impl Registry for FakeRegistry {
             yield_once().await;
         }
         self.probe().await?;
+        let erasure = RemovalScope::User(row.owner.clone());
+        if self.removals.borrow().iter().any(|it| it.removal.scope == erasure) {
+            return Err(RegistryError("the owner is being erased".to_owned()));
+        }
         let id = self.insert(row);
         if self.silent.get() {
             Err(RegistryError("set to lose the reply".to_owned()))
@@ -170,16 +180,29 @@ impl ImageStore for FakeRegistry {
         Ok(self.rows.borrow().iter().find(|row| row.id == id).cloned())
     }
 
+    async fn get_all(&self, ids: &[ImageId]) -> Result<Vec<ImageRow>, RegistryError> {
+        self.probe().await?;
+        let rows = self.rows.borrow();
+        Ok(rows.iter().filter(|row| ids.contains(&row.id)).cloned().collect())
+    }
+
     async fn list(&self, listing: ImageListing<'_>) -> Result<Vec<ImageRow>, RegistryError> {
         self.probe().await?;
-        let owner = listing.owner.to_string();
+        let owner = listing.owner.map(UserId::as_str);
         let rows = self.rows.borrow();
         let wanted = rows.iter().rev().filter(|row| {
-            row.owner == owner
+            owner.is_none_or(|owner| row.owner == owner)
                 && listing.form_id.is_none_or(|form| row.form_id.as_deref() == Some(form))
                 && listing.before.is_none_or(|before| row.id.0 < before.0)
         });
         Ok(wanted.take(listing.limit as usize).cloned().collect())
+    }
+
+    async fn find_all(&self, keys: &[ObjectKey]) -> Result<Vec<ImageRow>, RegistryError> {
+        self.probe().await?;
+        let rows = self.rows.borrow();
+        let is_one = |row: &&ImageRow| keys.iter().any(|key| row.key == key.as_str());
+        Ok(rows.iter().rev().filter(is_one).cloned().collect())
     }
 
     async fn find_registered(&self, keys: &[String]) -> Result<Vec<String>, RegistryError> {

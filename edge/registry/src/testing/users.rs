@@ -23,7 +23,7 @@ pub struct FakeUserStore {
     pub reservations: RefCell<BTreeMap<String, (UserId, u64)>>,
     /// Whether the next `create` fails, as when a request is cancelled before it.
     pub cut_off: Cell<bool>,
-    registry: Rc<FakeRegistry>,
+    pub(super) registry: Rc<FakeRegistry>,
 }
 
 impl FakeUserStore {

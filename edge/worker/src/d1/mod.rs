@@ -4,6 +4,7 @@
 mod audit;
 mod forms;
 mod metrics;
+mod removals;
 mod users;
 
 use std::slice;
@@ -26,9 +27,11 @@ use crate::runtime::Runtime;
 /// A D1 database; it fills all ports to the database.
 pub struct D1Registry(pub D1Database);
 
-// `DO NOTHING` returns no row, hence the update that changes nothing.
+// `DO NOTHING` returns no row, hence the update that changes nothing. An owner who is being erased gets no row.
 const ADD_IMAGE: &str = "INSERT INTO images (key, owner, form_id, media_type, width, height, \
-     size_bytes, sha256, original_name, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+     size_bytes, sha256, original_name, placeholder, created_ms) \
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE NOT EXISTS \
+     (SELECT 1 FROM removals WHERE kind = 'user' AND target = ?2) \
      ON CONFLICT (key) DO UPDATE SET key = key RETURNING id";
 const FIND_IMAGE: &str = "SELECT * FROM images WHERE key = ?1";
 const FORM_IMAGES: &str =
@@ -41,9 +44,14 @@ const ADD_EVENT: &str = "INSERT INTO events \
 const TRANSFER_OWNERSHIP: &str =
     "UPDATE images SET owner = ?3 WHERE key = ?1 AND owner IN (?2, ?3) RETURNING id";
 const GET_IMAGE: &str = "SELECT * FROM images WHERE id = ?1";
-const LIST: &str = "SELECT * FROM images WHERE owner = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
-const LIST_FORM: &str = "SELECT * FROM images WHERE owner = ?1 AND id < ?2 AND form_id = ?4 \
-     ORDER BY id DESC LIMIT ?3";
+const GET_ALL: &str = "SELECT * FROM images WHERE id IN (SELECT value FROM json_each(?1))";
+const LIST: &str = "SELECT * FROM images WHERE owner = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2";
+const LIST_FORM: &str =
+    "SELECT * FROM images WHERE form_id = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2";
+const LIST_BOTH: &str = "SELECT * FROM images WHERE owner = ?3 AND form_id = ?4 AND id < ?1 \
+     ORDER BY id DESC LIMIT ?2";
+const FIND_ALL: &str = "SELECT * FROM images \
+     WHERE key IN (SELECT value FROM json_each(?1)) ORDER BY id DESC";
 const FIND_REGISTERED: &str =
     "SELECT key FROM images WHERE key IN (SELECT value FROM json_each(?1))";
 const IMAGES_AFTER: &str = "SELECT * FROM images WHERE id > ?1 ORDER BY id LIMIT ?2";
@@ -89,6 +97,7 @@ impl Registry for D1Registry {
             number(image.size_bytes),
             D1Type::Text(image.sha256),
             text(image.original_name),
+            text(image.placeholder),
             number(image.created_ms),
         ];
         let row: Option<ImageIdRow> = self.first(ADD_IMAGE, &values).await?;
@@ -114,16 +123,7 @@ impl Registry for D1Registry {
     }
 
     async fn event(&self, event: &Event) -> Result<(), RegistryError> {
-        let values = [
-            D1Type::Text(&event.idempotency_key),
-            number(event.at_ms),
-            D1Type::Text(&event.kind),
-            D1Type::Text(&event.subject),
-            D1Type::Text(&event.reason),
-            event.until_ms.map_or(D1Type::Null, number),
-            text(event.detail.as_deref()),
-        ];
-        self.run(ADD_EVENT, &values).await
+        self.run(ADD_EVENT, &Self::event_values(event)).await
     }
 
     /// Reads a table: a database without its tables is not ready.
@@ -148,15 +148,24 @@ impl ImageStore for D1Registry {
         self.first(GET_IMAGE, &[number(id.0)]).await
     }
 
+    async fn get_all(&self, ids: &[ImageId]) -> Result<Vec<ImageRow>, RegistryError> {
+        self.rows(GET_ALL, &[D1Type::Text(&json(&ids)?)]).await
+    }
+
     async fn list(&self, listing: ImageListing<'_>) -> Result<Vec<ImageRow>, RegistryError> {
-        let owner = D1Type::Text(listing.owner.as_str());
         let (before, limit) = (before(listing.before.map(|id| id.0)), number(listing.limit.into()));
-        match listing.form_id {
-            None => self.rows(LIST, &[owner, before, limit]).await,
-            Some(form_id) => {
-                self.rows(LIST_FORM, &[owner, before, limit, D1Type::Text(form_id)]).await
-            }
+        let owner = listing.owner.map(|owner| D1Type::Text(owner.as_str()));
+        let form = listing.form_id.map(D1Type::Text);
+        match (owner, form) {
+            (None, None) => Ok(Vec::new()),
+            (Some(owner), None) => self.rows(LIST, &[before, limit, owner]).await,
+            (None, Some(form)) => self.rows(LIST_FORM, &[before, limit, form]).await,
+            (Some(owner), Some(form)) => self.rows(LIST_BOTH, &[before, limit, owner, form]).await,
         }
+    }
+
+    async fn find_all(&self, keys: &[ObjectKey]) -> Result<Vec<ImageRow>, RegistryError> {
+        self.rows(FIND_ALL, &[D1Type::Text(&json(&keys)?)]).await
     }
 
     async fn find_registered(&self, keys: &[String]) -> Result<Vec<String>, RegistryError> {
@@ -191,6 +200,18 @@ impl ImageStore for D1Registry {
 }
 
 impl D1Registry {
+    fn event_values(event: &Event) -> [D1Type<'_>; 7] {
+        [
+            D1Type::Text(&event.idempotency_key),
+            number(event.at_ms),
+            D1Type::Text(&event.kind),
+            D1Type::Text(&event.subject),
+            D1Type::Text(&event.reason),
+            event.until_ms.map_or(D1Type::Null, number),
+            text(event.detail.as_deref()),
+        ]
+    }
+
     fn bind(&self, sql: &str, values: &[D1Type<'_>]) -> Result<D1PreparedStatement, RegistryError> {
         self.0.prepare(sql).bind_refs(values).map_err(failed)
     }

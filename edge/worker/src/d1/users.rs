@@ -95,7 +95,7 @@ struct RoleRow {
 }
 
 #[derive(Deserialize)]
-struct FamilyRow {
+pub(super) struct FamilyRow {
     id: String,
     user_id: UserId,
     token_digest: String,

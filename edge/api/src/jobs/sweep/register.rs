@@ -33,6 +33,8 @@ pub async fn register<P: Ports>(app: &App<P>, key: &ObjectKey) -> Result<bool, I
         size_bytes: found.size_bytes,
         sha256,
         original_name: metadata.original_name.as_deref(),
+        // The object does not have it.
+        placeholder: None,
         created_ms: key.written_ms(),
     };
     app.ports.registry().add(image).await?;
