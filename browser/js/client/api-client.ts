@@ -139,9 +139,9 @@ export class ApiClient {
     });
   }
 
-  /** Deletes the picture with this id, once. */
-  async delete(imageId: number): Promise<void> {
-    await this.#request("DELETE", `images/${imageId}`);
+  /** Deletes the picture with this key, once. */
+  async delete(key: string): Promise<void> {
+    await this.#request("DELETE", `images?key=${encodeURIComponent(key)}`);
   }
 
   /** The file names of the caller's newest pictures of this form, by key. */

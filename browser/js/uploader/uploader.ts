@@ -183,15 +183,16 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
 
   /**
    * Removes an item from the list and deletes its picture at the edge, if this item stored it (`image.isNew`): a picture that was there before
-   * may belong to another answer. A guest's picture is not deleted; it expires.
+   * may belong to another answer.
    */
   async delete(item: UploadItem): Promise<void> {
     this.remove(item);
-    const imageId = item.image?.isNew ? item.image.imageId : null;
-    if (imageId === null) return;
-    await retry(() => this.#client.delete(imageId)).catch((error) => {
-      // Deleted by an earlier attempt whose response was lost, or by another client.
-      if (!(error instanceof Refusal && error.code === "IMAGE_NOT_FOUND")) throw error;
+    const { image } = item;
+    if (!image?.isNew) return;
+    await retry(() => this.#client.delete(image.key)).catch((error) => {
+      // Deleted by an earlier attempt whose response was lost, or by another client. A picture of an earlier guest expires by itself.
+      const isGone = error instanceof Refusal && (error.code === "IMAGE_NOT_FOUND" || (error.code === "USER_MISMATCH" && image.expiresAt !== null));
+      if (!isGone) throw error;
     });
   }
 
