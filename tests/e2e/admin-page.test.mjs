@@ -187,6 +187,7 @@ test("in Korean: all pictures of a user and those of a form are deleted", async 
   const { page, complaints, close } = await open("ko-KR");
   await page.locator('#find [name="user"]').fill("grace");
   await page.locator('#find [name="user"]').press("Enter");
+  await page.locator("#delete-found").waitFor();
   await page.locator("#delete-found").press("Enter");
   const confirm = page.locator('#removal-dialog button[value="yes"]');
   await confirm.waitFor();

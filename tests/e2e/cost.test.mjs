@@ -102,7 +102,7 @@ test("an upload to a form with a limit costs two commands and two rows more, and
   const put = (name, policy) =>
     fetch(`${server.url}/forms/${name}`, {
       method: "PUT",
-      headers: { Authorization: `Bearer ${server.token({ sub: "platform", role: "SERVICE" })}`, "Content-Type": "application/json" },
+      headers: { Authorization: `Bearer ${server.token({ sub: "survey", role: "SERVICE" })}`, "Content-Type": "application/json" },
       body: JSON.stringify(policy),
     });
   assert.equal((await put("free", { quality: 70 })).status, 201);

@@ -153,7 +153,7 @@ test("a path that is no stored image gets 404", async () => {
 
 test("every route sends CORS headers to allowed origins only, also with 405", async () => {
   const addresses = [
-    ["/images", "POST", "DELETE"],
+    ["/images", "POST", "PUT"],
     ["/auth/guest-token", "GET", "POST"],
     ["/.well-known/jwks.json", "GET", "PUT"],
     ["/policy", "GET", "PATCH"],
