@@ -22,7 +22,7 @@ admin: $(STAMPS)/node .wrangler/migrated ## Make an account an administrator (EM
 	@node .make/admin.mjs --email "$(EMAIL)" $(if $(REMOTE),--env "$(ENV)") $(if $(STATE),--state "$(STATE)")
 
 .PHONY: erased
-erased: $(STAMPS)/node ## Save the list of erased users (SAVE=file), or load it into a restored database (LOAD=file; locally, or ENV=… REMOTE=1)
+erased: $(STAMPS)/node .wrangler/migrated ## Save the list of erased users (SAVE=file), or load it into a restored database (LOAD=file; locally, or ENV=… REMOTE=1)
 	@node .make/erased.mjs $(if $(SAVE),--save "$(SAVE)") $(if $(LOAD),--load "$(LOAD)") $(if $(REMOTE),--env "$(ENV)") $(if $(STATE),--state "$(STATE)")
 
 .PHONY: bind-bucket

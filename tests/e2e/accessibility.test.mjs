@@ -1,7 +1,6 @@
 // Accessibility of the demo, the administrators' page, the API reference and the example: all rules of axe-core and a walk by Tab, in English and
 // Korean, light, dark, in forced colours and at 320 pixels; the focus when a control is removed; contrast; updates that can be paused; layout shifts.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +9,7 @@ import { after, before, test } from "node:test";
 import { contrast, different, focused, holdToRules, LEAST_CONTRAST, MODES, pixels, prepareAudits, setMode, standing, walk } from "./audit.mjs";
 import { chooseByKeyboard, newVisitor, startBrowser } from "./browser.mjs";
 import { gif, png } from "./pictures.mjs";
-import { startServer } from "./server.mjs";
+import { createDemoForms, startServer } from "./server.mjs";
 
 const PASSWORD = "correct horse 배터리";
 const LOCALES = ["en-US", "ko-KR"];
@@ -22,9 +21,7 @@ let people = 0;
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), "the-form-files-"));
   server = await startServer({ vars: { IP_PER_MINUTE: 100_000 } });
-  // As `make dev` does.
-  const env = { ...process.env, TOKEN: server.token({ sub: "demo", role: "SERVICE" }) };
-  execFileSync(process.execPath, [".make/demo-forms.mjs", "--url", server.url], { env });
+  createDemoForms(server);
   browser = await startBrowser();
   // For the administrators' page: a picture, a refusal, and more events than one page of the list.
   await upload("ann", png(300, 200), "image/png");

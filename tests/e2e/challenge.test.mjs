@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { after, before, describe, test } from "node:test";
 
 import { startBrowser } from "./browser.mjs";
-import { startServer } from "./server.mjs";
+import { createDemoForms, startServer } from "./server.mjs";
 import { API, startSiteverify, widgetScript } from "./turnstile.mjs";
 
 const PASSWORD = "correct horse 배터리";
@@ -52,12 +52,12 @@ async function openDemo(t, server, address, locale) {
   page.on("console", (message) => message.type() === "error" && !/40[13]/.test(message.text()) && complaints.push(message.text()));
   page.on("request", (request) => /\/auth\/|\/users\/|cloudflare/.test(request.url()) && sent.push(request));
   await page.goto(server.url);
-  await page.locator("#limits", { hasText: "5" }).waitFor();
+  await page.locator("#portrait [part=types]", { hasText: "200" }).waitFor();
   await page.evaluate(() => {
     window.states = new Set();
     const note = () => {
-      for (const state of document.querySelector("image-upload").shadowRoot.querySelectorAll("[part=state]")) window.states.add(state.textContent);
-      window.states.add(document.querySelector("image-upload").shadowRoot.querySelector("[role=status]").textContent);
+      for (const state of document.querySelector("#room").shadowRoot.querySelectorAll("[part=state]")) window.states.add(state.textContent);
+      window.states.add(document.querySelector("#room").shadowRoot.querySelector("[role=status]").textContent);
       window.states.add(document.querySelector("#entry-state").textContent);
       requestAnimationFrame(note);
     };
@@ -66,7 +66,7 @@ async function openDemo(t, server, address, locale) {
   return { page, complaints, sent, states: () => page.evaluate(() => [...window.states].join("\n")) };
 }
 
-const uploaded = (page) => page.locator("image-upload [part~=item][part~=uploaded]");
+const uploaded = (page) => page.locator("#room [part~=item][part~=uploaded]");
 const solutions = (sent) => sent.filter((request) => request.headers()["x-challenge-response"]);
 
 describe("proof of work", () => {
@@ -74,6 +74,7 @@ describe("proof of work", () => {
   before(async () => {
     // Above the default, so that the tests see the state of the field.
     server = await startServer({ vars: { CHALLENGE: "pow", CHALLENGE_BITS: 22, IP_PER_MINUTE: 100_000 } });
+    createDemoForms(server);
   });
   after(() => server?.stop());
 
@@ -197,6 +198,7 @@ describe("Turnstile", () => {
     [friend, stranger] = [await startSite(), await startSite()];
     const vars = { CHALLENGE: "turnstile", TURNSTILE_SITE_KEY: "0x4AAAAAAAsite", TURNSTILE_VERIFY_URL: siteverify.url, GUEST_TOKENS_PER_HOUR: 1, IP_PER_MINUTE: 100_000, ALLOWED_ORIGINS: `https://shop.example,${friend.origin}` };
     server = await startServer({ vars, secrets: { TURNSTILE_SECRET: secret } });
+    createDemoForms(server);
   });
   after(async () => {
     await server?.stop();
@@ -236,7 +238,7 @@ describe("Turnstile", () => {
     const dialog = page.locator("dialog[open]");
     await dialog.waitFor();
     assert.equal(await dialog.getAttribute("aria-label"), "브라우저 확인");
-    assert.equal(await page.locator("image-upload [part=state]").innerText(), "브라우저를 확인하는 중");
+    assert.equal(await page.locator("#room [part=state]").innerText(), "브라우저를 확인하는 중");
     const frame = page.frameLocator("dialog iframe");
     await frame.locator("button", { hasText: "0x4AAAAAAAsite guest_token" }).click();
     await uploaded(page).waitFor();
@@ -257,12 +259,12 @@ describe("Turnstile", () => {
     await page.frameLocator("dialog iframe").locator("button").waitFor();
     await page.keyboard.press("Escape");
     await page.locator("dialog iframe").waitFor({ state: "detached" });
-    const refused = page.locator("image-upload [part~=item][part~=refused]");
+    const refused = page.locator("#room [part~=item][part~=refused]");
     await refused.locator("[part=state]", { hasText: "your browser must be checked" }).waitFor();
     await page.unroute(`${API}*`);
     await page.route(`${API}*`, (route) => route.abort());
     await refused.locator("[part=retry]").click();
-    await page.locator("image-upload [part~=item][part~=failed]").waitFor();
+    await page.locator("#room [part~=item][part~=failed]").waitFor();
     assert.match(complaints.join("\n"), /the script of Turnstile was not loaded/);
   });
 

@@ -1,12 +1,11 @@
 // The demo page in Chromium: from a guest's picture to an account that keeps it, refusals in both languages, the keyboard alone, and an interrupted
 // network.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
 
 import { chooseByKeyboard, newVisitor, startBrowser } from "./browser.mjs";
 import { png } from "./pictures.mjs";
-import { startServer } from "./server.mjs";
+import { createDemoForms, startServer } from "./server.mjs";
 
 const JPEG = "tests/fixtures/jpeg/baseline-420.jpg";
 const PASSWORD = "correct horse 배터리";
@@ -15,9 +14,7 @@ let server;
 let browser;
 before(async () => {
   server = await startServer({ vars: { IP_PER_MINUTE: 100_000 } });
-  // As `make dev` does.
-  const env = { ...process.env, TOKEN: server.token({ sub: "demo", role: "SERVICE" }) };
-  execFileSync(process.execPath, [".make/demo-forms.mjs", "--url", server.url], { env });
+  createDemoForms(server);
   browser = await startBrowser();
 });
 after(async () => {

@@ -70,6 +70,8 @@ test("the examples of the API description succeed", async () => {
   const guest = (await ask("/auth/guest-token")).token;
   const user = server.token({ sub: "900" });
   const picture = await send(user, "gray.jpg");
+  const service = server.token({ sub: "platform", role: "SERVICE" });
+  const removal = await ask("/images/delete", service, { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"formId":"none"}' });
   const account = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ email: "owner@example.org", password: "correct horse battery" }) };
   const session = await ask("/users/signup", undefined, account);
   const sessionId = async () => {
@@ -83,7 +85,9 @@ test("the examples of the API description succeed", async () => {
     GUEST_TOKEN: guest,
     GUEST_KEY: (await send(guest, "rgb.jpg")).key,
     IMAGE_ID: picture.imageId,
-    KEY: picture.key,
+    KEY: (await send(user, "rgb.jpg")).key,
+    SERVICE_TOKEN: service,
+    REMOVAL_ID: removal.id,
     USER_ID: session.user.id,
     ACCESS_TOKEN: session.accessToken,
     SESSION_ID: await sessionId(),
@@ -91,8 +95,10 @@ test("the examples of the API description succeed", async () => {
   };
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}='${value}'`);
   const samples = Object.values(paths).flatMap((methods) => Object.values(methods).flatMap((operation) => operation["x-codeSamples"]));
-  // Examples that delete the picture run after those that read it.
-  samples.sort((one, other) => one.source.includes("DELETE \"$EDGE/images") - other.source.includes("DELETE \"$EDGE/images"));
+  // Examples that delete a picture or a user run after those that read them.
+  const lasts = ['DELETE "$EDGE/images', '$USER_ID/withdraw', 'DELETE "$EDGE/users'];
+  const order = ({ source }) => lasts.findIndex((last) => source.includes(last));
+  samples.sort((one, other) => order(one) - order(other));
   const script = samples.map(({ source }) => `echo ${JSON.stringify(`## ${source.split("\n")[0].replaceAll(/["$\\]/g, "")}`)}\n${source.replace("-o picture.jpeg", "-o target/picture.jpeg")}\necho`);
   const { code, stdout, stderr } = await bash([...exports, ...script].join("\n"));
   assert.equal(code, 0, stdout.slice(-1200) + stderr);

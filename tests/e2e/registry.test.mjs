@@ -129,7 +129,7 @@ test("of ten concurrent uploads with one ticket one gets 201, the others TICKET_
 });
 
 test("with REQUIRE_TICKET an upload without a ticket gets TICKET_REQUIRED, and a late one TOKEN_EXPIRED", async (t) => {
-  const strict = await startServer({ vars: { REQUIRE_TICKET: "true", TICKET_S: 1 } });
+  const strict = await startServer({ vars: { REQUIRE_TICKET: "true", TICKET_S: 4 } });
   t.after(() => strict.stop());
   const post = (path, body, type, token = strict.token()) =>
     fetch(strict.url + path, { method: "POST", headers: { Authorization: `Bearer ${token}`, "Content-Type": type }, body }).then((answer) => answer.json());
@@ -139,7 +139,7 @@ test("with REQUIRE_TICKET an upload without a ticket gets TICKET_REQUIRED, and a
   assert.equal((await post("/images", gif(1), "image/gif")).code, "TICKET_REQUIRED");
   assert.ok((await post("/images", gif(1), "image/gif", await ticket())).data.key);
   const late = await ticket();
-  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  await new Promise((resolve) => setTimeout(resolve, 4_100));
   assert.equal((await post("/images", gif(2), "image/gif", late)).code, "TOKEN_EXPIRED");
 });
 

@@ -243,3 +243,9 @@ function query(path, sql) {
     database.close();
   }
 }
+
+/** Creates the forms of the demo page, as `make dev` does. */
+export function createDemoForms(server) {
+  const env = { ...process.env, TOKEN: server.token({ sub: "demo", role: "SERVICE" }) };
+  execFileSync(process.execPath, [".make/demo-forms.mjs", "--url", server.url], { env });
+}

@@ -5,9 +5,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 /**
- * The free plan allows 3 MB; little more than a third of it leaves a margin and compiles in tens of milliseconds. It was 1 MiB
- * before forms had policies, places and a reader of moments, and users
- * could be erased and exported.
+ * The free plan allows 3 MB; little more than a third of it leaves a margin and compiles in tens of milliseconds. The bound was 1 MiB
+ * before forms, erasure and challenges.
  */
 const MOST_BYTES = 1_120_000;
 const RUNS = 9;
