@@ -109,7 +109,8 @@ test("workerd resizes each fixture to the same bytes as native code and Chromium
   const small = await startServer({ vars: { MAX_EDGE: "16" } });
   t.after(() => small.stop());
   const lines = readFileSync(join(FOLDER, "processed.txt"), "utf8").trim().split("\n");
-  assert.equal(lines.length, fixtures.length);
+  // The list has one line for each fixture of a format's folder.
+  assert.equal(lines.length, fixtures.filter((file) => !file.startsWith(join(FOLDER, "large"))).length);
   for (const line of lines) {
     const [path, outcome] = line.split(" ");
     const file = join(FOLDER, path);

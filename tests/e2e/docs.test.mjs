@@ -12,12 +12,17 @@ import { startServer } from "./server.mjs";
 
 const LOCAL = "http://127.0.0.1:8787";
 const PACKAGE = "target/browser/";
+/** So that the addresses of challenges exist; with the keys that Cloudflare gives for tests. */
+const TURNSTILE = {
+  vars: { CHALLENGE: "turnstile", TURNSTILE_SITE_KEY: "1x00000000000000000000AA" },
+  secrets: { TURNSTILE_SECRET: "1x0000000000000000000000000000000AA" },
+};
 let server;
 before(async () => {
   // The secrets of `make dev`, so that the examples run as written.
   const keys = readFileSync(".dev.vars", "utf8");
   const [secret, METRICS_TOKEN] = ["AUTH_HS256_SECRET", "METRICS_TOKEN"].map((name) => new RegExp(`^${name}=(.+)$`, "m").exec(keys)[1]);
-  server = await startServer({ secret, secrets: { METRICS_TOKEN }, vars: { IP_PER_MINUTE: 10_000 } });
+  server = await startServer({ secret, secrets: { METRICS_TOKEN, ...TURNSTILE.secrets }, vars: { IP_PER_MINUTE: 10_000, ...TURNSTILE.vars } });
 });
 after(() => server?.stop());
 

@@ -122,7 +122,7 @@ test("each combination of conditions and ranges gets the status, headers and byt
 function routes() {
   const { paths } = JSON.parse(readFileSync(new URL("../../www/openapi.json", import.meta.url)));
   const [, userId, , file] = key.split("/");
-  const values = { userId, file, id: "7", subject: "user:7", sessionId: "0".repeat(32) };
+  const values = { userId, file, id: "7", subject: "user:7", sessionId: "0".repeat(32), removalId: "0".repeat(32), formId: "stay" };
   const value = (name) => values[name] ?? assert.fail(`no value for the parameter ${name}`);
   return Object.entries(paths).flatMap(([path, operations]) => {
     const methods = Object.keys(operations).filter((name) => ["get", "post", "patch", "put", "delete"].includes(name));
