@@ -91,7 +91,7 @@ check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets test-tidy ## Check d
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	cargo clippy -p image-edge -p preflight --target wasm32-unknown-unknown -- -D warnings
 	$(call say,The rules, resizing and orientation without std)
-	cargo build --quiet -p image-rules --target wasm32v1-none
+	cargo clippy --quiet -p image-rules --target wasm32v1-none -- -D warnings
 	$(call say,Generated codes and types)
 	cargo run --quiet -p image-rules --example codes_ts | diff -u browser/js/codes.ts - \
 		|| { echo 'browser/js/codes.ts is not what the Rust codes say: run make codes'; exit 1; }

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "steps")]
 use core::cell::Cell;
+#[cfg(feature = "codec")]
 use core::{
     future::Future,
     mem,
@@ -51,8 +52,10 @@ impl Pace {
 impl Pace {
     pub const fn begin(&self, _ps: u64) -> Pause {}
 
+    #[cfg(feature = "codec")]
     pub const fn add(&self, _ps: u64) {}
 
+    #[cfg(feature = "codec")]
     pub const fn end_stage(&self) -> Pend {
         Pend(true)
     }
@@ -65,9 +68,11 @@ pub(crate) type Pause = Pend;
 pub(crate) type Pause = ();
 
 /// Pends once if it is due. It wakes nobody: the caller that polls decides how long the pause is.
+#[cfg(feature = "codec")]
 #[must_use]
 pub(crate) struct Pend(bool);
 
+#[cfg(feature = "codec")]
 impl Future for Pend {
     type Output = ();
 
@@ -83,12 +88,13 @@ macro_rules! wait {
         $call.await
     };
 }
-#[cfg(not(feature = "steps"))]
+#[cfg(all(feature = "codec", not(feature = "steps")))]
 macro_rules! wait {
     ($call:expr) => {
         $call
     };
 }
+#[cfg(feature = "codec")]
 pub(crate) use wait;
 
 /// Calls a function that is `async` only with the feature `steps`, without pauses.
@@ -107,6 +113,7 @@ macro_rules! run {
 pub(crate) use run;
 
 /// Carries out all steps without a pause.
+#[cfg(feature = "codec")]
 pub(crate) fn run_to_end<T>(work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     loop {
@@ -117,6 +124,7 @@ pub(crate) fn run_to_end<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// Carries out the next step.
+#[cfg(feature = "codec")]
 pub(crate) fn step<T>(work: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Poll<T> {
     work.poll(&mut Context::from_waker(Waker::noop()))
 }

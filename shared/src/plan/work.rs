@@ -57,6 +57,7 @@ pub(crate) mod cost {
     /// Per pixel that is encoded as GIF: its colour is looked up and compared.
     pub const GIF_WRITTEN_PIXEL: u64 = 95_000;
     /// Of these, per pixel of the part that changes, which is compressed.
+    #[cfg(feature = "codec")]
     pub const GIF_ENCODED_PIXEL: u64 = 35_000;
 
     /// Per pixel of a lossy WebP, per byte of its codes, and per byte that is searched for hidden data.
@@ -100,11 +101,15 @@ pub(crate) mod cost {
         }
     }
     /// Of these, per pixel that is encoded as lossless WebP, by a single call.
+    #[cfg(feature = "codec")]
     pub const LOSSLESS_WRITTEN_PIXEL: u64 = 20_000;
     /// Of these, per pixel whose colour is counted, per pixel whose colour is not that of the one before, and per pixel
     /// of few colours that is encoded.
+    #[cfg(feature = "codec")]
     pub const COUNTED_PIXEL: u64 = 10_000;
+    #[cfg(feature = "codec")]
     pub const COUNTED_CHANGE: u64 = 20_000;
+    #[cfg(feature = "codec")]
     pub const WRITTEN_INDEX: u64 = 100_000;
     /// Per colour of the histogram, for all rounds that make a palette of it. A histogram has at most `MAX_BINS`.
     pub const BIN: u64 = 600_000;
