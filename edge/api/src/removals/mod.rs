@@ -15,7 +15,7 @@ use edge_storage::ObjectKey;
 use edge_types::{FormId, ImageId, RemovalId, UserId, timestamp};
 use http::{HeaderValue, StatusCode, header};
 use image_rules::Code;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     app::App,
@@ -32,10 +32,19 @@ use crate::{
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct DeletionRequest {
+    #[serde(default, deserialize_with = "present")]
     ids: Option<Vec<ImageId>>,
+    #[serde(default, deserialize_with = "present")]
     keys: Option<Vec<ObjectKey>>,
+    #[serde(default, deserialize_with = "present")]
     form_id: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     user_id: Option<UserId>,
+}
+
+/// A field that is there has a value: `null` is an error and not the same as no field.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 #[derive(Serialize)]

@@ -176,6 +176,7 @@ fn many_images_are_deleted_in_the_background_by_each_scope() {
         json!({"ids": []}),
         json!({"keys": ["x"]}),
         json!({"formId": "f", "userId": "1"}),
+        json!({"formId": "f", "userId": null}),
         json!({"ids": vec![1; 101]}),
     ] {
         assert_eq!(delete(wrong.clone()).code(), "MALFORMED_REQUEST", "{wrong}");
