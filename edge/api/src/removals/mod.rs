@@ -42,7 +42,7 @@ struct DeletionRequest {
     user_id: Option<UserId>,
 }
 
-/// A field that is there has a value: `null` is an error and not the same as no field.
+/// The value of a field. `null` is an error and not the same as no field.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }

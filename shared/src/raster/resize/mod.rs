@@ -10,16 +10,14 @@ use core::{f64::consts::PI, ops::Range};
 
 use wide::{bytemuck::cast, i16x8, i32x4, u8x16};
 
-use super::{Layout, Raster};
-#[cfg(feature = "codec")]
-use super::{Plane, Planes};
+use super::{Layout, Plane, Planes, Raster};
 use crate::{
     pace::{Pace, run},
     plan::work::cost,
 };
 
 /// Resizes luma and chroma, each to its own size.
-#[cfg(feature = "codec")]
+#[cfg_attr(not(feature = "codec"), expect(dead_code, reason = "only decoders make planes"))]
 #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
 pub(crate) async fn planes(
     planes: Planes,
@@ -36,7 +34,6 @@ pub(crate) async fn planes(
 }
 
 /// A plane at another size.
-#[cfg(feature = "codec")]
 #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
 async fn resized(from: Plane, size: (usize, usize), axes: &Axes, pace: &Pace) -> Plane {
     if (from.width, from.height) == size {
