@@ -1,4 +1,4 @@
-// A local siteverify that behaves as Cloudflare documents, and a script in the place of api.js for pages without access to the internet.
+// A local siteverify that behaves as Cloudflare documents, and a replacement of api.js for pages without access to the internet.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 

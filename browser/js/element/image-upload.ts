@@ -492,7 +492,7 @@ export class ImageUpload extends Base {
   async #renew(item: UploadItem): Promise<void> {
     const uploader = this.#uploader;
     if (!uploader?.items.includes(item) || this.#sentItems.has(item)) return;
-    // A page that nobody looks at sends nothing.
+    // A hidden page sends nothing until it is visible again.
     if (document.hidden) return document.addEventListener("visibilitychange", () => void this.#renew(item), { once: true });
     const key = item.image?.key;
     try {

@@ -106,8 +106,8 @@ pub enum SiteVerifyError {
     Timeout,
     #[error("not an answer of siteverify")]
     Malformed,
-    /// It asks for a repetition (`internal-error`).
-    #[error("an error of its own")]
+    /// It failed and asks for another attempt (`internal-error`).
+    #[error("siteverify failed")]
     Failed,
     /// `TURNSTILE_SECRET` is not the secret of a widget.
     #[error("it refuses TURNSTILE_SECRET")]

@@ -40,7 +40,7 @@ struct Verdict {
 /// Whether a token is valid for this purpose, on a page that may call.
 ///
 /// # Errors
-/// Those of the port: then nobody knows.
+/// Those of the port. The token is then neither accepted nor refused.
 pub(super) async fn verify<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,

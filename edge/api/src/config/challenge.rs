@@ -80,7 +80,7 @@ fn turnstile(reader: &mut Reader<'_>, allowed_origins: &AllowedOrigins) -> Optio
         reader.problem("TURNSTILE_SITE_KEY", SITE_KEY);
     }
     let secret = reader.required("TURNSTILE_SECRET", SECRET);
-    // So that nobody can answer in the place of Cloudflare.
+    // Another host could accept any token.
     let is_local = |text: &str| {
         let uri = text.parse::<Uri>().ok();
         uri.is_some_and(|uri| {

@@ -74,7 +74,7 @@ pub(crate) async fn decode(bytes: &[u8], size: (u32, u32), pace: &Pace) -> Resul
 /// The pixels of a still picture, and how many bytes of the chunk of its alpha plane were read if that was decoded by
 /// itself.
 ///
-/// An alpha plane is decoded by a call of its own, and before the pixels: so each call takes less time, and the plane
+/// The alpha plane is decoded first, in a separate call. Each call then takes less time, and the plane
 /// needs a byte a pixel while the pixels are decoded, and not five.
 #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
 async fn still(
@@ -127,7 +127,7 @@ async fn whole(
     Ok(raster)
 }
 
-/// Decodes a stream, `head` and the rest, as a file of its own.
+/// Decodes a stream, `head` and the rest, as a separate file.
 #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
 async fn decode_alone(
     kind: &[u8; 4],
