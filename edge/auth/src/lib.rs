@@ -19,6 +19,7 @@ pub mod testing;
 mod tests;
 mod ticket;
 mod token;
+mod url_signature;
 mod verify;
 
 pub use config::AuthConfig;
@@ -34,4 +35,5 @@ pub use proof_of_work::{CHALLENGE_LIFETIME_S, PUZZLES, Purpose, puzzle_bits};
 pub use remote::RemoteKeys;
 pub use signing::{MacKey, PublicJwk, SigningKey, erased_name};
 pub use ticket::{SingleUse, Ticket, TicketScope};
+pub use url_signature::{UrlKeys, UrlPurpose};
 pub use verify::{Authenticator, TokenError, bearer};

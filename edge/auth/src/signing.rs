@@ -23,12 +23,17 @@ pub struct SigningKey {
     pub(crate) challenges: MacKey,
 }
 
-/// An HMAC-SHA-256 key. It is derived from the signing key and cannot sign tokens.
+/// An HMAC-SHA-256 key. It cannot sign tokens.
 pub struct MacKey(Vec<u8>);
 
 impl MacKey {
+    pub(crate) fn new(key: &[u8]) -> Self {
+        Self(key.to_vec())
+    }
+
+    /// From the signing key.
     fn derive(key: &[u8], purpose: &[u8]) -> Self {
-        Self(Self(key.to_vec()).sign(purpose))
+        Self(Self::new(key).sign(purpose))
     }
 
     /// The MAC of a message: 32 bytes.
