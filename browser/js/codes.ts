@@ -60,6 +60,9 @@ export type Code =
   | "IMAGE_NOT_FOUND"
   | "IMAGE_ALREADY_REGISTERED"
   | "IMAGE_DIMENSIONS"
+  | "SIGNATURE_INVALID"
+  | "ADDRESS_EXPIRED"
+  | "REVIEW_DECIDED"
   | "FORM_NOT_FOUND"
   | "FORM_CLOSED"
   | "FORM_FULL"
@@ -244,6 +247,27 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
     title: "Image has the wrong dimensions",
     en: "The picture is too small or has other proportions than are asked for. Choose another.",
     ko: "사진이 너무 작거나 가로세로 비율이 맞지 않습니다. 다른 사진을 골라 주세요.",
+  },
+  SIGNATURE_INVALID: {
+    status: 403,
+    backendCode: "IMAGE-011",
+    title: "Signature invalid",
+    en: "This address does not allow you to see the picture. Open the page again to get a new address.",
+    ko: "이 주소로는 사진을 볼 수 없습니다. 페이지를 다시 열어 새 주소를 받아 주세요.",
+  },
+  ADDRESS_EXPIRED: {
+    status: 403,
+    backendCode: "IMAGE-012",
+    title: "Address expired",
+    en: "The address of this picture has expired. Open the page again to get a new one.",
+    ko: "이 사진의 주소가 만료되었습니다. 페이지를 다시 열어 새 주소를 받아 주세요.",
+  },
+  REVIEW_DECIDED: {
+    status: 409,
+    backendCode: "IMAGE-013",
+    title: "Review decided",
+    en: "This picture does not wait for a review: it was decided already, or needs none.",
+    ko: "검토를 기다리는 사진이 아닙니다. 이미 결정되었거나 검토가 필요 없는 사진입니다.",
   },
   FORM_NOT_FOUND: {
     status: 404,

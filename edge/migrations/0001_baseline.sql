@@ -17,11 +17,16 @@ CREATE TABLE images (
     original_name TEXT,
     -- A ThumbHash, in base64.
     placeholder   TEXT,
-    created_ms    INTEGER NOT NULL
+    created_ms    INTEGER NOT NULL,
+    -- Null for an image whose form has no review. The object of a held image lies below `private/`, a refused one has none.
+    review        TEXT CHECK (review IN ('held', 'released', 'refused')),
+    -- Why it was refused, for the uploader.
+    review_reason TEXT
 ) STRICT;
 
 -- Each entry of an index is billed as a row of its own. This one finds the images of an owner, and those of a form.
 CREATE INDEX images_by_owner ON images (owner, id, form_id);
+CREATE INDEX images_held ON images (id) WHERE review = 'held';
 CREATE INDEX images_by_form ON images (form_id, id) WHERE form_id IS NOT NULL;
 
 -- The last image of all when the hour had not begun yet, written once an hour: finds the images of a time without an index.

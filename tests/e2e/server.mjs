@@ -33,9 +33,10 @@ const jwk = (key) => JSON.stringify((key instanceof KeyObject ? key : KeyObject.
  */
 export async function startServer({ vars = {}, secrets = {}, signing, previous, secret = randomBytes(32).toString("base64url"), backup } = {}) {
   const state = mkdtempSync(join(tmpdir(), "the-form-"));
+  const urlKey = randomBytes(32).toString("base64url");
   const privateKey = signing ?? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
   const keys = join(state, "keys.env");
-  const all = { AUTH_HS256_SECRET: secret, PLATFORM_ADMIN: "true", SIGNING_JWK: jwk(privateKey), ...(previous && { SIGNING_JWK_PREVIOUS: jwk(previous) }), ...secrets };
+  const all = { AUTH_HS256_SECRET: secret, PLATFORM_ADMIN: "true", SIGNING_JWK: jwk(privateKey), URL_SIGNING_KEY: urlKey, ...(previous && { SIGNING_JWK_PREVIOUS: jwk(previous) }), ...secrets };
   /** Changes secrets as `wrangler secret bulk` does: null removes one, others stay. */
   const change = (secrets) => {
     Object.assign(all, secrets);
@@ -82,6 +83,7 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
     token: (claims = {}, lifetimeS = 300) => hs256(secret, claims, lifetimeS),
     signing: privateKey,
     secret,
+    urlKey,
     state,
     objects: () => objects(state),
     /** The keys in R2, without reading the objects. */
@@ -180,11 +182,11 @@ function objects(state, prefix) {
   return found;
 }
 
-/** R2's records of the objects with a prefix; by default those of images. */
-function stored(state, prefix = "users/") {
+/** R2's records of the objects whose key matches; by default those of images. */
+function stored(state, prefix = /^(private\/)?users\//) {
   const files = databases(join(state, "v3/r2", "miniflare-R2BucketObject")).filter((path) => hasTable(path, "_mf_objects"));
   const found = files.flatMap((path) => query(path, "SELECT key, blob_id, custom_metadata FROM _mf_objects"));
-  return found.filter(({ key }) => key.startsWith(prefix));
+  return found.filter(({ key }) => (typeof prefix === "string" ? key.startsWith(prefix) : prefix.test(key)));
 }
 
 const loseObject = (state, key) => changeObjects(state, "DELETE FROM _mf_objects WHERE key = ?", [key]);

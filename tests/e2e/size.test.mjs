@@ -8,7 +8,7 @@ import { test } from "node:test";
  * The free plan allows 3 MB; little more than a third of it leaves a margin and compiles in tens of milliseconds. The bound was 1 MiB
  * before forms, erasure and challenges.
  */
-const MOST_BYTES = 1_120_000;
+const MOST_BYTES = 1_140_000;
 const RUNS = 9;
 
 const wasm = readFileSync("target/edge/index_bg.wasm");

@@ -165,6 +165,13 @@ test("bucket policies allow writes of the Worker and the copy only, keep adminis
     assert.equal(of("user/the-form-images-copy", "s3:ListBucket", bucket), "nothing", path);
     assert.equal(of(undefined, "s3:GetObject"), publicRead, path);
     assert.equal(of(undefined, "s3:GetObject", picture, false), "Deny", path);
+    for (const below of ["users/1/images/1-a.jpeg", "derived/users/1/images/1-a/w.jpeg"]) {
+      const secret = `${bucket}/private/${below}`;
+      for (const arn of ["user/another", "root", undefined]) {
+        for (const action of ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]) assert.equal(of(arn, action, secret), "Deny", `${path} ${action} ${secret}`);
+      }
+      assert.equal(of("user/the-form-images-worker", "s3:GetObject", secret), "nothing", path);
+    }
   }
 });
 

@@ -45,7 +45,7 @@ pub enum OpenEndpoint {
     Alive,
     /// `GET /readyz`
     Ready,
-    /// `GET /users/{userId}/images/{file}`
+    /// `GET /users/{userId}/images/{file}`, also below `/private`
     Picture(ObjectKey),
     /// `POST /_fault/panic`, only where `FAULT_INJECTION` is on.
     Panic,
@@ -64,6 +64,12 @@ pub enum ProtectedEndpoint {
     ReadImage(ImageId),
     /// `DELETE /images/{id}`
     DeleteImage(ImageId),
+    /// `POST /images/{id}/url`
+    SignImageUrl(ImageId),
+    /// `POST /images/{id}/release`
+    ReleaseImage(ImageId),
+    /// `POST /images/{id}/refuse`
+    RefuseImage(ImageId),
     /// `DELETE /images?key=`
     DeleteImageByKey,
     /// `POST /images/delete`
@@ -207,11 +213,14 @@ pub const fn rights(endpoint: &ProtectedEndpoint) -> Rights {
         ProtectedEndpoint::ListImages
         | ProtectedEndpoint::ReadImage(_)
         | ProtectedEndpoint::DeleteImage(_)
+        | ProtectedEndpoint::SignImageUrl(_)
         | ProtectedEndpoint::DeleteImageByKey
         | ProtectedEndpoint::ExportUser(_) => of(ALL, BACK_ENDS_AND_ADMINS),
         ProtectedEndpoint::ReadForm(_)
         | ProtectedEndpoint::PutForm(_)
         | ProtectedEndpoint::CloseForm(_)
+        | ProtectedEndpoint::ReleaseImage(_)
+        | ProtectedEndpoint::RefuseImage(_)
         | ProtectedEndpoint::DeleteImages
         | ProtectedEndpoint::EraseUser(_) => of(BACK_ENDS_AND_ADMINS, BACK_ENDS_AND_ADMINS),
         ProtectedEndpoint::ReadRemoval(_) => of(ACCOUNT_ROLES, BACK_ENDS_AND_ADMINS),
@@ -303,11 +312,8 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     if !fixed.is_empty() {
         return fixed;
     }
-    if let Some(id) = path.strip_prefix("/images/").and_then(ImageId::parse) {
-        return vec![
-            ("GET", Protected(P::ReadImage(id))),
-            ("DELETE", Protected(P::DeleteImage(id))),
-        ];
+    if let Some(rest) = path.strip_prefix("/images/") {
+        return image(rest);
     }
     if let Some(name) = path.strip_prefix("/forms/").and_then(FormName::parse) {
         return vec![
@@ -343,6 +349,21 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     }
     let key = path.strip_prefix('/').and_then(ObjectKey::parse);
     key.map(|key| ("GET", Open(OpenEndpoint::Picture(key)))).into_iter().collect()
+}
+
+/// A registered image: its id, or `{id}/url`, `{id}/release` or `{id}/refuse`.
+fn image(path: &str) -> Vec<(&'static str, Endpoint)> {
+    use ProtectedEndpoint as P;
+    let (id, action) = path.split_once('/').map_or((path, None), |(id, rest)| (id, Some(rest)));
+    let Some(id) = ImageId::parse(id) else { return Vec::new() };
+    let endpoints = match action {
+        None => vec![("GET", P::ReadImage(id)), ("DELETE", P::DeleteImage(id))],
+        Some("url") => vec![("POST", P::SignImageUrl(id))],
+        Some("release") => vec![("POST", P::ReleaseImage(id))],
+        Some("refuse") => vec![("POST", P::RefuseImage(id))],
+        Some(_) => Vec::new(),
+    };
+    endpoints.into_iter().map(|(method, it)| (method, Endpoint::Protected(it))).collect()
 }
 
 /// What administrators see and change of a user: a user id, `{id}/sessions` or `{id}/sessions/{sessionId}`.
@@ -408,9 +429,17 @@ mod tests {
             find(&Method::DELETE, "/images/7", false),
             Ok(Endpoint::Protected(ProtectedEndpoint::DeleteImage(ImageId(7))))
         );
-        for path in
-            ["/images/", "/images/07", "/images/-1", "/images/9007199254740992", "/images/7/"]
-        {
+        let sign = Endpoint::Protected(ProtectedEndpoint::SignImageUrl(ImageId(7)));
+        assert_eq!(find(&Method::POST, "/images/7/url", false), Ok(sign));
+        for path in [
+            "/images/",
+            "/images/7/urls",
+            "/images/7/url/",
+            "/images/07",
+            "/images/-1",
+            "/images/9007199254740992",
+            "/images/7/",
+        ] {
             let outcome = find(&Method::GET, path, false);
             assert_eq!(outcome, Err(Problem::new(Code::NotFound)), "{path}");
         }
@@ -449,7 +478,19 @@ mod tests {
         let key = "users/123/images/1699876543210-00000000-0000-4000-8000-000000000000.jpeg";
         let expected = OpenEndpoint::Picture(ObjectKey::parse(key).expect("a key"));
         assert_eq!(find(&Method::GET, &format!("/{key}"), false), Ok(Endpoint::Open(expected)));
-        for path in ["/users/123/images/", "/users/../images/x.jpeg", "/users/1/other/x.jpeg"] {
+        let private = OpenEndpoint::Picture(ObjectKey::parse(key).expect("a key").private());
+        let found = find(&Method::GET, &format!("/private/{key}"), false);
+        assert_eq!(found, Ok(Endpoint::Open(private)));
+        for path in [
+            "/users/123/images/",
+            "/users/../images/x.jpeg",
+            "/users/1/other/x.jpeg",
+            "/private/",
+            &format!("/private/private/{key}"),
+            &format!("//private/{key}"),
+            &format!("/private//{key}"),
+            &format!("/PRIVATE/{key}"),
+        ] {
             let outcome = find(&Method::GET, path, false);
             assert_eq!(outcome, Err(Problem::new(Code::NotFound)), "{path}");
         }

@@ -17,6 +17,10 @@ pub struct FormPolicy {
     min_height: Option<u32>,
     aspect_ratio: Option<AspectRatio>,
     pub guests: bool,
+    /// Whether only signed URLs may read its pictures.
+    pub is_private: bool,
+    /// Whether its pictures are held until somebody releases them.
+    pub is_reviewed: bool,
     /// After how long a pending picture expires.
     pub pending_s: Option<u32>,
     pub opens_ms: Option<u64>,
@@ -35,14 +39,16 @@ const FIELDS: [(&str, &str); 16] = [
     ("minHeight", "a whole number from 1 to 16384"),
     ("aspectRatio", "a ratio of whole numbers up to 1000, such as 4:3"),
     ("guests", "true or false"),
-    ("visibility", "public"),
-    ("review", "none"),
+    ("visibility", "public or private"),
+    ("review", "none or held"),
     ("callback", "none"),
     ("pendingSeconds", "a whole number from 1 to 604800"),
     ("opensAt", "a moment in RFC 3339, such as 2026-12-31T15:00:00Z"),
     ("closesAt", "a moment in RFC 3339, such as 2026-12-31T15:00:00Z"),
 ];
 
+const VISIBILITY: [&str; 2] = ["public", "private"];
+const REVIEW: [&str; 2] = ["none", "held"];
 const MAX_FILES: u64 = 1_000_000;
 const MAX_EDGE: u64 = 16_384;
 /// A week, as for `PENDING_S`.
@@ -61,6 +67,8 @@ impl FormPolicy {
         min_height: None,
         aspect_ratio: None,
         guests: true,
+        is_private: false,
+        is_reviewed: false,
         pending_s: None,
         opens_ms: None,
         closes_ms: None,
@@ -88,7 +96,10 @@ impl FormPolicy {
     fn set(&mut self, name: &str, value: &Value) -> Option<()> {
         let number = |least, most| value.as_u64().filter(|it| (least..=most).contains(it));
         let small = |least, most| u32::try_from(number(least, most)?).ok().map(Some);
-        let is = |only: &str| (value.as_str()? == only).then_some(());
+        let second = |choices: [&str; 2]| {
+            let text = value.as_str()?;
+            choices.contains(&text).then_some(text == choices[1])
+        };
         let moment = || parse_timestamp(value.as_str()?).map(Some);
         match name {
             "accept" => self.accept = Some(formats(value)?),
@@ -102,8 +113,9 @@ impl FormPolicy {
             "minHeight" => self.min_height = small(1, MAX_EDGE)?,
             "aspectRatio" => self.aspect_ratio = Some(AspectRatio::parse(value.as_str()?)?),
             "guests" => self.guests = value.as_bool()?,
-            "visibility" => is("public")?,
-            "review" | "callback" => is("none")?,
+            "visibility" => self.is_private = second(VISIBILITY)?,
+            "review" => self.is_reviewed = second(REVIEW)?,
+            "callback" => (value.as_str()? == "none").then_some(())?,
             "pendingSeconds" => self.pending_s = small(1, MAX_PENDING_S)?,
             "opensAt" => self.opens_ms = moment()?,
             "closesAt" => self.closes_ms = moment()?,
@@ -152,8 +164,8 @@ impl FormPolicy {
             self.min_height.into(),
             self.aspect_ratio.map(|ratio| ratio.to_string()).into(),
             self.guests.into(),
-            "public".into(),
-            "none".into(),
+            self.visibility().into(),
+            self.review().into(),
             "none".into(),
             self.pending_s.into(),
             moment(self.opens_ms),
@@ -164,6 +176,27 @@ impl FormPolicy {
             json.insert((*name).to_owned(), value);
         }
         json
+    }
+
+    pub const fn visibility(&self) -> &'static str {
+        let [public, private] = VISIBILITY;
+        if self.is_private { private } else { public }
+    }
+
+    pub const fn review(&self) -> &'static str {
+        let [none, held] = REVIEW;
+        if self.is_reviewed { held } else { none }
+    }
+
+    /// The field for which URLs must be signed, if there is one.
+    pub const fn needs_signed_urls(&self) -> Option<&'static str> {
+        if self.is_private {
+            Some("visibility")
+        } else if self.is_reviewed {
+            Some("review")
+        } else {
+            None
+        }
     }
 
     /// Whether the pictures of the form are counted.
@@ -208,7 +241,7 @@ mod tests {
         json!({
             "accept": ["image/jpeg", "image/png"], "maxBytes": 2_000_000, "maxFilesPerUser": 4, "maxFiles": 10_000,
             "maxEdge": 1024, "quality": 70, "minWidth": 200, "minHeight": 100, "aspectRatio": "1:1", "guests": false,
-            "visibility": "public", "review": "none", "callback": "none", "pendingSeconds": 600,
+            "visibility": "private", "review": "held", "callback": "none", "pendingSeconds": 600,
             "opensAt": "2025-11-14T10:00:00.000Z", "closesAt": "2026-12-31T15:00:00.000Z",
         })
     }
@@ -222,6 +255,11 @@ mod tests {
         assert_eq!(open, FormPolicy::OPEN);
         assert_eq!(read(&Value::from(open.to_json())), Ok(open), "null is nothing");
         assert!(!FormPolicy::OPEN.has_limit());
+        assert_eq!(FormPolicy::OPEN.needs_signed_urls(), None);
+        for (field, value) in [("visibility", "private"), ("review", "held")] {
+            let policy = read(&json!({field: value})).expect("valid");
+            assert_eq!(policy.needs_signed_urls(), Some(field));
+        }
         for limit in [json!({"maxFiles": 1}), json!({"maxFilesPerUser": 1})] {
             assert!(read(&limit).expect("valid").has_limit());
         }
@@ -246,8 +284,9 @@ mod tests {
             ("minHeight", json!(-1)),
             ("aspectRatio", json!("1")),
             ("guests", json!("yes")),
-            ("visibility", json!("private")),
-            ("review", json!("held")),
+            ("visibility", json!("secret")),
+            ("visibility", json!(true)),
+            ("review", json!("before")),
             ("callback", json!("wait")),
             ("pendingSeconds", json!(604_801)),
             ("opensAt", json!("tomorrow")),

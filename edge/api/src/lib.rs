@@ -29,6 +29,7 @@ mod removals;
 pub mod request;
 pub mod response;
 mod session_cache;
+mod signed_urls;
 pub mod telemetry;
 mod uploads;
 

@@ -547,7 +547,7 @@ impl UploadIndex {
 
     fn add(&mut self, upload: &Upload) {
         let Upload { key, state, due_ms, reservation, .. } = upload;
-        if let UploadState::Kept { image, .. } = state {
+        if let UploadState::Kept { image, .. } | UploadState::Held { image, .. } = state {
             return self.add_kept(key, &image.sha256, *due_ms);
         }
         self.due_ms.insert(key.clone(), *due_ms);

@@ -1,6 +1,6 @@
 //! The protocol of a ledger: typed commands, each with its reply, which travel as JSON.
 
-use edge_storage::{ObjectKey, UploadKey};
+use edge_storage::{Held, ObjectKey, ObjectMetadata, UploadKey};
 use edge_types::{
     FormLimit, FormName, ImageId, LimitStatus, PERMANENT_MS, UploadLimitStatuses, UploadLimits,
     UserId,
@@ -61,6 +61,10 @@ commands! {
     ClaimImage -> ClaimOutcome,
     /// Removes an image: row, object and copies.
     RemoveImage -> RemovalOutcome,
+    /// Makes the object of a held image readable for everybody, or for who has a signed URL.
+    ReleaseImage -> ReviewOutcome,
+    /// Removes the object of a held image. Its row stays, with the reason.
+    RefuseImage -> ReviewOutcome,
     /// Those of the keys whose upload the ledger has.
     LookUpUploads -> Vec<KnownUpload>,
     /// Strikes and ban of the subject.
@@ -289,11 +293,35 @@ pub struct StoredImage {
     /// Whether it has a place in its form, which has a limit.
     #[serde(default)]
     pub is_counted: bool,
+    /// Whether it waits for a review. Its object lies below `private/` until it is released.
+    #[serde(default)]
+    pub is_held: bool,
     /// A `ThumbHash`, in base64.
     pub placeholder: String,
     /// The kinds of private data that were removed.
     pub removed: Vec<String>,
     pub stored_ms: u64,
+}
+
+impl StoredImage {
+    /// The key of its object.
+    pub fn object(&self) -> ObjectKey {
+        if self.is_held { self.key.private() } else { self.key.clone() }
+    }
+
+    /// What is stored beside its bytes.
+    pub fn metadata(&self) -> ObjectMetadata {
+        ObjectMetadata {
+            form_id: self.form_id.clone(),
+            original_name: self.original_name.clone(),
+            sha256: Some(self.sha256.clone()),
+            width: Some(self.width),
+            height: Some(self.height),
+            held: self
+                .is_held
+                .then(|| if self.key.is_private() { Held::Private } else { Held::Public }),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -436,6 +464,30 @@ pub enum RemovalOutcome {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseImage {
+    pub key: ObjectKey,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefuseImage {
+    pub key: ObjectKey,
+    /// For the uploader.
+    pub reason: String,
+    /// The place to be freed, when its form has a limit.
+    pub place: Option<FormPlace>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewOutcome {
+    Finished,
+    /// The database or the store failed, or the same decision is being carried out; the ledger retries until it is done.
+    Underway,
+    /// It does not wait for a review, or not any more.
+    Decided,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LookUpUploads {
     /// Object keys or upload keys.
     pub keys: Vec<String>,
@@ -476,6 +528,10 @@ pub enum UploadPhase {
     Pending,
     /// Claimed; the row is being written.
     Claiming,
+    /// Registered; waits for a review. Remembered for a day, as what is kept; then the database knows it.
+    Held,
+    /// Registered; its object is being copied to where it can be read.
+    Releasing,
     /// Registered. Remembered for a day, to recognise the same bytes.
     Kept,
     /// Row, object and copies are being removed.

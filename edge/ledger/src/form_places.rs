@@ -4,7 +4,7 @@
 //! A place is reserved before a picture is stored. It has a lease until it is confirmed; when the lease ends, the ledger
 //! of the uploader and the database are asked what became of the picture.
 
-use edge_registry::{FormImage, Registry};
+use edge_registry::{FormImage, Registry, Review};
 use edge_storage::ObjectKey;
 use edge_types::{FormLimit, FormName, UserId, log};
 
@@ -211,11 +211,13 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             ) => return Ok(Fate::Unknown),
             Some(UploadPhase::Pending) if *owner == uploader => return Ok(Fate::Stored),
             Some(UploadPhase::Pending) => return Ok(Fate::Gone),
-            Some(UploadPhase::Kept) | None => {}
+            Some(UploadPhase::Held | UploadPhase::Releasing | UploadPhase::Kept) | None => {}
         }
         let row = self.deps.registry().find(key).await?;
         let is_there = row.is_some_and(|row| {
-            row.owner == owner.as_str() && row.form_id.as_deref() == Some(form.as_str())
+            row.owner == owner.as_str()
+                && row.form_id.as_deref() == Some(form.as_str())
+                && row.review != Some(Review::Refused)
         });
         Ok(if is_there { Fate::Stored } else { Fate::Gone })
     }

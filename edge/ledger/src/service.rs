@@ -2,18 +2,18 @@
 //! reads of the ledger's storage; other commands run meanwhile, so nothing that was read before an await is
 //! trusted after it.
 
-use edge_registry::{Event, NewImage, Registry, RegistryError};
-use edge_storage::{ObjectKey, ObjectStore, StoreError, UploadKey};
-use edge_types::{Clock, ImageId, Random, Subject, UserId, log};
+use edge_registry::{Event, NewImage, Registry, RegistryError, Review};
+use edge_storage::{Content, NewObject, ObjectKey, ObjectStore, StoreError, UploadKey};
+use edge_types::{Clock, ImageId, Random, Subject, UserId, hex, log};
 use serde::Serialize;
 
 use crate::{
     CachedStorage, ClaimImage, ClaimOutcome, Command, CommitOutcome, CommitUpload, FindSameUpload,
     FormPlace, LedgerClient, LedgerError, LedgerRequest, LedgerStorage, LedgerStorageError,
-    Receipt, ReleasePlace, RemovalOutcome, RemoveImage, StoredImage,
-    account::{ClaimStep, CommitStep, Duplicate, LedgerAccount},
+    Receipt, ReleasePlace, RemovalOutcome, RemoveImage, ReviewOutcome, StoredImage,
+    account::{ClaimStep, CommitStep, Decision, Duplicate, LedgerAccount},
     storage::StorageResult,
-    upload::Upload,
+    upload::{Upload, UploadState},
 };
 
 /// How many uploads and events one run of the alarm handles: six requests each stay far below the thousand
@@ -120,6 +120,14 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
                 check_owner(&UploadKey::of(&command.key))?;
                 json(&self.remove(command).await?)
             }
+            Command::ReleaseImage(command) => {
+                check_owner(&UploadKey::of(&command.key))?;
+                json(&self.decide(Decision::Release(command)).await?)
+            }
+            Command::RefuseImage(command) => {
+                check_owner(&UploadKey::of(&command.key))?;
+                json(&self.decide(Decision::Refuse(command)).await?)
+            }
             Command::FindSameUpload(FindSameUpload { image, disposition }) => {
                 check_owner(&UploadKey::of(&image.key))?;
                 json(&self.find_same(&CommitUpload { image, disposition }).await?)
@@ -200,8 +208,23 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             return Ok(RemovalOutcome::Finished);
         };
         self.storage.set_alarm().await?;
-        let is_finished = self.finish_removal(&upload).await?;
+        let is_finished = self.finish(&upload).await?;
         Ok(if is_finished { RemovalOutcome::Finished } else { RemovalOutcome::Underway })
+    }
+
+    async fn decide(&self, decision: Decision) -> Result<ReviewOutcome, CommandError> {
+        let key = decision.key();
+        let row = match self.storage.upload(&UploadKey::of(key))? {
+            Some(_) => None,
+            None => self.deps.registry().find(key).await?,
+        };
+        let upload = match self.account().begin_decision(decision, row)? {
+            Ok(upload) => upload,
+            Err(outcome) => return Ok(outcome),
+        };
+        self.storage.set_alarm().await?;
+        let is_finished = self.finish(&upload).await?;
+        Ok(if is_finished { ReviewOutcome::Finished } else { ReviewOutcome::Underway })
     }
 
     /// Handles what is due and sets the alarm again, unless the ledger is at rest and was deleted. Fails only when
@@ -231,23 +254,23 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         self.storage.put_alarm(self.deps.now_ms().saturating_add(ALARM_RETRY_MS)).await
     }
 
-    /// Forgets, removes and sends what is due. After the first failed removal the rest of the batch is postponed,
+    /// Forgets, removes, releases and sends what is due. After the first failure the rest of the batch is postponed,
     /// so a store that is down gets one request instead of fifty.
     async fn handle_due(&self) -> StorageResult<()> {
         let now_ms = self.deps.now_ms();
         self.storage.forget_kept(now_ms)?;
-        let removals = self.account().collect_removals(BATCH)?;
+        let due = self.account().collect_due(BATCH)?;
         let events = self.storage.due_events(now_ms, BATCH)?;
-        if !removals.is_empty() || !events.is_empty() {
+        if !due.is_empty() || !events.is_empty() {
             // So that there is another run if this one dies.
             self.put_retry_alarm().await?;
         }
         let mut is_working = true;
-        for upload in &removals {
+        for upload in &due {
             if is_working {
-                is_working = self.finish_removal(upload).await?;
+                is_working = self.finish(upload).await?;
             } else {
-                self.account().postpone_removal(upload)?;
+                self.account().postpone_work(upload)?;
             }
         }
         for outbox in events {
@@ -265,22 +288,69 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         self.check_places().await
     }
 
-    /// Removes row, object and copies, and frees the place in the form, in this order: at no time is there a row without an object that nobody
-    /// is about to remove. Whether all of it is gone.
-    async fn finish_removal(&self, upload: &Upload) -> StorageResult<bool> {
+    /// Finishes a removal or a release; whether all of it is done.
+    async fn finish(&self, upload: &Upload) -> StorageResult<bool> {
         let began_ms = self.deps.now_ms();
-        match self.delete(upload).await {
-            Ok(()) => self.account().end_removal(upload, began_ms).map(|()| true),
-            Err(error) => {
-                log::error("removal_failed", &[("cause", &error.to_string())]);
-                self.account().fail_removal(upload).map(|()| false)
+        let outcome = match &upload.state {
+            UploadState::Releasing { image, .. } => self.publish(upload, image).await,
+            _ => self.delete(upload).await,
+        };
+        match (outcome, &upload.state) {
+            (Ok(()), UploadState::Releasing { .. }) => {
+                self.account().end_release(upload).map(|()| true)
+            }
+            (Ok(()), _) => self.account().end_removal(upload, began_ms).map(|()| true),
+            (Err(error), _) => {
+                let phase = upload.state.phase().into_str();
+                log::error("removal_failed", &[("phase", phase), ("cause", &error.to_string())]);
+                self.account().fail_work(upload).map(|()| false)
             }
         }
     }
 
-    async fn delete(&self, upload: &Upload) -> Result<(), RemovalError> {
+    /// Copies the object of a held image to its key, writes to the row that it is released, and deletes the held object, in
+    /// this order: each step may be repeated, and there is an object at all times. The store checks the digest of the copy.
+    async fn publish(&self, upload: &Upload, image: &StoredImage) -> Result<(), WorkError> {
+        let (store, held) = (self.deps.store(), image.object());
+        if held != image.key
+            && let Some(object) = store.get(&held, None).await?
+        {
+            let sha256 = hex::decode_digest(&image.sha256).ok_or(WorkError::Copy)?;
+            let bytes = object.content.into_bytes().await?;
+            // Nothing may be written after the removal of the image has looked for it.
+            if !self.account().is_unchanged(upload)? {
+                return Ok(());
+            }
+            let metadata = StoredImage { is_held: false, ..image.clone() }.metadata();
+            let copy = NewObject { key: &image.key, bytes, format: image.format, sha256, metadata };
+            match store.put(copy).await {
+                // An earlier attempt.
+                Ok(()) | Err(StoreError::Exists) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // Without a held object an earlier attempt has copied it.
+        let copy = store.head(&image.key).await?;
+        if copy.is_none_or(|copy| copy.size_bytes != image.size_bytes) {
+            return Err(WorkError::Copy);
+        }
+        self.deps.registry().decide(&image.key, Review::Released, None).await?;
+        if held != image.key {
+            store.delete(&held).await?;
+        }
+        self.deps.purge_copies(&image.key).await;
+        Ok(())
+    }
+
+    /// Removes row, object and copies, and frees the place in the form, in this order: at no time is there a row without an
+    /// object that nobody is about to remove. The row of a refused image stays.
+    async fn delete(&self, upload: &Upload) -> Result<(), WorkError> {
         let keys = upload.object_keys();
-        if upload.row_expected_until_ms().is_some() {
+        if let Some(reason) = upload.refusal() {
+            for key in &keys {
+                self.deps.registry().decide(key, Review::Refused, Some(reason)).await?;
+            }
+        } else if upload.row_expected_until_ms().is_some() {
             self.deps.registry().remove(&keys).await?;
         }
         for key in keys {
@@ -307,19 +377,24 @@ pub(crate) fn new_image<'a>(image: &'a StoredImage, owner: &'a UserId) -> NewIma
         size_bytes: image.size_bytes,
         sha256: &image.sha256,
         original_name: image.original_name.as_deref(),
+        is_held: image.is_held,
         placeholder: Some(&image.placeholder),
         created_ms: image.stored_ms,
     }
 }
 
 #[derive(Debug, thiserror::Error)]
-enum RemovalError {
+enum WorkError {
     #[error("database: {0}")]
     Registry(#[from] RegistryError),
     #[error("store: {0}")]
     Store(#[from] StoreError),
     #[error("ledger of the form: {0}")]
     Ledger(#[from] LedgerError),
+    #[error("storage of the ledger: {0}")]
+    Storage(#[from] LedgerStorageError),
+    #[error("the copy of the object is missing or incomplete")]
+    Copy,
 }
 
 fn json(reply: &impl Serialize) -> Result<String, CommandError> {

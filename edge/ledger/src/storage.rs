@@ -107,10 +107,11 @@ pub trait LedgerStorage {
     fn delete_upload(&self, key: &UploadKey) -> StorageResult<()>;
     /// Uploads that were admitted in this millisecond, by the owner of this one.
     fn uploads_of_ms(&self, admitted_ms: u64, of: &UploadKey) -> StorageResult<Vec<Upload>>;
-    /// All uploads that are not kept.
+    /// All uploads that are neither kept nor held.
     fn open_uploads(&self) -> StorageResult<Vec<Upload>>;
+    /// Those that are kept or held.
     fn kept_uploads(&self) -> StorageResult<Vec<KeptUpload>>;
-    /// Forgets the kept uploads that are due.
+    /// Forgets those of them that are due.
     fn delete_kept(&self, now_ms: u64) -> StorageResult<()>;
     /// The latest uploads, newest first.
     fn latest_uploads(&self, limit: u32) -> StorageResult<Vec<Upload>>;

@@ -61,7 +61,7 @@ impl FakeLedgerStorage {
 }
 
 fn is_kept(upload: &Upload) -> bool {
-    upload.state.phase() == UploadPhase::Kept
+    matches!(upload.state.phase(), UploadPhase::Kept | UploadPhase::Held)
 }
 
 impl LedgerStorage for FakeLedgerStorage {
@@ -108,7 +108,7 @@ impl LedgerStorage for FakeLedgerStorage {
 
     fn kept_uploads(&self) -> StorageResult<Vec<KeptUpload>> {
         let kept = |upload: Upload| match upload.state {
-            UploadState::Kept { image, .. } => {
+            UploadState::Kept { image, .. } | UploadState::Held { image, .. } => {
                 Some(KeptUpload { key: upload.key, sha256: image.sha256, due_ms: upload.due_ms })
             }
             _ => None,

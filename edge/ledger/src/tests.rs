@@ -4,6 +4,7 @@ mod erasure;
 mod places;
 mod removal;
 mod rest;
+mod review;
 mod rows;
 mod state_machine;
 mod uploads;
@@ -39,6 +40,7 @@ fn image(key: &ObjectKey, sha256: &str, stored_ms: u64) -> StoredImage {
         original_name: Some("고양이.png".to_owned()),
         form_id: Some("f-1".to_owned()),
         is_counted: false,
+        is_held: false,
         placeholder: "AA==".to_owned(),
         removed: vec!["gps".to_owned()],
         stored_ms,

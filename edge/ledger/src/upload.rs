@@ -46,12 +46,22 @@ pub enum UploadState {
     Pending(Box<StoredImage>),
     /// Claimed; the row is being written.
     Claiming { image: Box<StoredImage>, claimant: UserId },
+    /// Registered; waits for a review.
+    Held { image: Box<StoredImage>, image_id: ImageId },
+    /// Registered; its object is being copied to where it can be read.
+    Releasing { image: Box<StoredImage>, image_id: ImageId },
     /// Registered.
     Kept { image: Box<StoredImage>, image_id: ImageId },
     /// Row, object and copies are being removed.
     Removing {
         /// The only possible key, when it is known.
         key: Option<String>,
+        /// Whether the object may lie below `private/`, whatever its key.
+        #[serde(default)]
+        is_held: bool,
+        /// The reviewer's reason; then the row stays.
+        #[serde(default)]
+        refusal: Option<String>,
         /// Until when a row may still appear. The removal does not end before.
         row_expected_until_ms: Option<u64>,
         /// The place that is freed when the picture is gone.
@@ -67,8 +77,20 @@ impl UploadState {
             Self::Registering(_) => UploadPhase::Registering,
             Self::Pending(_) => UploadPhase::Pending,
             Self::Claiming { .. } => UploadPhase::Claiming,
+            Self::Held { .. } => UploadPhase::Held,
+            Self::Releasing { .. } => UploadPhase::Releasing,
             Self::Kept { .. } => UploadPhase::Kept,
             Self::Removing { .. } => UploadPhase::Removing,
+        }
+    }
+
+    /// The number of an image that is registered.
+    pub const fn image_id(&self) -> Option<ImageId> {
+        match self {
+            Self::Held { image_id, .. }
+            | Self::Releasing { image_id, .. }
+            | Self::Kept { image_id, .. } => Some(*image_id),
+            _ => None,
         }
     }
 
@@ -77,6 +99,8 @@ impl UploadState {
             Self::Registering(image)
             | Self::Pending(image)
             | Self::Claiming { image, .. }
+            | Self::Held { image, .. }
+            | Self::Releasing { image, .. }
             | Self::Kept { image, .. } => Some(image),
             Self::Intent | Self::Removing { .. } => None,
         }
@@ -87,9 +111,12 @@ impl UploadPhase {
     pub const fn leads_to(self, next: Self) -> bool {
         match self {
             Self::Intent => matches!(next, Self::Registering | Self::Pending | Self::Removing),
-            Self::Registering => matches!(next, Self::Kept | Self::Removing),
             Self::Pending => matches!(next, Self::Claiming | Self::Removing),
-            Self::Claiming => matches!(next, Self::Kept | Self::Removing),
+            Self::Registering | Self::Claiming => {
+                matches!(next, Self::Held | Self::Kept | Self::Removing)
+            }
+            Self::Held => matches!(next, Self::Releasing | Self::Removing),
+            Self::Releasing => matches!(next, Self::Kept | Self::Removing),
             Self::Kept => matches!(next, Self::Removing),
             Self::Removing => false,
         }
@@ -114,18 +141,22 @@ impl Upload {
     #[must_use]
     pub fn removing(self, now_ms: u64, due_ms: u64) -> Self {
         let key = self.state.image().map(|image| image.key.to_string());
+        let is_held = self.state.image().is_some_and(|image| image.is_held);
         let place = self.place_of_state();
         let row_expected_until_ms = match self.state {
             UploadState::Removing { .. } => return self,
             UploadState::Pending(_) => None,
             // Of an intent, its registration may have begun before a restart. Of a kept one, a second
-            // registration may be in flight.
+            // registration may be in flight, and of one that is being released, the copy.
             UploadState::Intent
             | UploadState::Registering(_)
             | UploadState::Claiming { .. }
+            | UploadState::Held { .. }
+            | UploadState::Releasing { .. }
             | UploadState::Kept { .. } => Some(now_ms.saturating_add(REGISTRATION_TIMEOUT_MS)),
         };
-        let state = UploadState::Removing { key, row_expected_until_ms, place };
+        let state =
+            UploadState::Removing { key, is_held, refusal: None, row_expected_until_ms, place };
         Self { state, due_ms, reservation: None, tries: 0, ..self }
     }
 
@@ -150,6 +181,22 @@ impl Upload {
         self
     }
 
+    /// The removal keeps the row with this reason, or removes the row, too.
+    #[must_use]
+    pub fn with_refusal(mut self, reason: Option<String>) -> Self {
+        if let UploadState::Removing { refusal, .. } = &mut self.state {
+            *refusal = reason;
+        }
+        self
+    }
+
+    pub fn refusal(&self) -> Option<&str> {
+        match &self.state {
+            UploadState::Removing { refusal, .. } => refusal.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The place that its removal frees.
     pub const fn place(&self) -> Option<&FormPlace> {
         match &self.state {
@@ -158,8 +205,15 @@ impl Upload {
         }
     }
 
+    /// A held image that the ledger has forgotten and the database has not.
+    pub fn held(image: StoredImage, image_id: ImageId, due_ms: u64) -> Self {
+        let key = UploadKey::of(&image.key);
+        let state = UploadState::Held { image: Box::new(image), image_id };
+        Self { key, state, due_ms, lease_ms: 0, reservation: None, tries: 0 }
+    }
+
     /// The removal of an image that the ledger does not have: registered long ago, or given up while its
-    /// row was being written.
+    /// row was being written. It may be held.
     pub fn unknown_key(
         key: &ObjectKey,
         place: Option<FormPlace>,
@@ -168,6 +222,8 @@ impl Upload {
     ) -> Self {
         let state = UploadState::Removing {
             key: Some(key.to_string()),
+            is_held: true,
+            refusal: None,
             row_expected_until_ms: Some(row_expected_until_ms),
             place,
         };
@@ -184,19 +240,25 @@ impl Upload {
     /// The keys that its object may have.
     pub fn object_keys(&self) -> Vec<ObjectKey> {
         let known = match &self.state {
-            UploadState::Removing { key, .. } => key.as_deref().and_then(ObjectKey::parse),
-            state => state.image().map(|image| image.key.clone()),
+            UploadState::Removing { key, is_held, .. } => {
+                key.as_deref().and_then(ObjectKey::parse).map(|key| (key, *is_held))
+            }
+            state => state.image().map(|image| (image.key.clone(), image.is_held)),
         };
-        known.map_or_else(|| self.key.object_keys().collect(), |key| vec![key])
+        match known {
+            None => self.key.object_keys().collect(),
+            Some((key, true)) if !key.is_private() => vec![key.private(), key],
+            Some((key, _)) => vec![key],
+        }
     }
 
     /// What may be acknowledged to a caller, once the image is kept or pending.
     pub fn receipt(&self) -> Option<Box<Receipt>> {
         let image = self.state.image()?.clone();
+        if let Some(image_id) = self.state.image_id() {
+            return Some(Box::new(Receipt { image, image_id: Some(image_id), expires_ms: None }));
+        }
         match self.state {
-            UploadState::Kept { image_id, .. } => {
-                Some(Box::new(Receipt { image, image_id: Some(image_id), expires_ms: None }))
-            }
             UploadState::Pending(_) | UploadState::Claiming { .. } => {
                 Some(Box::new(Receipt { image, image_id: None, expires_ms: Some(self.due_ms) }))
             }
@@ -214,11 +276,13 @@ impl Upload {
 mod tests {
     use super::*;
 
-    const PHASES: [UploadPhase; 6] = [
+    const PHASES: [UploadPhase; 8] = [
         UploadPhase::Intent,
         UploadPhase::Registering,
         UploadPhase::Pending,
         UploadPhase::Claiming,
+        UploadPhase::Held,
+        UploadPhase::Releasing,
         UploadPhase::Kept,
         UploadPhase::Removing,
     ];
@@ -242,5 +306,6 @@ mod tests {
         assert!(!UploadPhase::Intent.leads_to(UploadPhase::Kept));
         assert!(!UploadPhase::Pending.leads_to(UploadPhase::Kept));
         assert!(!UploadPhase::Registering.leads_to(UploadPhase::Pending));
+        assert!(!UploadPhase::Held.leads_to(UploadPhase::Kept));
     }
 }

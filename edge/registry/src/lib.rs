@@ -25,7 +25,7 @@ pub use users::{
 use edge_storage::ObjectKey;
 use edge_types::{FormName, ImageId, UserId};
 use image_rules::Format;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The database failed, with the platform's message.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +43,7 @@ pub trait Registry {
         key: &ObjectKey,
     ) -> impl Future<Output = Result<Option<ImageRow>, RegistryError>>;
 
-    /// The registered images of a form in the order of their numbers, above one of them.
+    /// The registered images of a form in the order of their numbers, above one of them, without those that were refused.
     fn form_images(
         &self,
         form: &FormName,
@@ -53,6 +53,15 @@ pub trait Registry {
 
     /// Removes the rows of these keys; succeeds when there are none.
     fn remove(&self, keys: &[ObjectKey]) -> impl Future<Output = Result<(), RegistryError>>;
+
+    /// Writes the decision about an image that waits for a review, with the reason of a refusal. Another image stays as it
+    /// is.
+    fn decide(
+        &self,
+        key: &ObjectKey,
+        review: Review,
+        reason: Option<&str>,
+    ) -> impl Future<Output = Result<(), RegistryError>>;
 
     /// Adds an event, once for its idempotency key.
     fn event(&self, event: &Event) -> impl Future<Output = Result<(), RegistryError>>;
@@ -91,7 +100,13 @@ pub trait ImageStore: Registry {
         keys: &[ObjectKey],
     ) -> impl Future<Output = Result<Vec<ImageRow>, RegistryError>>;
 
-    /// Those of the keys that have a row.
+    /// The images that wait for a review, oldest first.
+    fn list_held(
+        &self,
+        listing: HeldListing<'_>,
+    ) -> impl Future<Output = Result<Vec<ImageRow>, RegistryError>>;
+
+    /// Those of the objects that belong to a row.
     fn find_registered(
         &self,
         keys: &[String],
@@ -135,6 +150,36 @@ pub struct ImageListing<'a> {
     pub limit: u32,
 }
 
+/// Which images that wait for a review to list.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldListing<'a> {
+    pub form_id: Option<&'a str>,
+    /// Newer than this one.
+    pub after: Option<ImageId>,
+    pub limit: u32,
+}
+
+/// The review of an image whose form has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Review {
+    /// It waits for a decision, and its object lies below `private/`.
+    Held,
+    Released,
+    /// Its object is gone.
+    Refused,
+}
+
+impl Review {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Released => "released",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// An image to be registered.
 #[derive(Clone, Copy)]
 pub struct NewImage<'a> {
@@ -150,6 +195,8 @@ pub struct NewImage<'a> {
     pub sha256: &'a str,
     /// The file name that the client sent.
     pub original_name: Option<&'a str>,
+    /// Whether it waits for a review.
+    pub is_held: bool,
     /// A `ThumbHash`, in base64.
     pub placeholder: Option<&'a str>,
     pub created_ms: u64,
@@ -170,4 +217,20 @@ pub struct ImageRow {
     pub original_name: Option<String>,
     pub placeholder: Option<String>,
     pub created_ms: u64,
+    /// [`None`] for an image whose form has no review.
+    pub review: Option<Review>,
+    /// Why it was refused.
+    pub review_reason: Option<String>,
+}
+
+impl ImageRow {
+    /// The key of the object. [`None`] when there is none.
+    pub fn object(&self) -> Option<ObjectKey> {
+        let key = ObjectKey::parse(&self.key)?;
+        match self.review {
+            Some(Review::Held) => Some(key.private()),
+            Some(Review::Refused) => None,
+            Some(Review::Released) | None => Some(key),
+        }
+    }
 }

@@ -1,5 +1,5 @@
 //! `users/{userId}/images/{timestamp_ms}-{uuid}.{ext}`: built from checked parts, never from a file name, and
-//! parsed as strictly, so nothing else in the bucket can be reached.
+//! parsed as strictly, so nothing else in the bucket can be reached. What only signed URLs may read lies below `private/`.
 
 use core::fmt;
 
@@ -11,6 +11,9 @@ use edge_types::UserId;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ObjectKey(String);
+
+/// What the keys of objects begin with that only signed URLs may read. No policy of a bucket may allow it.
+const PRIVATE: &str = "private/";
 
 /// The parts of a key.
 pub struct KeyParts<'a> {
@@ -28,7 +31,7 @@ impl ObjectKey {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        let (owner, file) = text.strip_prefix("users/")?.split_once("/images/")?;
+        let (owner, file) = public(text).strip_prefix("users/")?.split_once("/images/")?;
         let (name, extension) = file.split_once('.')?;
         let (timestamp, uuid) = name.split_once('-')?;
         let is_key = UserId::parse(owner).is_some()
@@ -42,9 +45,26 @@ impl ObjectKey {
         &self.0
     }
 
+    /// Whether only a signed URL may read the object.
+    pub fn is_private(&self) -> bool {
+        self.0.starts_with(PRIVATE)
+    }
+
+    /// The same key below `private/`.
+    #[must_use]
+    pub fn private(&self) -> Self {
+        Self(format!("{PRIVATE}{}", public(&self.0)))
+    }
+
+    /// The same key outside of `private/`.
+    #[must_use]
+    pub fn public(&self) -> Self {
+        Self(public(&self.0).to_owned())
+    }
+
     /// The user who uploaded it: their ledger has it, also after another user has claimed it.
     pub fn owner(&self) -> Option<UserId> {
-        let (owner, _) = self.0.strip_prefix("users/")?.split_once('/')?;
+        let (owner, _) = public(&self.0).strip_prefix("users/")?.split_once('/')?;
         UserId::parse(owner)
     }
 
@@ -60,6 +80,10 @@ impl ObjectKey {
         let extension = self.0.rsplit('.').next()?;
         Format::ALL.into_iter().find(|format| format.extension() == extension)
     }
+}
+
+fn public(text: &str) -> &str {
+    text.strip_prefix(PRIVATE).unwrap_or(text)
 }
 
 /// 13 digits reach to the year 2286; 20 hold a u64.
@@ -106,10 +130,27 @@ mod tests {
     }
 
     #[test]
+    fn a_private_key_is_the_same_key_below_a_folder() {
+        let text = "users/1/images/1699876543210-00000000-0000-4000-8000-000000000000.webp";
+        let key = ObjectKey::parse(text).expect("a key");
+        let private = key.private();
+        assert_eq!(private.as_str(), format!("private/{text}"));
+        assert_eq!(ObjectKey::parse(private.as_str()), Some(private.clone()));
+        assert_eq!((key.is_private(), private.is_private()), (false, true));
+        assert_eq!((&private.private(), &private.public(), &key.public()), (&private, &key, &key));
+        assert_eq!(private.owner(), key.owner());
+        assert_eq!(private.written_ms(), key.written_ms());
+        assert_eq!(private.format(), key.format());
+    }
+
+    #[test]
     fn anything_but_an_exact_key_is_rejected() {
         let uuid = "00000000-0000-4000-8000-000000000000";
         for text in [
             String::new(),
+            format!("private/private/users/a/images/1-{uuid}.jpeg"),
+            format!("/users/a/images/1-{uuid}.jpeg"),
+            format!("Private/users/a/images/1-{uuid}.jpeg"),
             format!("users//images/1-{uuid}.jpeg"),
             format!("users/a/b/images/1-{uuid}.jpeg"),
             format!("users/../images/1-{uuid}.jpeg"),

@@ -13,7 +13,7 @@ mod upload_key;
 pub use binding::BucketBinding;
 pub use error::{ErrorCode, InvalidReply, Rejection, StoreError};
 pub use key::{KeyParts, ObjectKey};
-pub use metadata::ObjectMetadata;
+pub use metadata::{Held, ObjectMetadata};
 pub use upload_key::UploadKey;
 
 use image_rules::Format;

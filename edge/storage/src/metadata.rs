@@ -11,6 +11,7 @@ const FILE_NAME: &str = "file-name";
 const SHA256: &str = "sha256";
 const WIDTH: &str = "width";
 const HEIGHT: &str = "height";
+const HELD: &str = "held";
 
 /// What is known of a picture beside its key and its bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,17 @@ pub struct ObjectMetadata {
     pub sha256: Option<String>,
     pub width: Option<u32>,
     pub height: Option<u32>,
+    /// [`None`] for an image that does not wait for a review.
+    pub held: Option<Held>,
+}
+
+/// What becomes of an image that waits for a review. Its object lies below `private/` in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase", const_into_str)]
+pub enum Held {
+    /// Its key is that of the object without `private/`.
+    Public,
+    Private,
 }
 
 impl ObjectMetadata {
@@ -37,6 +49,7 @@ impl ObjectMetadata {
             (SHA256, self.sha256.clone()),
             (WIDTH, number(self.width)),
             (HEIGHT, number(self.height)),
+            (HELD, self.held.map(|held| held.into_str().to_owned())),
         ];
         fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
@@ -53,7 +66,9 @@ impl ObjectMetadata {
         let is_digest = |text: &String| {
             text.len() == 64 && text.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'))
         };
-        Self { form_id, original_name, sha256: field(SHA256).filter(is_digest), width, height }
+        let held = field(HELD).and_then(|text| text.parse().ok());
+        let sha256 = field(SHA256).filter(is_digest);
+        Self { form_id, original_name, sha256, width, height, held }
     }
 }
 
@@ -76,6 +91,7 @@ mod tests {
             sha256: Some("0f".repeat(32)),
             width: Some(16_384),
             height: Some(16_384),
+            held: Some(Held::Private),
         };
         let pairs = metadata.pairs();
         let all: usize = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
@@ -97,6 +113,7 @@ mod tests {
             (WIDTH, "-1"),
             (WIDTH, "0"),
             (HEIGHT, "4294967296"),
+            (HELD, "none"),
         ] {
             assert_eq!(read(&[pair]), ObjectMetadata::default(), "{pair:?}");
         }

@@ -1,4 +1,5 @@
-//! An object key without its extension: the name of an upload before the stored format is known.
+//! An object key without its extension and without `private/`: the name of an upload before its format and its form are
+//! known.
 
 use core::fmt;
 
@@ -20,22 +21,24 @@ impl UploadKey {
 
     /// What all object keys of one upload have in common.
     pub fn of(key: &ObjectKey) -> Self {
+        let key = key.public();
         let text = key.as_str();
         Self(text.split_once('.').map_or(text, |(name, _)| name).to_owned())
     }
 
     pub fn parse(text: &str) -> Option<Self> {
         let key = ObjectKey::parse(&format!("{text}.{}", Format::Jpeg.extension()))?;
-        Some(Self::of(&key))
+        (!key.is_private()).then(|| Self::of(&key))
     }
 
     pub fn object_key(&self, format: Format) -> Option<ObjectKey> {
         ObjectKey::parse(&format!("{}.{}", self.0, format.extension()))
     }
 
-    /// The object keys in all formats.
+    /// The object keys in all formats, public and private.
     pub fn object_keys(&self) -> impl Iterator<Item = ObjectKey> {
-        Format::ALL.into_iter().filter_map(|format| self.object_key(format))
+        let public = Format::ALL.into_iter().filter_map(|format| self.object_key(format));
+        public.flat_map(|key| [key.private(), key])
     }
 
     pub fn as_str(&self) -> &str {
@@ -93,7 +96,8 @@ mod tests {
         let key = upload_key.object_key(Format::WebP).expect("a key");
         assert_eq!(key.as_str(), format!("{text}.webp"));
         assert_eq!(UploadKey::of(&key), upload_key);
-        assert_eq!(upload_key.object_keys().count(), Format::ALL.len());
+        assert_eq!(UploadKey::of(&key.private()), upload_key);
+        assert_eq!(upload_key.object_keys().count(), 2 * Format::ALL.len());
         assert_eq!(upload_key.admitted_ms(), 1_699_876_543_210);
         assert_eq!(upload_key.prefix_of_ms(17), "users/guest-1_a/images/17-");
     }
@@ -105,5 +109,7 @@ mod tests {
         }
         let key = "users/a/images/1-00000000-0000-4000-8000-000000000000.jpeg";
         assert_eq!(UploadKey::parse(key), None);
+        let private = "private/users/a/images/1-00000000-0000-4000-8000-000000000000";
+        assert_eq!(UploadKey::parse(private), None);
     }
 }

@@ -203,13 +203,13 @@ impl LedgerStorage for SqlLedgerStorage {
     fn open_uploads(&self) -> StorageResult<Vec<Upload>> {
         self.read_json(
             Table::Uploads,
-            "SELECT upload FROM uploads WHERE phase <> 'kept'",
+            "SELECT upload FROM uploads WHERE phase NOT IN ('kept', 'held')",
             Vec::new(),
         )
     }
 
     fn kept_uploads(&self) -> StorageResult<Vec<KeptUpload>> {
-        let sql = "SELECT key, sha256, due_ms FROM uploads WHERE phase = 'kept'";
+        let sql = "SELECT key, sha256, due_ms FROM uploads WHERE phase IN ('kept', 'held')";
         let kept = |row: &Row| {
             let (key, sha256) = (text(row, 0)?, text(row, 1)?.to_owned());
             let key = UploadKey::parse(key)
@@ -220,7 +220,7 @@ impl LedgerStorage for SqlLedgerStorage {
     }
 
     fn delete_kept(&self, now_ms: u64) -> StorageResult<()> {
-        let sql = "DELETE FROM uploads WHERE phase = 'kept' AND due_ms <= ?";
+        let sql = "DELETE FROM uploads WHERE phase IN ('kept', 'held') AND due_ms <= ?";
         self.run_on(Table::Uploads, sql, vec![number(now_ms)?]).map(|_| ())
     }
 

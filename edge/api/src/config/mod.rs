@@ -6,7 +6,7 @@ mod storage;
 mod tests;
 mod webhook;
 
-use edge_auth::{AuthConfig, KeyServerUrl};
+use edge_auth::{AuthConfig, KeyServerUrl, UrlKeys};
 use edge_types::{ConfigProblem, Reader, Role, UploadLimits, Variables, log::Level};
 use http::{HeaderName, HeaderValue, header, request::Parts};
 use image_rules::Policy;
@@ -40,6 +40,10 @@ pub struct Config {
     pub memory_budget_bytes: u64,
     pub limits: LimitSettings,
     pub uploads: UploadSettings,
+    /// The keys of signed URLs. Without them there are no private pictures and no reviews.
+    pub url_keys: Option<UrlKeys>,
+    /// How far ahead a signed URL may end.
+    pub signed_url_max_s: u32,
     pub storage: Storage,
     /// The timeout of one call to the store.
     pub storage_timeout_ms: u64,
@@ -84,6 +88,9 @@ impl Config {
             reader.number("MEMORY_BUDGET_BYTES", 67_108_864, 16_777_216..=100_663_296);
         let limits = LimitSettings::read(&mut reader);
         let uploads = UploadSettings::read(&mut reader, storage_timeout_ms);
+        let url_keys = url_keys(&mut reader);
+        // A week, as for presigned URLs of S3.
+        let signed_url_max_s = reader.number("SIGNED_URL_MAX_S", 604_800, 60..=31_536_000);
         let sweep_repair = SweepRepair::read(&mut reader);
         let fault_injection = reader.flag("FAULT_INJECTION", false);
         let event_days = reader.number("EVENT_DAYS", 90, 1..=3650);
@@ -107,6 +114,8 @@ impl Config {
                 memory_budget_bytes,
                 limits,
                 uploads,
+                url_keys,
+                signed_url_max_s,
                 storage,
                 storage_timeout_ms,
                 sweep_repair,
@@ -204,6 +213,15 @@ fn is_origin(text: &str) -> bool {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
         !authority.is_empty() && authority.bytes().all(allowed)
     })
+}
+
+fn url_keys(reader: &mut Reader<'_>) -> Option<UrlKeys> {
+    let mut key = |variable| {
+        let parse = |text: &str| UrlKeys::is_key(text).then(|| text.to_owned());
+        reader.parsed(variable, UrlKeys::EXPECTED, parse)
+    };
+    let (current, previous) = (key("URL_SIGNING_KEY"), key("URL_SIGNING_KEY_PREVIOUS"));
+    Some(UrlKeys::new(&current?, previous.as_deref()))
 }
 
 fn policy(reader: &mut Reader<'_>) -> Policy {

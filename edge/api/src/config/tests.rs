@@ -22,6 +22,7 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!(config.policy, Policy::EDGE);
     assert_eq!(config.allowed_origins, AllowedOrigins::Any);
     assert!(!config.fault_injection);
+    assert_eq!((config.url_keys.is_none(), config.signed_url_max_s), (true, 604_800));
 }
 
 #[test]
@@ -51,6 +52,9 @@ fn every_invalid_variable_is_named_without_its_value() {
         ("GUEST_SINGLE_USE", "1"),
         ("CHALLENGE", "captcha"),
         ("CHALLENGE_BITS", "25"),
+        ("URL_SIGNING_KEY", "31 characters are too few, here"),
+        ("URL_SIGNING_KEY_PREVIOUS", "short"),
+        ("SIGNED_URL_MAX_S", "59"),
     ]);
     let problems = Config::read(&wrong).expect_err("all wrong");
     let mut named: Vec<_> = problems.iter().map(|problem| &*problem.variable).collect();

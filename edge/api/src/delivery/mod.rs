@@ -2,6 +2,7 @@
 //! the caller; the store is asked when there is none.
 
 mod conditions;
+mod signed;
 mod variant;
 
 pub use variant::Variant;
@@ -19,6 +20,7 @@ use crate::{
     response::{self, Body, HandlerResult, Response},
 };
 use conditions::{Selection, Validators, http_date, select};
+use signed::SignedUrl;
 
 /// Objects are written once. A year is the longest that caches accept.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -32,15 +34,39 @@ const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");
 struct PictureRequest<'a> {
     key: &'a ObjectKey,
     variant: Option<Variant>,
-    cache_url: String,
+    /// [`None`] for a picture that must not be in a shared cache.
+    cache_url: Option<String>,
     client: Client,
 }
 
-/// `GET /users/{userId}/images/{file}`
+/// `GET /users/{userId}/images/{file}`, also below `/private` with a signature.
 ///
 /// # Errors
-/// `IMAGE_NOT_FOUND`, `MALFORMED_REQUEST` for an unknown variant, `STORAGE_UNAVAILABLE`.
+/// `IMAGE_NOT_FOUND`, `MALFORMED_REQUEST` for an unknown variant, `STORAGE_UNAVAILABLE`; `SIGNATURE_INVALID` and
+/// `ADDRESS_EXPIRED` below `/private`.
 pub async fn deliver<P: Ports>(app: &App<P>, head: &Parts, key: &ObjectKey) -> HandlerResult<P> {
+    if !key.is_private() {
+        return serve(app, head, key, Some(&base_url(&app.config, head))).await;
+    }
+    let signed_url = SignedUrl::check(&app.config, head, app.ports.now_ms())?;
+    let mut response = match serve(app, head, key, None).await {
+        // A held picture that was released meanwhile.
+        Err(ApiError::Client(problem)) if problem.code == Code::ImageNotFound => {
+            serve(app, head, &key.public(), None).await?
+        }
+        outcome => outcome?,
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, signed_url.cache_control());
+    Ok(response)
+}
+
+/// Serves a picture, which the edge cache may keep under this origin.
+async fn serve<P: Ports>(
+    app: &App<P>,
+    head: &Parts,
+    key: &ObjectKey,
+    cached_at: Option<&str>,
+) -> HandlerResult<P> {
     let variant = match variant_name(head) {
         Some(name) => Some(name.parse().map_err(|_| Code::MalformedRequest)?),
         None => None,
@@ -49,7 +75,7 @@ pub async fn deliver<P: Ports>(app: &App<P>, head: &Parts, key: &ObjectKey) -> H
     if variant.is_none() && !is_whole {
         return part_of_original(app, head, key).await;
     }
-    let cache_url = cache_url(&base_url(&app.config, head), key, variant);
+    let cache_url = cached_at.map(|base_url| picture_url(base_url, key, variant));
     let client = Client::of_ip(&client_ip(head));
     let picture = picture(app, &PictureRequest { key, variant, cache_url, client }).await?;
     let selection = select(head, validators(key, &picture.facts), picture.facts.size_bytes);
@@ -62,8 +88,11 @@ pub async fn deliver<P: Ports>(app: &App<P>, head: &Parts, key: &ObjectKey) -> H
     Ok(response)
 }
 
-/// Deletes the copies of a picture and its variants from the edge cache.
+/// Deletes the copies of a picture and its variants from the edge cache. A private picture has none.
 pub async fn purge_copies(cache: &impl EdgeCache, base_url: &str, key: &ObjectKey) {
+    if key.is_private() {
+        return;
+    }
     for url in cache_urls(base_url, key) {
         cache.purge(&url).await;
     }
@@ -72,10 +101,11 @@ pub async fn purge_copies(cache: &impl EdgeCache, base_url: &str, key: &ObjectKe
 /// The URLs at which a picture and its variants may be cached.
 pub fn cache_urls(base_url: &str, key: &ObjectKey) -> impl Iterator<Item = String> {
     let variants = <Variant as strum::VariantArray>::VARIANTS.iter().copied().map(Some);
-    std::iter::once(None).chain(variants).map(move |variant| cache_url(base_url, key, variant))
+    std::iter::once(None).chain(variants).map(move |variant| picture_url(base_url, key, variant))
 }
 
-fn cache_url(base_url: &str, key: &ObjectKey, variant: Option<Variant>) -> String {
+/// The URL of a public picture.
+pub fn picture_url(base_url: &str, key: &ObjectKey, variant: Option<Variant>) -> String {
     match variant {
         None => format!("{base_url}/{key}"),
         Some(variant) => format!("{base_url}/{key}?v={}", variant.into_str()),
@@ -93,7 +123,9 @@ async fn picture<P: Ports>(
     request: &PictureRequest<'_>,
 ) -> Result<Picture<StoreContent<P>>, ApiError> {
     let cache = app.ports.edge_cache();
-    if let Some(copy) = cache.get(&request.cache_url).await {
+    if let Some(url) = &request.cache_url
+        && let Some(copy) = cache.get(url).await
+    {
         return Ok(copy);
     }
     let stored = app.ports.store().get(request.key, None).await?.ok_or(Code::ImageNotFound)?;
@@ -104,7 +136,10 @@ async fn picture<P: Ports>(
         }
         Some(variant) => derive(app, &request.client, stored, variant).await?,
     };
-    Ok(cache.put(&request.cache_url, picture))
+    Ok(match &request.cache_url {
+        Some(url) => cache.put(url, picture),
+        None => picture,
+    })
 }
 
 async fn derive<P: Ports>(

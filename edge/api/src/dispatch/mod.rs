@@ -145,6 +145,11 @@ async fn handle_protected<P: Ports>(
         ProtectedEndpoint::RegisterImage => images::register(app, context, &caller, body).await,
         ProtectedEndpoint::ReadImage(id) => images::read(app, context, &caller, id).await,
         ProtectedEndpoint::DeleteImage(id) => images::delete(app, context, &caller, id).await,
+        ProtectedEndpoint::SignImageUrl(id) => {
+            images::sign_url(app, context, &caller, id, body).await
+        }
+        ProtectedEndpoint::ReleaseImage(id) => images::release(app, &caller, id).await,
+        ProtectedEndpoint::RefuseImage(id) => images::refuse(app, context, &caller, id, body).await,
         ProtectedEndpoint::ReadForm(name) => forms::get(app, &name).await,
         ProtectedEndpoint::PutForm(name) => forms::put(app, context, &caller, &name, body).await,
         ProtectedEndpoint::CloseForm(name) => forms::close(app, context, &name).await,

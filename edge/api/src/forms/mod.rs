@@ -58,6 +58,16 @@ impl UploadRules {
         Ok(())
     }
 
+    /// Whether only signed URLs may read the picture.
+    pub fn is_private(&self) -> bool {
+        self.form.as_ref().is_some_and(|form| form.policy.is_private)
+    }
+
+    /// Whether the picture is held until somebody releases it.
+    pub fn is_reviewed(&self) -> bool {
+        self.form.as_ref().is_some_and(|form| form.policy.is_reviewed)
+    }
+
     /// The form whose pictures are counted.
     pub fn counted(&self) -> Option<&Form> {
         self.form.as_deref().filter(|form| form.counted_since_ms.is_some())
@@ -115,7 +125,7 @@ async fn look_up<P: Ports>(
 /// `PUT /forms/{formId}`: writes the whole policy.
 ///
 /// # Errors
-/// `MALFORMED_REQUEST`, with the field.
+/// `MALFORMED_REQUEST`, with the field; also for one that needs signed URLs when no key is configured.
 pub async fn put<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
@@ -125,6 +135,12 @@ pub async fn put<P: Ports>(
 ) -> HandlerResult<P> {
     let json: Map<String, Value> = read_json_of(caller, context.head, body).await?;
     let policy = FormPolicy::read(&json)?;
+    if let Some(field) = policy.needs_signed_urls()
+        && app.config.url_keys.is_none()
+    {
+        const EXPECTED: &str = "the default, because URL_SIGNING_KEY is not set";
+        return Err(Problem::field(field, Some(EXPECTED)).into());
+    }
     let row = write(app, name, &policy).await?;
     let is_new = row.created_ms == row.updated_ms;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };

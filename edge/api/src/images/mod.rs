@@ -1,14 +1,18 @@
 //! Registered images: registering, listing, reading and deleting them.
 
 mod claim;
+mod review;
+mod sign_url;
 
 pub use claim::{claim, register};
+pub use review::{refuse, release};
+pub use sign_url::sign_url;
 
 use std::collections::BTreeSet;
 
 use edge_auth::Principal;
 use edge_ledger::{LedgerClient, LookUpUploads, RemovalOutcome, RemoveImage, UploadPhase};
-use edge_registry::{Event, ImageListing, ImageRow, ImageStore, Registry};
+use edge_registry::{Event, HeldListing, ImageListing, ImageRow, ImageStore, Registry, Review};
 use edge_storage::ObjectKey;
 use edge_types::{FormId, ImageId, Problem, Subject, UserId, timestamp};
 use http::{StatusCode, request::Parts};
@@ -18,13 +22,14 @@ use serde::Serialize;
 use crate::{
     app::App,
     context::RequestContext,
-    delivery::purge_copies,
+    delivery::{Variant, purge_copies},
     error::ApiError,
     forms,
     look_up::record_look_up,
     ports::Ports,
     request::{self, QueryName, base_url},
     response::{self, HandlerResult},
+    signed_urls::SignedUrls,
 };
 
 /// The default and the largest page.
@@ -39,6 +44,13 @@ pub const MAX_KEYS: usize = 100;
 pub struct ListedImage {
     image_id: ImageId,
     image_url: String,
+    visibility: &'static str,
+    review: Option<Review>,
+    /// Why it was refused.
+    review_reason: Option<String>,
+    /// Under which the picture can be read, when that takes a signature.
+    signed_url: Option<String>,
+    signed_thumbnail_url: Option<String>,
     key: String,
     user_id: String,
     form_id: Option<String>,
@@ -53,10 +65,19 @@ pub struct ListedImage {
 }
 
 impl ListedImage {
-    pub fn new(row: ImageRow, base_url: &str) -> Self {
+    fn new(row: ImageRow, base_url: &str, signed_urls: &SignedUrls<'_>) -> Self {
+        let object = row.object();
+        let signed_url =
+            |variant| object.as_ref().and_then(|object| signed_urls.url(object, variant));
+        let is_private = ObjectKey::parse(&row.key).is_some_and(|key| key.is_private());
         Self {
             image_id: row.id,
             image_url: format!("{base_url}/{}", row.key),
+            visibility: visibility(is_private),
+            review: row.review,
+            review_reason: row.review_reason,
+            signed_url: signed_url(None),
+            signed_thumbnail_url: signed_url(Some(Variant::Thumb)),
             key: row.key,
             user_id: row.owner,
             form_id: row.form_id,
@@ -70,6 +91,21 @@ impl ListedImage {
             created_at: timestamp(row.created_ms),
         }
     }
+}
+
+pub const fn visibility(is_private: bool) -> &'static str {
+    if is_private { "private" } else { "public" }
+}
+
+/// The records of these rows.
+fn records<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    rows: Vec<ImageRow>,
+) -> Vec<ListedImage> {
+    let base_url = base_url(&app.config, context.head);
+    let signed_urls = SignedUrls::new(&app.config, &base_url, app.ports.now_ms());
+    rows.into_iter().map(|row| ListedImage::new(row, &base_url, &signed_urls)).collect()
 }
 
 /// A page of images.
@@ -96,12 +132,10 @@ pub async fn page<P: Ports>(
     let has_more = rows.len() > limit;
     rows.truncate(limit);
     let next_cursor = rows.last().filter(|_| has_more).map(|row| row.id.0.to_string());
-    let base_url = base_url(&app.config, context.head);
-    let images = rows.into_iter().map(|row| ListedImage::new(row, &base_url)).collect();
-    Ok(ImagePage { images, next_cursor })
+    Ok(ImagePage { images: records(app, context, rows), next_cursor })
 }
 
-/// `GET /images`: the images of a user, of a form, or with these keys. Who may access what is others' lists a form of
+/// `GET /images`: the images of a user, of a form, with these keys, or those that wait for a review. Who may access what is others' lists a form of
 /// all users.
 ///
 /// # Errors
@@ -112,7 +146,9 @@ pub async fn list<P: Ports>(
     caller: &Principal,
 ) -> HandlerResult<P> {
     let query = ListQuery::read(context.head)?;
-    let data = if query.keys.is_empty() {
+    let data = if query.is_held {
+        held(app, context, caller, &query).await?
+    } else if query.keys.is_empty() {
         let is_of_all = query.form_id.is_some() && caller.may_access_others();
         let own = (!is_of_all).then(|| caller.user().clone());
         let owner = query.user_id.or(own);
@@ -137,6 +173,30 @@ pub async fn list<P: Ports>(
     Ok(response::success(StatusCode::OK, "list_images_success", &data, now_ms))
 }
 
+/// The images that wait for a review, oldest first, for whom may decide.
+async fn held<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    caller: &Principal,
+    query: &ListQuery,
+) -> Result<ImagePage, ApiError> {
+    if !caller.may_access_others() {
+        return Err(Code::UserMismatch.into());
+    }
+    record_look_up(app, caller, "review").await?;
+    let limit = query.limit as usize;
+    let listing = HeldListing {
+        form_id: query.form_id.as_ref().map(FormId::as_str),
+        after: query.cursor,
+        limit: query.limit + 1,
+    };
+    let mut rows = app.ports.registry().list_held(listing).await?;
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let next_cursor = rows.last().filter(|_| has_more).map(|row| row.id.0.to_string());
+    Ok(ImagePage { images: records(app, context, rows), next_cursor })
+}
+
 /// The images with these keys that the caller may access. A key without a record is left out, as is that of another.
 async fn find_all<P: Ports>(
     app: &App<P>,
@@ -150,9 +210,7 @@ async fn find_all<P: Ports>(
     for owner in owners {
         record_look_up(app, caller, &format!("user:{owner}")).await?;
     }
-    let base_url = base_url(&app.config, context.head);
-    let images = rows.into_iter().map(|row| ListedImage::new(row, &base_url)).collect();
-    Ok(ImagePage { images, next_cursor: None })
+    Ok(ImagePage { images: records(app, context, rows), next_cursor: None })
 }
 
 /// `GET /images/{id}`
@@ -166,7 +224,7 @@ pub async fn read<P: Ports>(
     id: ImageId,
 ) -> HandlerResult<P> {
     let row = find(app, caller, id).await?;
-    let data = ListedImage::new(row, &base_url(&app.config, context.head));
+    let data = records(app, context, vec![row]).pop();
     let now_ms = app.ports.now_ms();
     Ok(response::success(StatusCode::OK, "get_image_success", &data, now_ms))
 }
@@ -285,14 +343,22 @@ struct ListQuery {
     cursor: Option<ImageId>,
     limit: u32,
     keys: Vec<ObjectKey>,
+    /// Whether those are wanted that wait for a review.
+    is_held: bool,
 }
 
 impl ListQuery {
     /// # Errors
     /// `MALFORMED_REQUEST` for an invalid value, an unknown name, and keys together with anything else.
     fn read(head: &Parts) -> Result<Self, Problem> {
-        let mut query =
-            Self { user_id: None, form_id: None, cursor: None, limit: PAGE, keys: Vec::new() };
+        let mut query = Self {
+            user_id: None,
+            form_id: None,
+            cursor: None,
+            limit: PAGE,
+            keys: Vec::new(),
+            is_held: false,
+        };
         let mut has_others = false;
         request::read_query(head, |name, value| {
             has_others |= name != "key";
@@ -304,13 +370,15 @@ impl ListQuery {
                     let limit = value.parse().ok();
                     query.limit = limit.filter(|limit| (1..=MAX_PAGE).contains(limit))?;
                 }
+                "review" => query.is_held = (value == Review::Held.name()).then_some(true)?,
                 "key" if query.keys.len() < MAX_KEYS => query.keys.push(ObjectKey::parse(&value)?),
                 "key" => return None,
                 _ => return Some(QueryName::Unknown),
             }
             Some(QueryName::Known)
         })?;
-        if has_others && !query.keys.is_empty() {
+        let is_of_two = query.is_held && query.user_id.is_some();
+        if is_of_two || (has_others && !query.keys.is_empty()) {
             return Err(Problem::new(Code::MalformedRequest));
         }
         Ok(query)
@@ -331,8 +399,18 @@ mod tests {
     fn queries_are_read_strictly() {
         let form_id = FormId::from_text("설문 1");
         let cursor = Some(ImageId(7));
-        let expected = ListQuery { user_id: None, form_id, cursor, limit: 5, keys: Vec::new() };
-        assert_eq!(read("formId=%EC%84%A4%EB%AC%B8+1&cursor=7&limit=5"), Some(expected));
+        let mut expected = ListQuery {
+            user_id: None,
+            form_id,
+            cursor,
+            limit: 5,
+            keys: Vec::new(),
+            is_held: false,
+        };
+        let query = "formId=%EC%84%A4%EB%AC%B8+1&cursor=7&limit=5";
+        assert_eq!(read(query).as_ref(), Some(&expected));
+        expected.is_held = true;
+        assert_eq!(read(&format!("{query}&review=held")), Some(expected));
         let key = "key=users/1/images/1-00000000-0000-4000-8000-000000000000.gif";
         for wrong in [
             "limit=0",
@@ -344,6 +422,9 @@ mod tests {
             "key=users/1/images/1.gif",
             "other=x",
             &format!("{key}&userId=1"),
+            &format!("{key}&review=held"),
+            "review=held&userId=1",
+            "review=refused",
         ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }

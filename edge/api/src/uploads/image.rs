@@ -6,7 +6,7 @@ use edge_ledger::{
     CommitOutcome, CommitUpload, Disposition, FindSameUpload, LedgerClient, Receipt, ReleaseUpload,
     StoredImage, UploadGrant,
 };
-use edge_storage::{NewObject, ObjectMetadata, ObjectStore};
+use edge_storage::{NewObject, ObjectStore};
 use edge_types::{FileName, FormId, hex, log};
 use image_rules::{Code, ImageError, Plan, Processed, inspect_as, process_in_steps};
 
@@ -158,8 +158,9 @@ impl<P: Ports> UploadContext<'_, P> {
         let ports = &self.app.ports;
         let format = processed.format();
         let digest = ports.sha256(processed.bytes()).await;
+        let key = grant.upload_key.object_key(format).ok_or(Code::Internal)?;
         let image = StoredImage {
-            key: grant.upload_key.object_key(format).ok_or(Code::Internal)?,
+            key: if self.rules.is_private() { key.private() } else { key },
             sha256: hex::encode(&digest),
             format,
             width: processed.width(),
@@ -169,6 +170,7 @@ impl<P: Ports> UploadContext<'_, P> {
             original_name: details.name.map(FileName::into),
             form_id: details.form_id.map(|id| id.as_str().to_owned()),
             is_counted: self.rules.counted().is_some(),
+            is_held: self.rules.is_reviewed(),
             placeholder: Base64::encode_string(processed.placeholder()),
             removed: processed.removed().kinds().map(str::to_owned).collect(),
             stored_ms: ports.now_ms(),
@@ -189,14 +191,7 @@ impl<P: Ports> UploadContext<'_, P> {
         if ports.now_ms() >= grant.until_ms {
             return Err(busy().into());
         }
-        let metadata = ObjectMetadata {
-            form_id: image.form_id.clone(),
-            original_name: image.original_name.clone(),
-            sha256: Some(image.sha256.clone()),
-            width: Some(image.width),
-            height: Some(image.height),
-        };
-        let (key, format) = (&image.key, image.format);
+        let (key, format, metadata) = (&image.object(), image.format, image.metadata());
         let bytes = processed.into_bytes().into_owned();
         let object = NewObject { key, bytes, format, sha256: digest, metadata };
         self.context.timed(ports, Stage::Store, ports.store().put(object)).await?;
@@ -218,7 +213,7 @@ impl<P: Ports> UploadContext<'_, P> {
         }
         // Deleted at once, because storage costs. This may fail, and an earlier attempt at the write may still be
         // in flight, so the alarm of the ledger deletes it again.
-        if let Err(error) = ports.store().delete(&image.key).await {
+        if let Err(error) = ports.store().delete(&image.object()).await {
             log::error("removal_failed", &[("cause", &error.to_string())]);
         }
         match outcome {

@@ -43,6 +43,8 @@ struct PublicForm<'a> {
     max_files: Option<u32>,
     max_files_per_user: Option<u32>,
     pending_seconds: Option<u32>,
+    visibility: &'static str,
+    review: &'static str,
 }
 
 impl<'a> PublicForm<'a> {
@@ -56,6 +58,8 @@ impl<'a> PublicForm<'a> {
             max_files: policy.max_files,
             max_files_per_user: policy.max_files_per_user,
             pending_seconds: policy.pending_s,
+            visibility: policy.visibility(),
+            review: policy.review(),
         }
     }
 }

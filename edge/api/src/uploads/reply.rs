@@ -1,6 +1,7 @@
 //! The response of an upload: one image as itself, several as a list in their order.
 
 use edge_ledger::{Receipt, StoredImage};
+use edge_registry::Review;
 use edge_types::{FileName, ImageId, timestamp};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -9,9 +10,11 @@ use crate::{
     app::App,
     context::RequestContext,
     error::ApiError,
+    images::visibility,
     ports::Ports,
     request::base_url,
     response::{self, Body, HandlerResult, Response},
+    signed_urls::SignedUrls,
 };
 
 /// What became of one file: what was taken, or why it was not and what it is called.
@@ -28,6 +31,9 @@ pub(super) struct AcceptedImage {
 #[serde(rename_all = "camelCase")]
 struct StoredFile {
     image_url: String,
+    visibility: &'static str,
+    review: Option<Review>,
+    signed_url: Option<String>,
     key: String,
     image_id: Option<ImageId>,
     form_id: Option<String>,
@@ -45,11 +51,15 @@ struct StoredFile {
 }
 
 impl StoredFile {
-    fn new(receipt: Receipt, base_url: &str) -> Self {
+    fn new(receipt: Receipt, base_url: &str, signed_urls: &SignedUrls<'_>) -> Self {
         let Receipt { image, image_id, expires_ms } = receipt;
+        let object = image.object();
         let StoredImage { key, sha256, format, width, height, .. } = image;
         Self {
             image_url: format!("{base_url}/{key}"),
+            visibility: visibility(key.is_private()),
+            review: if image.is_held { Some(Review::Held) } else { None },
+            signed_url: signed_urls.url(&object, None),
             key: key.to_string(),
             image_id,
             form_id: image.form_id,
@@ -103,23 +113,28 @@ pub(super) fn respond<P: Ports>(
     context: &RequestContext<'_>,
 ) -> HandlerResult<P> {
     let base_url = base_url(&app.config, context.head);
-    let now = timestamp(app.ports.now_ms());
+    let now_ms = app.ports.now_ms();
+    let stored = |receipt| {
+        StoredFile::new(receipt, &base_url, &SignedUrls::new(&app.config, &base_url, now_ms))
+    };
     if outcomes.len() > 1 {
-        return Ok(list(outcomes, context, &base_url, now));
+        return Ok(list(outcomes, context, stored, timestamp(now_ms)));
     }
     match outcomes.pop() {
-        Some(Ok(accepted)) => Ok(single(accepted, &base_url, now)),
+        Some(Ok(accepted)) => {
+            let is_new = accepted.is_new;
+            Ok(single(&stored(accepted.receipt), is_new, timestamp(now_ms)))
+        }
         Some(Err((error, _))) => Err(error),
         None => Err(image_rules::Code::FileMissing.into()),
     }
 }
 
-fn single<C>(accepted: AcceptedImage, base_url: &str, timestamp: String) -> Response<Body<C>> {
-    let status = if accepted.is_new { StatusCode::CREATED } else { StatusCode::OK };
-    let stored = StoredFile::new(accepted.receipt, base_url);
+fn single<C>(stored: &StoredFile, is_new: bool, timestamp: String) -> Response<Body<C>> {
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let url = Some(stored.image_url.as_str());
     let mut response =
-        response::json(status, &Uploaded { message: MESSAGE, data: &stored, url, timestamp });
+        response::json(status, &Uploaded { message: MESSAGE, data: stored, url, timestamp });
     if let Ok(location) = HeaderValue::from_str(&stored.image_url) {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -129,7 +144,7 @@ fn single<C>(accepted: AcceptedImage, base_url: &str, timestamp: String) -> Resp
 fn list<C>(
     outcomes: Vec<Outcome>,
     context: &RequestContext<'_>,
-    base_url: &str,
+    stored: impl Fn(Receipt) -> StoredFile,
     timestamp: String,
 ) -> Response<Body<C>> {
     let status = if outcomes.iter().all(Result::is_ok) {
@@ -137,8 +152,13 @@ fn list<C>(
     } else {
         StatusCode::MULTI_STATUS
     };
-    let items: Vec<_> =
-        outcomes.into_iter().map(|outcome| ResultItem::new(outcome, context, base_url)).collect();
+    let items: Vec<_> = outcomes
+        .into_iter()
+        .map(|outcome| match outcome {
+            Ok(accepted) => ResultItem::Stored(Box::new(stored(accepted.receipt))),
+            Err((error, name)) => ResultItem::refused(error, name, context),
+        })
+        .collect();
     // For clients that read one URL.
     let url = items.iter().find_map(|item| match item {
         ResultItem::Stored(stored) => Some(stored.image_url.as_str()),
@@ -148,18 +168,17 @@ fn list<C>(
 }
 
 impl ResultItem {
-    fn new(outcome: Outcome, context: &RequestContext<'_>, base_url: &str) -> Self {
-        match outcome {
-            Ok(accepted) => Self::Stored(Box::new(StoredFile::new(accepted.receipt, base_url))),
-            Err((error, original_filename)) => {
-                let problem = context.to_problem(error);
-                Self::Refused(RefusedFile {
-                    code: problem.code.name(),
-                    backend_code: problem.code.backend_code(),
-                    detail: problem.message(context.language()).into_owned(),
-                    original_filename,
-                })
-            }
-        }
+    fn refused(
+        error: ApiError,
+        original_filename: Option<FileName>,
+        context: &RequestContext<'_>,
+    ) -> Self {
+        let problem = context.to_problem(error);
+        Self::Refused(RefusedFile {
+            code: problem.code.name(),
+            backend_code: problem.code.backend_code(),
+            detail: problem.message(context.language()).into_owned(),
+            original_filename,
+        })
     }
 }

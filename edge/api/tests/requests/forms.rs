@@ -120,8 +120,8 @@ fn a_mistake_in_a_policy_is_named() {
     for (policy, expected) in [
         (json!({"maxfiles": 1}), "There is no field `maxfiles`."),
         (json!({"quality": 0}), "The field `quality` cannot be used."),
-        (json!({"visibility": "private"}), "Expected: public."),
-        (json!({"review": "held"}), "Expected: none."),
+        (json!({"visibility": "secret"}), "Expected: public or private."),
+        (json!({"review": "held"}), "URL_SIGNING_KEY is not set."),
     ] {
         let refused = put(&app, "f", &policy);
         assert_eq!(refused.code(), "MALFORMED_REQUEST");

@@ -18,11 +18,14 @@ const ROLES: [(Role, &str); 4] = [
     (Role::Admin, "ADMIN"),
 ];
 
-/// Paths with a variable part, once for each of their endpoints, and a preflight; all are of user 123. The first seven
+/// Paths with a variable part, once for each of their endpoints, and a preflight; all are of user 123. The first ten
 /// concern what belongs to the user.
-const VARIABLE: [(&str, &str); 19] = [
+const VARIABLE: [(&str, &str); 22] = [
     ("/images/1", "GET"),
     ("/images/1", "DELETE"),
+    ("/images/1/url", "POST"),
+    ("/images/1/release", "POST"),
+    ("/images/1/refuse", "POST"),
     ("/users/123", "GET"),
     ("/users/123", "PATCH"),
     ("/users/123", "DELETE"),
@@ -112,9 +115,12 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Protected(P::CloseForm(_)) => 45,
         Endpoint::Open(O::Challenge) => 46,
         Endpoint::Open(O::ChallengeWidget) => 47,
+        Endpoint::Protected(P::SignImageUrl(_)) => 48,
+        Endpoint::Protected(P::ReleaseImage(_)) => 49,
+        Endpoint::Protected(P::RefuseImage(_)) => 50,
     }
 }
-const ENDPOINTS: usize = 48;
+const ENDPOINTS: usize = 51;
 
 /// Path, method and endpoint of every endpoint.
 pub fn endpoints() -> Vec<(&'static str, &'static str, Endpoint)> {
@@ -180,7 +186,7 @@ fn each_endpoint_admits_the_roles_of_the_table() {
 
 #[test]
 fn only_the_roles_of_the_table_access_resources_of_others() {
-    for (path, method) in &VARIABLE[..7] {
+    for (path, method) in &VARIABLE[..10] {
         let endpoint = find(&method.parse().expect("a method"), path, true).expect("an endpoint");
         let Access::Token(rights) = access(&endpoint) else { panic!("{path} is open") };
         for (role, name) in ROLES {

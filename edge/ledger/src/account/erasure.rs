@@ -47,7 +47,8 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         }
         for upload in self.storage.open_uploads()? {
             match upload.state {
-                UploadState::Removing { .. } => {}
+                // What is registered is found by the owner of its row, who may be another user.
+                UploadState::Removing { .. } | UploadState::Releasing { .. } => {}
                 // Writes in flight may still arrive.
                 UploadState::Intent => self.abort(upload)?,
                 _ if is_of(&upload, user) => {
@@ -85,6 +86,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     /// The uploads that are not registered.
     pub fn list_open(&self) -> StorageResult<Vec<OpenUpload>> {
         let open = self.storage.open_uploads()?.into_iter();
+        let open = open.filter(|upload| upload.state.image_id().is_none());
         let open = open.map(|upload| OpenUpload {
             phase: upload.state.phase(),
             due_ms: upload.due_ms,

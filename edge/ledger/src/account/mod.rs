@@ -3,8 +3,10 @@
 
 mod erasure;
 mod removal;
+mod review;
 mod uploads;
 
+pub use review::Decision;
 pub use uploads::{ClaimStep, CommitStep, Duplicate};
 
 use edge_registry::Event;

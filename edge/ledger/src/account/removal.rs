@@ -14,7 +14,7 @@ use crate::{
 const FIRST_PAUSE_MS: u64 = 2_000;
 const MAX_PAUSE_MS: u64 = 600_000;
 /// How long the removal of a waiting caller has before the alarm repeats it.
-const CALLER_REMOVAL_MS: u64 = 30_000;
+pub(super) const CALLER_REMOVAL_MS: u64 = 30_000;
 
 impl<S: LedgerStorage> LedgerAccount<'_, S> {
     /// Ends an upload that failed. An upload that was committed meanwhile stays: its caller may know of it.
@@ -54,7 +54,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
             None => Upload::unknown_key(&key, place, self.now_ms, due_ms),
             Some(upload) if upload.object_keys().contains(&key) => {
                 self.save_rate(&upload)?;
-                upload.removing(self.now_ms, due_ms).with_place(place)
+                upload.removing(self.now_ms, due_ms).with_place(place).with_refusal(None)
             }
             Some(_) => return Ok(None),
         };
@@ -62,21 +62,23 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         Ok(Some(upload))
     }
 
-    /// Turns uploads that are due into removals and returns those that can begin now. One whose lease has ended
-    /// waits for writes in flight.
-    pub fn collect_removals(&self, limit: u32) -> StorageResult<Vec<Upload>> {
-        let mut removals = Vec::new();
+    /// Turns uploads that are due into removals and returns those that can begin now, with the releases that were
+    /// interrupted. One whose lease has ended waits for writes in flight.
+    pub fn collect_due(&self, limit: u32) -> StorageResult<Vec<Upload>> {
+        let mut due = Vec::new();
         for upload in self.storage.due_uploads(self.now_ms, limit)? {
-            if let UploadState::Intent = upload.state {
-                self.abort(upload)?;
-                continue;
+            match upload.state {
+                UploadState::Intent => self.abort(upload)?,
+                UploadState::Releasing { .. } => due.push(upload),
+                _ => {
+                    self.save_rate(&upload)?;
+                    let upload = upload.removing(self.now_ms, self.now_ms);
+                    self.storage.write_upload(&upload)?;
+                    due.push(upload);
+                }
             }
-            self.save_rate(&upload)?;
-            let upload = upload.removing(self.now_ms, self.now_ms);
-            self.storage.write_upload(&upload)?;
-            removals.push(upload);
         }
-        Ok(removals)
+        Ok(due)
     }
 
     /// Row, object and copies are gone: forgets the upload, unless a row may have appeared since the removal
@@ -100,8 +102,8 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         self.storage.write_upload(&Upload::unknown_key(key, None, until_ms, self.now_ms))
     }
 
-    /// The removal failed: retried later, unless another command has changed the upload.
-    pub fn fail_removal(&self, upload: &Upload) -> StorageResult<()> {
+    /// The removal or the release failed: retried later, unless another command has changed the upload.
+    pub fn fail_work(&self, upload: &Upload) -> StorageResult<()> {
         if self.is_unchanged(upload)? {
             let (tries, due_ms) = self.backoff(upload.tries);
             self.storage.write_upload(&Upload { due_ms, tries, ..upload.clone() })?;
@@ -109,8 +111,8 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         Ok(())
     }
 
-    /// The removal was not tried because another one failed: retried soon.
-    pub fn postpone_removal(&self, upload: &Upload) -> StorageResult<()> {
+    /// The removal or the release was not tried because another one failed: retried soon.
+    pub fn postpone_work(&self, upload: &Upload) -> StorageResult<()> {
         if self.is_unchanged(upload)? {
             let due_ms = self.now_ms.saturating_add(FIRST_PAUSE_MS);
             self.storage.write_upload(&Upload { due_ms, ..upload.clone() })?;
@@ -118,7 +120,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         Ok(())
     }
 
-    fn is_unchanged(&self, upload: &Upload) -> StorageResult<bool> {
+    pub fn is_unchanged(&self, upload: &Upload) -> StorageResult<bool> {
         Ok(self.storage.upload(&upload.key)?.as_ref() == Some(upload))
     }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long the same bytes of the same form are recognised: clients retry within a day.
-const DUPLICATE_WINDOW_MS: u64 = 86_400_000;
+pub(super) const DUPLICATE_WINDOW_MS: u64 = 86_400_000;
 
 /// What to do next for a commit.
 #[derive(Debug)]
@@ -147,7 +147,8 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
             _ => return done(ClaimOutcome::AlreadyRegistered),
         }
         let is_moved = form_id.is_some() && form_id != image.form_id;
-        if is_moved && (has_policy || image.is_counted) {
+        let is_bound = image.is_counted || image.is_held || image.key.is_private();
+        if is_moved && (has_policy || is_bound) {
             return done(ClaimOutcome::OtherForm);
         }
         let form_id = form_id.or_else(|| image.form_id.clone());
@@ -184,12 +185,14 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         let upload = self.storage.upload(&UploadKey::of(&image.key))?;
         Ok(match upload.map(|upload| upload.state.phase()) {
             Some(UploadPhase::Claiming) => ClaimOutcome::Unregistered,
-            Some(UploadPhase::Kept) => ClaimOutcome::AlreadyRegistered,
+            Some(UploadPhase::Held | UploadPhase::Releasing | UploadPhase::Kept) => {
+                ClaimOutcome::AlreadyRegistered
+            }
             _ => self.schedule_cleanup(&image.key).map(|()| ClaimOutcome::NotFound)?,
         })
     }
 
-    /// Keeps an upload; whether this call was the first to do so. [`None`] for an upload that was given up
+    /// Keeps an upload, or holds it for a review; whether this call was the first to do so. [`None`] for an upload that was given up
     /// meanwhile: its row is removed again.
     fn keep(
         &self,
@@ -197,10 +200,15 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         image_id: ImageId,
     ) -> StorageResult<Option<(Box<Receipt>, bool)>> {
         let upload = self.storage.upload(&UploadKey::of(&image.key))?;
-        if let Some(kept) = upload.as_ref().filter(|it| it.state.phase() == UploadPhase::Kept) {
+        if let Some(kept) = upload.as_ref().filter(|it| it.state.image_id().is_some()) {
             return Ok(kept.receipt().map(|receipt| (receipt, false)));
         }
-        let state = UploadState::Kept { image: Box::new(image.clone()), image_id };
+        let boxed = Box::new(image.clone());
+        let state = if image.is_held {
+            UploadState::Held { image: boxed, image_id }
+        } else {
+            UploadState::Kept { image: boxed, image_id }
+        };
         let due_ms = self.now_ms.saturating_add(DUPLICATE_WINDOW_MS);
         let kept = upload.and_then(|upload| upload.advance(state, due_ms));
         let Some(kept) = kept else { return self.schedule_cleanup(&image.key).map(|()| None) };
@@ -223,7 +231,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
                 continue;
             }
             match (&other.state, disposition) {
-                (UploadState::Kept { .. }, _) => {}
+                (state, _) if state.image_id().is_some() => {}
                 // A repeated pending upload expires as late as a new one would.
                 (UploadState::Pending(_), Disposition::Pending { for_s }) => {
                     let expires_ms = self.now_ms.saturating_add(u64::from(*for_s) * 1000);

@@ -1,4 +1,4 @@
-//! Uploads, claims, removals and alarms in any order, each of which may be cancelled at any await, while the
+//! Uploads, claims, reviews, removals and alarms in any order, each of which may be cancelled at any await, while the
 //! store and the registry fail and recover and the ledger restarts: nothing that was acknowledged is lost, and
 //! in the end nothing else remains.
 
@@ -12,8 +12,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use edge_registry::{ImageRow, Review};
 use edge_storage::{NewObject, ObjectKey, ObjectMetadata, ObjectStore};
-use edge_types::{Clock, UploadLimits};
+use edge_types::{Clock, UploadLimits, hex};
 use futures_executor::block_on;
 use image_rules::Format;
 use proptest::prelude::*;
@@ -21,11 +22,13 @@ use proptest::prelude::*;
 use super::{image, user};
 use crate::{
     AdmitUpload, CachedStorage, ClaimImage, ClaimOutcome, CommitOutcome, CommitUpload, Disposition,
-    LedgerCommand, LedgerRequest, LedgerService, LedgerStorage, ReleaseUpload, RemoveImage,
+    LedgerCommand, LedgerRequest, LedgerService, LedgerStorage, RefuseImage, ReleaseImage,
+    ReleaseUpload, RemoveImage, StoredImage,
     testing::{FakeLedgerDeps, FakeLedgerStorage},
 };
 use slow::{DEADLINE_MS, Slow};
 
+const SUBJECT: &str = "user:7";
 const LEASE_S: u32 = 300;
 const PENDING_S: u32 = 3600;
 const LIMITS: UploadLimits =
@@ -70,13 +73,13 @@ impl TestHarness {
     }
 
     async fn send<C: LedgerCommand>(&self, command: C) -> C::Reply {
-        let request = LedgerRequest { subject: "user:7".to_owned(), command: command.into() };
+        let request = LedgerRequest { subject: SUBJECT.to_owned(), command: command.into() };
         let reply = self.service().execute(request).await.expect("memory does not fail");
         serde_json::from_str(&reply).expect("the reply of this command")
     }
 
     /// Does what the Worker does: admits, stores and commits an upload, and deletes what was not accepted.
-    async fn upload(self: Rc<Self>, content: u8, disposition: Disposition) {
+    async fn upload(self: Rc<Self>, content: u8, disposition: Disposition, is_held: bool) {
         let admit = AdmitUpload { limits: LIMITS, bytes: 100, lease_s: LEASE_S, ticket: None };
         let grant = self.send(admit).await.outcome.expect("far below the limits");
         self.deps.pause().await;
@@ -84,12 +87,19 @@ impl TestHarness {
             return;
         }
         let key = grant.upload_key.object_key(Format::Png).expect("a key");
-        let sha256 = [content; 32];
-        let bytes = vec![content];
-        let metadata = ObjectMetadata::default();
-        let object = NewObject { key: &key, bytes, format: Format::Png, sha256, metadata };
+        // A held image is of another form, so it is no duplicate of others.
+        let form_id = is_held.then(|| "held".to_owned());
+        let digest = hex::encode(&[content; 32]);
+        let image = StoredImage { form_id, is_held, ..image(&key, &digest, self.deps.now_ms()) };
+        let object = NewObject {
+            key: &image.object(),
+            bytes: vec![content],
+            format: Format::Png,
+            sha256: [content; 32],
+            metadata: ObjectMetadata::default(),
+        };
         if self.deps.put(object).await.is_ok() {
-            let image = image(&key, &content.to_string(), self.deps.now_ms());
+            let written = image.object();
             match self.send(CommitUpload { image, disposition }).await {
                 CommitOutcome::Accepted(receipt) | CommitOutcome::Same(receipt)
                     if receipt.image.key == key =>
@@ -103,7 +113,7 @@ impl TestHarness {
                 CommitOutcome::Lapsed | CommitOutcome::Unregistered => {}
             }
             // The alarm deletes the object in any case.
-            let _ = self.deps.delete(&key).await;
+            let _ = self.deps.delete(&written).await;
             return;
         }
         self.send(ReleaseUpload { upload_key: grant.upload_key, may_be_stored: true }).await;
@@ -144,6 +154,17 @@ impl TestHarness {
         self.send(RemoveImage { key, place: None }).await;
     }
 
+    /// Releases or refuses an image. Of one that the ledger has forgotten, the database is asked, which may fail.
+    async fn decide(self: Rc<Self>, key: ObjectKey, is_released: bool) {
+        let command = if is_released {
+            ReleaseImage { key }.into()
+        } else {
+            RefuseImage { key, reason: "no".to_owned(), place: None }.into()
+        };
+        let _ =
+            self.service().execute(LedgerRequest { subject: SUBJECT.to_owned(), command }).await;
+    }
+
     async fn run_alarm(self: Rc<Self>) {
         self.storage.clear_alarm();
         self.service().run_alarm().await.expect("memory does not fail");
@@ -170,12 +191,24 @@ impl TestHarness {
         let now_ms = self.deps.now_ms();
         let objects = self.deps.inner.store.objects.borrow();
         let rows = self.deps.inner.registry.rows.borrow();
+        // A held object may have been copied already.
+        let is_stored = |key: &str| {
+            objects.contains_key(key) || objects.contains_key(&format!("private/{key}"))
+        };
+        let is_refused = |key: &str| {
+            rows.iter().any(|row| row.key == *key && row.review == Some(Review::Refused))
+        };
         for key in self.kept.borrow().keys() {
-            assert!(objects.contains_key(key), "{key} was registered and is lost");
-            assert!(rows.iter().any(|row| row.key == *key), "{key} lost its row");
+            let row = rows.iter().find(|row| row.key == *key);
+            let row = row.unwrap_or_else(|| panic!("{key} lost its row"));
+            assert!(is_refused(key) || is_stored(key), "{key} was registered and is lost");
+            let is_public = objects.contains_key(key);
+            assert!(row.review != Some(Review::Released) || is_public, "{key} was released");
         }
         for (key, expires_ms) in self.pending.borrow().iter() {
-            assert!(*expires_ms <= now_ms || objects.contains_key(key), "{key} is lost");
+            // It may have been claimed, although the reply was lost.
+            let is_there = is_stored(key) || is_refused(key);
+            assert!(*expires_ms <= now_ms || is_there, "{key} is lost");
         }
     }
 
@@ -184,8 +217,9 @@ impl TestHarness {
         let kept = self.kept.borrow();
         let objects = self.deps.inner.store.objects.borrow();
         let rows = self.deps.inner.registry.rows.borrow();
-        let keys: Vec<_> = kept.keys().collect();
-        assert_eq!(objects.keys().collect::<Vec<_>>(), keys, "objects");
+        let expected: BTreeSet<_> = rows.iter().filter_map(ImageRow::object).collect();
+        let expected: BTreeSet<_> = expected.iter().map(ObjectKey::as_str).collect();
+        assert_eq!(objects.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected);
         assert_eq!(rows.iter().map(|row| &row.key).collect::<BTreeSet<_>>().len(), rows.len());
         assert_eq!(rows.len(), kept.len(), "rows");
         assert!(self.storage.rows().is_empty(), "the ledger is at rest and deleted");
@@ -198,7 +232,8 @@ impl TestHarness {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Upload(u8, bool),
+    Upload(u8, bool, bool),
+    Decide(prop::sample::Index, bool),
     Claim(prop::sample::Index, bool),
     Remove(prop::sample::Index),
     RunAlarm,
@@ -222,7 +257,9 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let index = any::<prop::sample::Index>;
     prop_oneof![
-        6 => (0_u8..3, any::<bool>()).prop_map(|(content, pending)| Step::Upload(content, pending)),
+        6 => (0_u8..3, any::<bool>(), any::<bool>())
+            .prop_map(|(content, pending, is_held)| Step::Upload(content, pending, is_held)),
+        2 => (index(), any::<bool>()).prop_map(|(which, is_ok)| Step::Decide(which, is_ok)),
         3 => (index(), any::<bool>()).prop_map(|(which, is_ann)| Step::Claim(which, is_ann)),
         1 => index().prop_map(Step::Remove),
         3 => Just(Step::RunAlarm),
@@ -252,10 +289,14 @@ fn run(steps: Vec<Step>) {
             (!seen.is_empty()).then(|| seen[which.index(seen.len())].clone())
         };
         match step {
-            Step::Upload(content, pending) => {
+            Step::Upload(content, pending, is_held) => {
                 let pending = pending.then_some(Disposition::Pending { for_s: PENDING_S });
                 let disposition = pending.unwrap_or(Disposition::Register);
-                tasks.push(Box::pin(harness.clone().upload(content, disposition)));
+                tasks.push(Box::pin(harness.clone().upload(content, disposition, is_held)));
+            }
+            Step::Decide(which, is_released) => {
+                let decision = seen(which).map(|key| harness.clone().decide(key, is_released));
+                tasks.extend(decision.map(|decision| Box::pin(decision) as Task));
             }
             Step::Claim(which, is_ann) => {
                 let claimant = if is_ann { "ann" } else { "bob" };
@@ -303,7 +344,7 @@ fn run(steps: Vec<Step>) {
 #[test]
 fn a_row_that_arrives_while_a_long_removal_runs_is_removed() {
     let harness = TestHarness::new();
-    block_on(harness.clone().upload(0, Disposition::Pending { for_s: PENDING_S }));
+    block_on(harness.clone().upload(0, Disposition::Pending { for_s: PENDING_S }, false));
     let key = harness.seen.borrow()[0].clone();
     let mut claim: Task = Box::pin(harness.clone().claim(key.clone(), "ann"));
     assert!(poll_once(&mut claim).is_pending(), "the row is in flight");

@@ -25,8 +25,9 @@ use std::{
 };
 
 use crate::{
-    Event, FormImage, FormPictures, FormRow, FormStore, HourCount, ImageListing, ImageRow,
-    ImageStore, MetricsSnapshot, NewForm, NewImage, Registry, RegistryError, RemovalScope,
+    Event, FormImage, FormPictures, FormRow, FormStore, HeldListing, HourCount, ImageListing,
+    ImageRow, ImageStore, MetricsSnapshot, NewForm, NewImage, Registry, RegistryError,
+    RemovalScope, Review,
 };
 use edge_storage::ObjectKey;
 use edge_types::{FormName, ImageId, UserId};
@@ -88,6 +89,8 @@ impl FakeRegistry {
             original_name: row.original_name.map(str::to_owned),
             placeholder: row.placeholder.map(str::to_owned),
             created_ms: row.created_ms,
+            review: row.is_held.then_some(Review::Held),
+            review_reason: None,
         });
         id
     }
@@ -129,7 +132,8 @@ impl Registry for FakeRegistry {
         let rows = self.rows.borrow();
         let wanted = rows
             .iter()
-            .filter(|row| row.id.0 > after && row.form_id.as_deref() == Some(form.as_str()));
+            .filter(|row| row.id.0 > after && row.form_id.as_deref() == Some(form.as_str()))
+            .filter(|row| row.review != Some(Review::Refused));
         let image = |row: &ImageRow| FormImage {
             id: row.id,
             key: row.key.clone(),
@@ -142,6 +146,22 @@ impl Registry for FakeRegistry {
         self.probe().await?;
         let is_one = |row: &ImageRow| keys.iter().any(|key| row.key == key.as_str());
         self.rows.borrow_mut().retain(|row| !is_one(row));
+        Ok(())
+    }
+
+    async fn decide(
+        &self,
+        key: &ObjectKey,
+        review: Review,
+        reason: Option<&str>,
+    ) -> Result<(), RegistryError> {
+        self.probe().await?;
+        let mut rows = self.rows.borrow_mut();
+        let mut held = rows.iter_mut().filter(|row| row.review == Some(Review::Held));
+        if let Some(row) = held.find(|row| row.key == key.as_str()) {
+            row.review = Some(review);
+            row.review_reason = reason.map(str::to_owned);
+        }
         Ok(())
     }
 
@@ -205,10 +225,25 @@ impl ImageStore for FakeRegistry {
         Ok(rows.iter().rev().filter(is_one).cloned().collect())
     }
 
+    async fn list_held(&self, listing: HeldListing<'_>) -> Result<Vec<ImageRow>, RegistryError> {
+        self.probe().await?;
+        let rows = self.rows.borrow();
+        let wanted = rows.iter().filter(|row| {
+            row.review == Some(Review::Held)
+                && listing.form_id.is_none_or(|form| row.form_id.as_deref() == Some(form))
+                && listing.after.is_none_or(|after| row.id.0 > after.0)
+        });
+        Ok(wanted.take(listing.limit as usize).cloned().collect())
+    }
+
     async fn find_registered(&self, keys: &[String]) -> Result<Vec<String>, RegistryError> {
         self.probe().await?;
         let rows = self.rows.borrow();
-        Ok(keys.iter().filter(|key| rows.iter().any(|row| row.key == **key)).cloned().collect())
+        let is_of = |row: &ImageRow, key: &str| {
+            (row.key == key && row.review != Some(Review::Refused))
+                || row.object().is_some_and(|object| object.as_str() == key)
+        };
+        Ok(keys.iter().filter(|key| rows.iter().any(|row| is_of(row, key))).cloned().collect())
     }
 
     async fn images_after(&self, id: u64, limit: u32) -> Result<Vec<ImageRow>, RegistryError> {

@@ -35,8 +35,6 @@ pub struct S3Store<O> {
     supports_conditional_writes: Cell<bool>,
 }
 
-/// All keys of ours begin with it.
-const PREFIX: &str = "users/";
 /// The most keys per listing that services allow.
 const MOST_KEYS: u32 = 1000;
 /// Upper bound of a listing: a thousand keys of at most 1 KiB with their attributes.
@@ -117,7 +115,6 @@ impl<O: HttpClient> S3Store<O> {
     async fn try_list(&self, after: Option<&str>, limit: u32, timeout_ms: u64) -> Attempt<Page> {
         let mut request = S3Request::bucket(Method::Get)
             .query("list-type", "2")
-            .query("prefix", PREFIX)
             .query("max-keys", limit.clamp(1, MOST_KEYS).to_string());
         if let Some(after) = after {
             request = request.query("continuation-token", after);

@@ -10,7 +10,8 @@ mod users;
 use std::slice;
 
 use edge_registry::{
-    Event, FormImage, ImageListing, ImageRow, ImageStore, NewImage, Registry, RegistryError,
+    Event, FormImage, HeldListing, ImageListing, ImageRow, ImageStore, NewImage, Registry,
+    RegistryError, Review,
 };
 use edge_storage::ObjectKey;
 use edge_types::{
@@ -29,13 +30,15 @@ pub struct D1Registry(pub D1Database);
 
 // `DO NOTHING` returns no row, hence the update that changes nothing. An owner who is being erased gets no row.
 const ADD_IMAGE: &str = "INSERT INTO images (key, owner, form_id, media_type, width, height, \
-     size_bytes, sha256, original_name, placeholder, created_ms) \
-     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE NOT EXISTS \
+     size_bytes, sha256, original_name, placeholder, created_ms, review) \
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 WHERE NOT EXISTS \
      (SELECT 1 FROM removals WHERE kind = 'user' AND target = ?2) \
      ON CONFLICT (key) DO UPDATE SET key = key RETURNING id";
 const FIND_IMAGE: &str = "SELECT * FROM images WHERE key = ?1";
-const FORM_IMAGES: &str =
-    "SELECT id, key, owner FROM images WHERE form_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+const FORM_IMAGES: &str = "SELECT id, key, owner FROM images \
+     WHERE form_id = ?1 AND id > ?2 AND review IS NOT 'refused' ORDER BY id LIMIT ?3";
+const DECIDE: &str =
+    "UPDATE images SET review = ?2, review_reason = ?3 WHERE key = ?1 AND review = 'held'";
 const REMOVE_IMAGES: &str = "DELETE FROM images WHERE key IN (SELECT value FROM json_each(?1))";
 const ADD_EVENT: &str = "INSERT INTO events \
      (idempotency_key, at_ms, kind, subject, reason, until_ms, detail) \
@@ -52,8 +55,15 @@ const LIST_BOTH: &str = "SELECT * FROM images WHERE owner = ?3 AND form_id = ?4 
      ORDER BY id DESC LIMIT ?2";
 const FIND_ALL: &str = "SELECT * FROM images \
      WHERE key IN (SELECT value FROM json_each(?1)) ORDER BY id DESC";
-const FIND_REGISTERED: &str =
-    "SELECT key FROM images WHERE key IN (SELECT value FROM json_each(?1))";
+const LIST_HELD: &str =
+    "SELECT * FROM images WHERE review = 'held' AND id > ?1 ORDER BY id LIMIT ?2";
+const LIST_HELD_FORM: &str = "SELECT * FROM images WHERE review = 'held' AND id > ?1 \
+     AND form_id = ?3 ORDER BY id LIMIT ?2";
+// The object of a held image has the key of its row below `private/`, and may have been copied to that key already.
+const FIND_REGISTERED: &str = "SELECT value AS key FROM json_each(?1) WHERE EXISTS \
+     (SELECT 1 FROM images WHERE images.key = value AND review IS NOT 'refused') OR EXISTS \
+     (SELECT 1 FROM images WHERE images.key = substr(value, 9) AND substr(value, 1, 8) = 'private/' \
+     AND review = 'held')";
 const IMAGES_AFTER: &str = "SELECT * FROM images WHERE id > ?1 ORDER BY id LIMIT ?2";
 const DEPLOYMENT_ID: &str = "SELECT id FROM deployment";
 const BIND_DEPLOYMENT: &str = "INSERT INTO deployment (only_row, id, bound_ms) VALUES (1, ?1, ?2) \
@@ -99,6 +109,7 @@ impl Registry for D1Registry {
             text(image.original_name),
             text(image.placeholder),
             number(image.created_ms),
+            text(image.is_held.then_some(Review::Held.name())),
         ];
         let row: Option<ImageIdRow> = self.first(ADD_IMAGE, &values).await?;
         row.map(|row| row.id).ok_or_else(no_row)
@@ -120,6 +131,16 @@ impl Registry for D1Registry {
 
     async fn remove(&self, keys: &[ObjectKey]) -> Result<(), RegistryError> {
         self.run(REMOVE_IMAGES, &[D1Type::Text(&json(&keys)?)]).await
+    }
+
+    async fn decide(
+        &self,
+        key: &ObjectKey,
+        review: Review,
+        reason: Option<&str>,
+    ) -> Result<(), RegistryError> {
+        let values = [D1Type::Text(key.as_str()), D1Type::Text(review.name()), text(reason)];
+        self.run(DECIDE, &values).await
     }
 
     async fn event(&self, event: &Event) -> Result<(), RegistryError> {
@@ -166,6 +187,15 @@ impl ImageStore for D1Registry {
 
     async fn find_all(&self, keys: &[ObjectKey]) -> Result<Vec<ImageRow>, RegistryError> {
         self.rows(FIND_ALL, &[D1Type::Text(&json(&keys)?)]).await
+    }
+
+    async fn list_held(&self, listing: HeldListing<'_>) -> Result<Vec<ImageRow>, RegistryError> {
+        let after = number(listing.after.map_or(0, |id| id.0.min(MAX_SAFE_INTEGER)));
+        let limit = number(listing.limit.into());
+        match listing.form_id.map(D1Type::Text) {
+            None => self.rows(LIST_HELD, &[after, limit]).await,
+            Some(form) => self.rows(LIST_HELD_FORM, &[after, limit, form]).await,
+        }
     }
 
     async fn find_registered(&self, keys: &[String]) -> Result<Vec<String>, RegistryError> {

@@ -164,8 +164,14 @@ async fn sweep_rows<P: Ports>(app: &App<P>, findings: &mut Findings) -> Result<(
     findings.rows = rows.len();
     let mut lost = Vec::new();
     for row in &rows {
-        let Some(key) = ObjectKey::parse(&row.key) else { continue };
-        let is_missing = app.ports.store().head(&key).await?.is_none();
+        let (Some(key), Some(object)) = (ObjectKey::parse(&row.key), row.object()) else {
+            continue;
+        };
+        let mut is_missing = app.ports.store().head(&object).await?.is_none();
+        if is_missing && object != key {
+            // A restored database may not know that it was released.
+            is_missing = app.ports.store().head(&key).await?.is_none();
+        }
         // The image may have been deleted since the rows were read.
         if is_missing && registry.find(&key).await?.is_some() {
             lost.push((key, row));

@@ -1,7 +1,7 @@
 //! Restores the row of an object: from its key, its metadata, and where these are incomplete from its bytes.
 
 use edge_registry::{NewImage, Registry};
-use edge_storage::{Content, ObjectKey, ObjectMetadata, ObjectStore};
+use edge_storage::{Content, Held, ObjectKey, ObjectMetadata, ObjectStore};
 use edge_types::{hex, log};
 use image_rules::inspect_as;
 
@@ -23,8 +23,9 @@ pub async fn register<P: Ports>(app: &App<P>, key: &ObjectKey) -> Result<bool, I
     else {
         return Ok(false);
     };
+    let public = key.public();
     let image = NewImage {
-        key,
+        key: if metadata.held == Some(Held::Public) { &public } else { key },
         owner: &owner,
         form_id: metadata.form_id.as_deref(),
         format,
@@ -33,6 +34,8 @@ pub async fn register<P: Ports>(app: &App<P>, key: &ObjectKey) -> Result<bool, I
         size_bytes: found.size_bytes,
         sha256,
         original_name: metadata.original_name.as_deref(),
+        // One of a private form that was released is reviewed again: its object stays as it is.
+        is_held: metadata.held.is_some() && key.is_private(),
         // The object does not have it.
         placeholder: None,
         created_ms: key.written_ms(),

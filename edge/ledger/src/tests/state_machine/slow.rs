@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use edge_registry::{Event, FormImage, ImageRow, NewImage, Registry, RegistryError};
+use edge_registry::{Event, FormImage, ImageRow, NewImage, Registry, RegistryError, Review};
 use edge_storage::{
     Description, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreError,
     StoredObject,
@@ -11,7 +11,7 @@ use edge_types::{Clock, FormName, ImageId, Random, UserId};
 use futures_executor::block_on;
 
 use super::LEASE_S;
-use crate::{LedgerDeps, service::new_image, testing::FakeLedgerDeps, tests::image};
+use crate::{LedgerDeps, StoredImage, service::new_image, testing::FakeLedgerDeps, tests::image};
 
 /// Other tasks run before and after each operation of `inner`, and a row that is in flight may arrive at
 /// the registry although nobody waits for it any more.
@@ -23,6 +23,7 @@ pub struct Slow {
 pub struct RowInFlight {
     key: ObjectKey,
     owner: UserId,
+    is_held: bool,
     sent_ms: u64,
 }
 
@@ -48,7 +49,8 @@ impl Slow {
     }
 
     async fn arrive(&self, sent: &RowInFlight) -> Result<ImageId, RegistryError> {
-        let image = image(&sent.key, "", sent.sent_ms);
+        let is_held = sent.is_held;
+        let image = StoredImage { is_held, ..image(&sent.key, "", sent.sent_ms) };
         self.inner.registry.add(new_image(&image, &sent.owner)).await
     }
 }
@@ -111,7 +113,12 @@ impl ObjectStore for Slow {
 impl Registry for Slow {
     async fn add(&self, image: NewImage<'_>) -> Result<ImageId, RegistryError> {
         let sent_ms = self.inner.now_ms();
-        let sent = || RowInFlight { key: image.key.clone(), owner: image.owner.clone(), sent_ms };
+        let sent = || RowInFlight {
+            key: image.key.clone(),
+            owner: image.owner.clone(),
+            is_held: image.is_held,
+            sent_ms,
+        };
         self.rows.borrow_mut().push(sent());
         self.pause().await;
         if self.inner.now_ms() >= sent_ms + DEADLINE_MS {
@@ -142,6 +149,18 @@ impl Registry for Slow {
 
     async fn find(&self, key: &ObjectKey) -> Result<Option<ImageRow>, RegistryError> {
         self.inner.registry.find(key).await
+    }
+
+    async fn decide(
+        &self,
+        key: &ObjectKey,
+        review: Review,
+        reason: Option<&str>,
+    ) -> Result<(), RegistryError> {
+        self.pause().await;
+        self.inner.registry.decide(key, review, reason).await?;
+        self.pause().await;
+        Ok(())
     }
 
     async fn event(&self, event: &Event) -> Result<(), RegistryError> {

@@ -96,7 +96,7 @@ fn keys_are_listed_page_by_page() {
     assert_eq!(first, Page { keys, next: Some("a/b+c==".to_owned()) });
     assert_eq!(block_on(store.list(first.next.as_deref(), 10)), Ok(Page::default()));
     let queries: Vec<_> = store.seen().iter().map(|seen| seen.url.clone()).collect();
-    assert!(queries[0].contains("list-type=2&max-keys=1000&prefix=users%2F"), "{}", queries[0]);
+    assert!(queries[0].contains("list-type=2&max-keys=1000"), "{}", queries[0]);
     assert!(queries[1].contains("continuation-token=a%2Fb%2Bc%3D%3D"), "{}", queries[1]);
 }
 

@@ -42,7 +42,7 @@ fn a_write_has_its_content_type_and_never_overwrites() {
 fn metadata() -> ObjectMetadata {
     let (form_id, original_name) = (Some("설문-7".to_owned()), Some("고양이.png".to_owned()));
     let (width, height) = (Some(3), Some(2));
-    ObjectMetadata { form_id, original_name, sha256: None, width, height }
+    ObjectMetadata { form_id, original_name, width, height, ..ObjectMetadata::default() }
 }
 
 #[test]
