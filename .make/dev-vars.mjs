@@ -11,6 +11,7 @@ const keys = {
   // Locally `make token` acts as the platform and prints tokens of administrators as well.
   PLATFORM_ADMIN: () => "true",
   SIGNING_JWK: () => `'${JSON.stringify(signingKey())}'`,
+  URL_SIGNING_KEY: secret,
 };
 
 const existing = existsSync(FILE)

@@ -8,8 +8,8 @@ deploy: setup edge www ## Deploy to Cloudflare (ENV=staging or production)
 	wrangler deploy --env $(ENV)
 
 .PHONY: rotate
-rotate: $(STAMPS)/node ## Rotate the signing key of a deployment (ENV=…; LEAKED=1 if it leaked, FIRST=1 if it has none, DRY_RUN=1)
-	@node .make/rotate.mjs --env "$(ENV)" $(if $(URL),--url "$(URL)") $(if $(LEAKED),--leaked) $(if $(FIRST),--first) $(if $(DRY_RUN),--dry-run)
+rotate: $(STAMPS)/node ## Rotate the signing key of a deployment, or with URLS=1 that of signed URLs (ENV=…; LEAKED=1 if it leaked, FIRST=1 if it has none, DRY_RUN=1)
+	@node .make/rotate.mjs --env "$(ENV)" $(if $(URL),--url "$(URL)") $(if $(URLS),--urls) $(if $(LEAKED),--leaked) $(if $(FIRST),--first) $(if $(DRY_RUN),--dry-run)
 
 .PHONY: doctor
 # In the environment, because every process of the machine can read arguments.

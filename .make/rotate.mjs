@@ -1,9 +1,9 @@
-// Rotates the signing key. A secret cannot be read back, so the previous key is stored as its published public members, which
+// Rotates the signing key, or with `--urls` the key of signed URLs. A secret cannot be read back, so the previous key is stored as its published public members, which
 // suffice to verify. Both secrets change in one `wrangler secret bulk`, which is one deployment.
 //
-// `node .make/rotate.mjs --env production [--url https://…] [--leaked] [--first] [--dry-run]`. Never prints or writes a private key.
+// `node .make/rotate.mjs --env production [--url https://…] [--urls] [--leaked] [--first] [--dry-run]`. Never prints or writes a private key.
 import { spawnSync } from "node:child_process";
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
 import { pathToFileURL } from "node:url";
 
@@ -34,6 +34,22 @@ export function planRotation(published, { leaked = false, first = false } = {}) 
   return { secrets, says: [`The key ${current.kid} stops signing and verifies until the next rotation.`, ...dropped, PSEUDONYMS] };
 }
 
+/**
+ * The same for the key of signed URLs. It is symmetric, so what it is now must be known: a back end that signs URLs has it. `next`
+ * is the key that the back end uses from now on; without one, only the deployment signs.
+ */
+export function planUrlRotation({ current, next, leaked = false, first = false } = {}) {
+  const secret = () => randomBytes(32).toString("base64url");
+  for (const key of [current, next]) if (key !== undefined && [...key].length < 32) throw new Error("A key of signed URLs has at least 32 characters.");
+  const secrets = { URL_SIGNING_KEY: next ?? secret() };
+  if (first) return { secrets, says: ["Creates the first key of signed URLs."] };
+  // wrangler cannot remove a secret that does not exist, so that a random one takes its place.
+  const stays = current !== undefined && !leaked;
+  secrets.URL_SIGNING_KEY_PREVIOUS = stays ? current : secret();
+  const ends = "Signed URLs that were made before end now. Pages get new ones when they are loaded again; those in e-mails are lost.";
+  return { secrets, says: [stays ? "The key of signed URLs stops signing and verifies until the next rotation." : ends] };
+}
+
 const PSEUDONYMS = "Users get new pseudonyms in the log. A lookup shows the new one; older lines have the old one.";
 const LEAKED = [
   "Guests cannot claim images that they uploaded with an older token. These images expire (PENDING_S).",
@@ -56,15 +72,22 @@ async function publicUrl(env) {
 }
 
 async function main() {
-  const options = { env: { type: "string" }, url: { type: "string" }, leaked: { type: "boolean" }, first: { type: "boolean" }, "dry-run": { type: "boolean" } };
-  const { env, url: given, leaked, first, "dry-run": isDry } = parseArgs({ options }).values;
+  const options = { env: { type: "string" }, url: { type: "string" }, urls: { type: "boolean" }, leaked: { type: "boolean" }, first: { type: "boolean" }, "dry-run": { type: "boolean" } };
+  const { env, url: given, urls, leaked, first, "dry-run": isDry } = parseArgs({ options }).values;
+  if (urls) {
+    const { URL_SIGNING_KEY: next, URL_SIGNING_KEY_PREVIOUS: current } = process.env;
+    return change(env, planUrlRotation({ current, next, leaked, first }), isDry);
+  }
   const url = given || (await publicUrl(env));
   if (!URL.canParse(url ?? "") || !/^https?:/.test(url)) throw new Error(`The URL of ${env} is unknown. Add URL=https://… or set PUBLIC_BASE_URL in wrangler.toml.`);
   const published = await read(url).catch((error) => {
     if (first) return [];
     throw new Error(`The published key cannot be read at ${url}: ${error.cause?.message ?? error.message}. Check that it is deployed. Create its first key with FIRST=1.`);
   });
-  const { secrets, says } = planRotation(published, { leaked, first });
+  change(env, planRotation(published, { leaked, first }), isDry);
+}
+
+function change(env, { secrets, says }, isDry) {
   for (const sentence of says) console.log(sentence);
   const changes = Object.entries(secrets).map(([name, value]) => (value === null ? `removes ${name}` : `sets ${name}`));
   console.log(`wrangler secret bulk --env ${env}: ${changes.join(", ")}, in one deployment.`);

@@ -204,6 +204,17 @@ async function delivery(context, report) {
   return "The image is served byte for byte; HEAD, 304, 206, caching and security headers are right.";
 }
 
+/** A private picture is refused by the Worker, and not looked for among the pages. */
+async function privacy(context, report) {
+  const path = "/private/users/doctor/images/1-00000000-0000-4000-8000-000000000000.png";
+  for (const query of ["", "?exp=9999999999&sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]) {
+    const answer = await ask(context, path + query);
+    report.expect(answer.code === "SIGNATURE_INVALID", `${path} without a valid signature answers ${answer.status} ${answer.code ?? ""}, not SIGNATURE_INVALID. Check that /private/* is in run_worker_first.`);
+    report.expect(answer.header("cache-control") === "no-store", `${path} has Cache-Control "${answer.header("cache-control")}", not no-store. Check for a rule that caches everything.`);
+  }
+  return "Private pictures need a signature.";
+}
+
 /** Deletes the image of a user; a guest image expires. */
 async function removal({ token, stored, ...context }, report) {
   if (!token || !stored) return undefined;
@@ -223,5 +234,6 @@ export const checks = [
   { name: "clock", needs: ["token"], run: clock },
   { name: "upload", needs: ["token"], run: upload },
   { name: "delivery", needs: ["upload"], run: delivery },
+  { name: "privacy", needs: ["reach"], run: privacy },
   { name: "removal", needs: ["upload"], run: removal },
 ];

@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 
-import { planRotation } from "../../.make/rotate.mjs";
+import { planRotation, planUrlRotation } from "../../.make/rotate.mjs";
 import { freePort, startServer } from "./server.mjs";
 
 const run = promisify(execFile);
@@ -54,6 +54,20 @@ test("after a rotation old tokens are accepted and new ones have the new key; af
   assert.equal(left.length, 1);
   for (const before of [first, next]) assert.deepEqual(await answers(before), [401, "TOKEN_INVALID"]);
   assert.deepEqual(await answers(await signUp("third@example.org")), [200, undefined]);
+});
+
+test("`URLS=1` rotates the key of signed URLs, and keeps the one that it is given", async () => {
+  const [current, next] = ["an old key of signed URLs, 32 characters", "a new key of signed URLs, 32 characters"];
+  assert.deepEqual(planUrlRotation({ current, next }).secrets, { URL_SIGNING_KEY: next, URL_SIGNING_KEY_PREVIOUS: current });
+  for (const dropped of [planUrlRotation({ next }), planUrlRotation({ current, next, leaked: true })]) {
+    assert.ok(![current, next].includes(dropped.secrets.URL_SIGNING_KEY_PREVIOUS));
+    assert.match(dropped.says.join(), /end now/);
+  }
+  assert.deepEqual(Object.keys(planUrlRotation({ first: true }).secrets), ["URL_SIGNING_KEY"]);
+  assert.throws(() => planUrlRotation({ next: "short" }), /32 characters/);
+  const { code, stdout } = await rotate(server.url, "URLS=1", "DRY_RUN=1");
+  assert.equal(code, 0);
+  assert.match(stdout, /sets URL_SIGNING_KEY, sets URL_SIGNING_KEY_PREVIOUS, in one deployment/);
 });
 
 test("the output contains no private key, and FIRST=1 is rejected when the deployment has a key", async () => {
