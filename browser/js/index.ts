@@ -3,7 +3,7 @@ export { BROWSER_POLICY, CODES, EDGE_POLICY, type Code, type CodeMeaning, type E
 export { ConnectionBroken, Refusal, SetupError } from "./errors.js";
 export type { AssetUrls, MetadataKind, Report } from "./preflight/messages.js";
 export { preflight, type Prepared, type PreflightOptions, warmUp } from "./preflight/preflight.js";
-export { type TokenOrTicket, upload, type Uploaded, type UploadOptions } from "./client/api-client.js";
+export { type PictureRecord, type Review, type TokenOrTicket, upload, type Uploaded, type UploadOptions } from "./client/api-client.js";
 export { type ChallengeOptions, type ChallengePurpose, withChallenge } from "./client/challenge.js";
 export { guestToken, type TicketRequest, type TicketSource, type TokenRequest, type TokenSource } from "./client/credentials.js";
 export { type FormPolicy, loadPolicy, type PolicyOptions } from "./client/policy.js";

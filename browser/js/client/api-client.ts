@@ -42,9 +42,26 @@ export interface UploadOptions extends ClientOptions, AttemptOptions, RetriedOpt
   fileName?: string | null;
 }
 
+/** Whether a picture waits for a review, or what was decided; null when its form has none. */
+export type Review = "held" | "released" | "refused" | null;
+
+/** What the edge knows of a stored picture. */
+export interface PictureRecord {
+  key: string;
+  originalFilename: string | null;
+  signedThumbnailUrl: string | null;
+  review: Review;
+  reviewReason: string | null;
+}
+
 /** A stored picture, as the response of `POST /images` describes it. */
 export interface Uploaded {
   imageUrl: string;
+  /** A private picture, and one that waits for a review, can be read at `signedUrl` only. */
+  visibility: "public" | "private";
+  review: Review;
+  /** Null for a picture that everybody may read at `imageUrl`. */
+  signedUrl: string | null;
   /** Save this and not the URL: the domain may change. */
   key: string;
   /** Null until a guest's picture is claimed. */
@@ -144,12 +161,12 @@ export class ApiClient {
     await this.#request("DELETE", `images?key=${encodeURIComponent(key)}`);
   }
 
-  /** The file names of the caller's newest pictures of this form, by key. */
-  async names(): Promise<Map<string, string | null>> {
+  /** The records of the caller's newest pictures of this form, by key. */
+  async records(): Promise<Map<string, PictureRecord>> {
     const { formId } = this.#options;
     const query = `limit=100${formId === undefined ? "" : `&formId=${encodeURIComponent(formId)}`}`;
-    const { images } = (await this.#request("GET", `images?${query}`)) as { images: { key: string; originalFilename: string | null }[] };
-    return new Map(images.map(({ key, originalFilename }) => [key, originalFilename]));
+    const { images } = (await this.#request("GET", `images?${query}`)) as { images: PictureRecord[] };
+    return new Map(images.map((image) => [image.key, image]));
   }
 
   /** The next request asks the token source again; with `refresh` for a token that is not a cached one. */

@@ -18,6 +18,9 @@ export interface FormPolicy extends Policy {
     readonly maxFilesPerUser: number | null;
     /** How long a picture is kept unless your back end claims it; null as the deployment says. */
     readonly pendingSeconds: number | null;
+    /** Whether only signed URLs can read the pictures, and whether they wait for a review first. */
+    readonly visibility: "public" | "private";
+    readonly review: "none" | "held";
   } | null;
 }
 

@@ -49,6 +49,8 @@ const NO_TOKEN = new SetupError("<image-upload> has no `token`. Set the property
 const NO_ITEMS: readonly UploadItem[] = [];
 /** A form that is not open yet is looked up again when it opens, at least every hour. */
 const MAX_WAIT_MS = 3_600_000;
+/** How often a page asks for the decision about pictures that wait for a review. */
+const REVIEW_INTERVAL_MS = 60_000;
 /** Pages may set these before the element is defined. */
 const PROPERTIES = ["assets", "token", "ticket", "endpoint", "name", "formId", "offline", "offlineKey", "maxFiles", "required", "disabled", "value"] as const;
 /** Servers can import this module, and have no elements. */
@@ -84,6 +86,7 @@ export class ImageUpload extends Base {
   #unknownForm: Refusal | undefined;
   #wasClosed = false;
   #openingTimer: ReturnType<typeof setTimeout> | undefined;
+  #reviewTimer: ReturnType<typeof setTimeout> | undefined;
   #isFieldsetDisabled = false;
   #assets: AssetUrls | undefined;
   #token: TokenSource | undefined;
@@ -121,7 +124,7 @@ export class ImageUpload extends Base {
     this.#uploader?.forgetToken();
     if (!source) return;
     this.#resolveToken();
-    if (this.#hasLackedToken) this.#loadNames();
+    if (this.#hasLackedToken) this.#loadRecords();
     this.#retryWithoutToken();
     // A guest has signed in.
     for (const item of this.items) if (item.error instanceof Refusal && item.error.code === "GUEST_NOT_ALLOWED") this.#uploader?.retry(item);
@@ -148,7 +151,7 @@ export class ImageUpload extends Base {
     if (JSON.stringify(keys) === JSON.stringify(this.value)) return;
     this.#list.setKeys(keys, this.endpoint, this.#texts);
     this.#update();
-    this.#loadNames();
+    this.#loadRecords();
   }
 
   /** The pictures that were added to this element, for more than their keys. */
@@ -281,7 +284,7 @@ export class ImageUpload extends Base {
     for (const input of this.querySelectorAll("input")) input.disabled = true;
     this.#render();
     if (this.hasAttribute("offline")) this.#startedUploader();
-    this.#loadNames();
+    this.#loadRecords();
     void this.#loadPolicy();
   }
 
@@ -365,6 +368,7 @@ export class ImageUpload extends Base {
     uploader.on("progress", ({ item }) => this.#list.render(item, this.#texts));
     uploader.on("uploaded", (detail) => {
       this.#renewInTime(detail.item, detail.image);
+      this.#watchReview();
       this.#dispatch("uploaded", detail);
       this.#dispatchChange();
     });
@@ -379,6 +383,7 @@ export class ImageUpload extends Base {
 
   #end(): void {
     clearTimeout(this.#openingTimer);
+    clearTimeout(this.#reviewTimer);
     this.#close();
     this.#list.clear();
   }
@@ -388,12 +393,29 @@ export class ImageUpload extends Base {
     this.#uploader = undefined;
   }
 
-  /** Requests the file names of pictures that were set by their keys. */
-  #loadNames(): void {
-    if (!this.isConnected || !this.#connection || !this.#list.lacksNames) return;
-    const names = this.#startedUploader().names();
-    // If the request fails, the names that are shown stay.
-    names.then((names) => this.#list.setNames(names, this.#texts)).catch(() => {});
+  /** Requests what is not known of pictures that were set by their keys, and what was decided about pictures that wait for a review. */
+  #loadRecords(): void {
+    clearTimeout(this.#reviewTimer);
+    const { lacksRecords, isHeld } = this.#list;
+    if (!this.isConnected || !this.#connection || !(lacksRecords || isHeld)) return;
+    const asked = lacksRecords || !document.hidden ? this.#startedUploader().records() : Promise.reject();
+    asked
+      .then((records) => {
+        const refused = this.#list.setRecords(records, this.#texts);
+        for (const sentence of refused) this.#announce(sentence);
+        if (refused.length === 0) return;
+        this.#update();
+        this.#dispatchChange();
+      })
+      // If the request fails, what is shown stays.
+      .catch(() => {})
+      .finally(() => this.#watchReview());
+  }
+
+  /** Asks again while a picture waits for a review. */
+  #watchReview(): void {
+    clearTimeout(this.#reviewTimer);
+    if (this.#list.isHeld) this.#reviewTimer = setTimeout(() => this.#loadRecords(), REVIEW_INTERVAL_MS);
   }
 
   /** Loads what the form asks. An element without a form asks nothing special, and loads its policy with the first picture. */

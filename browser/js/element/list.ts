@@ -3,6 +3,7 @@ import { urlOf } from "../client/http.js";
 import { challengeProgress } from "../client/challenge.js";
 import { isAboutPicture } from "../client/retry.js";
 import { isReady } from "../preflight/queue.js";
+import type { PictureRecord, Review } from "../client/api-client.js";
 import type { UploadItem } from "../uploader/task.js";
 import { create, focusOn, hasFocus, icon } from "./dom.js";
 import { sentenceOf, sizeOf, type Texts } from "./texts.js";
@@ -21,8 +22,8 @@ class Row {
   readonly item: UploadItem | undefined;
   /** The key, for a picture that was set by its key. */
   readonly givenKey: string | undefined;
-  /** The file name of a given key, once the edge has sent it; null when it has none. */
-  fileName: string | null | undefined;
+  /** What the edge knows of the picture, once it has said so; null when it knows nothing. */
+  record: PictureRecord | null | undefined;
   readonly #preview = create("div", { className: "preview", part: "preview" }, icon("picture"));
   readonly #name = create("div", { className: "name", part: "name", dir: "auto" });
   readonly #meta = create("p", { className: "meta", part: "meta" });
@@ -49,7 +50,11 @@ class Row {
   }
 
   get name(): string | null {
-    return this.item ? this.item.name : (this.fileName ?? lastPart(this.givenKey!));
+    return this.item ? this.item.name : (this.record?.originalFilename ?? lastPart(this.givenKey!));
+  }
+
+  get review(): Review {
+    return this.record?.review ?? this.item?.image?.review ?? null;
   }
 
   set isDisabled(isDisabled: boolean) {
@@ -58,14 +63,16 @@ class Row {
 
   render(texts: Texts): void {
     const { item } = this;
-    const state = item?.state ?? "uploaded";
+    const isRefused = this.review === "refused";
+    const state = isRefused ? "refused" : (item?.state ?? "uploaded");
     const name = this.name ?? texts.unnamed;
     this.element.className = `item ${state}`;
     this.element.setAttribute("part", `item ${state}`);
     this.#name.textContent = this.#name.title = this.#progress.ariaLabel = name;
     this.#retryButton.ariaLabel = texts.retry(name);
     this.removeButton.ariaLabel = texts.remove(name);
-    this.#state.replaceChildren(...(state === "uploaded" ? [icon("done")] : []), item ? stateOf(item, texts) : texts.stored);
+    const done = isRefused ? texts.turnedDown(this.record?.reviewReason ?? "") : this.review === "held" ? texts.held : texts.stored;
+    this.#state.replaceChildren(...(state === "uploaded" ? [icon("done")] : []), item && state !== "uploaded" && !isRefused ? stateOf(item, texts) : done);
     this.#progress.hidden = !BUSY.includes(state) || !item;
     if (!item) return void (this.#retryButton.hidden = true);
 
@@ -76,7 +83,7 @@ class Row {
     this.#removed.textContent = texts.removedKinds(kinds.map((kind) => texts.kinds[kind]).join(", "));
     this.#progress.value = item.totalBytes > 0 ? item.sentBytes / item.totalBytes : 0;
     const hadFocus = hasFocus(this.#retryButton);
-    this.#retryButton.hidden = !(state === "failed" || (state === "refused" && !isAboutPicture(item.error)));
+    this.#retryButton.hidden = isRefused || !(state === "failed" || (state === "refused" && !isAboutPicture(item.error)));
     // A button that is hidden while it has the focus would drop it to the page's body.
     if (hadFocus && this.#retryButton.hidden) focusOn(this.element);
   }
@@ -123,9 +130,9 @@ export class List {
     this.#onRemoved = onRemoved;
   }
 
-  /** The keys of the stored pictures in the order of the list; each once. */
+  /** The keys of the stored pictures in the order of the list; each once. A refused picture is not stored any more. */
   get keys(): string[] {
-    return [...new Set(this.#rows.map(({ key }) => key).filter((key) => key !== undefined))];
+    return [...new Set(this.#rows.filter(({ review }) => review !== "refused").flatMap(({ key }) => key ?? []))];
   }
 
   /** The number of pictures in any state. */
@@ -162,15 +169,30 @@ export class List {
     });
   }
 
-  /** Whether the file name of a given key is not known yet. */
-  get lacksNames(): boolean {
-    return this.#rows.some(({ givenKey, fileName }) => givenKey !== undefined && fileName === undefined);
+  /** Whether a picture waits for a review. */
+  get isHeld(): boolean {
+    return this.#rows.some(({ review }) => review === "held");
   }
 
-  /** Shows the file names of given keys; those without one keep the last part of their key. */
-  setNames(names: ReadonlyMap<string, string | null>, texts: Texts): void {
-    for (const row of this.#rows) if (row.givenKey !== undefined) row.fileName ??= names.get(row.givenKey) ?? null;
+  /** Whether nothing is known yet of a given key. */
+  get lacksRecords(): boolean {
+    return this.#rows.some(({ givenKey, record }) => givenKey !== undefined && record === undefined);
+  }
+
+  /** Shows file names and previews of given keys, and what was decided about pictures. Returns the pictures that were refused since. */
+  setRecords(records: ReadonlyMap<string, PictureRecord>, texts: Texts): string[] {
+    const refused = [];
+    for (const row of this.#rows) {
+      const { givenKey, key, review } = row;
+      if (key === undefined || (!givenKey && review !== "held")) continue;
+      const record = records.get(key) ?? null;
+      // The public URL of such a picture shows nothing.
+      if (row.record === undefined && givenKey && record?.signedThumbnailUrl) row.previewUrl(record.signedThumbnailUrl);
+      row.record = record ?? row.record ?? null;
+      if (row.review === "refused" && review !== "refused") refused.push(texts.announceRefused(row.name ?? texts.unnamed, texts.turnedDown(record?.reviewReason ?? "")));
+    }
     this.renderAll(texts);
+    return refused;
   }
 
   render(item: UploadItem, texts: Texts): void {

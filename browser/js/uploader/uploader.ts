@@ -1,7 +1,7 @@
 // Uploads many pictures: each is checked and resized, sent with progress, retried where that helps, and kept on the device if wanted. One upload
 // is task.ts; this is what can be done with them.
 import { abortable } from "../abort.js";
-import { ApiClient, type ClientOptions, type TokenOrTicket, type Uploaded } from "../client/api-client.js";
+import { ApiClient, type ClientOptions, type PictureRecord, type TokenOrTicket, type Uploaded } from "../client/api-client.js";
 import type { FormPolicy } from "../client/policy.js";
 import { isAboutPicture, retry } from "../client/retry.js";
 import { logForDevelopers, Refusal } from "../errors.js";
@@ -206,9 +206,9 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
     return this.#client.policy();
   }
 
-  /** The file names of the caller's newest pictures of this form, by key. */
-  names(): Promise<Map<string, string | null>> {
-    return this.#client.names();
+  /** The records of the caller's newest pictures of this form, by key. */
+  records(): Promise<Map<string, PictureRecord>> {
+    return this.#client.records();
   }
 
   /** Ends all uploads, as the end of the page would: every `done` settles, and what is kept stays kept for the next Uploader. */
