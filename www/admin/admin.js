@@ -4,6 +4,7 @@ import { loadBans } from "./bans.js";
 import { showStats } from "./chart.js";
 import { $, clock, showError, show, setLanguage, currentLanguage, texts, whileBusy } from "./dom.js";
 import { refreshFound } from "./lookup.js";
+import { loadQueue } from "./review.js";
 import { loadEvents, showStatus, showTotals, showUploaders } from "./panels.js";
 
 const INTERVAL_MS = 10_000;
@@ -17,6 +18,7 @@ const panels = [
   { place: () => $("#status .problem"), load: async () => showStatus(await request("GET", "/admin/api/status")) },
   { place: () => $("#chart-problem"), load: async () => showSeries(await request("GET", `/admin/api/stats?hours=${hours()}`)) },
   { place: () => $("#uploaders .problem"), load: async () => showUploaders(await request("GET", `/admin/api/uploaders?hours=${hours()}&limit=10`)) },
+  { place: () => $("#review .problem"), load: loadQueue },
   { place: () => $("#bans > .problem"), load: loadBans },
   { place: () => $("#events .problem"), load: loadEvents },
   { place: () => $("#find-problem"), load: refreshFound, optional: true },

@@ -81,23 +81,29 @@ function showPictures(newest) {
 function card(image) {
   const name = image.originalFilename ?? image.key.split("/").at(-1);
   const thumb = el("img");
-  Object.assign(thumb, { src: `/${image.key}?v=thumb`, alt: "", loading: "lazy", width: 120, height: 96 });
+  Object.assign(thumb, { src: thumbnail(image), alt: "", loading: "lazy", width: 120, height: 96 });
   const open = el("a", "thumb", thumb);
-  Object.assign(open, { href: `/${image.key}`, target: "_blank", rel: "noopener" });
+  Object.assign(open, { href: image.signedUrl ?? `/${image.key}`, target: "_blank", rel: "noopener" });
   open.setAttribute("aria-label", name);
   const remove = el("button", "quiet", texts().delete);
   remove.type = "button";
   remove.setAttribute("aria-label", texts().deleteLabel(name));
   remove.addEventListener("click", () => askToDelete(image, name));
   const facts = `${image.width} × ${image.height} · ${size(image.fileSize)}`;
-  return el("li", "", open, el("p", "name", name), el("p", "faint", facts, el("br"), moment(image.createdAt)), remove);
+  const review = texts().reviews[image.review];
+  const decision = review ? [el("br"), image.reviewReason ? `${review}: ${image.reviewReason}` : review] : [];
+  return el("li", "", open, el("p", "name", name), el("p", "faint", facts, el("br"), moment(image.createdAt), ...decision), remove);
 }
+
+const thumbnail = ({ key, signedThumbnailUrl }) => signedThumbnailUrl ?? `/${key}?v=thumb`;
 
 /** Shows the record of one picture, with a button for its owner. */
 async function lookUpKey(key) {
   shown = undefined;
   show($("#found"), false);
-  const { images } = await request("GET", `/images?${new URLSearchParams({ key })}`);
+  // The signed URL of a picture that waits for a review begins with `private/`, unlike its key.
+  const keys = [...new Set([key, key.replace(/^private\//, "")])].map((key) => ["key", key]);
+  const { images } = await request("GET", `/images?${new URLSearchParams(keys)}`);
   showError($("#find-problem"), images.length === 0 ? texts().noSuchPicture : "", images.length === 0 ? [$("#find [name=user]")] : []);
   renderList($("#found-picture"), images, ({ imageId }) => imageId, (image) => {
     const owner = el("button", "link name", image.userId);
@@ -112,11 +118,11 @@ async function lookUpKey(key) {
 }
 
 /** The key in the text: all of it, or what follows the host of a URL. */
-const keyIn = (text) => /(?:^|\/)(users\/[^/]+\/images\/[^/?#]+)/.exec(text)?.[1];
+const keyIn = (text) => /(?:^|\/)((?:private\/)?users\/[^/]+\/images\/[^/?#]+)/.exec(text)?.[1];
 
 function askToDelete(image, name) {
   confirmDeletion({
-    image: `/${image.key}?v=thumb`,
+    image: thumbnail(image),
     text: texts().deleteText(name),
     deletePicture: () => request("DELETE", `/images/${image.imageId}`),
     onDeleted: () => {

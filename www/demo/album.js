@@ -42,8 +42,8 @@ function row(picture) {
   const { isFace } = picture;
   const name = picture.originalFilename ?? texts().nameless;
   const when = new Date(picture.createdAt).toLocaleString(currentLanguage(), { dateStyle: "medium", timeStyle: "short" });
-  const image = el("img", { src: `${picture.imageUrl}?v=small`, alt: name, loading: "lazy", width: 240, height: 180 });
-  const link = el("a", { href: picture.imageUrl, target: "_blank", rel: "noopener" }, image);
+  const image = el("img", { src: picture.signedThumbnailUrl ?? `${picture.imageUrl}?v=small`, alt: name, loading: "lazy", width: 240, height: 180 });
+  const link = el("a", { href: picture.signedUrl ?? picture.imageUrl, target: "_blank", rel: "noopener" }, image);
   const facts = `${picture.width} × ${picture.height} · ${size(picture.fileSize)}`;
   const face = el("button", { type: "button", className: "quiet face", ariaDisabled: isFace ? "true" : null }, isFace ? texts().isFace : texts().makeFace);
   face.addEventListener("click", () => attempt(() => whileBusy(face, () => updateProfile({ profileImageKey: picture.key }).then(show))));
@@ -54,14 +54,20 @@ function row(picture) {
     { className: "picture" },
     link,
     el("p", { className: "name", dir: "auto" }, name),
-    el("p", { className: "hint" }, facts, el("br"), when),
+    el("p", { className: "hint" }, facts, el("br"), when, ...decision(picture)),
     el("div", { className: "row" }, face, remove),
   );
 }
 
+/** What the person must know of a review. */
+function decision({ review, reviewReason }) {
+  if (review === "held") return [el("br"), texts().isHeld];
+  return review === "refused" ? [el("br"), texts().isRefused(reviewReason)] : [];
+}
+
 function askToDelete(picture, name) {
   confirmDeletion({
-    image: `${picture.imageUrl}?v=thumb`,
+    image: picture.signedThumbnailUrl ?? `${picture.imageUrl}?v=thumb`,
     text: texts().deleteText(name),
     deletePicture: () => requestAsUser("DELETE", `/images/${picture.imageId}`),
     onDeleted: () => {
