@@ -30,7 +30,7 @@ function dependencies(manifest) {
 }
 
 /** The crates of the edge in order: each may use those before it, and only the last uses Workers. */
-const LAYERS = ["types", "auth", "storage", "registry", "ledger", "api", "worker"];
+const LAYERS = ["heap", "types", "auth", "storage", "registry", "ledger", "api", "worker"];
 const PACKAGES = { ...Object.fromEntries(LAYERS.map((name) => [`edge/${name}`, name === "worker" ? "image-edge" : `edge-${name}`])), shared: "image-rules", browser: "preflight" };
 
 test("crates depend on the layers below them only", () => {

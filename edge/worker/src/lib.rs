@@ -18,7 +18,11 @@ mod request_body;
 mod runtime;
 mod store;
 
+use edge_heap::{Heap, WasmMemory};
 use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
+
+#[global_allocator]
+static HEAP: Heap<WasmMemory> = Heap::new(WasmMemory);
 
 #[event(start)]
 fn start() {
