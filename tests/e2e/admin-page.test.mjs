@@ -225,3 +225,53 @@ test("the page fits a phone of 320 pixels, also with a user shown", async () => 
   assert.equal(beyond, 0);
   await close();
 });
+
+test("held pictures are released and refused by keyboard, with a reason, in English and Korean", async () => {
+  const service = { Authorization: `Bearer ${server.token({ sub: "back-end", role: "SERVICE" })}`, "Content-Type": "application/json" };
+  await fetch(`${server.url}/forms/held`, { method: "PUT", headers: service, body: JSON.stringify({ review: "held" }) });
+  for (const shade of [11, 12, 13, 14]) {
+    const body = new FormData();
+    body.append("formId", "held");
+    body.append("file", new Blob([gif(shade)], { type: "image/gif" }), `room-${shade}.gif`);
+    const headers = { Authorization: `Bearer ${server.token({ sub: "ann" })}`, "CF-Connecting-IP": `198.18.5.${++asked}` };
+    assert.equal((await fetch(`${server.url}/images`, { method: "POST", body, headers })).status, 201);
+  }
+  const reviews = () => server.rows().filter(({ form_id: form }) => form === "held").map(({ review, review_reason: reason }) => [review, reason]);
+  const { page, complaints, close } = await open("en-US");
+  await page.locator("#queue img").first().waitFor();
+  await page.waitForFunction(() => document.querySelector("#queue img").naturalWidth > 0);
+  await page.getByRole("button", { name: "Release room-11.gif" }).focus();
+  await page.keyboard.press("ArrowRight");
+  assert.equal(await focused(page), "Release room-12.gif");
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("a");
+  await page.locator("#queue li").nth(2).waitFor();
+  await page.waitForFunction(() => document.querySelectorAll("#queue li").length === 3);
+  assert.equal(await focused(page), "Release room-12.gif", "the next one");
+  await page.keyboard.press("r");
+  await page.locator("#refuse-dialog").waitFor();
+  await page.keyboard.press("Tab");
+  await page.locator("#refuse-dialog button[value=yes]").click();
+  await page.locator("#refuse-problem", { hasText: "Enter the reason." }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), "TEXTAREA");
+  // Letters that are keys of the queue are text here.
+  await page.keyboard.type("a rug");
+  await page.locator("#refuse-dialog button[value=yes]").press("Enter");
+  await page.waitForFunction(() => document.querySelectorAll("#queue li").length === 2);
+  assert.equal(await page.locator("#announcer").innerText(), "room-12.gif is refused.");
+  assert.deepEqual(reviews(), [["released", null], ["refused", "a rug"], ["held", null], ["held", null]]);
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/queue-en.png` });
+  assert.deepEqual(complaints, []);
+  await close();
+
+  const phone = await open("ko-KR", { viewport: { width: 360, height: 740 } });
+  await phone.page.getByRole("button", { name: "room-13.gif 공개" }).waitFor();
+  const width = await phone.page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(width <= 360, `${width} pixels wide`);
+  await phone.page.locator("#review").scrollIntoViewIfNeeded();
+  if (process.env.SCREENSHOTS) await phone.page.screenshot({ path: `${process.env.SCREENSHOTS}/queue-ko.png` });
+  await phone.page.getByRole("button", { name: "room-13.gif 거절" }).click();
+  if (process.env.SCREENSHOTS) await phone.page.screenshot({ path: `${process.env.SCREENSHOTS}/refuse-ko.png` });
+  await phone.page.getByRole("button", { name: "취소" }).last().click();
+  await phone.close();
+});

@@ -40,17 +40,21 @@ test(`after ${CYCLES} kills every decision that was begun is carried out, and no
   const random = chance(t);
   const pictures = [];
   const statuses = [];
-  let usualMs = 300;
-  for (let cycle = 0; cycle < CYCLES; cycle += 1) {
-    const fresh = await Promise.all(Array.from({ length: PICTURES }, (_, at) => upload(`u${cycle}-${at}`)));
-    pictures.push(...fresh.map((image, at) => ({ ...image, action: at % 3 === 0 ? "refuse" : "release" })));
+  const cycle = async (name, killMs) => {
+    const fresh = await Promise.all(Array.from({ length: PICTURES }, (_, at) => upload(`${name}-${at}`)));
+    const wanted = fresh.map((image, at) => ({ ...image, action: at % 3 === 0 ? "refuse" : "release" }));
+    pictures.push(...wanted);
     const started = Date.now();
-    const deciding = Promise.all(pictures.slice(-PICTURES).map(({ imageId, action }) => decide(imageId, action)));
-    await Promise.race([deciding, sleep(usualMs * random())]);
-    await server.restart();
+    const deciding = Promise.all(wanted.map(({ imageId, action }) => decide(imageId, action)));
+    await (killMs === undefined ? deciding : Promise.race([deciding, sleep(killMs)]));
+    const tookMs = Date.now() - started;
+    if (killMs !== undefined) await server.restart();
     statuses.push(...(await deciding));
-    usualMs = Math.min(2_000, Math.max(100, Date.now() - started) / 4);
-  }
+    return tookMs;
+  };
+  // How long decisions take on this machine; the kills are spread over that time.
+  const usualMs = await cycle("first");
+  for (let at = 0; at < CYCLES; at += 1) await cycle(`u${at}`, (usualMs * (at + random())) / CYCLES);
   const expected = (row) => ({ held: [`private/${row.key}`], released: [row.key], refused: [] })[row.review];
   const stored = (row, keys) => keys.filter((key) => key.endsWith(row.key));
   const isSettled = () => {
@@ -69,5 +73,5 @@ test(`after ${CYCLES} kills every decision that was begun is carried out, and no
     else assert.equal(review, action === "refuse" ? "refused" : "released");
   }
   report(t, "review", { cycles: CYCLES, ...counts, unanswered: statuses.filter((status) => status === undefined).length });
-  assert.ok(counts.released + counts.refused > 0);
+  assert.ok(counts.released > 0 && counts.refused > 0);
 });
