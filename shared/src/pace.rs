@@ -16,7 +16,7 @@ use core::{
 
 /// The most that a step takes, unless a single call takes longer. The time that is measured may be 1.25 times as long.
 #[cfg(feature = "steps")]
-const STEP_PS: u64 = 30_000_000_000;
+const STEP_PS: u64 = 25_000_000_000;
 
 /// Counts the work since the last pause.
 #[derive(Default)]
@@ -147,9 +147,9 @@ mod tests {
     #[test]
     fn a_step_ends_before_it_becomes_too_long() {
         assert_eq!(steps(&[]), 1);
-        assert_eq!(steps(&[10; 3]), 1);
-        assert_eq!(steps(&[10; 4]), 2);
-        assert_eq!(steps(&[1; 300]), 10);
+        assert_eq!(steps(&[8; 3]), 1);
+        assert_eq!(steps(&[8; 4]), 2);
+        assert_eq!(steps(&[1; 300]), 12);
     }
 
     #[test]

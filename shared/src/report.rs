@@ -141,6 +141,13 @@ pub struct Coded {
     pub alpha_pixels: u64,
     /// Bytes of the largest frame of an animated WebP; zero for other pictures.
     pub largest_frame_bytes: u64,
+    /// Groups of Huffman codes of lossless streams, and pixels of the images that are coded beside their pixels; zero for
+    /// other formats than WebP.
+    pub code_groups: u64,
+    /// See `code_groups`.
+    pub side_pixels: u64,
+    /// Bytes that the largest of these need in memory.
+    pub largest_side_bytes: u64,
     /// Bytes that the pixels of a PNG inflate to, filters included; zero for other formats.
     pub inflated_bytes: u64,
     /// Blocks that the scans of a JPEG visit; zero for other formats. A progressive picture visits a block in

@@ -7,6 +7,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod fixture;
+mod many_codes;
 mod picture;
 
 use image_rules::{Limits, Plan, Policy, inspect, limits::Effort, process};
@@ -78,6 +79,9 @@ fn the_computed_peak_holds() {
     for max_edge in [2048, 1024] {
         check("2 MP PNG", &small.png(), &Policy { max_edge, ..POLICY });
         check("2 MP WebP", &small.webp(), &Policy { max_edge, ..POLICY });
+    }
+    for groups in [1, 500, 1500] {
+        check("WebP with many codes", &many_codes::webp(1024, 1024, groups), &POLICY);
     }
     let lossy = include_bytes!("../../tests/fixtures/large/lossy-alpha.webp");
     for max_edge in [2048, 1024] {

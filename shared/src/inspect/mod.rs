@@ -22,7 +22,7 @@ pub fn inspect(bytes: &[u8], policy: &Policy) -> Result<Report, ImageError> {
         Format::Jpeg => jpeg::inspect(bytes, &policy.limits)?,
         Format::Png => png::walk(bytes, &policy.limits, |_kept| {})?,
         Format::Gif => gif::walk(bytes, &policy.limits, |_kept| {})?,
-        Format::WebP => webp::walk(bytes, &policy.limits, |_kept| {})?,
+        Format::WebP => webp::inspect(bytes, &policy.limits)?,
     };
     Ok(report)
 }

@@ -98,7 +98,7 @@ pub fn process<'a>(
 }
 
 /// As [`process`], in steps, after each of which the future pends, so that the thread can do something else. It wakes
-/// nobody: poll it again when the others have had their time. A step takes at most some 30 ms, except where a single call
+/// nobody: poll it again when the others have had their time. A step takes at most some 25 ms, except where a single call
 /// takes longer.
 ///
 /// # Errors

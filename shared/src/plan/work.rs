@@ -68,6 +68,9 @@ pub(crate) mod cost {
     pub const LOSSLESS_PIXEL: u64 = 3_500;
     pub const LOSSLESS_BYTE: u64 = 25_000;
     pub const ALPHA_PIXEL: u64 = 5_000;
+    /// Per group of Huffman codes of a lossless WebP, and per pixel of the images beside its pixels.
+    pub const CODE_GROUP: u64 = 40_000_000;
+    pub const SIDE_PIXEL: u64 = 30_000;
     /// Per pixel of the canvas and frame of an animation.
     pub const COMPOSED_PIXEL: u64 = 1_000;
 
@@ -156,7 +159,8 @@ pub fn longest_call(report: &Report) -> Duration {
     // The alpha plane and the canvas of a frame belong to its call.
     let frame = if report.frames > 1 { cost::ALPHA_PIXEL + cost::COMPOSED_PIXEL } else { 0 };
     let pixels = times(canvas(report), pixel.saturating_add(frame));
-    Duration::from_nanos(pixels.saturating_add(times(bytes, byte)) / 1000)
+    let side = if report.frames > 1 { 0 } else { side_data(report) };
+    Duration::from_nanos(sum(&[pixels, times(bytes, byte), side]) / 1000)
 }
 
 /// A single call may take an eighth of the limit of all work: a quarter of a second at the edge.
@@ -394,7 +398,14 @@ fn decode_webp(report: &Report) -> u64 {
         times(coded.alpha_pixels, cost::ALPHA_PIXEL),
         times(coded_bytes(report), byte),
         times(canvas(report).saturating_mul(composed), cost::COMPOSED_PIXEL),
+        side_data(report),
     ])
+}
+
+/// What is read before the pixels of lossless WebP.
+fn side_data(report: &Report) -> u64 {
+    let groups = times(report.coded.code_groups, cost::CODE_GROUP);
+    groups.saturating_add(times(report.coded.side_pixels, cost::SIDE_PIXEL))
 }
 
 #[cfg(test)]
@@ -531,6 +542,9 @@ mod tests {
             lossy_pixels: most,
             alpha_pixels: most,
             largest_frame_bytes: most,
+            code_groups: most,
+            side_pixels: most,
+            largest_side_bytes: most,
             inflated_bytes: most,
             scan_blocks: most,
         };

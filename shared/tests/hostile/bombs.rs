@@ -1,6 +1,6 @@
 //! Decompression bombs: rejected by their headers, quickly and without memory.
 
-use super::{alone, exercise::measured, repair::repair};
+use super::{alone, exercise::measured, many_codes, repair::repair};
 use image_rules::{Code, ImageError, Plan, Policy, inspect};
 use std::time::{Duration, Instant};
 
@@ -84,6 +84,17 @@ fn millions_of_empty_parts_need_no_memory() {
         assert_eq!(verdict.map(|report| (report.width, report.frames)), Ok((1, 1)));
         assert!(peak_bytes <= MOST_BYTES, "took {peak_bytes} bytes");
     }
+}
+
+/// The tables of 40,000 groups of codes need 880 MB.
+#[test]
+fn many_huffman_codes_are_counted_before_decoding() {
+    let _turn = alone();
+    let bytes = many_codes::webp(1024, 1024, 40_000);
+    let report = inspect(&bytes, &Policy::EDGE).expect("a sound picture");
+    assert!(report.coded.code_groups < 4_000, "counting ends above the limit");
+    let verdict = Plan::new(&report, &Policy::EDGE);
+    assert!(matches!(verdict, Err(ImageError::TooMuchMemory { .. })), "{verdict:?}");
 }
 
 /// A GIF of flat frames of the canvas's size.

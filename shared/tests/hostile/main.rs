@@ -11,6 +11,8 @@
 
 #[path = "../fixture/mod.rs"]
 mod fixture;
+#[path = "../many_codes/mod.rs"]
+mod many_codes;
 
 mod bombs;
 mod exercise;

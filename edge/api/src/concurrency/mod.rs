@@ -29,7 +29,7 @@ pub use slots::UploadSlot;
 /// How long others run between two long decodes. A small upload takes some 10 ms of the thread in a dozen pieces,
 /// so several make progress.
 const PAUSE_MS: u64 = 40;
-/// How long others run between two steps of a plan, of some 30 ms each.
+/// How long others run between two steps of a plan, of some 25 ms each.
 const STEP_PAUSE_MS: u64 = 10;
 /// The same when no other upload is in progress: others may still read pictures.
 const SHORTEST_PAUSE_MS: u64 = 1;

@@ -11,6 +11,7 @@ use crate::{
 };
 
 pub mod vp8;
+pub mod vp8l;
 
 /// Flags of VP8X: which of these chunks decoders look at.
 pub mod flag {

@@ -8,7 +8,7 @@ use crate::{
     ImageError, Limits, Report,
     container::{
         exif,
-        webp::{Bitstream, Chunk, check_alpha, flag},
+        webp::{Bitstream, Chunk, check_alpha, flag, vp8l::side_data},
     },
     cursor::Cursor,
     error::Corrupt,
@@ -23,6 +23,34 @@ pub(crate) enum Piece<'a> {
     /// A frame of an animation begins; its parts follow.
     Frame(&'a [u8; 16]),
     Part(Chunk<'a>),
+}
+
+/// Walks the chunks, and counts what lossless streams hold besides their pixels.
+pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<Report, ImageError> {
+    let mut plane = None;
+    let mut coded = Coded::default();
+    let report = walk(bytes, limits, |piece| {
+        let (Piece::Chunk(chunk) | Piece::Part(chunk)) = piece else { return };
+        let stream = match (&chunk.kind, chunk.data, plane.take()) {
+            (b"ALPH", [info, stream @ ..], _) => {
+                plane = (info & 3 == 1).then_some(stream);
+                return;
+            }
+            (b"VP8L", [_, _, _, _, _, stream @ ..], _) | (b"VP8 ", _, Some(stream)) => stream,
+            _ => return,
+        };
+        // A plane has the size of the pixels that follow it.
+        let Ok(Bitstream { width, height, .. }) = Bitstream::read(&chunk) else { return };
+        let side = side_data(stream, (width, height), limits.max_peak_bytes);
+        coded.code_groups += side.groups;
+        coded.side_pixels += side.pixels;
+        coded.largest_side_bytes = coded.largest_side_bytes.max(side.size_bytes);
+    })?;
+    let Coded { code_groups, side_pixels, largest_side_bytes, .. } = coded;
+    Ok(Report {
+        coded: Coded { code_groups, side_pixels, largest_side_bytes, ..report.coded },
+        ..report
+    })
 }
 
 /// Walks the chunks and passes to `keep` those that are needed to show the picture; orientation is in the

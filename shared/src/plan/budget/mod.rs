@@ -271,7 +271,7 @@ fn decode_webp(report: &Report) -> u64 {
     let pixels = canvas(report);
     let channels = if report.has_alpha { 4 } else { 3 };
     let animation = if report.frames > 1 { 4 + 4 } else { 0 };
-    // Lossy: planes, what is known of each macroblock, the alpha plane. Lossless: four channels and tables.
+    // Lossy: planes, what is known of each macroblock, the alpha plane. Lossless: four channels.
     let coded = match (report.lossless, report.frames) {
         (true, _) => 5,
         (false, 1) => 3,
@@ -282,7 +282,8 @@ fn decode_webp(report: &Report) -> u64 {
     let edges = (u64::from(report.width) + u64::from(report.height)).saturating_mul(2 * 16);
     let streams = report.size_bytes.saturating_mul(4).saturating_add(edges);
     let streams = if report.lossless { 0 } else { streams };
-    pixels.saturating_mul(channels + animation + coded).saturating_add(streams)
+    let side = report.coded.largest_side_bytes;
+    pixels.saturating_mul(channels + animation + coded).saturating_add(streams).saturating_add(side)
 }
 
 fn optimise_webp(report: &Report, target: &Target) -> u64 {
