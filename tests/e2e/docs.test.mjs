@@ -83,8 +83,20 @@ test("the examples of the API description succeed", async () => {
     const { accessToken } = await ask("/auth/login", undefined, account);
     return JSON.parse(Buffer.from(accessToken.split(".")[1], "base64url")).sid;
   };
+  const json = { "Content-Type": "application/json" };
+  await ask("/forms/reviewed", service, { method: "PUT", headers: json, body: '{"review":"held","visibility":"private"}' });
+  const hold = (file) => {
+    const body = new FormData();
+    body.append("formId", "reviewed");
+    body.append("file", new Blob([readFileSync(`tests/fixtures/jpeg/${file}`)], { type: "image/jpeg" }), file);
+    return ask("/images", user, { method: "POST", body });
+  };
+  const held = await hold("gray.jpg");
   const environment = {
     EDGE: server.url,
+    HELD_ID: held.imageId,
+    SIGNED_URL: held.signedUrl,
+    OTHER_HELD_ID: (await hold("rgb.jpg")).imageId,
     TOKEN: user,
     ADMIN_TOKEN: server.token({ sub: "boss", role: "ADMIN" }),
     GUEST_TOKEN: guest,
