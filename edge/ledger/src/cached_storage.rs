@@ -4,6 +4,8 @@
 //! One thing is in memory only: that an upload is being registered. A registration lives in the object as well,
 //! so after a restart the upload is what its row says, an intent, and a client that got no answer sends again.
 
+mod places;
+
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
@@ -11,16 +13,17 @@ use std::{
 };
 
 use edge_registry::Event;
-use edge_storage::{ObjectKey, UploadKey};
-use edge_types::{PERMANENT_MS, UserId};
+use edge_storage::UploadKey;
+use edge_types::PERMANENT_MS;
 
 use crate::{
-    AccountState, FormCount, LedgerStorage, OutboxEvent, PhaseCount, Place, QuotaCharge,
-    SpentTicket, Upload, UploadPhase,
+    AccountState, LedgerStorage, OutboxEvent, PhaseCount, QuotaCharge, SpentTicket, Upload,
+    UploadPhase,
     storage::StorageResult,
     token_bucket::TokenBucket,
     upload::{Reservation, UploadState},
 };
+use places::CachedPlaces;
 
 pub struct CachedStorage<S> {
     rows: S,
@@ -33,9 +36,7 @@ pub struct CachedStorage<S> {
     /// When the last spent ticket expires.
     ticket: Cell<NextTime>,
     rate_refusals: Cell<RateRefusals>,
-    places: RefCell<Option<PlaceIndex>>,
-    /// While the pictures of a form are counted: those whose places were released meanwhile.
-    released: RefCell<Option<BTreeSet<ObjectKey>>>,
+    places: CachedPlaces,
 }
 
 impl<S> CachedStorage<S> {
@@ -48,37 +49,12 @@ impl<S> CachedStorage<S> {
             event: Cell::new(NextTime::Unknown),
             ticket: Cell::new(NextTime::Unknown),
             rate_refusals: Cell::new(RateRefusals::NONE),
-            places: RefCell::new(None),
-            released: RefCell::new(None),
+            places: CachedPlaces::new(),
         }
     }
 
     pub const fn rows(&self) -> &S {
         &self.rows
-    }
-
-    /// Begins to count the pictures of a form, unless they are being counted.
-    pub fn begin_count(&self) -> bool {
-        let mut released = self.released.borrow_mut();
-        let is_free = released.is_none();
-        released.get_or_insert_default();
-        is_free
-    }
-
-    pub fn end_count(&self) {
-        self.released.replace(None);
-    }
-
-    /// Notes for a count under way that a picture is gone.
-    pub fn note_release(&self, key: &ObjectKey) {
-        if let Some(released) = &mut *self.released.borrow_mut() {
-            released.insert(key.clone());
-        }
-    }
-
-    /// Whether the picture has gone since the count began.
-    pub fn was_released(&self, key: &ObjectKey) -> bool {
-        self.released.borrow().as_ref().is_some_and(|released| released.contains(key))
     }
 }
 
@@ -304,79 +280,7 @@ impl<S: LedgerStorage> CachedStorage<S> {
         self.alarm.set(NextTime::Unknown);
         self.event.set(NextTime::Unknown);
         self.ticket.set(NextTime::Unknown);
-        self.places.replace(None);
-    }
-
-    /// Runs on the index of the places, which is read from the rows first if it is not there.
-    fn place_index<T>(&self, run: impl FnOnce(&mut PlaceIndex) -> T) -> StorageResult<T> {
-        let mut index = self.places.borrow_mut();
-        if let Some(index) = &mut *index {
-            return Ok(run(index));
-        }
-        let mut read = PlaceIndex {
-            form_count: self.rows.form_count()?,
-            places: self.rows.count_places()?,
-            leases_ms: BTreeMap::new(),
-        };
-        // Collecting them would add a sort of 15 KB to the Worker.
-        for Place { owner, key, lease_ms, .. } in self.rows.leased_places()? {
-            read.leases_ms.extend(lease_ms.map(|lease_ms| ((owner, key), lease_ms)));
-        }
-        Ok(run(index.insert(read)))
-    }
-
-    pub fn form_count(&self) -> StorageResult<Option<FormCount>> {
-        self.place_index(|index| index.form_count.clone())
-    }
-
-    pub fn write_form_count(&self, count: FormCount) -> StorageResult<()> {
-        self.rows.write_form_count(&count)?;
-        self.place_index(|index| index.form_count = Some(count))
-    }
-
-    pub fn place(&self, owner: &UserId, key: &ObjectKey) -> StorageResult<Option<Place>> {
-        self.rows.place(owner, key)
-    }
-
-    /// Writes a place, unless its row says the same.
-    pub fn write_place(&self, place: &Place) -> StorageResult<()> {
-        let before = self.rows.place(&place.owner, &place.key)?;
-        if before.as_ref() == Some(place) {
-            return Ok(());
-        }
-        // Read before the row is written, which it would count a second time.
-        self.place_index(|_| ())?;
-        self.rows.write_place(place)?;
-        self.place_index(|index| index.replace(before.as_ref(), Some(place)))
-    }
-
-    pub fn delete_place(&self, owner: &UserId, key: &ObjectKey) -> StorageResult<()> {
-        let Some(before) = self.rows.place(owner, key)? else { return Ok(()) };
-        self.place_index(|_| ())?;
-        self.rows.delete_place(owner, key)?;
-        self.place_index(|index| index.replace(Some(&before), None))
-    }
-
-    pub fn delete_places(&self) -> StorageResult<()> {
-        self.places.replace(None);
-        self.rows.delete_places()
-    }
-
-    /// How many pictures of the form have a place.
-    pub fn count_places(&self) -> StorageResult<u32> {
-        self.place_index(|index| index.places)
-    }
-
-    pub fn count_places_of(&self, owner: &UserId) -> StorageResult<u32> {
-        self.rows.count_places_of(owner)
-    }
-
-    /// Places whose lease has ended.
-    pub fn due_places(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<(UserId, ObjectKey)>> {
-        self.place_index(|index| {
-            let due = index.leases_ms.iter().filter(|(_, lease_ms)| **lease_ms <= now_ms);
-            due.take(limit as usize).map(|(place, _)| place.clone()).collect()
-        })
+        self.places.forget();
     }
 
     /// Sets the alarm for the next due time, unless it is set for an earlier one: an alarm that runs too early
@@ -432,42 +336,7 @@ impl<S: LedgerStorage> CachedStorage<S> {
     pub fn restart(&self) {
         self.forget_memory();
         self.rate_refusals.set(RateRefusals::NONE);
-        self.released.replace(None);
-    }
-}
-
-/// What is found of the places of a form in memory.
-struct PlaceIndex {
-    form_count: Option<FormCount>,
-    /// How many of them count.
-    places: u32,
-    leases_ms: BTreeMap<(UserId, ObjectKey), u64>,
-}
-
-impl PlaceIndex {
-    fn replace(&mut self, before: Option<&Place>, after: Option<&Place>) {
-        let counted = |place: Option<&Place>| place.is_some_and(|place| place.is_counted);
-        self.places = match (counted(before), counted(after)) {
-            (false, true) => self.places.saturating_add(1),
-            (true, false) => self.places.saturating_sub(1),
-            _ => self.places,
-        };
-        if let Some(place) = before {
-            self.leases_ms.remove(&(place.owner.clone(), place.key.clone()));
-        }
-        if let Some((place, lease_ms)) = after.and_then(|place| Some((place, place.lease_ms?))) {
-            self.leases_ms.insert((place.owner.clone(), place.key.clone()), lease_ms);
-        }
-    }
-
-    /// Whether it is the ledger of a form that has, or had, a limit.
-    fn is_in_use(&self) -> bool {
-        self.form_count.is_some() || self.places > 0 || !self.leases_ms.is_empty()
-    }
-
-    fn next_due_ms(&self) -> Option<u64> {
-        let recount_ms = self.form_count.as_ref().and_then(|count| count.recount_ms);
-        self.leases_ms.values().copied().chain(recount_ms).min()
+        self.end_count();
     }
 }
 
