@@ -1,11 +1,11 @@
 // Checks a running deployment from outside, as a client, and prints a sentence with the remedy for each problem. The exit code
-// is 1 when there is one. Uploads one small image: as a guest, whose images expire, or as the user of DOCTOR_TOKEN, and then
+// is 1 when there is one. Uploads one small image, to FORM if it is set: as a guest, whose images expire, or as the user of DOCTOR_TOKEN, and then
 // deletes it.
 import { parseArgs } from "node:util";
 
 import { checks } from "./doctor/checks.mjs";
 
-const { values } = parseArgs({ options: { url: { type: "string" }, origin: { type: "string" } } });
+const { values } = parseArgs({ options: { url: { type: "string" }, origin: { type: "string" }, form: { type: "string" } } });
 if (!values.url) {
   console.error("URL is missing: make doctor URL=https://image.the-form ORIGIN=https://the-form");
   process.exit(2);
@@ -13,7 +13,7 @@ if (!values.url) {
 
 const base = origin("URL", values.url);
 /** Results that later checks use. The token is in the environment, because every process can read arguments. */
-const context = { base, origin: values.origin ? origin("ORIGIN", values.origin) : base, token: process.env.DOCTOR_TOKEN };
+const context = { base, origin: values.origin ? origin("ORIGIN", values.origin) : base, token: process.env.DOCTOR_TOKEN, form: values.form };
 const outcomes = new Map();
 
 for (const { name, needs = [], run } of checks) {

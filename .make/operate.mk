@@ -14,8 +14,8 @@ rotate: $(STAMPS)/node ## Rotate the signing key of a deployment, or with URLS=1
 .PHONY: doctor
 # In the environment, because every process of the machine can read arguments.
 doctor: export DOCTOR_TOKEN = $(TOKEN)
-doctor: $(STAMPS)/node ## Check a deployment from outside (URL=…, ORIGIN=… of your pages, TOKEN=… of a user)
-	@node .make/doctor.mjs --url "$(URL)" $(if $(ORIGIN),--origin "$(ORIGIN)")
+doctor: $(STAMPS)/node ## Check a deployment from outside (URL=…, ORIGIN=… of your pages, TOKEN=… of a user, FORM=… to upload to)
+	@node .make/doctor.mjs --url "$(URL)" $(if $(ORIGIN),--origin "$(ORIGIN)") $(if $(FORM),--form "$(FORM)")
 
 .PHONY: admin
 admin: $(STAMPS)/node .wrangler/migrated ## Make an account an administrator (EMAIL=…; locally, or ENV=staging REMOTE=1)

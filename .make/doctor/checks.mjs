@@ -88,8 +88,11 @@ async function ready(context, report) {
 }
 
 async function policy(context, report) {
-  const { status, json } = await ask(context, "/policy");
+  const query = context.form ? `?formId=${encodeURIComponent(context.form)}` : "";
+  const { status, json, code } = await ask(context, `/policy${query}`);
+  if (context.form && !report.expect(code !== "FORM_NOT_FOUND" && (status !== 200 || json.form), `There is no form ${context.form}. Write its policy with PUT /forms/${context.form}, or check FORM.`)) return undefined;
   report.expect(status === 200 && json?.limits?.maxBytes > 0, `/policy answers ${status}, so the browser package cannot check files before an upload.`);
+  if (json?.form) report.expect(json.form.state === "open", `The form ${context.form} takes no pictures now: it is ${json.form.state.replaceAll("_", " ")} (opensAt ${json.form.opensAt}, closesAt ${json.form.closesAt}).`);
   context.policy = json;
   return `Up to ${Math.round((json?.limits?.maxBytes ?? 0) / 1024)} KiB per image${json?.requireTicket ? ", with a ticket" : ""}.`;
 }
@@ -124,6 +127,7 @@ async function refusals(context, report) {
 }
 
 async function token(context, report) {
+  if (context.policy.guests === false) return void report.note(`Guests are refused (GUESTS, or "guests" of the form), so no guest token was requested.`);
   const answer = await ask(context, "/auth/guest-token");
   if (!report.expect(answer.status === 200, `A request for a guest token answers ${answer.status} ${answer.code ?? ""}.`)) return undefined;
   const { data } = answer.json;
@@ -142,6 +146,7 @@ async function token(context, report) {
 }
 
 async function clock({ claims, timestamp, date }, report) {
+  if (!claims) return undefined;
   const now = Date.now() / 1000;
   const clocks = { "its responses": Date.parse(timestamp) / 1000, "its tokens": claims.iat, ...(date ? { "its Date header": Date.parse(date) / 1000 } : {}) };
   for (const [whose, seconds] of Object.entries(clocks)) {
@@ -160,8 +165,18 @@ async function upload(context, report) {
     const options = { method: "POST", headers: { Authorization: `Bearer ${context.token}`, "Content-Type": "application/json" }, body: "{}" };
     bearer = (await ask(context, "/uploads/tickets", options)).json?.data?.ticket;
   }
-  context.picture = newPicture();
-  const send = (body) => ask(context, "/images", { method: "POST", body, headers: { Authorization: `Bearer ${bearer}`, "Content-Type": "image/png", "X-Filename": "doctor.png" } });
+  if (!bearer) return void report.note("Without guests, set TOKEN=… of a user to test an upload.");
+  if (context.policy?.requireForm && !context.form) return void report.note("Pictures need a form (REQUIRE_FORM). Set FORM=… to test an upload.");
+  if (context.policy?.acceptedTypes && !context.policy.acceptedTypes.includes("image/png")) return void report.note("PNG is not accepted, so no upload was tested.");
+  context.picture = newPicture(context.policy);
+  const send = (bytes) => {
+    const headers = { Authorization: `Bearer ${bearer}` };
+    if (!context.form) return ask(context, "/images", { method: "POST", body: bytes, headers: { ...headers, "Content-Type": "image/png", "X-Filename": "doctor.png" } });
+    const body = new FormData();
+    body.append("formId", context.form);
+    body.append("image", new Blob([bytes], { type: "image/png" }), "doctor.png");
+    return ask(context, "/images", { method: "POST", body, headers });
+  };
   const answer = await send(context.picture);
   if (!report.expect(answer.status === 201, `The upload answers ${answer.status} ${answer.code ?? ""}: ${answer.json?.detail ?? ""}`)) return undefined;
   const { data } = answer.json;
@@ -218,7 +233,7 @@ async function privacy(context, report) {
 /** Deletes the image of a user; a guest image expires. */
 async function removal({ token, stored, ...context }, report) {
   if (!token || !stored) return undefined;
-  const answer = await ask(context, `/images/${stored.imageId}`, { method: "DELETE", headers: { Authorization: `Bearer ${token}` } });
+  const answer = await ask(context, `/images?${new URLSearchParams({ key: stored.key })}`, { method: "DELETE", headers: { Authorization: `Bearer ${token}` } });
   report.expect([200, 202].includes(answer.status), `Deleting the image answers ${answer.status} ${answer.code ?? ""}. Delete ${stored.key} at /admin/.`);
   return "The user's image is deleted.";
 }

@@ -100,6 +100,29 @@ test("with a back end's token it uploads as that back end, also where uploads ne
   assert.deepEqual(strict.rows("events").map(({ subject }) => subject), ["user:doctor"], "the upload was the user's");
 });
 
+test("it uploads to a form, with a picture that the form accepts, also without guests", async (t) => {
+  const strict = await startServer({ vars: { REQUIRE_FORM: "true", GUESTS: "false" } });
+  t.after(strict.stop);
+  const unnamed = await doctor(strict.url);
+  assert.deepEqual(unnamed.failed, [], unnamed.stdout);
+  assert.match(unnamed.stdout, /set TOKEN=/);
+  const words = [`TOKEN=${strict.token({ sub: "doctor" })}`, "FORM=room"];
+  assert.match((await doctor(strict.url, words[0])).stdout, /Set FORM=/);
+  const unknown = await doctor(strict.url, ...words);
+  assert.deepEqual(unknown.names, ["policy"]);
+  assert.match(unknown.failed[0].sentence, /There is no form room/);
+  const ask = (method, body) => fetch(`${strict.url}/forms/room`, { method, body, headers: { Authorization: `Bearer ${strict.token({ sub: "api", role: "SERVICE" })}`, "Content-Type": "application/json" } });
+  await ask("PUT", JSON.stringify({ minWidth: 200, aspectRatio: "4:3" }));
+  const { failed, stdout } = await doctor(strict.url, ...words);
+  assert.deepEqual(failed, [], stdout);
+  assert.match(stdout, /^ok +removal/m);
+  assert.deepEqual([strict.objects().size, strict.rows()], [0, []]);
+  await ask("DELETE");
+  const closed = await doctor(strict.url, ...words);
+  assert.deepEqual(closed.names, ["policy"]);
+  assert.match(closed.failed[0].sentence, /takes no pictures now: it is closed/);
+});
+
 test("an origin that is not allowed fails `cors` with the remedy", async (t) => {
   const strict = await startServer({ vars: { ALLOWED_ORIGINS: "https://the-form" } });
   t.after(strict.stop);
