@@ -15,10 +15,10 @@ const where = ["d1", "execute", "REGISTRY", ...(env ? ["--remote", "--env", env]
 const NAME = /^[A-Za-z0-9:_./-]+$/;
 
 if (save) {
-  const entries = query("SELECT name, erased_ms FROM erased ORDER BY name");
-  const lines = entries.map(({ name, erased_ms: erasedMs }) => {
-    if (!NAME.test(name) || !Number.isSafeInteger(erasedMs)) fail(`Entry ${name} is invalid.`);
-    return `INSERT INTO erased (name, erased_ms) VALUES ('${name}', ${erasedMs}) ON CONFLICT (name) DO UPDATE SET erased_ms = MAX(erased_ms, excluded.erased_ms);\n`;
+  const entries = query("SELECT name, erased_ms, banned_until_ms FROM erased ORDER BY name");
+  const lines = entries.map(({ name, erased_ms: erasedMs, banned_until_ms: bannedUntilMs }) => {
+    if (!NAME.test(name) || !Number.isSafeInteger(erasedMs) || !(bannedUntilMs === null || Number.isSafeInteger(bannedUntilMs))) fail(`Entry ${name} is invalid.`);
+    return `INSERT INTO erased (name, erased_ms, banned_until_ms) VALUES ('${name}', ${erasedMs}, ${bannedUntilMs}) ON CONFLICT (name) DO UPDATE SET erased_ms = MAX(erased_ms, excluded.erased_ms), banned_until_ms = excluded.banned_until_ms;\n`;
   });
   writeFileSync(save, lines.join(""));
   console.log(`${entries.length} entries are in ${save}.`);

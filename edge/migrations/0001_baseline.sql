@@ -43,6 +43,8 @@ CREATE TABLE forms (
     policy           TEXT    NOT NULL,
     -- Since when it has had a limit without a break; it has none when this is null.
     counted_since_ms INTEGER,
+    -- When it was closed and its pictures were deleted. Until its policy is written again, no picture is added.
+    deleted_ms       INTEGER,
     created_ms       INTEGER NOT NULL,
     updated_ms       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -112,9 +114,13 @@ CREATE UNIQUE INDEX removals_of_user ON removals (target) WHERE kind = 'user';
 -- What was erased, so that it is erased again from a restored database: users by a pseudonym, and the keys of their images
 -- that name another user.
 CREATE TABLE erased (
-    name      TEXT    NOT NULL PRIMARY KEY,
-    erased_ms INTEGER NOT NULL
+    name            TEXT    NOT NULL PRIMARY KEY,
+    erased_ms       INTEGER NOT NULL,
+    -- The end of a ban that had not ended when its user was erased.
+    banned_until_ms INTEGER
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX erased_by_ban_end ON erased (banned_until_ms) WHERE banned_until_ms IS NOT NULL;
 
 -- The audit log.
 CREATE TABLE events (

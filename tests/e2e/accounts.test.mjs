@@ -197,8 +197,8 @@ test("another user's id gets USER_MISMATCH in every route", async () => {
   for (const [method, path, json] of [
     ["GET", `/users/${ann.id}`],
     ["PATCH", `/users/${ann.id}`, { nickname: "eve" }],
-    ["PATCH", `/users/${eve.id}`, { profileImageId: picture.imageId }],
-    ["PATCH", `/users/${eve.id}`, { profileImageKey: picture.key }],
+    ["PATCH", `/users/${eve.id}`, { imageId: picture.imageId }],
+    ["PATCH", `/users/${eve.id}`, { imageKey: picture.key }],
     ["GET", `/images?userId=${ann.id}`],
     ["GET", `/images/${picture.imageId}`],
     ["DELETE", `/images/${picture.imageId}`],
@@ -207,7 +207,7 @@ test("another user's id gets USER_MISMATCH in every route", async () => {
   ]) {
     assert.equal((await ask(method, path, { token, json })).code, "USER_MISMATCH", `${method} ${path}`);
   }
-  const own = await ask("PATCH", `/users/${ann.id}`, { token: ann.token, json: { nickname: "앤", profileImageId: picture.imageId } });
+  const own = await ask("PATCH", `/users/${ann.id}`, { token: ann.token, json: { nickname: "앤", imageUrl: picture.imageUrl } });
   assert.deepEqual([own.data.nickname, own.data.profileImageUrl], ["앤", picture.imageUrl]);
   const admin = server.token({ sub: "root", role: "ADMIN" });
   assert.equal((await ask("GET", `/users/${ann.id}`, { token: admin })).data.email, ann.email);
@@ -231,7 +231,7 @@ test("SQL in a field is stored and compared as text", async () => {
   assert.equal((await logIn("o'hara--@example.org", `${EVIL}' OR '1'='1`)).code, "CREDENTIALS_INVALID");
   assert.equal((await logIn(`${EVIL}@example.org`)).code, "MALFORMED_REQUEST");
   assert.equal((await ask("GET", `/users/${encodeURIComponent(EVIL)}`, { token })).code, "NOT_FOUND");
-  for (const field of ["nickname", "profileImageId", "profileImageKey"]) {
+  for (const field of ["nickname", "imageId", "imageKey", "imageUrl"]) {
     await ask("PATCH", `/users/${id}`, { token, json: { [field]: EVIL } });
   }
   assert.equal((await refresh(`${cookie}${EVIL}`)).code, "TOKEN_INVALID");

@@ -126,8 +126,8 @@ export class Journal {
     };
     // Skip what expires within two seconds: it may be removed between the calls.
     for (const upload of this.promised(Date.now() + 2_000)) {
-      const { key, imageId } = upload.acknowledged;
-      const isThere = objects.get(key)?.equals(upload.bytes) && (imageId === null || isKept(upload));
+      const { key, expiresAt } = upload.acknowledged;
+      const isThere = objects.get(key)?.equals(upload.bytes) && (expiresAt !== null || isKept(upload));
       if (!isThere) this.lost.add(key);
     }
     for (const { key } of rows) if (!objects.has(key)) this.lost.add(key);

@@ -46,7 +46,7 @@ function row(picture) {
   const link = el("a", { href: picture.signedUrl ?? picture.imageUrl, target: "_blank", rel: "noopener" }, image);
   const facts = `${picture.width} × ${picture.height} · ${size(picture.fileSize)}`;
   const face = el("button", { type: "button", className: "quiet face", ariaDisabled: isFace ? "true" : null }, isFace ? texts().isFace : texts().makeFace);
-  face.addEventListener("click", () => attempt(() => whileBusy(face, () => updateProfile({ profileImageKey: picture.key }).then(show))));
+  face.addEventListener("click", () => attempt(() => whileBusy(face, () => updateProfile({ imageKey: picture.key }).then(show))));
   const remove = el("button", { type: "button", className: "quiet remove", ariaLabel: texts().removeNamed(name) }, texts().remove);
   remove.addEventListener("click", () => askToDelete(picture, name));
   return el(

@@ -64,8 +64,8 @@ export interface Uploaded {
   signedUrl: string | null;
   /** Save this and not the URL: the domain may change. */
   key: string;
-  /** Null until a guest's picture is claimed. */
-  imageId: number | null;
+  /** An unclaimed picture has a number above 10^15, for the sign-up. It gets its final number when it is claimed. */
+  imageId: number;
   formId: string | null;
   fileSize: number;
   originalFilename: string | null;

@@ -13,6 +13,7 @@ use crate::{
     concurrency::{Resources, Scheduler},
     config::Config,
     day_totals::DayTotals,
+    erased_bans::ErasedBans,
     form_cache::FormCache,
     ports::Ports,
     session_cache::SessionCache,
@@ -29,6 +30,7 @@ pub struct Isolate {
     pub line_limiter: LineLimiter,
     pub sessions: SessionCache,
     pub forms: FormCache,
+    pub erased_bans: ErasedBans,
     /// Whether a removal was added that no run has begun.
     pub has_removals: Cell<bool>,
     /// What the deployment has stored today, when it was last read.

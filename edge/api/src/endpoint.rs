@@ -2,7 +2,9 @@
 
 use edge_auth::Rights;
 use edge_storage::ObjectKey;
-use edge_types::{FormName, ImageId, Problem, RemovalId, Role, SessionId, Subject, UserId};
+use edge_types::{
+    ErasedName, FormName, ImageId, Problem, RemovalId, Role, SessionId, Subject, UserId,
+};
 use http::Method;
 use image_rules::Code;
 use percent_encoding::percent_decode_str;
@@ -78,6 +80,8 @@ pub enum ProtectedEndpoint {
     ReadRemoval(RemovalId),
     /// `POST /uploads/tickets`
     Ticket,
+    /// `GET /forms`
+    ListForms,
     /// `GET /forms/{formId}`
     ReadForm(FormName),
     /// `PUT /forms/{formId}`
@@ -123,6 +127,8 @@ pub enum AdminEndpoint {
     Ban,
     /// `DELETE /admin/api/bans/{subject}`
     Unban(Subject),
+    /// `DELETE /admin/api/bans/{pseudonym}`
+    UnbanErased(ErasedName),
     /// `GET /admin/api/users/{id}`
     User(UserId),
     /// `GET /admin/api/users/{id}/sessions`
@@ -156,6 +162,7 @@ pub const FIXED: &[Row] = &[
     protected("/images", "DELETE", ProtectedEndpoint::DeleteImageByKey),
     protected("/images/delete", "POST", ProtectedEndpoint::DeleteImages),
     protected("/images/metadata", "POST", ProtectedEndpoint::RegisterImage),
+    protected("/forms", "GET", ProtectedEndpoint::ListForms),
     protected("/uploads/tickets", "POST", ProtectedEndpoint::Ticket),
     open("/auth/guest-token", "GET", OpenEndpoint::GuestToken),
     open("/auth/challenge", "GET", OpenEndpoint::Challenge),
@@ -216,7 +223,8 @@ pub const fn rights(endpoint: &ProtectedEndpoint) -> Rights {
         | ProtectedEndpoint::SignImageUrl(_)
         | ProtectedEndpoint::DeleteImageByKey
         | ProtectedEndpoint::ExportUser(_) => of(ALL, BACK_ENDS_AND_ADMINS),
-        ProtectedEndpoint::ReadForm(_)
+        ProtectedEndpoint::ListForms
+        | ProtectedEndpoint::ReadForm(_)
         | ProtectedEndpoint::PutForm(_)
         | ProtectedEndpoint::CloseForm(_)
         | ProtectedEndpoint::ReleaseImage(_)
@@ -338,8 +346,8 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     if let Some(id) = path.strip_prefix("/removals/").and_then(RemovalId::parse) {
         return vec![("GET", Protected(P::ReadRemoval(id)))];
     }
-    if let Some(subject) = path.strip_prefix("/admin/api/bans/").and_then(subject) {
-        return vec![("DELETE", Protected(P::Admin(AdminEndpoint::Unban(subject))))];
+    if let Some(text) = path.strip_prefix("/admin/api/bans/") {
+        return unban(text).map(|it| ("DELETE", Protected(P::Admin(it)))).into_iter().collect();
     }
     if let Some(rest) = path.strip_prefix("/admin/api/users/") {
         return admin_user(rest);
@@ -394,9 +402,11 @@ fn user(path: &str) -> Option<UserId> {
     UserId::parse(path.strip_prefix("/users/")?)
 }
 
-/// A subject in a path, where a colon may be written as `%3A`.
-fn subject(text: &str) -> Option<Subject> {
-    Subject::parse(&percent_decode_str(text).decode_utf8().ok()?)
+/// Whose ban ends. In the path, a colon may be written as `%3A`.
+fn unban(text: &str) -> Option<AdminEndpoint> {
+    let text = percent_decode_str(text).decode_utf8().ok()?;
+    let erased = || ErasedName::parse(&text).map(AdminEndpoint::UnbanErased);
+    Subject::parse(&text).map(AdminEndpoint::Unban).or_else(erased)
 }
 
 /// The value of `Allow`.
@@ -458,7 +468,12 @@ mod tests {
             let expected = Subject::parse("ip:2001:db8::").expect("a client IP");
             assert_eq!(unban(text), Ok(admin(AdminEndpoint::Unban(expected))), "{text}");
         }
-        for text in ["", "user:", "user:a/b", "user%3a..%2f", "readiness", "%FF"] {
+        let name = format!("erased:{}", "0f".repeat(16));
+        let expected = ErasedName::parse(&name).expect("a pseudonym");
+        assert_eq!(unban(&name), Ok(admin(AdminEndpoint::UnbanErased(expected))));
+        for text in
+            ["", "user:", "user:a/b", "user%3a..%2f", "readiness", "%FF", "erased:0F", "erased:"]
+        {
             assert_eq!(unban(text), Err(Problem::new(Code::NotFound)), "{text}");
         }
         let allow = "GET, POST, HEAD, OPTIONS".to_owned();

@@ -15,6 +15,8 @@ pub struct Form {
     pub policy: FormPolicy,
     /// Since when its pictures are counted; [`None`] for a form without a limit.
     pub counted_since_ms: Option<u64>,
+    /// Whether it was closed and its pictures were deleted.
+    pub is_deleted: bool,
 }
 
 impl Form {
@@ -23,7 +25,9 @@ impl Form {
         let json: Map<String, Value> =
             serde_json::from_str(&row.policy).map_err(|_| unreadable())?;
         let policy = FormPolicy::read(&json).map_err(|_| unreadable())?;
-        Ok(Self { name: name.clone(), policy, counted_since_ms: row.counted_since_ms })
+        let FormRow { counted_since_ms, deleted_ms, .. } = *row;
+        let (name, is_deleted) = (name.clone(), deleted_ms.is_some());
+        Ok(Self { name, policy, counted_since_ms, is_deleted })
     }
 
     /// Whether it takes pictures now.
@@ -49,8 +53,9 @@ impl Form {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum FormState {
     NotYetOpen,
     Open,

@@ -15,6 +15,8 @@ mod day_totals;
 mod delivery;
 pub mod dispatch;
 pub mod endpoint;
+mod erased;
+mod erased_bans;
 mod error;
 mod form_cache;
 mod form_policy;

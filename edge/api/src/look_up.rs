@@ -2,12 +2,25 @@
 
 use edge_auth::Principal;
 use edge_registry::{Event, Registry};
-use edge_types::Role;
+use edge_types::{Role, Subject, UserId};
 
 use crate::{app::App, error::ApiError, ports::Ports};
 
 /// Looking at several pages of one subject is one event a minute.
 const MINUTE_MS: u64 = 60_000;
+
+/// Checks that the caller may see what is kept about a user, and records it if an administrator looks.
+///
+/// # Errors
+/// `USER_MISMATCH`, and those of [`record_look_up`].
+pub async fn begin_look_up<P: Ports>(
+    app: &App<P>,
+    caller: &Principal,
+    user: &UserId,
+) -> Result<(), ApiError> {
+    caller.check_access(user)?;
+    record_look_up(app, caller, &Subject::User(user.clone()).to_string()).await
+}
 
 /// Records that an administrator looks at the data of a user or a form, before any of it is shown. Back ends are not
 /// recorded: they act for their users all the time.

@@ -67,6 +67,8 @@ commands! {
     RefuseImage -> ReviewOutcome,
     /// Those of the keys whose upload the ledger has.
     LookUpUploads -> Vec<KnownUpload>,
+    /// The key of an image by the number that it has while it is pending, also after it was claimed.
+    FindPendingImage -> Option<ObjectKey>,
     /// Strikes and ban of the subject.
     GetAbuseStatus -> AbuseStatus,
     /// Records an incident.
@@ -125,7 +127,7 @@ pub enum EraseUser {
     /// Forgets everything but a ban that has not ended. Events that were not sent yet name this subject instead of the
     /// user.
     Forget { subject: String },
-    /// Admits uploads again.
+    /// Admits uploads again, and forgets the ban, which the database has under the pseudonym.
     End,
 }
 
@@ -405,8 +407,10 @@ pub enum ClaimOutcome {
     /// It was claimed or registered before.
     AlreadyRegistered,
     NotFound,
-    /// The database failed; the claimant may retry.
-    Unregistered,
+    /// The database failed, or the pictures of its form were deleted; the claimant may retry.
+    Unregistered {
+        form_id: Option<String>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -491,6 +495,11 @@ pub enum ReviewOutcome {
 pub struct LookUpUploads {
     /// Object keys or upload keys.
     pub keys: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindPendingImage {
+    pub id: ImageId,
 }
 
 /// An upload that the ledger has.

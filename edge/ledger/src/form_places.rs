@@ -17,7 +17,9 @@ use crate::{
 const MAX_LEASE_S: u32 = 3660;
 /// How long isolates may use a policy that was changed; `edge-api` has the same time.
 const POLICY_CACHE_MS: u64 = 30_000;
-/// When a picture is looked for again whose upload is under way, or when nobody could tell.
+/// When a picture is looked for again whose upload is under way: as soon as its ledger has handled it, within these bounds.
+/// When nobody could tell, later.
+const SOON_MS: u64 = 5_000;
 const RETRY_MS: u64 = 60_000;
 /// How many places a run of the alarm looks at: two requests each, beside those for uploads and events.
 const BATCH: u32 = 50;
@@ -167,13 +169,10 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             self.storage.write_form_count(FormCount { recount_ms, ..count })?;
         }
         for (owner, key) in due {
-            let fate = match self.fate(&form, &owner, &key).await {
-                Ok(fate) => fate,
-                Err(error) => {
-                    log::error("place_unknown", &[("cause", &error.to_string())]);
-                    Fate::Unknown
-                }
-            };
+            let fate = self.fate(&form, &owner, &key).await.unwrap_or_else(|error| {
+                log::error("place_unknown", &[("cause", &error.to_string())]);
+                Fate::Unknown { due_ms: u64::MAX }
+            });
             // Another command may have decided meanwhile.
             let Some(place) = self.storage.place(&owner, &key)? else { continue };
             if place.lease_ms.is_none_or(|lease_ms| lease_ms > self.deps.now_ms()) {
@@ -182,9 +181,10 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             match fate {
                 Fate::Stored => self.confirm_place(&ConfirmPlace { key, owner })?,
                 Fate::Gone => self.release_place(&owner, &key)?,
-                Fate::Unknown => {
-                    let lease_ms = Some(self.deps.now_ms().saturating_add(RETRY_MS));
-                    self.storage.write_place(&Place { lease_ms, ..place })?;
+                Fate::Unknown { due_ms } => {
+                    let now_ms = self.deps.now_ms();
+                    let again_ms = due_ms.clamp(now_ms + SOON_MS, now_ms + RETRY_MS);
+                    self.storage.write_place(&Place { lease_ms: Some(again_ms), ..place })?;
                 }
             }
         }
@@ -201,17 +201,17 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         let Some(uploader) = key.owner() else { return Ok(Fate::Gone) };
         let command = LookUpUploads { keys: vec![key.to_string()] };
         let known = self.deps.ledger().send_to_user(&uploader, command).await?;
-        match known.first().map(|upload| upload.phase) {
-            // While it is being removed its row may still be there.
-            Some(
+        if let Some(upload) = known.first() {
+            match upload.phase {
+                // While it is being removed its row may still be there.
                 UploadPhase::Intent
                 | UploadPhase::Registering
                 | UploadPhase::Claiming
-                | UploadPhase::Removing,
-            ) => return Ok(Fate::Unknown),
-            Some(UploadPhase::Pending) if *owner == uploader => return Ok(Fate::Stored),
-            Some(UploadPhase::Pending) => return Ok(Fate::Gone),
-            Some(UploadPhase::Held | UploadPhase::Releasing | UploadPhase::Kept) | None => {}
+                | UploadPhase::Removing => return Ok(Fate::Unknown { due_ms: upload.due_ms }),
+                UploadPhase::Pending if *owner == uploader => return Ok(Fate::Stored),
+                UploadPhase::Pending => return Ok(Fate::Gone),
+                UploadPhase::Held | UploadPhase::Releasing | UploadPhase::Kept => {}
+            }
         }
         let row = self.deps.registry().find(key).await?;
         let is_there = row.is_some_and(|row| {
@@ -228,8 +228,10 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
 enum Fate {
     Stored,
     Gone,
-    /// Its upload is under way, or nobody could tell.
-    Unknown,
+    /// Its upload is under way until its ledger handles it, or nobody could tell.
+    Unknown {
+        due_ms: u64,
+    },
 }
 
 /// Ends a count however it ends.

@@ -99,6 +99,9 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             Command::Unban(unban) => json(&account.unban(subject, &unban)?),
             Command::Inspect(command) => json(&account.inspect(command)?),
             Command::LookUpUploads(command) => json(&account.look_up(command)?),
+            Command::FindPendingImage(command) => {
+                json(&account.find_pending(&owner()?, command.id)?)
+            }
             Command::ListOpenUploads(_) => json(&account.list_open()?),
             Command::EraseUser(step) => json(&account.erase(&owner()?, &step)?),
             Command::AdmitUpload(command) => {

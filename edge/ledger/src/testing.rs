@@ -416,6 +416,13 @@ impl FakeLedger {
         self.deps.storages.borrow().values().for_each(|storage| storage.restart());
     }
 
+    /// The subjects whose ledgers have rows.
+    pub fn names(&self) -> Vec<String> {
+        let storages = self.deps.storages.borrow();
+        let kept = storages.iter().filter(|(_, storage)| !storage.rows().is_empty());
+        kept.map(|(name, _)| name.clone()).collect()
+    }
+
     /// How many rows all ledgers have written.
     pub fn rows_written(&self) -> u64 {
         self.deps.storages.borrow().values().map(|storage| storage.rows().rows_written()).sum()

@@ -13,6 +13,20 @@ pub trait FormStore {
     /// Writes a form and returns its row. A form that is counted already stays counted since then.
     fn put_form(&self, form: NewForm<'_>) -> impl Future<Output = Result<FormRow, RegistryError>>;
 
+    /// The forms in the order of their names, after one of them.
+    fn forms(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<FormRow>, RegistryError>>;
+
+    /// How many registered pictures each of these forms has. It counts up to `most` only.
+    fn count_pictures(
+        &self,
+        forms: &[&str],
+        most: u32,
+    ) -> impl Future<Output = Result<Vec<FormPictures>, RegistryError>>;
+
     /// The pictures that forms have got since then, most first.
     fn form_pictures(
         &self,
@@ -34,6 +48,8 @@ pub struct NewForm<'a> {
     /// JSON.
     pub policy: &'a str,
     pub has_limit: bool,
+    /// As in [`FormRow`].
+    pub deleted_ms: Option<u64>,
     pub now_ms: u64,
 }
 
@@ -45,11 +61,13 @@ pub struct FormRow {
     pub policy: String,
     /// Since when its pictures are counted; [`None`] for a form without a limit.
     pub counted_since_ms: Option<u64>,
+    /// When it was closed and its pictures were deleted: no picture is added since then.
+    pub deleted_ms: Option<u64>,
     pub created_ms: u64,
     pub updated_ms: u64,
 }
 
-/// How many pictures a form has got.
+/// How many pictures a form has, or has got.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct FormPictures {
     pub form_id: String,

@@ -35,7 +35,7 @@ pub struct RegistryError(pub String);
 /// What the ledger needs of the database.
 pub trait Registry {
     /// Adds an image; it is durable when this returns. Idempotent: a key that has a row keeps it, and its
-    /// number is returned. Fails for an owner who is being erased.
+    /// number is returned. Fails for an owner who is being erased, and for a form whose pictures were deleted.
     fn add(&self, image: NewImage<'_>) -> impl Future<Output = Result<ImageId, RegistryError>>;
 
     fn find(

@@ -92,6 +92,20 @@ pub trait RemovalStore {
     /// Those of the names that were erased.
     fn erased(&self, names: &[String]) -> impl Future<Output = Result<Vec<Trace>, RegistryError>>;
 
+    /// Writes the end of the ban of a user who was erased, or that there is none; whether that changed.
+    fn keep_erased_ban(
+        &self,
+        name: &str,
+        until_ms: Option<u64>,
+    ) -> impl Future<Output = Result<bool, RegistryError>>;
+
+    /// The bans of erased users that have not ended, and when they do, last first.
+    fn erased_bans(
+        &self,
+        now_ms: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Trace>, RegistryError>>;
+
     /// All sessions of a user, also those that have ended.
     fn all_sessions(
         &self,
@@ -204,8 +218,8 @@ pub enum TraceSource {
     ErasedKeys,
 }
 
-/// A user who is named, and since when. Or an entry of the list of the erased, and when it was erased: a pseudonym, or
-/// the key of an image that named another user.
+/// A user who is named, and since when. Or an entry of the list of the erased, and when it was erased, or when its ban
+/// ends: a pseudonym, or the key of an image that named another user.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Trace {
     pub name: String,

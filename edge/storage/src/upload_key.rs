@@ -7,7 +7,7 @@ use image_rules::Format;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use super::{KeyParts, ObjectKey};
-use edge_types::UserId;
+use edge_types::{ImageId, UserId};
 
 /// `users/{userId}/images/{timestamp_ms}-{uuid}`
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,6 +49,13 @@ impl UploadKey {
     pub fn admitted_ms(&self) -> u64 {
         let (timestamp, _) = self.name().split_once('-').unwrap_or_default();
         timestamp.parse().unwrap_or_default()
+    }
+
+    /// The number of the image while it is pending: the time and the beginning of the UUID.
+    pub fn pending_id(&self) -> Option<ImageId> {
+        let (_, uuid) = self.name().split_once('-')?;
+        let digits = u64::from_str_radix(uuid.get(..8)?, 16).ok()?;
+        ImageId::of_pending(self.admitted_ms(), digits)
     }
 
     /// What the keys of all uploads begin with that the same owner began in this millisecond.
@@ -100,6 +107,7 @@ mod tests {
         assert_eq!(upload_key.object_keys().count(), 2 * Format::ALL.len());
         assert_eq!(upload_key.admitted_ms(), 1_699_876_543_210);
         assert_eq!(upload_key.prefix_of_ms(17), "users/guest-1_a/images/17-");
+        assert_eq!(upload_key.pending_id(), Some(ImageId(1_699_876_543_210_000)));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub use image_id::{ImageId, MAX_SAFE_INTEGER};
 pub use limits::{LimitStatus, UploadLimitStatuses, UploadLimits};
 pub use nickname::Nickname;
 pub use problem::{Details, FormRefusal, InvalidField, Problem};
-pub use subject::{ClientIp, Subject};
+pub use subject::{ClientIp, ErasedName, Subject};
 pub use time::{Clock, PERMANENT_MS, Random, parse_timestamp, timestamp, with_timeout};
 pub use user::{Role, UserId};
 pub use variables::{ConfigProblem, Reader, Variables};

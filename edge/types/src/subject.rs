@@ -152,6 +152,23 @@ fn prefix(ip: Ipv6Addr, bits: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits(ip.to_bits() >> rest << rest)
 }
 
+/// The pseudonym of an erased user: a ban may be left of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErasedName(String);
+
+impl ErasedName {
+    /// `erased:` and 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("erased:")?;
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (digits.len() == 32 && digits.bytes().all(is_digit)).then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Subject {
     /// The form of a subject's name.
     pub fn parse_form(text: &str) -> Option<FormName> {

@@ -14,9 +14,10 @@ use super::session::UserView;
 use crate::{
     app::App,
     context::RequestContext,
+    erased,
     error::ApiError,
     images::{self, ImagePage},
-    look_up::record_look_up,
+    look_up::begin_look_up,
     ports::Ports,
     request::{self, QueryName, base_url},
     response::{self, HandlerResult},
@@ -109,7 +110,7 @@ pub async fn export_user<P: Ports>(
     caller: &Principal,
     id: &UserId,
 ) -> HandlerResult<P> {
-    caller.check_access(id)?;
+    begin_look_up(app, caller, id).await?;
     let mut before = None;
     request::read_query(context.head, |name, value| match name {
         "cursor" => {
@@ -118,7 +119,6 @@ pub async fn export_user<P: Ports>(
         }
         _ => Some(QueryName::Unknown),
     })?;
-    record_look_up(app, caller, &format!("user:{id}")).await?;
     let listing = ImageListing { owner: Some(id), form_id: None, before, limit: PAGE };
     let images = images::page(app, context, listing).await?;
     let rest = if before.is_none() { Some(rest(app, context, id).await?) } else { None };
@@ -137,6 +137,7 @@ async fn rest<P: Ports>(
     let AccountSnapshot { abuse_status, limit_statuses, .. } =
         ledger.send_to_user(id, command).await?;
     let account = users.by_id(id).await?;
+    let banned_until_ms = abuse_status.banned_until_ms.max(erased::banned_until_ms(app, id).await?);
     let subject = Subject::User(id.clone()).to_string();
     let scope = RemovalScope::Owner(id.clone());
     Ok(Rest {
@@ -156,7 +157,7 @@ async fn rest<P: Ports>(
         },
         abuse: Abuse {
             strikes: abuse_status.strikes,
-            banned_until: abuse_status.banned_until_ms.map(timestamp),
+            banned_until: banned_until_ms.map(timestamp),
             ban_reason: abuse_status.ban_reason,
         },
         events: users.events_about(&subject, MAX_EVENTS).await?.into_iter().map(event).collect(),

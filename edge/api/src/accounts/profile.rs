@@ -14,7 +14,8 @@ use crate::{
     body::{BodyStream, read_json_of},
     context::RequestContext,
     error::ApiError,
-    look_up::record_look_up,
+    images::named_key,
+    look_up::begin_look_up,
     ports::{Ports, StoreContent},
     request::base_url,
     response::{self, Body, HandlerResult, Response},
@@ -25,8 +26,9 @@ use crate::{
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 struct ProfileChange {
     nickname: Edit<String>,
-    profile_image_id: Edit<ImageId>,
-    profile_image_key: Edit<String>,
+    image_id: Edit<ImageId>,
+    image_key: Edit<String>,
+    image_url: Edit<String>,
 }
 
 /// Reads a profile.
@@ -39,8 +41,7 @@ pub async fn read_user<P: Ports>(
     caller: &Principal,
     id: &UserId,
 ) -> HandlerResult<P> {
-    caller.check_access(id)?;
-    record_look_up(app, caller, &format!("user:{id}")).await?;
+    begin_look_up(app, caller, id).await?;
     let user = app.ports.users().by_id(id).await?.ok_or(Code::NotFound)?;
     Ok(respond(app, context, "get_user_success", user))
 }
@@ -59,8 +60,9 @@ pub async fn change_user<P: Ports>(
 ) -> HandlerResult<P> {
     caller.check_access(id)?;
     let request: ProfileChange = read_json_of(caller, context.head, body).await?;
-    let change =
-        UserChange { nickname: request.nickname()?, image_key: request.image(app, id).await? };
+    let base_url = base_url(&app.config, context.head);
+    let image_key = request.image(app, &base_url, id).await?;
+    let change = UserChange { nickname: request.nickname()?, image_key };
     let user = app.ports.users().change(id, &change).await?.ok_or(Code::NotFound)?;
     Ok(respond(app, context, "update_user_success", user))
 }
@@ -88,17 +90,24 @@ impl ProfileChange {
     async fn image<P: Ports>(
         &self,
         app: &App<P>,
+        base_url: &str,
         id: &UserId,
     ) -> Result<Edit<ObjectKey>, ApiError> {
+        use Edit::{Keep, Remove, Set};
         let registry = app.ports.registry();
-        let row = match (&self.profile_image_id, &self.profile_image_key) {
-            (Edit::Keep, Edit::Keep) => return Ok(Edit::Keep),
-            (Edit::Remove, Edit::Keep) | (Edit::Keep, Edit::Remove) => return Ok(Edit::Remove),
-            (Edit::Set(image), Edit::Keep) => registry.get(*image).await?,
-            (Edit::Keep, Edit::Set(key)) => {
-                registry.find(&ObjectKey::parse(key).ok_or(Code::InvalidImageUrl)?).await?
+        let key = match (&self.image_id, &self.image_key, &self.image_url) {
+            (Keep, Keep, Keep) => return Ok(Keep),
+            (Remove, Keep, Keep) | (Keep, Remove, Keep) | (Keep, Keep, Remove) => {
+                return Ok(Remove);
             }
+            (Set(_), Keep, Keep) => None,
+            (Keep, Set(key), Keep) => named_key(Some(key), None, base_url),
+            (Keep, Keep, Set(url)) => named_key(None, Some(url), base_url),
             _ => return Err(Code::MalformedRequest.into()),
+        };
+        let row = match &self.image_id {
+            Set(image) => registry.get(*image).await?,
+            _ => registry.find(&key.ok_or(Code::InvalidImageUrl)?).await?,
         };
         let row = row.ok_or(Code::ImageNotFound)?;
         if row.owner != id.as_str() {

@@ -1,5 +1,6 @@
 //! `POST /users/signup`: an account, with the image that was uploaded before it.
 
+use edge_auth::bearer;
 use edge_ledger::NewIdentity;
 use edge_registry::{Created, Event, NewUser, Reservation, User, UserStore};
 use edge_types::{Email, ImageId, Nickname, Problem, Role, UserId, log};
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use super::{
     password::{self, Password},
     session,
-    transfer::{GuestImageTransfer, user_id},
+    transfer::{GuestImageTransfer, ImageName, user_id},
 };
 use crate::{
     admission::count_new_identity,
@@ -18,7 +19,9 @@ use crate::{
     body::{BodyStream, read_json},
     context::RequestContext,
     error::ApiError,
+    images,
     ports::Ports,
+    request::base_url,
     response::HandlerResult,
 };
 
@@ -32,15 +35,17 @@ struct SignUp {
     email: String,
     password: String,
     nickname: Option<String>,
-    image_key: Option<String>,
     image_id: Option<ImageId>,
+    image_key: Option<String>,
+    image_url: Option<String>,
+    /// Without it, the token of the request.
     guest_token: Option<String>,
 }
 
 /// Creates an account and logs its owner in. After any error there is no account.
 ///
 /// # Errors
-/// `EMAIL_TAKEN`, `MALFORMED_REQUEST`, those of [`count_new_identity`] after too many accounts from the client IP, and those
+/// `EMAIL_TAKEN`, `MALFORMED_REQUEST`, `INVALID_IMAGE_URL` for what names no image here, those of [`count_new_identity`] after too many accounts from the client IP, and those
 /// of the image transfer.
 pub async fn sign_up<P: Ports>(
     app: &App<P>,
@@ -53,7 +58,7 @@ pub async fn sign_up<P: Ports>(
         Some(text) => Some(Nickname::parse(text).ok_or(Code::MalformedRequest)?),
         None => None,
     };
-    let transfer = request.transfer(app).await?;
+    let transfer = request.transfer(app, context).await?;
     let password = Password::parse(request.password).ok_or(Code::MalformedRequest)?;
     if app.ports.users().by_email(&email).await?.is_some() {
         return Err(Code::EmailTaken.into());
@@ -88,18 +93,25 @@ pub async fn sign_up<P: Ports>(
 }
 
 impl SignUp {
-    /// The image to transfer, by its key or its number, with the token of its guest.
+    /// The image to transfer, with the token of its guest.
     async fn transfer<P: Ports>(
         &self,
         app: &App<P>,
+        context: &RequestContext<'_>,
     ) -> Result<Option<GuestImageTransfer>, ApiError> {
-        match (&self.image_key, self.image_id, &self.guest_token) {
-            (None, None, _) => Ok(None),
-            (_, _, None) => Err(Code::UserMismatch.into()),
-            (key, id, Some(token)) => {
-                GuestImageTransfer::new(app, key.as_deref(), id, token).await.map(Some)
+        let name = match (self.image_id, self.image_key.as_deref(), self.image_url.as_deref()) {
+            (None, None, None) => return Ok(None),
+            (Some(id), None, None) => Some(ImageName::Id(id)),
+            (None, key, url) => {
+                let base_url = base_url(&app.config, context.head);
+                images::named_key(key, url, &base_url).map(ImageName::Key)
             }
-        }
+            _ => None,
+        };
+        let name = name.ok_or(Code::InvalidImageUrl)?;
+        let token = self.guest_token.as_deref().or_else(|| bearer(context.head).ok());
+        let token = token.ok_or(Code::UserMismatch)?;
+        GuestImageTransfer::new(app, name, token).await.map(Some)
     }
 }
 

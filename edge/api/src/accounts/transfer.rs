@@ -5,7 +5,7 @@
 //! retries while the guest token lives is the same claimant and continues. Until then there is no account; the image of
 //! a sign-up that was interrupted after the claim and never repeated belongs to an id without an account.
 
-use edge_ledger::ClaimImage;
+use edge_ledger::{ClaimImage, FindPendingImage, LedgerClient};
 use edge_registry::{ImageStore, Registry};
 use edge_storage::ObjectKey;
 use edge_types::{ImageId, Problem, UserId};
@@ -13,6 +13,12 @@ use image_rules::Code;
 use sha2::{Digest, Sha256};
 
 use crate::{app::App, context::RequestContext, error::ApiError, forms, images, ports::Ports};
+
+/// How a sign-up names the image.
+pub(super) enum ImageName {
+    Id(ImageId),
+    Key(ObjectKey),
+}
 
 /// An image and the guest who uploaded it; made only with the guest's token.
 pub(super) struct GuestImageTransfer {
@@ -23,24 +29,18 @@ pub(super) struct GuestImageTransfer {
 
 impl GuestImageTransfer {
     /// # Errors
-    /// `INVALID_IMAGE_URL` for what is no key, `IMAGE_NOT_FOUND`, `USER_MISMATCH` for another's image, and the errors of
+    /// `IMAGE_NOT_FOUND`, `USER_MISMATCH` for another's image, and the errors of
     /// the token.
     pub(super) async fn new<P: Ports>(
         app: &App<P>,
-        key: Option<&str>,
-        image_id: Option<ImageId>,
+        name: ImageName,
         guest_token: &str,
     ) -> Result<Self, ApiError> {
-        let key = match (key, image_id) {
-            (Some(key), None) => ObjectKey::parse(key),
-            (None, Some(id)) => {
-                let row = app.ports.registry().get(id).await?.ok_or(Code::ImageNotFound)?;
-                ObjectKey::parse(&row.key)
-            }
-            _ => None,
-        };
-        let key = key.ok_or(Code::InvalidImageUrl)?;
         let guest = app.authenticator().authenticate_guest(guest_token).await?.user().clone();
+        let key = match name {
+            ImageName::Key(key) => key,
+            ImageName::Id(id) => key_of(app, &guest, id).await?.ok_or(Code::ImageNotFound)?,
+        };
         if key.owner().as_ref() != Some(&guest) {
             return Err(Code::UserMismatch.into());
         }
@@ -84,6 +84,19 @@ impl GuestImageTransfer {
             outcome => outcome.map(|_| ()),
         }
     }
+}
+
+/// The key of an image by its number, which that of a guest has also while it is pending.
+async fn key_of<P: Ports>(
+    app: &App<P>,
+    guest: &UserId,
+    id: ImageId,
+) -> Result<Option<ObjectKey>, ApiError> {
+    if id.pending_since_ms().is_some() {
+        return Ok(app.ports.ledger().send_to_user(guest, FindPendingImage { id }).await?);
+    }
+    let row = app.ports.registry().get(id).await?;
+    Ok(row.and_then(|row| ObjectKey::parse(&row.key)))
 }
 
 /// `u` and 128 bits: never the id of a guest or a number of a platform's user.

@@ -46,6 +46,7 @@ pub async fn handle<P: Ports>(
         AdminEndpoint::Bans => request.bans().await,
         AdminEndpoint::Ban => request.ban(body).await,
         AdminEndpoint::Unban(subject) => request.unban(&subject).await,
+        AdminEndpoint::UnbanErased(name) => request.unban_erased(&name).await,
         AdminEndpoint::User(user) => request.user(user, &query()?).await,
         AdminEndpoint::Sessions(user) => request.sessions(&user).await,
         AdminEndpoint::EndSessions(user) => request.end_sessions(&user, None).await,

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{AdminRequest, query::Query};
 use crate::{
+    erased,
     images::{self, ImagePage},
     look_up::record_look_up,
     ports::Ports,
@@ -77,12 +78,14 @@ impl<P: Ports> AdminRequest<'_, P> {
         let listing = ImageListing { owner: Some(&id), form_id: None, before, limit: query.limit };
         let images = images::page(self.app, self.context, listing).await?;
         let ledger::AccountSnapshot { abuse_status, limit_statuses, phases, latest } = snapshot;
+        let banned_until_ms =
+            abuse_status.banned_until_ms.max(erased::banned_until_ms(self.app, &id).await?);
         let data = User {
             id: id.to_string(),
             pseudonym: self.app.config.auth.signing.pseudonym(id.as_str()),
             abuse_status: AbuseStatus {
                 strikes: abuse_status.strikes,
-                banned_until: abuse_status.banned_until_ms.map(timestamp),
+                banned_until: banned_until_ms.map(timestamp),
                 ban_reason: abuse_status.ban_reason,
             },
             limits: Limits {

@@ -24,6 +24,7 @@ use crate::{
     app::App,
     challenge,
     context::RequestContext,
+    erased,
     error::ApiError,
     ports::{Ports, RateLimiter},
     session_cache::CachedSession,
@@ -171,7 +172,7 @@ pub async fn logged_in_user<P: Ports>(
 /// Authenticates the caller of an upload. The ledger checks ban and limits of the user with the upload itself.
 ///
 /// # Errors
-/// Those of [`authenticate`], and `ROLE_NOT_ALLOWED`.
+/// Those of [`authenticate`], `USER_BANNED` for a user who was erased during a ban, and `ROLE_NOT_ALLOWED`.
 pub async fn authorize_upload<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
@@ -181,6 +182,7 @@ pub async fn authorize_upload<P: Ports>(
     if principal.role() == Role::Guest {
         count_client_ip(app, context).await?;
     }
+    check_erased_ban(app, principal.user()).await?;
     Ok(principal.authorize(rights)?)
 }
 
@@ -238,6 +240,7 @@ async fn count_service_request<P: Ports>(
     context: &RequestContext<'_>,
     service: &UserId,
 ) -> Result<(), ApiError> {
+    check_erased_ban(app, service).await?;
     let subject = Subject::User(service.clone());
     let command = CountRequest { rate_per_minute: app.config.limits.service_per_minute };
     let counting = app.ports.ledger().send(&subject, command);
@@ -258,10 +261,19 @@ pub async fn check_user_ban<P: Ports>(
     context: &RequestContext<'_>,
     user: &UserId,
 ) -> Result<(), ApiError> {
-    let subject = Subject::User(user.clone());
-    let asking = app.ports.ledger().send(&subject, GetAbuseStatus);
+    check_erased_ban(app, user).await?;
+    let asking = app.ports.ledger().send_to_user(user, GetAbuseStatus);
     let status = context.timed(&app.ports, Stage::Admit, asking).await?;
-    let Some(until_ms) = status.banned_until_ms else { return Ok(()) };
+    check_ban(app, user, status.banned_until_ms)
+}
+
+/// Checks the ban that a user had when they were erased.
+async fn check_erased_ban<P: Ports>(app: &App<P>, user: &UserId) -> Result<(), ApiError> {
+    check_ban(app, user, erased::banned_until_ms(app, user).await?)
+}
+
+fn check_ban<P: Ports>(app: &App<P>, user: &UserId, until_ms: Option<u64>) -> Result<(), ApiError> {
+    let Some(until_ms) = until_ms else { return Ok(()) };
     let exceeded = LimitExceeded::ban(app.ports.now_ms(), until_ms);
-    Err(refuse(app, &subject, exceeded).into())
+    Err(refuse(app, &Subject::User(user.clone()), exceeded).into())
 }

@@ -150,9 +150,12 @@ async fn handle_protected<P: Ports>(
         }
         ProtectedEndpoint::ReleaseImage(id) => images::release(app, &caller, id).await,
         ProtectedEndpoint::RefuseImage(id) => images::refuse(app, context, &caller, id, body).await,
+        ProtectedEndpoint::ListForms => forms::list(app, context.head).await,
         ProtectedEndpoint::ReadForm(name) => forms::get(app, &name).await,
         ProtectedEndpoint::PutForm(name) => forms::put(app, context, &caller, &name, body).await,
-        ProtectedEndpoint::CloseForm(name) => forms::close(app, context, &name).await,
+        ProtectedEndpoint::CloseForm(name) => {
+            removals::close_form(app, context, &caller, &name).await
+        }
         ProtectedEndpoint::DeleteImageByKey => images::delete_by_key(app, context, &caller).await,
         ProtectedEndpoint::DeleteImages => {
             removals::delete_images(app, context, &caller, body).await

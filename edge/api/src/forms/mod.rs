@@ -1,13 +1,15 @@
 //! Forms: the endpoints of a back end, and what a form's policy means for an upload.
 
+mod list;
 mod places;
 
+pub use list::list;
 pub use places::{confirm, place_of, release, reserve};
 
 use std::rc::Rc;
 
 use edge_auth::Principal;
-use edge_registry::{FormRow, FormStore, NewForm};
+use edge_registry::{FormRow, FormStore, NewForm, RegistryError};
 use edge_types::{FormId, FormName, Problem, Role, timestamp};
 use http::StatusCode;
 use image_rules::{Code, Policy};
@@ -21,7 +23,6 @@ use crate::{
     form_cache::Form,
     form_policy::FormPolicy,
     ports::Ports,
-    request,
     response::{self, HandlerResult},
 };
 
@@ -141,10 +142,10 @@ pub async fn put<P: Ports>(
         const EXPECTED: &str = "the default, because URL_SIGNING_KEY is not set";
         return Err(Problem::field(field, Some(EXPECTED)).into());
     }
-    let row = write(app, name, &policy).await?;
+    let row = write(app, name, &policy, None).await?;
     let is_new = row.created_ms == row.updated_ms;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(respond(app, status, "put_form_success", &policy, &row))
+    respond(app, status, "put_form_success", &row)
 }
 
 /// `GET /forms/{formId}`
@@ -153,55 +154,84 @@ pub async fn put<P: Ports>(
 /// `FORM_NOT_FOUND`.
 pub async fn get<P: Ports>(app: &App<P>, name: &FormName) -> HandlerResult<P> {
     let row = app.ports.registry().form(name).await?.ok_or(Code::FormNotFound)?;
-    let form = Form::of(name, &row)?;
-    Ok(respond(app, StatusCode::OK, "get_form_success", &form.policy, &row))
+    respond(app, StatusCode::OK, "get_form_success", &row)
 }
 
-/// `DELETE /forms/{formId}`: closes the form now. Its policy and its pictures stay.
+/// Closes the form now. Its policy stays, and so do its pictures, unless they are to be deleted: then no picture is added
+/// from now on, not even one that is on its way or is claimed later.
 ///
 /// # Errors
-/// `FORM_NOT_FOUND`, `MALFORMED_REQUEST` for a parameter: nothing of one may be ignored where something is deleted.
+/// `FORM_NOT_FOUND`.
 pub async fn close<P: Ports>(
     app: &App<P>,
-    context: &RequestContext<'_>,
     name: &FormName,
-) -> HandlerResult<P> {
-    let query = request::query(context.head).ok_or(Code::MalformedRequest)?;
-    if let Some((parameter, _)) = query.first() {
-        return Err(Problem::field(parameter, None).into());
-    }
+    deletes_pictures: bool,
+) -> Result<FormRow, ApiError> {
     let row = app.ports.registry().form(name).await?.ok_or(Code::FormNotFound)?;
     let Form { mut policy, .. } = Form::of(name, &row)?;
     let now_ms = app.ports.now_ms();
     policy.closes_ms = Some(policy.closes_ms.unwrap_or(now_ms).min(now_ms));
     // A form that was to open later never opens.
     policy.opens_ms = policy.opens_ms.filter(|opens_ms| *opens_ms < now_ms);
-    let row = write(app, name, &policy).await?;
-    Ok(respond(app, StatusCode::OK, "close_form_success", &policy, &row))
+    let deleted_ms = if deletes_pictures { Some(now_ms) } else { row.deleted_ms };
+    write(app, name, &policy, deleted_ms).await
+}
+
+/// Checks that pictures may be added to a form, as the database says now.
+///
+/// # Errors
+/// `FORM_CLOSED` when its pictures were deleted.
+pub async fn check_not_deleted<P: Ports>(
+    app: &App<P>,
+    form_id: Option<&str>,
+) -> Result<(), ApiError> {
+    let name = form_id.and_then(FormId::from_text).and_then(|id| id.name());
+    let Some(name) = name else { return Ok(()) };
+    match look_up(app, &name).await? {
+        Some(form) if form.is_deleted => Ok(form.check_open(app.ports.now_ms())?),
+        _ => Ok(()),
+    }
 }
 
 async fn write<P: Ports>(
     app: &App<P>,
     name: &FormName,
     policy: &FormPolicy,
+    deleted_ms: Option<u64>,
 ) -> Result<FormRow, ApiError> {
     let (json, now_ms) = (Value::from(policy.to_json()).to_string(), app.ports.now_ms());
-    let form = NewForm { name, policy: &json, has_limit: policy.has_limit(), now_ms };
+    let has_limit = policy.has_limit();
+    let form = NewForm { name, policy: &json, has_limit, deleted_ms, now_ms };
     let row = app.ports.registry().put_form(form).await?;
     app.isolate.forms.put(name, Some(Rc::new(Form::of(name, &row)?)), now_ms);
     Ok(row)
 }
 
-fn respond<P: Ports>(
+/// A response with the form.
+///
+/// # Errors
+/// A policy that cannot be read.
+pub fn respond<P: Ports>(
     app: &App<P>,
     status: StatusCode,
     message: &str,
-    policy: &FormPolicy,
     row: &FormRow,
-) -> response::Response<response::Body<crate::ports::StoreContent<P>>> {
-    let mut data = policy.to_json();
+) -> HandlerResult<P> {
+    let now_ms = app.ports.now_ms();
+    let data = to_json(row, now_ms)?;
+    Ok(response::success(status, message, &data, now_ms))
+}
+
+/// A form in the shape of the contract.
+fn to_json(row: &FormRow, now_ms: u64) -> Result<Map<String, Value>, InternalError> {
+    let name = FormName::parse(&row.name);
+    let name = name.ok_or_else(|| RegistryError(format!("{} is no form id", row.name)))?;
+    let form = Form::of(&name, row)?;
+    let mut data = form.policy.to_json();
     data.insert("formId".to_owned(), row.name.as_str().into());
+    data.insert("state".to_owned(), form.state(now_ms).into_str().into());
+    data.insert("picturesDeletedAt".to_owned(), row.deleted_ms.map(timestamp).into());
     data.insert("createdAt".to_owned(), timestamp(row.created_ms).into());
     data.insert("updatedAt".to_owned(), timestamp(row.updated_ms).into());
-    response::success(status, message, &data, app.ports.now_ms())
+    Ok(data)
 }

@@ -1,9 +1,8 @@
 //! `POST /images/metadata`: keeps a pending image, and decides whose it becomes.
 
 use edge_auth::Principal;
-use edge_ledger::{ClaimImage, ClaimOutcome, LedgerClient, StoredImage};
-use edge_registry::Registry;
-use edge_storage::ObjectKey;
+use edge_ledger::{ClaimImage, ClaimOutcome, LedgerClient, Receipt, StoredImage};
+use edge_registry::{ImageRow, Registry};
 use edge_types::{
     FormId, ImageId, Problem, Role, Subject, UserId, file_name::clean_name, timestamp,
 };
@@ -11,6 +10,7 @@ use http::StatusCode;
 use image_rules::Code;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
+use super::named_key;
 use crate::{
     admission::{QuotaCharges, check_user_ban},
     app::App,
@@ -59,7 +59,8 @@ pub async fn register<P: Ports>(
 ) -> HandlerResult<P> {
     let request: Registration = read_json_of(caller, context.head, body).await?;
     let base_url = base_url(&app.config, context.head);
-    let key = request.key(&base_url).ok_or(Code::InvalidImageUrl)?;
+    let key = named_key(request.key.as_deref(), request.image_url.as_deref(), &base_url)
+        .ok_or(Code::InvalidImageUrl)?;
     let owner = key.owner().ok_or(Code::InvalidImageUrl)?;
     let form_id = match &request.form_id {
         Some(text) => Some(FormId::from_text(text).ok_or(Code::MalformedRequest)?),
@@ -85,37 +86,37 @@ pub async fn register<P: Ports>(
         }
         // The caller may have claimed it before, with a guest token that has expired since.
         Err(error) => match app.ports.registry().find(&key).await? {
-            Some(row) if row.owner == caller.user().as_str() => Claimed::Before(row.id),
+            Some(row) if row.owner == caller.user().as_str() => Claimed::Before(Box::new(row)),
             _ => return Err(error),
         },
     };
-    let (status, image_id) = match claimed {
-        Claimed::Now(image_id) => (StatusCode::CREATED, image_id),
-        Claimed::Before(image_id) => (StatusCode::OK, Some(image_id)),
+    let (status, image_id, created_ms) = match claimed {
+        Claimed::Now(receipt) => (StatusCode::CREATED, receipt.image_id, receipt.image.stored_ms),
+        Claimed::Before(row) => (StatusCode::OK, Some(row.id), row.created_ms),
     };
     let now_ms = app.ports.now_ms();
     let data = Registered {
         image_id,
         image_url: format!("{base_url}/{key}"),
         key: key.to_string(),
-        created_at: timestamp(now_ms),
+        created_at: timestamp(created_ms),
     };
     Ok(response::success(status, "register_image_metadata_success", &data, now_ms))
 }
 
 /// What a claim came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Claimed {
-    Now(Option<ImageId>),
+    Now(Box<Receipt>),
     /// The image was the claimant's already.
-    Before(ImageId),
+    Before(Box<ImageRow>),
 }
 
 /// Keeps a pending image of `owner` for the claimant. The image of another is charged to the claimant, and takes a place
 /// of theirs in a form with a limit; an uploader who is banned gives nothing to others.
 ///
 /// # Errors
-/// `USER_BANNED`, `QUOTA_EXCEEDED`, `FORM_FULL`, `FORM_REQUIRED` for an image of another form than the claim names where
+/// `USER_BANNED`, `QUOTA_EXCEEDED`, `FORM_FULL`, `FORM_CLOSED` for a form whose pictures were deleted, `FORM_REQUIRED` for an image of another form than the claim names where
 /// one of them has a policy, `IMAGE_NOT_FOUND`, `IMAGE_ALREADY_REGISTERED`, `BUSY` when the claim may be repeated.
 pub async fn claim<P: Ports>(
     app: &App<P>,
@@ -150,14 +151,17 @@ pub async fn claim<P: Ports>(
     match outcome {
         ClaimOutcome::Claimed(receipt) => {
             confirm_place(app, &receipt.image, &claimant).await;
-            Ok(Claimed::Now(receipt.image_id))
+            Ok(Claimed::Now(receipt))
         }
         ClaimOutcome::OtherForm | ClaimOutcome::NeedsPlace(_) => Err(Code::FormRequired.into()),
-        ClaimOutcome::Unregistered => Err(busy().into()),
+        ClaimOutcome::Unregistered { form_id } => {
+            forms::check_not_deleted(app, form_id.as_deref()).await?;
+            Err(busy().into())
+        }
         // The ledger forgets an image a day after its registration; the database does not.
         ClaimOutcome::AlreadyRegistered | ClaimOutcome::NotFound => {
             match app.ports.registry().find(&key).await? {
-                Some(row) if row.owner == claimant.as_str() => Ok(Claimed::Before(row.id)),
+                Some(row) if row.owner == claimant.as_str() => Ok(Claimed::Before(Box::new(row))),
                 None if outcome == ClaimOutcome::NotFound => Err(Code::ImageNotFound.into()),
                 _ => Err(Code::ImageAlreadyRegistered.into()),
             }
@@ -196,19 +200,6 @@ async fn confirm_place<P: Ports>(app: &App<P>, image: &StoredImage, claimant: &U
 }
 
 impl Registration {
-    /// The image, by its key or by its URL at this deployment.
-    fn key(&self, base_url: &str) -> Option<ObjectKey> {
-        match (&self.key, &self.image_url) {
-            (Some(key), None) => ObjectKey::parse(key),
-            (None, Some(url)) => ObjectKey::parse(url.strip_prefix(base_url)?.strip_prefix('/')?),
-            (Some(key), Some(url)) => {
-                let is_same = *url == format!("{base_url}/{key}");
-                ObjectKey::parse(key).filter(|_| is_same)
-            }
-            (None, None) => None,
-        }
-    }
-
     /// The new owner: the caller, when the image is theirs or they hold the token of its guest. A back end names the
     /// user.
     async fn claimant<P: Ports>(

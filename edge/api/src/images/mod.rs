@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use edge_auth::Principal;
 use edge_ledger::{LedgerClient, LookUpUploads, RemovalOutcome, RemoveImage, UploadPhase};
 use edge_registry::{Event, HeldListing, ImageListing, ImageRow, ImageStore, Registry, Review};
-use edge_storage::ObjectKey;
-use edge_types::{FormId, ImageId, Problem, Subject, UserId, timestamp};
+use edge_storage::{ObjectKey, UploadKey};
+use edge_types::{FormId, ImageId, Problem, UserId, timestamp};
 use http::{StatusCode, request::Parts};
 use image_rules::Code;
 use serde::Serialize;
@@ -25,7 +25,7 @@ use crate::{
     delivery::{Variant, purge_copies},
     error::ApiError,
     forms,
-    look_up::record_look_up,
+    look_up::{begin_look_up, record_look_up},
     ports::Ports,
     request::{self, QueryName, base_url},
     response::{self, HandlerResult},
@@ -37,6 +37,17 @@ const PAGE: u32 = 20;
 const MAX_PAGE: u32 = 100;
 /// How many images are named at once.
 pub const MAX_KEYS: usize = 100;
+
+/// The key of an image that a request names by its key, by its URL at this deployment, or by both.
+pub fn named_key(key: Option<&str>, url: Option<&str>, base_url: &str) -> Option<ObjectKey> {
+    let of_url = |url: &str| ObjectKey::parse(url.strip_prefix(base_url)?.strip_prefix('/')?);
+    match (key.map(ObjectKey::parse), url.map(of_url)) {
+        (Some(key), None) => key,
+        (None, Some(url)) => url,
+        (Some(key), Some(url)) => key.filter(|key| url.as_ref() == Some(key)),
+        (None, None) => None,
+    }
+}
 
 /// A registered image in the shape of the contract.
 #[derive(Serialize)]
@@ -154,8 +165,7 @@ pub async fn list<P: Ports>(
         let owner = query.user_id.or(own);
         let form_id = query.form_id.as_ref().map(FormId::as_str);
         if let Some(owner) = &owner {
-            caller.check_access(owner)?;
-            record_look_up(app, caller, &Subject::User(owner.clone()).to_string()).await?;
+            begin_look_up(app, caller, owner).await?;
         } else if let Some(form_id) = form_id {
             record_look_up(app, caller, &format!("form:{form_id}")).await?;
         }
@@ -232,7 +242,6 @@ pub async fn read<P: Ports>(
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Deleted {
-    /// [`None`] for a pending image.
     image_id: Option<ImageId>,
     key: String,
 }
@@ -304,7 +313,8 @@ async fn remove<P: Ports>(
     let now_ms = app.ports.now_ms();
     let row_owner = row.map_or(owner.as_str(), |row| &row.owner);
     app.record(deletion(key, row_owner, caller, now_ms)).await;
-    let data = Deleted { image_id: row.map(|row| row.id), key: key.to_string() };
+    let image_id = row.map(|row| row.id).or_else(|| UploadKey::of(key).pending_id());
+    let data = Deleted { image_id, key: key.to_string() };
     Ok(response::success(status, "delete_image_success", &data, now_ms))
 }
 

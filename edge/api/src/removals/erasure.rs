@@ -2,14 +2,11 @@
 //!
 //! From the first moment on the database registers no image for the user, and the ledger admits no upload and no claim.
 //! Then everything is found by the owner in the records and by the ledger, never by the keys. What is left
-//! is a pseudonym, and a ban that has not ended.
+//! is a pseudonym, and under it a ban that has not ended.
 
-use edge_auth::{Principal, erased_name};
-use edge_ledger::{EraseUser, LedgerClient};
-use edge_registry::{
-    Erasure, Event, ImageStore, RegistryError, Removal, RemovalScope, RemovalStore, Until,
-    UserStore,
-};
+use edge_auth::Principal;
+use edge_ledger::{EraseUser, GetAbuseStatus, LedgerClient};
+use edge_registry::{Erasure, Event, Removal, RemovalScope, RemovalStore, Until, UserStore};
 use edge_storage::ObjectKey;
 use edge_types::{RemovalId, Role, UserId, log};
 
@@ -18,7 +15,7 @@ use super::{
     step::{PAGE, Step, remove},
 };
 use crate::{
-    app::App, bucket_binding, context::RequestContext, error::InternalError, ports::Ports,
+    app::App, context::RequestContext, erased::pseudonym, error::InternalError, ports::Ports,
     response::HandlerResult,
 };
 
@@ -127,18 +124,8 @@ pub(super) fn end_event(id: &RemovalId, pseudonym: &str, reason: &str, at_ms: u6
     }
 }
 
-/// What is left of a user.
-pub(super) async fn pseudonym<P: Ports>(
-    app: &App<P>,
-    user: &UserId,
-) -> Result<String, InternalError> {
-    bucket_binding::ensure(app).await;
-    let id = app.ports.registry().deployment_id().await?;
-    let id = id.ok_or_else(|| RegistryError("the deployment has no id".to_owned()))?;
-    Ok(erased_name(&id, user.as_str()))
-}
-
-/// Forgets whom erasures were about that ended some time ago, and admits uploads of these users again.
+/// Forgets whom erasures were about that ended some time ago, and admits uploads of these users again. A ban is kept under
+/// the pseudonym first, and the ledger forgets it in the next run, when every isolate knows that.
 ///
 /// # Errors
 /// A component that fails; the next run repeats it.
@@ -146,10 +133,21 @@ pub async fn settle<P: Ports>(app: &App<P>) -> Result<(), InternalError> {
     let users = app.ports.users();
     for removal in users.settled_erasures(app.ports.now_ms(), SETTLED).await? {
         if let RemovalScope::User(user) = &removal.scope {
+            if keep_ban(app, user).await? {
+                continue;
+            }
             app.ports.ledger().send_to_user(user, EraseUser::End).await?;
         }
         users.settle(&removal.id).await?;
         log::info("erasure_settled", &[("removal", removal.id.as_str())]);
     }
     Ok(())
+}
+
+/// Keeps the ban of a user under the pseudonym; whether it was not kept before.
+async fn keep_ban<P: Ports>(app: &App<P>, user: &UserId) -> Result<bool, InternalError> {
+    let status = app.ports.ledger().send_to_user(user, GetAbuseStatus).await?;
+    let Some(until_ms) = status.banned_until_ms else { return Ok(false) };
+    let pseudonym = pseudonym(app, user).await?;
+    Ok(app.ports.users().keep_erased_ban(&pseudonym, Some(until_ms)).await?)
 }

@@ -2,11 +2,13 @@
 //! removal and gets the URL of its progress; [`run`] works on it after the response, and the scheduled job continues it.
 
 mod erasure;
+mod form;
 mod replay;
 mod step;
 mod work;
 
 pub use erasure::{begin_erasure, erase_user, settle};
+pub use form::close_form;
 pub use work::run;
 
 use edge_auth::Principal;
@@ -75,14 +77,25 @@ pub async fn delete_images<P: Ports>(
 ) -> HandlerResult<P> {
     let request: DeletionRequest = read_json_of(caller, context.head, body).await?;
     let scope = request.scope(app).await?;
-    let removal = add(app, caller, &scope, 0).await?;
-    let subject = match &scope {
+    begin(app, context, caller, &scope, "delete_images_success").await
+}
+
+/// Begins to delete the images of a scope.
+async fn begin<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    caller: &Principal,
+    scope: &RemovalScope,
+    message: &str,
+) -> HandlerResult<P> {
+    let removal = add(app, caller, scope, 0).await?;
+    let subject = match scope {
         RemovalScope::Form(form) => format!("form:{form}"),
         RemovalScope::Owner(user) => format!("user:{user}"),
         _ => "store".to_owned(),
     };
     app.record(event(&removal, "delete", subject, "batch", caller)).await;
-    Ok(accepted(app, context, "delete_images_success", &removal))
+    Ok(accepted(app, context, message, &removal))
 }
 
 impl DeletionRequest {

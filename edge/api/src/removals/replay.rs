@@ -7,10 +7,10 @@ use edge_storage::ObjectKey;
 use edge_types::UserId;
 
 use super::{
-    erasure::{end_event, pseudonym},
+    erasure::end_event,
     step::{PAGE, Step, remove},
 };
-use crate::{app::App, error::InternalError, ports::Ports};
+use crate::{app::App, erased::pseudonym, error::InternalError, ports::Ports};
 
 /// Names of one step.
 const NAMES: u32 = 100;

@@ -75,6 +75,7 @@ impl Route {
                 ProtectedEndpoint::SignImageUrl(_) => ("sign_image_url", Area::Images),
                 ProtectedEndpoint::ReleaseImage(_) => ("release_image", Area::Images),
                 ProtectedEndpoint::RefuseImage(_) => ("refuse_image", Area::Images),
+                ProtectedEndpoint::ListForms => ("list_forms", Area::Images),
                 ProtectedEndpoint::ReadForm(_) => ("read_form", Area::Images),
                 ProtectedEndpoint::PutForm(_) => ("put_form", Area::Images),
                 ProtectedEndpoint::CloseForm(_) => ("close_form", Area::Images),

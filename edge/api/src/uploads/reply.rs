@@ -2,6 +2,7 @@
 
 use edge_ledger::{Receipt, StoredImage};
 use edge_registry::Review;
+use edge_storage::UploadKey;
 use edge_types::{FileName, ImageId, timestamp};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -61,7 +62,7 @@ impl StoredFile {
             review: if image.is_held { Some(Review::Held) } else { None },
             signed_url: signed_urls.url(&object, None),
             key: key.to_string(),
-            image_id,
+            image_id: image_id.or_else(|| UploadKey::of(&key).pending_id()),
             form_id: image.form_id,
             file_size: image.size_bytes,
             original_filename: image.original_name,

@@ -1,6 +1,8 @@
 //! Forms: their policies, what they refuse, and their limits, through whole requests.
 
+use edge_api::jobs;
 use edge_auth::testing::{NOW_MS, hs256};
+use edge_registry::FormRow;
 use futures_executor::block_on;
 use futures_util::future::join_all;
 use http::{Method, StatusCode, header};
@@ -95,9 +97,11 @@ fn a_policy_is_written_read_published_and_closed_by_a_back_end() {
     }
     assert_eq!(policy(&app, "").code(), "MALFORMED_REQUEST");
 
-    let ignored =
-        ask(&app, Method::DELETE, "/forms/stay?pictures=delete", &service(), &Value::Null);
-    assert_eq!(ignored.code(), "MALFORMED_REQUEST");
+    for wrong in ["pictures=keep", "pictures=", "picture=delete", "pictures=delete&x=1"] {
+        let path = format!("/forms/stay?{wrong}");
+        let ignored = ask(&app, Method::DELETE, &path, &service(), &Value::Null);
+        assert_eq!(ignored.code(), "MALFORMED_REQUEST", "{wrong}");
+    }
     assert_eq!(policy(&app, "stay").json["form"]["state"], "open");
     let closed = ask(&app, Method::DELETE, "/forms/stay", &service(), &Value::Null);
     assert_eq!(
@@ -112,6 +116,110 @@ fn a_policy_is_written_read_published_and_closed_by_a_back_end() {
     }
     let path = format!("/forms/{}", "x".repeat(65));
     assert_eq!(ask(&app, Method::PUT, &path, &service(), &json!({})).code(), "NOT_FOUND");
+}
+
+/// Works on removals after a response.
+fn work(app: &TestApp) {
+    if let Some(after) = jobs::AfterResponse::plan(app) {
+        block_on(after.run(app));
+    }
+}
+
+#[test]
+fn a_form_is_closed_and_its_pictures_are_deleted_in_the_background() {
+    let app = app_with(&[("PENDING_ROLES", "GUEST")]);
+    put(&app, "f", &json!({"maxFiles": 60}));
+    for shade in 0..45 {
+        upload(&app, &user(&format!("u{}", shade % 9)), "f", &[shade]);
+    }
+    upload(&app, &user("u1"), "other", &[1]);
+    let guest = guest_token(&app);
+    let pending = upload(&app, &guest, "f", &[90]).json["data"]["key"].clone();
+    let delete = || ask(&app, Method::DELETE, "/forms/f?pictures=delete", &service(), &Value::Null);
+    let begun = delete();
+    assert_eq!(begun.status, StatusCode::ACCEPTED, "{}", begun.json);
+    let data = &begun.json["data"];
+    assert_eq!((&data["kind"], &data["total"]), (&json!("pictures"), &json!(45)));
+    assert_eq!(begun.headers[header::LOCATION], data["url"].as_str().expect("a URL"));
+    assert_eq!(policy(&app, "f").json["form"]["state"], "closed");
+    work(&app);
+    let url = data["url"].as_str().expect("a URL");
+    let path = url.strip_prefix("https://image.the-form").expect("our URL");
+    let done = ask(&app, Method::GET, path, &service(), &Value::Null);
+    assert_eq!(
+        (&done.json["data"]["state"], &done.json["data"]["removed"]),
+        (&json!("done"), &json!(45))
+    );
+    let left: Vec<_> =
+        app.ports.registry.rows.borrow().iter().map(|row| row.form_id.clone()).collect();
+    assert_eq!(left, [Some("other".to_owned())]);
+
+    // An isolate that has the old policy registers nothing, and a pending picture cannot be claimed any more.
+    let cached = app.ports.registry.forms.borrow().get("f").cloned().expect("a form");
+    let open = FormRow { policy: "{}".to_owned(), deleted_ms: None, ..cached.clone() };
+    app.ports.registry.forms.borrow_mut().insert("f".to_owned(), open);
+    forget_policies(&app);
+    assert_eq!(policy(&app, "f").json["form"]["state"], "open");
+    app.ports.registry.forms.borrow_mut().insert("f".to_owned(), cached);
+    assert_eq!(upload(&app, &user("u1"), "f", &[91]).code(), "BUSY");
+    let body = json!({"key": pending, "guestToken": guest});
+    let claim = ask(&app, Method::POST, "/images/metadata", &json!({"sub": "ann"}), &body);
+    assert_eq!((claim.status, claim.code()), (StatusCode::FORBIDDEN, "FORM_CLOSED"));
+    app.ports.clock.advance(2 * 3_600_000);
+    // The ledger of the form asks those of the users, which have handled their uploads by the second time.
+    for _ in 0..3 {
+        block_on(app.ports.ledger.run_alarms());
+        app.ports.clock.advance(70_000);
+    }
+    assert_eq!(app.ports.stored().len(), 1);
+
+    // To close it again changes nothing; to write its policy opens it.
+    let closed = ask(&app, Method::DELETE, "/forms/f", &service(), &Value::Null);
+    assert!(closed.json["data"]["picturesDeletedAt"].is_string(), "{}", closed.json);
+    assert_eq!(
+        put(&app, "f", &json!({"maxFiles": 1})).json["data"]["picturesDeletedAt"],
+        Value::Null
+    );
+    assert_eq!(upload(&app, &user("u1"), "f", &[92]).status, StatusCode::CREATED);
+    assert_eq!(upload(&app, &user("u2"), "f", &[93]).code(), "FORM_FULL");
+}
+
+#[test]
+fn forms_are_listed_by_name_with_their_state_and_pictures() {
+    let app = app();
+    for form in ["b", "a", "c"] {
+        put(&app, form, &json!({"maxFiles": 9}));
+    }
+    upload(&app, &user("7"), "b", &[1, 2]);
+    upload(&app, &user("7"), "label", &[1]);
+    ask(&app, Method::DELETE, "/forms/c", &service(), &Value::Null);
+    let list =
+        |query: &str| ask(&app, Method::GET, &format!("/forms{query}"), &service(), &Value::Null);
+    let all = list("").json["data"].clone();
+    let facts: Vec<_> = all["forms"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|form| json!([form["formId"], form["state"], form["imageCount"], form["maxFiles"]]))
+        .collect();
+    assert_eq!(
+        json!(facts),
+        json!([["a", "open", 0, 9], ["b", "open", 2, 9], ["c", "closed", 0, 9]])
+    );
+    assert_eq!(all["nextCursor"], Value::Null);
+    let first = list("?limit=2").json["data"].clone();
+    assert_eq!(
+        (first["forms"].as_array().map(Vec::len), &first["nextCursor"]),
+        (Some(2), &json!("b"))
+    );
+    let rest = list("?limit=2&cursor=b").json["data"].clone();
+    assert_eq!((&rest["forms"][0]["formId"], &rest["nextCursor"]), (&json!("c"), &Value::Null));
+    for wrong in ["?limit=0", "?limit=101", "?cursor=%20", "?formId=a"] {
+        assert_eq!(list(wrong).code(), "MALFORMED_REQUEST", "{wrong}");
+    }
+    assert!(list("?formId=a").text.contains("`formId`"));
+    let refused = ask(&app, Method::GET, "/forms", &json!({"sub": "7"}), &Value::Null);
+    assert_eq!(refused.code(), "ROLE_NOT_ALLOWED");
 }
 
 #[test]

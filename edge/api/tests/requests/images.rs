@@ -40,6 +40,7 @@ fn an_image_of_a_guest_is_claimed_once_with_the_guest_token() {
     assert_eq!(claimed.status, StatusCode::CREATED, "{}", claimed.json);
     assert_eq!(claimed.json["message"], "register_image_metadata_success");
     assert_eq!(claimed.json["data"]["imageId"], 1);
+    app.ports.clock.advance(1_000);
     // A repetition is answered the same, also when the guest token has expired.
     for repeated in [body.clone(), json!({"key": key})] {
         let again = claim(&user("7"), repeated);
@@ -48,6 +49,7 @@ fn an_image_of_a_guest_is_claimed_once_with_the_guest_token() {
             (StatusCode::OK, Some(1))
         );
         assert_eq!(again.json["message"], "register_image_metadata_success");
+        assert_eq!(again.json["data"]["createdAt"], claimed.json["data"]["createdAt"]);
     }
     assert_eq!(claim(&user("8"), body).code(), "IMAGE_ALREADY_REGISTERED");
     let without_user = claim(&json!({"sub": "b", "role": "SERVICE"}), json!({"key": key}));

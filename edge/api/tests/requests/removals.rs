@@ -3,7 +3,7 @@
 use edge_api::jobs;
 use edge_auth::testing::{NOW_MS, hs256};
 use edge_registry::{RemovalScope, testing::FakeRemoval};
-use edge_types::UserId;
+use edge_types::{PERMANENT_MS, UserId};
 use futures_executor::block_on;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -132,7 +132,8 @@ fn records_are_found_and_deleted_by_key() {
     let pending = upload_to(&app, &guest, "f", 3);
     assert_eq!(delete(&user("2"), &format!("?key={pending}")).code(), "USER_MISMATCH");
     let deleted = delete(&service(), &format!("?key={pending}"));
-    assert_eq!(deleted.json["data"], json!({"imageId": null, "key": pending}));
+    assert_eq!(deleted.json["data"]["key"], json!(pending));
+    assert!(deleted.json["data"]["imageId"].as_u64() > Some(1_000_000_000_000_000));
     assert_eq!(app.ports.stored(), [two]);
     assert_eq!(delete(&service(), &format!("?key={pending}")).code(), "IMAGE_NOT_FOUND");
 }
@@ -409,10 +410,56 @@ fn a_ban_survives_an_erasure() {
     app.ports.set_time(NOW_MS + 3_600_000);
     work(&app);
     assert_eq!(send(&app, upload_as(&user("123")), PIXEL).code(), "USER_BANNED");
-    let events = app.ports.registry.events.borrow();
+    let events = app.ports.registry.events.borrow().clone();
     let ban = events.iter().find(|event| event.kind == "ban").expect("kept");
-    assert!(ban.subject.starts_with("erased:"), "{}", ban.subject);
+    let pseudonym = ban.subject.clone();
+    assert!(pseudonym.starts_with("erased:"), "{pseudonym}");
+    // Under the pseudonym only: the ledger, whose name has the id, is deleted.
+    assert!(!app.ports.ledger.names().contains(&"user:123".to_owned()));
+    for (method, path, body) in
+        [(Method::GET, "/images", Value::Null), (Method::POST, "/uploads/tickets", json!({}))]
+    {
+        let refused = ask(&app, &user("123"), method, path, &body);
+        assert_eq!(
+            (refused.code(), &refused.json["bannedUntil"]),
+            ("USER_BANNED", &json!(FOREVER))
+        );
+    }
+    let exported = ask(&app, &service(), Method::GET, "/users/123/export", &Value::Null);
+    assert_eq!(exported.json["data"]["abuse"]["bannedUntil"], FOREVER);
+    let shown = ask(&app, &boss(), Method::GET, "/admin/api/users/123", &Value::Null);
+    assert_eq!(shown.json["data"]["standing"]["bannedUntil"], FOREVER);
+    assert_eq!(send(&app, upload_as(&user("124")), PIXEL).status, StatusCode::CREATED);
+    let later = |app: &TestApp, claims: &Value, method, path: &str, body: &Value| {
+        with_token(app, &hs256(claims.clone(), 10 * 86_400), method, path, body)
+    };
+    app.ports.registry.broken.set(true);
+    app.ports.set_time(NOW_MS + 3_700_000);
+    let unknown = later(&app, &user("124"), Method::POST, "/uploads/tickets", &json!({}));
+    assert_eq!(unknown.code(), "BUSY", "without the list nobody passes");
+    app.ports.registry.broken.set(false);
+
+    // It is listed, and ended by the pseudonym or by the id.
+    for name in [pseudonym.as_str(), "user:123"] {
+        let list = later(&app, &boss(), Method::GET, "/admin/api/bans", &Value::Null);
+        let bans = list.json["data"]["bans"].as_array().expect("a list").clone();
+        assert_eq!((bans.len(), &bans[0]["account"]), (1, &json!(pseudonym)));
+        assert_eq!(
+            (&bans[0]["bannedUntil"], &bans[0]["reason"]),
+            (&json!(FOREVER), &json!("spam"))
+        );
+        let path = format!("/admin/api/bans/{name}");
+        let lifted = later(&app, &boss(), Method::DELETE, &path, &Value::Null);
+        assert_eq!(lifted.json["data"]["account"], name);
+        assert_eq!(later(&app, &user("123"), Method::GET, "/images", &Value::Null).code(), "none");
+        app.ports.registry.erased_bans.borrow_mut().insert(pseudonym.clone(), PERMANENT_MS);
+        app.ports.set_time(edge_types::Clock::now_ms(&app.ports) + 31_000);
+    }
+    let events = app.ports.registry.events.borrow();
+    assert!(events.iter().any(|it| it.kind == "lift" && it.subject == pseudonym), "{events:?}");
 }
+
+const FOREVER: &str = "9999-12-31T23:59:59.999Z";
 
 /// Signs up; returns the user id and the access token.
 fn sign_up(app: &TestApp, email: &str) -> (String, String) {

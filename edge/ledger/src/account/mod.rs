@@ -11,7 +11,7 @@ pub use uploads::{ClaimStep, CommitStep, Duplicate};
 
 use edge_registry::Event;
 use edge_storage::{ObjectKey, UploadKey};
-use edge_types::{UploadLimitStatuses, UploadLimits, UserId};
+use edge_types::{ImageId, UploadLimitStatuses, UploadLimits, UserId};
 
 use crate::{
     AbuseStatus, AccountSnapshot, AccountState, AdmitUpload, Ban, CachedStorage, ChargeQuota,
@@ -269,6 +269,15 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
             }
         }
         Ok(found)
+    }
+
+    /// The key of an image by the number that it has while it is pending.
+    pub fn find_pending(&self, owner: &UserId, id: ImageId) -> StorageResult<Option<ObjectKey>> {
+        let Some(admitted_ms) = id.pending_since_ms() else { return Ok(None) };
+        let first = UploadKey::new(owner, admitted_ms, [0; 16]);
+        let uploads = self.storage.rows().uploads_of_ms(admitted_ms, &first)?;
+        let upload = uploads.iter().find(|upload| upload.key.pending_id() == Some(id));
+        Ok(upload.and_then(|upload| upload.state.image()).map(|image| image.key.clone()))
     }
 }
 

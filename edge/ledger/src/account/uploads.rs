@@ -184,7 +184,9 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     pub fn fail_claim(&self, image: &StoredImage) -> StorageResult<ClaimOutcome> {
         let upload = self.storage.upload(&UploadKey::of(&image.key))?;
         Ok(match upload.map(|upload| upload.state.phase()) {
-            Some(UploadPhase::Claiming) => ClaimOutcome::Unregistered,
+            Some(UploadPhase::Claiming) => {
+                ClaimOutcome::Unregistered { form_id: image.form_id.clone() }
+            }
             Some(UploadPhase::Held | UploadPhase::Releasing | UploadPhase::Kept) => {
                 ClaimOutcome::AlreadyRegistered
             }

@@ -51,6 +51,8 @@ pub struct FakeRegistry {
     pub removals: RefCell<Vec<FakeRemoval>>,
     /// By name: when it was erased.
     pub erased: RefCell<BTreeMap<String, u64>>,
+    /// By name: when the ban ends.
+    pub erased_bans: RefCell<BTreeMap<String, u64>>,
     last_id: Cell<u64>,
     job_cursors: RefCell<BTreeMap<String, String>>,
     /// By kind: since when, and when the next may be sent.
@@ -105,6 +107,10 @@ impl Registry for FakeRegistry {
         let erasure = RemovalScope::User(row.owner.clone());
         if self.removals.borrow().iter().any(|it| it.removal.scope == erasure) {
             return Err(RegistryError("the owner is being erased".to_owned()));
+        }
+        let form = row.form_id.and_then(|form| self.forms.borrow().get(form).cloned());
+        if form.is_some_and(|form| form.deleted_ms.is_some()) {
+            return Err(RegistryError("the pictures of the form were deleted".to_owned()));
         }
         let id = self.insert(row);
         if self.silent.get() {
@@ -288,11 +294,34 @@ impl FormStore for FakeRegistry {
             name: form.name.to_string(),
             policy: form.policy.to_owned(),
             counted_since_ms: form.has_limit.then(|| counted_since_ms.unwrap_or(form.now_ms)),
+            deleted_ms: form.deleted_ms,
             created_ms: known.map_or(form.now_ms, |known| known.created_ms),
             updated_ms: form.now_ms,
         };
         forms.insert(row.name.clone(), row.clone());
         Ok(row)
+    }
+
+    async fn forms(&self, after: &str, limit: u32) -> Result<Vec<FormRow>, RegistryError> {
+        self.probe().await?;
+        let forms = self.forms.borrow();
+        let wanted = forms.values().filter(|form| form.name.as_str() > after);
+        Ok(wanted.take(limit as usize).cloned().collect())
+    }
+
+    async fn count_pictures(
+        &self,
+        forms: &[&str],
+        most: u32,
+    ) -> Result<Vec<FormPictures>, RegistryError> {
+        self.probe().await?;
+        let rows = self.rows.borrow();
+        let counts = forms.iter().map(|form| {
+            let of_form = rows.iter().filter(|row| row.form_id.as_deref() == Some(*form));
+            let count = of_form.take(most as usize).count() as u64;
+            FormPictures { form_id: (*form).to_owned(), count }
+        });
+        Ok(counts.collect())
     }
 
     async fn form_pictures(

@@ -274,6 +274,31 @@ impl RemovalStore for FakeUserStore {
         Ok(found.collect())
     }
 
+    async fn keep_erased_ban(
+        &self,
+        name: &str,
+        until_ms: Option<u64>,
+    ) -> Result<bool, RegistryError> {
+        self.registry.probe().await?;
+        if !self.registry.erased.borrow().contains_key(name) {
+            return Ok(false);
+        }
+        let mut bans = self.registry.erased_bans.borrow_mut();
+        let before = match until_ms {
+            Some(until_ms) => bans.insert(name.to_owned(), until_ms),
+            None => bans.remove(name),
+        };
+        Ok(before != until_ms)
+    }
+
+    async fn erased_bans(&self, now_ms: u64, limit: u32) -> Result<Vec<Trace>, RegistryError> {
+        self.registry.probe().await?;
+        let bans = self.registry.erased_bans.borrow();
+        let open = bans.iter().filter(|(_, until_ms)| **until_ms > now_ms);
+        let traces = open.map(|(name, until_ms)| Trace { name: name.clone(), at_ms: *until_ms });
+        Ok(traces.take(limit as usize).collect())
+    }
+
     async fn all_sessions(
         &self,
         user: &UserId,

@@ -28,11 +28,13 @@ use crate::runtime::Runtime;
 /// A D1 database; it fills all ports to the database.
 pub struct D1Registry(pub D1Database);
 
-// `DO NOTHING` returns no row, hence the update that changes nothing. An owner who is being erased gets no row.
+// `DO NOTHING` returns no row, hence the update that changes nothing. An owner who is being erased gets no row, nor does a form
+// whose pictures were deleted.
 const ADD_IMAGE: &str = "INSERT INTO images (key, owner, form_id, media_type, width, height, \
      size_bytes, sha256, original_name, placeholder, created_ms, review) \
      SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 WHERE NOT EXISTS \
-     (SELECT 1 FROM removals WHERE kind = 'user' AND target = ?2) \
+     (SELECT 1 FROM removals WHERE kind = 'user' AND target = ?2) AND NOT EXISTS \
+     (SELECT 1 FROM forms WHERE name = ?3 AND deleted_ms IS NOT NULL) \
      ON CONFLICT (key) DO UPDATE SET key = key RETURNING id";
 const FIND_IMAGE: &str = "SELECT * FROM images WHERE key = ?1";
 const FORM_IMAGES: &str = "SELECT id, key, owner FROM images \

@@ -69,6 +69,11 @@ const TRACE_KEYS: &str = "SELECT name, created_ms AS at_ms FROM erased \
 const ERASED: &str = "SELECT name, erased_ms AS at_ms FROM erased \
      WHERE name IN (SELECT value FROM json_each(?1))";
 
+const KEEP_BAN: &str = "UPDATE erased SET banned_until_ms = ?2 \
+     WHERE name = ?1 AND banned_until_ms IS NOT ?2 RETURNING name AS key";
+const ERASED_BANS: &str = "SELECT name, banned_until_ms AS at_ms FROM erased \
+     WHERE banned_until_ms > ?1 ORDER BY banned_until_ms DESC LIMIT ?2";
+
 const ALL_SESSIONS: &str =
     "SELECT * FROM refresh_families WHERE user_id = ?1 ORDER BY created_ms DESC LIMIT ?2";
 const EVENTS_ABOUT: &str = "SELECT * FROM events WHERE subject = ?1 ORDER BY id DESC LIMIT ?2";
@@ -287,6 +292,20 @@ impl RemovalStore for D1Registry {
 
     async fn erased(&self, names: &[String]) -> Result<Vec<Trace>, RegistryError> {
         self.rows(ERASED, &[D1Type::Text(&json(&names)?)]).await
+    }
+
+    async fn keep_erased_ban(
+        &self,
+        name: &str,
+        until_ms: Option<u64>,
+    ) -> Result<bool, RegistryError> {
+        let values = [D1Type::Text(name), until_ms.map_or(D1Type::Null, number)];
+        let row: Option<KeyRow> = self.first(KEEP_BAN, &values).await?;
+        Ok(row.is_some())
+    }
+
+    async fn erased_bans(&self, now_ms: u64, limit: u32) -> Result<Vec<Trace>, RegistryError> {
+        self.rows(ERASED_BANS, &[number(now_ms), number(limit.into())]).await
     }
 
     async fn all_sessions(

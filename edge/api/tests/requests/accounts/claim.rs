@@ -43,6 +43,45 @@ fn the_image_of_a_guest_becomes_the_profile_image() {
 }
 
 #[test]
+fn a_pending_image_is_named_by_number_key_or_url_and_its_guest_by_the_token_of_the_request() {
+    for name in ["imageId", "imageKey", "imageUrl"] {
+        let app = app();
+        let token = guest_token(&app);
+        let image = send(&app, upload_with(&token), PIXEL).json["data"].clone();
+        let value = if name == "imageKey" { &image["key"] } else { &image[name] };
+        let body = json!({"email": "ann@example.org", "password": PASSWORD, name: value});
+        let authorization = format!("Bearer {token}");
+        let sign_up =
+            |bearer: &str| post(&app, "/users/signup", &[("authorization", bearer)], &body);
+        let stranger = format!("Bearer {}", guest_token(&app));
+        let refused = sign_up(&stranger);
+        assert!(["USER_MISMATCH", "IMAGE_NOT_FOUND"].contains(&refused.code()), "{}", refused.json);
+        assert_eq!(post(&app, "/users/signup", &[], &body).code(), "USER_MISMATCH", "no token");
+        app.ports.users.cut_off.set(true);
+        assert_eq!(sign_up(&authorization).code(), "BUSY");
+        // The image is claimed by then, and has the same number still.
+        let signed_up = sign_up(&authorization);
+        assert_eq!(signed_up.status, StatusCode::CREATED, "{name}: {}", signed_up.json);
+        assert_eq!(signed_up.json["data"]["user"]["profileImageKey"], image["key"]);
+        assert_eq!(app.ports.registry.keys().len(), 1);
+    }
+    let app = app();
+    let authorization = format!("Bearer {}", guest_token(&app));
+    for (wrong, code) in [
+        (json!({"imageUrl": "https://evil.example/x"}), "INVALID_IMAGE_URL"),
+        (json!({"imageId": 1, "imageKey": "x"}), "INVALID_IMAGE_URL"),
+        (json!({"imageId": NOW_MS * 1000}), "IMAGE_NOT_FOUND"),
+        (json!({"imageId": 7}), "IMAGE_NOT_FOUND"),
+        (json!({"image": 7}), "MALFORMED_REQUEST"),
+    ] {
+        let mut body = json!({"email": "ann@example.org", "password": PASSWORD});
+        body.as_object_mut().expect("an object").extend(wrong.as_object().expect("one").clone());
+        let refused = post(&app, "/users/signup", &[("authorization", &authorization)], &body);
+        assert_eq!(refused.code(), code, "{wrong}");
+    }
+}
+
+#[test]
 fn an_interrupted_sign_up_can_be_repeated() {
     let app = app();
     let (token, key) = upload_as_guest(&app);

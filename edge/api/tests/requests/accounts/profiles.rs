@@ -28,18 +28,18 @@ fn nickname_and_image_are_changed_and_removed() {
     let named = change(json!({"nickname": "  앤 "}));
     assert_eq!(named.json["message"], "update_user_success", "{}", named.json);
     assert_eq!(named.json["data"]["nickname"], "앤");
-    let shown = change(json!({"profileImageId": image["imageId"]}));
+    let shown = change(json!({"imageId": image["imageId"]}));
     assert_eq!(shown.json["data"]["profileImageUrl"], image["imageUrl"]);
     assert_eq!(shown.json["data"]["nickname"], "앤", "an absent field stays");
-    assert_eq!(
-        change(json!({"profileImageId": null})).json["data"]["profileImageKey"],
-        Value::Null
-    );
-    let by_key = change(json!({"profileImageKey": image["key"], "nickname": null}));
+    assert_eq!(change(json!({"imageId": null})).json["data"]["profileImageKey"], Value::Null);
+    let by_key = change(json!({"imageKey": image["key"], "nickname": null}));
     assert_eq!(by_key.json["data"]["profileImageKey"], image["key"]);
     assert_eq!(by_key.json["data"]["nickname"], Value::Null);
+    assert_eq!(change(json!({"imageKey": null})).json["data"]["profileImageKey"], Value::Null);
+    let by_url = change(json!({"imageUrl": image["imageUrl"]}));
+    assert_eq!(by_url.json["data"]["profileImageKey"], image["key"]);
     let read = ask(&app, Method::GET, &path, &bearer, &Value::Null);
-    assert_eq!(read.json["data"], by_key.json["data"]);
+    assert_eq!(read.json["data"], by_url.json["data"]);
 }
 
 #[test]
@@ -49,12 +49,16 @@ fn only_an_own_registered_image_is_accepted() {
     let path = format!("/users/{}", signed_up.json["data"]["user"]["id"].as_str().expect("text"));
     let others = send(&app, upload(), PIXEL).json["data"].clone();
     for (body, code) in [
-        (json!({"profileImageId": others["imageId"]}), "USER_MISMATCH"),
-        (json!({"profileImageKey": others["key"]}), "USER_MISMATCH"),
-        (json!({"profileImageId": 99}), "IMAGE_NOT_FOUND"),
-        (json!({"profileImageKey": "x"}), "INVALID_IMAGE_URL"),
-        (json!({"profileImageId": 1, "profileImageKey": "x"}), "MALFORMED_REQUEST"),
-        (json!({"profileImageId": "1; DROP TABLE users"}), "MALFORMED_REQUEST"),
+        (json!({"imageId": others["imageId"]}), "USER_MISMATCH"),
+        (json!({"imageKey": others["key"]}), "USER_MISMATCH"),
+        (json!({"imageId": 99}), "IMAGE_NOT_FOUND"),
+        (json!({"imageKey": "x"}), "INVALID_IMAGE_URL"),
+        (json!({"imageId": 1, "imageKey": "x"}), "MALFORMED_REQUEST"),
+        (json!({"imageId": "1; DROP TABLE users"}), "MALFORMED_REQUEST"),
+        (json!({"imageUrl": others["imageUrl"]}), "USER_MISMATCH"),
+        (json!({"imageUrl": "https://evil.example/x"}), "INVALID_IMAGE_URL"),
+        (json!({"imageUrl": null, "imageKey": "x"}), "MALFORMED_REQUEST"),
+        (json!({"profileImageId": 1}), "MALFORMED_REQUEST"),
         (json!({"nickname": ""}), "MALFORMED_REQUEST"),
     ] {
         let response = ask(&app, Method::PATCH, &path, &bearer(&signed_up), &body);
