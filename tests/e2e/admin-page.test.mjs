@@ -194,6 +194,7 @@ test("in Korean: all pictures of a user and those of a form are deleted", async 
   assert.match(await page.locator("#removal-dialog").innerText(), /grace 사용자의 사진을 모두 삭제할까요\?[^]*사진 1장/);
   await confirm.press("Enter");
   await page.locator("#removals li.over", { hasText: "grace" }).waitFor();
+  await page.locator("#forms summary").press("Enter");
   await page.locator('#delete-form [name="form"]').fill("설문 1");
   await page.locator('#delete-form [name="form"]').press("Enter");
   await confirm.waitFor();
@@ -201,6 +202,49 @@ test("in Korean: all pictures of a user and those of a form are deleted", async 
   await confirm.press("Enter");
   await page.locator("#removals li.over", { hasText: "설문 1" }).waitFor();
   assert.deepEqual(server.rows().filter(({ owner }) => ["grace", "heidi"].includes(owner)), []);
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
+test("by keyboard: a form is closed, and another one together with its pictures, after confirmations that name what goes", async () => {
+  const back = { Authorization: `Bearer ${server.token({ sub: "back-end", role: "SERVICE" })}` };
+  const put = (form, policy) => fetch(`${server.url}/forms/${form}`, { method: "PUT", headers: { ...back, "Content-Type": "application/json" }, body: JSON.stringify(policy) });
+  await put("room", { maxFiles: 5, maxFilesPerUser: 2, closesAt: "2099-12-31T15:00:00Z" });
+  await put("diary", {});
+  const body = new FormData();
+  body.append("formId", "diary");
+  body.append("image", new Blob([gif(40)], { type: "image/gif" }), "a.gif");
+  const headers = { Authorization: `Bearer ${server.token({ sub: "ivy" })}` };
+  const { data } = await (await fetch(`${server.url}/images`, { method: "POST", headers, body })).json();
+
+  const { page, complaints, close } = await open("en-US");
+  const row = (name) => page.locator(`#forms li[data-key="${name}"]`);
+  await row("room").waitFor();
+  assert.match(await row("room").innerText(), /room[^]*open[^]*0 pictures · at most 5 · at most 2 per user · closes /);
+  assert.match(await row("diary").innerText(), /diary[^]*open[^]*1 picture[^s]/);
+  const dialog = page.locator("#removal-dialog");
+  const shut = page.getByRole("button", { name: "Close the form room", exact: true });
+  await shut.press("Enter");
+  await dialog.waitFor();
+  assert.match(await dialog.innerText(), /Close the form room\?[^]*New pictures are refused[^]*0 pictures/);
+  assert.equal(await page.locator("#removal-lead").isVisible(), false, "nothing goes");
+  await page.keyboard.press("Escape");
+  assert.equal(await focused(page), "Close the form room");
+  await shut.press("Enter");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await row("room").locator(".badge", { hasText: "closed" }).waitFor();
+  assert.match(await page.locator("#announcer").innerText(), /The form room is closed\./);
+
+  await page.getByRole("button", { name: "Close the form diary and delete its pictures" }).press("Enter");
+  await dialog.waitFor();
+  assert.match(await dialog.innerText(), /Close the form diary and delete all its pictures\?[^]*This goes:[^]*1 picture[^]*Unclaimed pictures/);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.locator("#removals li.over", { hasText: "diary" }).waitFor();
+  await row("diary").locator("p", { hasText: "0 pictures · pictures deleted" }).waitFor();
+  assert.equal(await row("diary").locator("button").count(), 0, "nothing is left to do");
+  assert.equal(server.objects().has(data.key), false);
   assert.deepEqual(complaints, []);
   await close();
 });

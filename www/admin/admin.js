@@ -3,6 +3,7 @@ import { hasAccounts, login, logout, Problem, session, request } from "./api.js"
 import { loadBans } from "./bans.js";
 import { showStats } from "./chart.js";
 import { $, clock, showError, show, setLanguage, currentLanguage, texts, whileBusy } from "./dom.js";
+import { loadForms } from "./forms.js";
 import { refreshFound } from "./lookup.js";
 import { loadQueue } from "./review.js";
 import { loadEvents, showStatus, showTotals, showUploaders } from "./panels.js";
@@ -21,6 +22,7 @@ const panels = [
   { place: () => $("#review .problem"), load: loadQueue },
   { place: () => $("#bans > .problem"), load: loadBans },
   { place: () => $("#events .problem"), load: loadEvents },
+  { place: () => $("#forms > .problem"), load: loadForms },
   { place: () => $("#find-problem"), load: refreshFound, optional: true },
 ];
 const hours = () => $("#window").value;

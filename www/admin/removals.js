@@ -1,4 +1,4 @@
-// Deletes the pictures of a form or a user, and erases users. A dialog says what goes; the progress is shown until it is over.
+// Deletes the pictures of a form or a user, closes forms, and erases users. A dialog says what goes; the progress of a deletion is shown until it is over.
 import { request } from "./api.js";
 import { $, announce, count, el, renderList, show, showError, texts, whileBusy } from "./dom.js";
 
@@ -10,10 +10,11 @@ const removals = new Map();
 let pending;
 let timer;
 
-/** Opens the dialog. "Delete" runs `begin`, which returns the progress; its error is shown in the dialog. */
-function ask({ title, items, note, action, begin, name }) {
-  pending = { begin, name };
+/** Opens the dialog. "Delete" runs `begin`, whose error is shown in the dialog, and then `done` with what it returned: the progress. */
+function ask({ title, items = [], note, action, begin, name, done = (removal) => follow(removal, name) }) {
+  pending = { begin, done };
   $("#removal-title").textContent = title;
+  for (const id of ["removal-lead", "removal-items"]) show($(`#${id}`), items.length > 0);
   $("#removal-items").replaceChildren(...items.map((item) => el("li", "", item)));
   $("#removal-note").textContent = note;
   $("button[value=yes]", dialog).textContent = action;
@@ -25,12 +26,12 @@ function ask({ title, items, note, action, begin, name }) {
 $("form", dialog).addEventListener("submit", (event) => {
   if (event.submitter?.value !== "yes") return;
   event.preventDefault();
-  const { begin, name } = pending;
+  const { begin, done } = pending;
   whileBusy(event.submitter, async () => {
     try {
-      const removal = await begin();
+      const result = await begin();
       dialog.close("yes");
-      follow(removal, name);
+      done(result);
     } catch (error) {
       showError($("#removal-problem"), error.message);
     }
@@ -71,7 +72,43 @@ export async function askToErase(user) {
   });
 }
 
-async function askToDeleteForm(form) {
+const addressOf = ({ formId }) => `/forms/${encodeURIComponent(formId)}`;
+
+/** Asks whether to close a form. Its pictures stay. */
+export function askToCloseForm(form, onChanged) {
+  const { formId, imageCount } = form;
+  ask({
+    title: texts().closeFormTitle(formId),
+    note: texts().closeFormNote(texts().picturesOrMore(imageCount, count(imageCount))),
+    action: texts().closeForm,
+    begin: () => request("DELETE", addressOf(form)),
+    done: () => {
+      onChanged();
+      announce(texts().formClosed(formId));
+      document.dispatchEvent(new Event("refresh"));
+    },
+  });
+}
+
+/** Asks whether to close a form and to delete its pictures. */
+export function askToDeleteForm(form, onChanged) {
+  const { formId, imageCount, state } = form;
+  const name = texts().picturesOfForm(formId);
+  ask({
+    title: state === "closed" ? texts().deleteFormTitle(formId) : texts().closeAndDeleteTitle(formId),
+    items: [texts().picturesOrMore(imageCount, count(imageCount)), texts().unclaimedOfForm],
+    note: texts().deleteAllNote,
+    action: texts().delete,
+    begin: () => request("DELETE", `${addressOf(form)}?pictures=delete`),
+    done: (removal) => {
+      onChanged();
+      follow(removal, name, onChanged);
+      document.dispatchEvent(new Event("refresh"));
+    },
+  });
+}
+
+async function askToDeleteLabel(form) {
   const { images, nextCursor } = await request("GET", `/images?${new URLSearchParams({ formId: form, limit: String(LISTED) })}`);
   ask({
     title: texts().deleteFormTitle(form),
@@ -83,8 +120,8 @@ async function askToDeleteForm(form) {
   });
 }
 
-function follow(removal, name) {
-  removals.set(removal.id, { removal, name });
+function follow(removal, name, onDone = () => {}) {
+  removals.set(removal.id, { removal, name, onDone });
   announce(texts().removalBegun(name));
   render();
   clearTimeout(timer);
@@ -101,6 +138,7 @@ async function poll() {
       showError($("#removals .problem"), problem.message);
     }
     if (entry.removal.state !== "done") continue;
+    entry.onDone();
     announce(texts().removalDone(entry.name));
     document.dispatchEvent(new Event("refresh"));
   }
@@ -126,7 +164,7 @@ $("#delete-form").addEventListener("submit", (event) => {
   event.preventDefault();
   whileBusy($("#delete-form button"), async () => {
     try {
-      await askToDeleteForm(new FormData(event.target).get("form"));
+      await askToDeleteLabel(new FormData(event.target).get("form"));
       showError($("#delete-form-problem"));
     } catch (problem) {
       showError($("#delete-form-problem"), problem.message, problem.status === 400 ? [event.target.elements.form] : []);
