@@ -2,7 +2,7 @@
 
 use edge_auth::erased_name;
 use edge_registry::{ImageStore, RegistryError, RemovalStore};
-use edge_types::UserId;
+use edge_types::{UserId, log};
 
 use crate::{app::App, bucket_binding, erased_bans::BanList, error::InternalError, ports::Ports};
 
@@ -26,14 +26,21 @@ async fn deployment_id<P: Ports>(app: &App<P>) -> Result<String, InternalError> 
 /// The end of the ban of a user who was erased during it.
 ///
 /// # Errors
-/// A database that fails.
+/// A database that fails for minutes, or at the first request of the isolate.
 pub async fn banned_until_ms<P: Ports>(
     app: &App<P>,
     user: &UserId,
 ) -> Result<Option<u64>, InternalError> {
     let (known, now_ms) = (&app.isolate.erased_bans, app.ports.now_ms());
     if !known.is_fresh(now_ms) {
-        known.put(read_bans(app, now_ms).await?);
+        match read_bans(app, now_ms).await {
+            Ok(list) => known.put(list),
+            // A database that fails takes no new bans either.
+            Err(error) if known.may_be_used(now_ms) => {
+                log::error("erased_bans_unread", &[("cause", &error.to_string())]);
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(known.until_ms(user, now_ms))
 }

@@ -9,6 +9,9 @@ use edge_types::UserId;
 
 /// How long the list is used again. A ban is in the list of every isolate after this time.
 const TRUSTED_MS: u64 = 30_000;
+/// How long it is used while the database fails: less than the five minutes between two runs of the scheduled job, of which
+/// the first writes a ban to the database, and the second deletes it from the ledger.
+const MAX_AGE_MS: u64 = 240_000;
 
 #[derive(Default)]
 pub struct ErasedBans(RefCell<Option<BanList>>);
@@ -35,8 +38,17 @@ impl BanList {
 
 impl ErasedBans {
     pub fn is_fresh(&self, now_ms: u64) -> bool {
+        self.is_younger(TRUSTED_MS, now_ms)
+    }
+
+    /// Whether the list may be used if it cannot be read again.
+    pub fn may_be_used(&self, now_ms: u64) -> bool {
+        self.is_younger(MAX_AGE_MS, now_ms)
+    }
+
+    fn is_younger(&self, age_ms: u64, now_ms: u64) -> bool {
         let list = self.0.borrow();
-        list.as_ref().is_some_and(|list| list.read_ms.abs_diff(now_ms) < TRUSTED_MS)
+        list.as_ref().is_some_and(|list| list.read_ms.abs_diff(now_ms) < age_ms)
     }
 
     pub fn put(&self, list: BanList) {
