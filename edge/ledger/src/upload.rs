@@ -230,6 +230,15 @@ impl Upload {
         Self { key: UploadKey::of(key), state, due_ms, lease_ms: 0, reservation: None, tries: 0 }
     }
 
+    /// The removal that runs again, because a row may appear until then. [`None`] if this is no removal.
+    pub fn expecting_row(mut self, until_ms: u64, due_ms: u64) -> Option<Self> {
+        let UploadState::Removing { row_expected_until_ms, .. } = &mut self.state else {
+            return None;
+        };
+        *row_expected_until_ms = Some(until_ms);
+        Some(Self { due_ms, tries: 0, ..self })
+    }
+
     pub const fn row_expected_until_ms(&self) -> Option<u64> {
         match self.state {
             UploadState::Removing { row_expected_until_ms, .. } => row_expected_until_ms,

@@ -96,10 +96,13 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     }
 
     /// An upload was given up while its row was being written, so a row may exist or appear: the alarm
-    /// removes it.
+    /// removes it. A removal that has begun keeps what it knows: the place to free, and why the image was refused.
     pub(super) fn schedule_cleanup(&self, key: &ObjectKey) -> StorageResult<()> {
         let until_ms = self.now_ms.saturating_add(REGISTRATION_TIMEOUT_MS);
-        self.storage.write_upload(&Upload::unknown_key(key, None, until_ms, self.now_ms))
+        let known = self.storage.upload(&UploadKey::of(key))?;
+        let known = known.and_then(|upload| upload.expecting_row(until_ms, self.now_ms));
+        let upload = known.unwrap_or_else(|| Upload::unknown_key(key, None, until_ms, self.now_ms));
+        self.storage.write_upload(&upload)
     }
 
     /// The removal or the release failed: retried later, unless another command has changed the upload.

@@ -359,6 +359,21 @@ fn a_row_that_arrives_while_a_long_removal_runs_is_removed() {
     harness.finish();
 }
 
+#[test]
+fn an_image_that_is_refused_during_a_second_claim_keeps_its_row() {
+    let harness = TestHarness::new();
+    block_on(harness.clone().upload(0, Disposition::Pending { for_s: PENDING_S }, true));
+    let key = harness.seen.borrow()[0].clone();
+    let mut second: Task = Box::pin(harness.clone().claim(key.clone(), "ann"));
+    assert!(poll_once(&mut second).is_pending(), "its row is in flight");
+    block_on(harness.clone().claim(key.clone(), "ann"));
+    let mut refusal: Task = Box::pin(harness.clone().decide(key, false));
+    assert!(poll_once(&mut refusal).is_pending());
+    block_on(second);
+    block_on(refusal);
+    harness.finish();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
