@@ -13,7 +13,13 @@ if (!values.url) {
 
 const base = origin("URL", values.url);
 /** Results that later checks use. The token is in the environment, because every process can read arguments. */
-const context = { base, origin: values.origin ? origin("ORIGIN", values.origin) : base, token: process.env.DOCTOR_TOKEN, form: values.form };
+const context = {
+  base,
+  origin: values.origin ? origin("ORIGIN", values.origin) : base,
+  token: process.env.DOCTOR_TOKEN,
+  adminToken: process.env.DOCTOR_ADMIN_TOKEN,
+  form: values.form,
+};
 const outcomes = new Map();
 
 for (const { name, needs = [], run } of checks) {

@@ -8,13 +8,16 @@ deploy: setup edge www ## Deploy to Cloudflare (ENV=staging or production)
 	wrangler deploy --env $(ENV)
 
 .PHONY: rotate
-rotate: $(STAMPS)/node ## Rotate the signing key of a deployment, or with URLS=1 that of signed URLs (ENV=…; LEAKED=1 if it leaked, FIRST=1 if it has none, DRY_RUN=1)
-	@node .make/rotate.mjs --env "$(ENV)" $(if $(URL),--url "$(URL)") $(if $(URLS),--urls) $(if $(LEAKED),--leaked) $(if $(FIRST),--first) $(if $(DRY_RUN),--dry-run)
+# The secrets of webhooks are in the environment, because every process of the machine can read arguments.
+rotate: export WEBHOOK_SECRET := $(WEBHOOK_SECRET)
+rotate: $(STAMPS)/node ## Rotate the signing key of a deployment, with URLS=1 that of signed URLs, or with WEBHOOK=1 the secret of events (ENV=…; LEAKED=1 if it leaked, FIRST=1 if it has none, DRY_RUN=1)
+	@node .make/rotate.mjs --env "$(ENV)" $(if $(URL),--url "$(URL)") $(if $(URLS),--urls) $(if $(LEAKED),--leaked) $(if $(FIRST),--first) $(if $(WEBHOOK),--webhook) $(if $(DROP),--drop) $(if $(DRY_RUN),--dry-run)
 
 .PHONY: doctor
 # In the environment, because every process of the machine can read arguments.
 doctor: export DOCTOR_TOKEN = $(TOKEN)
-doctor: $(STAMPS)/node ## Check a deployment from outside (URL=…, ORIGIN=… of your pages, TOKEN=… of a user, FORM=… to upload to)
+doctor: export DOCTOR_ADMIN_TOKEN = $(ADMIN_TOKEN)
+doctor: $(STAMPS)/node ## Check a deployment from outside (URL=…, ORIGIN=… of your pages, TOKEN=… of a user, FORM=… to upload to, ADMIN_TOKEN=… sends a test event)
 	@node .make/doctor.mjs --url "$(URL)" $(if $(ORIGIN),--origin "$(ORIGIN)") $(if $(FORM),--form "$(FORM)")
 
 .PHONY: admin

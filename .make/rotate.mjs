@@ -1,7 +1,9 @@
-// Rotates the signing key, or with `--urls` the key of signed URLs. A secret cannot be read back, so the previous key is stored as its published public members, which
-// suffice to verify. Both secrets change in one `wrangler secret bulk`, which is one deployment.
+// Rotates the signing key, with `--urls` the key of signed URLs, or with `--webhook` the secret that signs events. A secret cannot
+// be read back, so the previous key is stored as its published public members, which suffice to verify. Both secrets change in one
+// `wrangler secret bulk`, which is one deployment.
 //
-// `node .make/rotate.mjs --env production [--url https://…] [--urls] [--leaked] [--first] [--dry-run]`. Never prints or writes a private key.
+// `node .make/rotate.mjs --env production [--url https://…] [--urls] [--leaked] [--first] [--webhook [--drop]] [--dry-run]`. Never
+// prints or writes a private key. A new webhook secret is printed once, because the back end needs it.
 import { spawnSync } from "node:child_process";
 import { createPublicKey, generateKeyPairSync, randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
@@ -50,6 +52,23 @@ export function planUrlRotation({ current, next, leaked = false, first = false }
   return { secrets, says: [stays ? "The key of signed URLs stops signing and verifies until the next rotation." : ends] };
 }
 
+const WEBHOOK_SECRET = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/;
+
+/**
+ * The same for the secrets of webhooks. `current` are those that are set now, separated by spaces. A new one is added in front
+ * of the newest; with `drop` only the newest is left.
+ */
+export function planWebhookRotation(current = "", { drop = false, first = false } = {}) {
+  const secrets = current.split(/\s+/).filter(Boolean);
+  if (!secrets.every((secret) => WEBHOOK_SECRET.test(secret))) throw new Error("WEBHOOK_SECRET in the environment is not whsec_ and base64.");
+  if (secrets.length === 0 && !first) throw new Error("Set the environment variable WEBHOOK_SECRET to the secret that your back end has now. Create the first one with FIRST=1.");
+  if (drop) return { secrets: { WEBHOOK_SECRET: secrets[0] }, says: ["Only the first secret of WEBHOOK_SECRET signs from now on."] };
+  const added = `whsec_${randomBytes(32).toString("base64")}`;
+  const both = [added, ...secrets.slice(0, 1)];
+  const next = first ? [] : ["Give it to your back end, then run the command again with both secrets in WEBHOOK_SECRET, the new one first, and DROP=1."];
+  return { secrets: { WEBHOOK_SECRET: both.join(" ") }, says: [`The new secret is ${added}`, ...next] };
+}
+
 const PSEUDONYMS = "Users get new pseudonyms in the log. A lookup shows the new one; older lines have the old one.";
 const LEAKED = [
   "Guests cannot claim images that they uploaded with an older token. These images expire (PENDING_S).",
@@ -72,12 +91,13 @@ async function publicUrl(env) {
 }
 
 async function main() {
-  const options = { env: { type: "string" }, url: { type: "string" }, urls: { type: "boolean" }, leaked: { type: "boolean" }, first: { type: "boolean" }, "dry-run": { type: "boolean" } };
-  const { env, url: given, urls, leaked, first, "dry-run": isDry } = parseArgs({ options }).values;
+  const options = { env: { type: "string" }, url: { type: "string" }, urls: { type: "boolean" }, webhook: { type: "boolean" }, drop: { type: "boolean" }, leaked: { type: "boolean" }, first: { type: "boolean" }, "dry-run": { type: "boolean" } };
+  const { env, url: given, urls, webhook, drop, leaked, first, "dry-run": isDry } = parseArgs({ options }).values;
   if (urls) {
     const { URL_SIGNING_KEY: next, URL_SIGNING_KEY_PREVIOUS: current } = process.env;
     return change(env, planUrlRotation({ current, next, leaked, first }), isDry);
   }
+  if (webhook) return change(env, planWebhookRotation(process.env.WEBHOOK_SECRET, { drop, first }), isDry);
   const url = given || (await publicUrl(env));
   if (!URL.canParse(url ?? "") || !/^https?:/.test(url)) throw new Error(`The URL of ${env} is unknown. Add URL=https://… or set PUBLIC_BASE_URL in wrangler.toml.`);
   const published = await read(url).catch((error) => {

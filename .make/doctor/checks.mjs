@@ -238,6 +238,30 @@ async function removal({ token, stored, ...context }, report) {
   return "The user's image is deleted.";
 }
 
+/** Sentences for what a back end answers to an event. */
+const EVENT_CAUSES = {
+  unreachable: "Check WEBHOOK_URL, and that the back end accepts connections from Cloudflare.",
+  "no answer in time": "The back end must answer within 15 s; do slow work after the response.",
+  "status 401": "The signature was refused: set the same WEBHOOK_SECRET at both ends, and verify the raw body.",
+  "status 403": "Check whether a firewall in front of the back end blocks the request.",
+  "status 404": "Check the path in WEBHOOK_URL.",
+};
+
+/** Sends a test event to the back end, which also starts deliveries again that were stopped. */
+async function events({ adminToken, ...context }, report) {
+  if (!adminToken) return void report.note("Skipped: set ADMIN_TOKEN=… of an administrator to send a test event to the back end.");
+  const headers = { Authorization: `Bearer ${adminToken}` };
+  const answer = await ask(context, "/admin/api/webhooks/ping", { method: "POST", headers });
+  if (answer.status === 404) return void report.note("No back end gets events (WEBHOOK_URL is not set).");
+  if (!report.expect(answer.status === 200, `The test event answers ${answer.status} ${answer.code ?? ""}. ADMIN_TOKEN must be a token with the role ADMIN.`)) return undefined;
+  const { delivered, error, tookMs } = answer.json.data;
+  const redirect = /^status 3/.test(error) ? "Redirects are not followed; set WEBHOOK_URL to the last address." : "";
+  report.expect(delivered, `The back end does not take the test event (${error}). ${EVENT_CAUSES[error] ?? redirect}`.trim());
+  const { failed, dead } = (await ask(context, "/admin/api/webhooks", { headers })).json?.data ?? {};
+  if (failed + dead > 0) report.note(`${failed} events are being repeated and ${dead} were given up; see /admin/.`);
+  return `The back end took a test event in ${tookMs} ms.`;
+}
+
 export const checks = [
   { name: "reach", run: reach },
   { name: "tls", needs: ["reach"], run: transport },
@@ -251,4 +275,5 @@ export const checks = [
   { name: "delivery", needs: ["upload"], run: delivery },
   { name: "privacy", needs: ["reach"], run: privacy },
   { name: "removal", needs: ["upload"], run: removal },
+  { name: "events", needs: ["policy"], run: events },
 ];

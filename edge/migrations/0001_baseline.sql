@@ -140,6 +140,41 @@ CREATE INDEX events_by_subject ON events (subject, id);
 CREATE INDEX events_by_kind ON events (kind, id);
 CREATE INDEX events_by_ban_end ON events (until_ms) WHERE kind = 'ban';
 
+-- Events for the back end that are not in the outbox of a ledger alone.
+CREATE TABLE webhook_events (
+    -- The header webhook-id.
+    id          TEXT    NOT NULL PRIMARY KEY,
+    -- Of a change in the database that no ledger has yet (new), repeated by its ledger (failed), or given up (dead).
+    state       TEXT    NOT NULL CHECK (state IN ('new', 'failed', 'dead')),
+    event_type  TEXT    NOT NULL,
+    -- The ledger that sends it, and the stream whose events it sends in order.
+    subject     TEXT    NOT NULL,
+    stream      TEXT    NOT NULL,
+    body        TEXT    NOT NULL,
+    tries       INTEGER NOT NULL,
+    last_error  TEXT    NOT NULL,
+    created_ms  INTEGER NOT NULL,
+    changed_ms  INTEGER NOT NULL,
+    -- When the ledger tries again.
+    next_ms     INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX webhook_events_by_state ON webhook_events (state, changed_ms);
+
+-- The trouble with the endpoint of the back end. There is no row while it works.
+CREATE TABLE webhook_endpoint (
+    only_row         INTEGER PRIMARY KEY CHECK (only_row = 1),
+    -- Since the last success.
+    failures         INTEGER NOT NULL,
+    failing_since_ms INTEGER NOT NULL,
+    last_failure_ms  INTEGER NOT NULL,
+    last_error       TEXT    NOT NULL,
+    -- One delivery may try it then.
+    next_probe_ms    INTEGER NOT NULL,
+    -- Since when it asks for no more events.
+    stopped_ms       INTEGER
+) STRICT;
+
 -- Responses and files by the hour, for the page of administrators.
 CREATE TABLE hour_counts (
     -- Hours since 1970.

@@ -3,20 +3,23 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
+import { startBackEnd } from "./back_end.mjs";
 import { newVisitor, startBrowser } from "./browser.mjs";
 import { gif, png } from "./pictures.mjs";
 import { startServer } from "./server.mjs";
 
 let server;
 let browser;
+let backEnd;
 let asked = 0;
 before(async () => {
-  server = await startServer({ vars: { IP_PER_MINUTE: 100_000 } });
+  backEnd = await startBackEnd();
+  server = await startServer({ vars: { IP_PER_MINUTE: 100_000, WEBHOOK_URL: backEnd.url }, secrets: { WEBHOOK_SECRET: backEnd.secret } });
   browser = await startBrowser();
 });
 after(async () => {
   await browser?.close();
-  await server?.stop();
+  await Promise.all([server?.stop(), backEnd?.stop()]);
 });
 
 async function upload(sub, body, type, name = "x") {
@@ -247,6 +250,34 @@ test("by keyboard: a form is closed, and another one together with its pictures,
   assert.equal(server.objects().has(data.key), false);
   assert.deepEqual(complaints, []);
   await close();
+});
+
+test("by keyboard: an event that the back end did not take is sent again, and a test event is sent; in both languages", async () => {
+  backEnd.answer = () => 503;
+  const { data } = await upload("ivan", gif(40), "image/gif");
+  const { page, complaints, close } = await open("en-US");
+  const row = page.locator("#webhooks .rows li", { hasText: data.key });
+  await row.waitFor();
+  assert.match(await row.innerText(), /image\.stored[^]*ivan[^]*status 503 · 1 attempt/);
+  assert.match(await page.locator("#endpoint").innerText(), /^127\.0\.0\.1:\d+ · \d+ failures? since/);
+  assert.equal(await page.locator("#endpoint-state").innerText(), "failing");
+  await page.locator("#ping").press("Enter");
+  await page.locator("#ping-outcome", { hasText: "did not take the test event: status 503" }).waitFor();
+  backEnd.answer = () => 204;
+  await page.locator("#ping").press("Enter");
+  await page.locator("#ping-outcome", { hasText: /took the test event in \d+ ms/ }).waitFor();
+  await page.locator("#endpoint-state", { hasText: "works" }).waitFor();
+  await row.getByRole("button").press("Enter");
+  await row.waitFor({ state: "detached" });
+  assert.match(await page.locator("#announcer").innerText(), /image\.stored is being sent again/);
+  const taken = () => backEnd.taken().some((event) => event.type === "image.stored" && event.data.key === data.key);
+  for (let waited = 0; !taken() && waited < 15_000; waited += 100) await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.ok(taken());
+  assert.deepEqual(complaints, []);
+  await close();
+  const korean = await open("ko-KR");
+  await korean.page.locator("#endpoint-state", { hasText: "정상" }).waitFor();
+  await korean.close();
 });
 
 test("a token without the role ADMIN is refused with the reason, and not stored", async () => {

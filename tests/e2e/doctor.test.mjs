@@ -5,6 +5,7 @@ import { createServer, request } from "node:http";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 
+import { startBackEnd } from "./back_end.mjs";
 import { freePort, startServer } from "./server.mjs";
 
 const run = promisify(execFile);
@@ -141,6 +142,21 @@ test("a store that is down fails `ready` and `upload`", async (t) => {
   assert.deepEqual(names, ["ready", "upload"]);
   assert.match(failed[0].sentence, /S3_ENDPOINT/);
   assert.match(failed[1].sentence, /503 STORAGE_UNAVAILABLE/);
+});
+
+test("a test event reaches the back end, and one that is refused fails `events` with the remedy", async (t) => {
+  const backEnd = await startBackEnd();
+  const withBackEnd = await startServer({ vars: { WEBHOOK_URL: backEnd.url }, secrets: { WEBHOOK_SECRET: backEnd.secret } });
+  t.after(() => Promise.all([withBackEnd.stop(), backEnd.stop()]));
+  const admin = `ADMIN_TOKEN=${withBackEnd.token({ sub: "root", role: "ADMIN" })}`;
+  const healthy = await doctor(withBackEnd.url, admin);
+  assert.deepEqual(healthy.failed, []);
+  assert.match(healthy.stdout, /took a test event in \d+ ms/);
+  assert.equal(backEnd.taken().at(-1).type, "test.ping");
+  backEnd.answer = () => 401;
+  const { names, failed } = await doctor(withBackEnd.url, admin);
+  assert.deepEqual(names, ["events"]);
+  assert.match(failed[0].sentence, /same WEBHOOK_SECRET/);
 });
 
 test("an invalid variable fails `ready` and is named", async (t) => {

@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 
-import { planRotation, planUrlRotation } from "../../.make/rotate.mjs";
+import { planRotation, planUrlRotation, planWebhookRotation } from "../../.make/rotate.mjs";
 import { freePort, startServer } from "./server.mjs";
 
 const run = promisify(execFile);
@@ -68,6 +68,25 @@ test("`URLS=1` rotates the key of signed URLs, and keeps the one that it is give
   const { code, stdout } = await rotate(server.url, "URLS=1", "DRY_RUN=1");
   assert.equal(code, 0);
   assert.match(stdout, /sets URL_SIGNING_KEY, sets URL_SIGNING_KEY_PREVIOUS, in one deployment/);
+});
+
+test("the secret of events is rotated with two secrets side by side, and printed once", async (t) => {
+  const old = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
+  const both = planWebhookRotation(old).secrets.WEBHOOK_SECRET.split(" ");
+  assert.equal(both[1], old);
+  assert.match(both[0], /^whsec_[A-Za-z0-9+/]{43}=$/);
+  assert.equal(planWebhookRotation(both.join(" ")).secrets.WEBHOOK_SECRET.split(" ").length, 2, "the oldest is dropped");
+  assert.deepEqual(planWebhookRotation(both.join(" "), { drop: true }).secrets, { WEBHOOK_SECRET: both[0] });
+  assert.equal(planWebhookRotation("", { first: true }).secrets.WEBHOOK_SECRET.split(" ").length, 1);
+  assert.throws(() => planWebhookRotation(), /WEBHOOK_SECRET/);
+  assert.throws(() => planWebhookRotation("secret"), /whsec_/);
+  const { asked, env } = await startApi(t);
+  const { stdout } = await run("make", ["--silent", "rotate", "ENV=production", "WEBHOOK=1"], { encoding: "utf8", env: { ...env, WEBHOOK_SECRET: old } });
+  const [{ body }] = asked.filter(({ method }) => method !== "GET");
+  const [added, kept] = body.secrets.WEBHOOK_SECRET.text.split(" ");
+  assert.equal(kept, old);
+  assert.equal(stdout.split(added).length, 2, stdout);
+  assert.ok(!stdout.includes(old));
 });
 
 test("the output contains no private key, and FIRST=1 is rejected when the deployment has a key", async () => {

@@ -97,6 +97,8 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
     changeRows: (sql, ...values) => writeTo(server.registryFile(), sql, values),
     /** Changes this table in all ledgers that have it; only while the server is stopped. */
     changeLedgers: (table, sql) => ledgers(state).filter((path) => hasTable(path, table)).forEach((path) => writeTo(path, sql, [])),
+    /** The rows of this table of all ledgers. */
+    ledgerRows: (table) => ledgers(state).filter((path) => hasTable(path, table)).flatMap((path) => query(path, `SELECT * FROM ${table}`)),
     /** The tables of each ledger, without those of the runtime, and its alarms. */
     ledgers: () => ledgers(state).map((path) => ({ tables: tables(path), alarms: alarms(path) })),
     /** Deletes an object from R2, bypassing the Worker. */

@@ -7,6 +7,7 @@ import { loadForms } from "./forms.js";
 import { refreshFound } from "./lookup.js";
 import { loadQueue } from "./review.js";
 import { loadEvents, showStatus, showTotals, showUploaders } from "./panels.js";
+import { loadWebhooks } from "./webhooks.js";
 
 const INTERVAL_MS = 10_000;
 let timer;
@@ -23,6 +24,7 @@ const panels = [
   { place: () => $("#bans > .problem"), load: loadBans },
   { place: () => $("#events .problem"), load: loadEvents },
   { place: () => $("#forms > .problem"), load: loadForms },
+  { place: () => $("#webhooks-problem"), load: loadWebhooks },
   { place: () => $("#find-problem"), load: refreshFound, optional: true },
 ];
 const hours = () => $("#window").value;

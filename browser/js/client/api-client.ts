@@ -82,6 +82,8 @@ export interface Uploaded {
   uploadedAt: string;
   /** When a guest's picture expires unless a user claims it. */
   expiresAt: string | null;
+  /** What your back end answered, for a form with `callback: "wait"`; null without an answer. Other forms do not have it. */
+  serverData?: unknown;
   /** Whether this request stored it (201); false when the service already had this picture of this user (200). */
   isNew: boolean;
 }

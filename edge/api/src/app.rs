@@ -33,6 +33,10 @@ pub struct Isolate {
     pub erased_bans: ErasedBans,
     /// Whether a removal was added that no run has begun.
     pub has_removals: Cell<bool>,
+    /// Whether an event was added to the database that no ledger has.
+    pub has_events: Cell<bool>,
+    /// When an alarm last flushed the counters.
+    pub flushed_ms: Cell<u64>,
     /// What the deployment has stored today, when it was last read.
     pub day_totals: Cell<Option<DayTotals>>,
     /// Whether the bucket need not be bound any more.

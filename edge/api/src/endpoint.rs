@@ -139,6 +139,12 @@ pub enum AdminEndpoint {
     EndSession(UserId, SessionId),
     /// `POST /admin/api/bucket`
     BindBucket,
+    /// `GET /admin/api/webhooks`
+    Webhooks,
+    /// `POST /admin/api/webhooks/resend`
+    ResendEvents,
+    /// `POST /admin/api/webhooks/ping`
+    PingWebhook,
 }
 
 type Row = (&'static str, &'static str, Endpoint);
@@ -179,6 +185,9 @@ pub const FIXED: &[Row] = &[
     admin("/admin/api/bans", "GET", AdminEndpoint::Bans),
     admin("/admin/api/bans", "POST", AdminEndpoint::Ban),
     admin("/admin/api/bucket", "POST", AdminEndpoint::BindBucket),
+    admin("/admin/api/webhooks", "GET", AdminEndpoint::Webhooks),
+    admin("/admin/api/webhooks/resend", "POST", AdminEndpoint::ResendEvents),
+    admin("/admin/api/webhooks/ping", "POST", AdminEndpoint::PingWebhook),
 ];
 /// Those of the built-in accounts. All of them set, read or end the refresh cookie.
 pub const ACCOUNTS: &[Row] = &[

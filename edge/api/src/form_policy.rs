@@ -21,6 +21,8 @@ pub struct FormPolicy {
     pub is_private: bool,
     /// Whether its pictures are held until somebody releases them.
     pub is_reviewed: bool,
+    /// Whether an upload waits for the answer of the back end.
+    pub waits_for_back_end: bool,
     /// After how long a pending picture expires.
     pub pending_s: Option<u32>,
     pub opens_ms: Option<u64>,
@@ -41,7 +43,7 @@ const FIELDS: [(&str, &str); 16] = [
     ("guests", "true or false"),
     ("visibility", "public or private"),
     ("review", "none or held"),
-    ("callback", "none"),
+    ("callback", "none or wait"),
     ("pendingSeconds", "a whole number from 1 to 604800"),
     ("opensAt", "a moment in RFC 3339, such as 2026-12-31T15:00:00Z"),
     ("closesAt", "a moment in RFC 3339, such as 2026-12-31T15:00:00Z"),
@@ -69,6 +71,7 @@ impl FormPolicy {
         guests: true,
         is_private: false,
         is_reviewed: false,
+        waits_for_back_end: false,
         pending_s: None,
         opens_ms: None,
         closes_ms: None,
@@ -115,7 +118,13 @@ impl FormPolicy {
             "guests" => self.guests = value.as_bool()?,
             "visibility" => self.is_private = second(VISIBILITY)?,
             "review" => self.is_reviewed = second(REVIEW)?,
-            "callback" => (value.as_str()? == "none").then_some(())?,
+            "callback" => {
+                self.waits_for_back_end = match value.as_str()? {
+                    "none" => false,
+                    "wait" => true,
+                    _ => return None,
+                };
+            }
             "pendingSeconds" => self.pending_s = small(1, MAX_PENDING_S)?,
             "opensAt" => self.opens_ms = moment()?,
             "closesAt" => self.closes_ms = moment()?,
@@ -166,7 +175,7 @@ impl FormPolicy {
             self.guests.into(),
             self.visibility().into(),
             self.review().into(),
-            "none".into(),
+            if self.waits_for_back_end { "wait" } else { "none" }.into(),
             self.pending_s.into(),
             moment(self.opens_ms),
             moment(self.closes_ms),
@@ -241,7 +250,7 @@ mod tests {
         json!({
             "accept": ["image/jpeg", "image/png"], "maxBytes": 2_000_000, "maxFilesPerUser": 4, "maxFiles": 10_000,
             "maxEdge": 1024, "quality": 70, "minWidth": 200, "minHeight": 100, "aspectRatio": "1:1", "guests": false,
-            "visibility": "private", "review": "held", "callback": "none", "pendingSeconds": 600,
+            "visibility": "private", "review": "held", "callback": "wait", "pendingSeconds": 600,
             "opensAt": "2025-11-14T10:00:00.000Z", "closesAt": "2026-12-31T15:00:00.000Z",
         })
     }
@@ -287,7 +296,7 @@ mod tests {
             ("visibility", json!("secret")),
             ("visibility", json!(true)),
             ("review", json!("before")),
-            ("callback", json!("wait")),
+            ("callback", json!("later")),
             ("pendingSeconds", json!(604_801)),
             ("opensAt", json!("tomorrow")),
             ("closesAt", json!(1_763_114_400_000_u64)),

@@ -34,6 +34,7 @@ mod session_cache;
 mod signed_urls;
 pub mod telemetry;
 mod uploads;
+pub mod webhooks;
 
 pub use body::BodyStream;
 pub use delivery::{cache_urls, purge_copies};

@@ -16,6 +16,7 @@ pub trait Ports: LedgerDeps<Registry: ImageStore + FormStore + AuditStore + Metr
     type KeyServer: KeyServer;
     type AlertSink: AlertSink;
     type SiteVerify: SiteVerify;
+    type WebhookClient: WebhookClient;
 
     fn edge_cache(&self) -> &Self::EdgeCache;
     fn users(&self) -> &Self::UserStore;
@@ -23,6 +24,7 @@ pub trait Ports: LedgerDeps<Registry: ImageStore + FormStore + AuditStore + Metr
     fn key_server(&self) -> &Self::KeyServer;
     fn alert_sink(&self) -> &Self::AlertSink;
     fn site_verify(&self) -> &Self::SiteVerify;
+    fn webhook_client(&self) -> &Self::WebhookClient;
     fn sha256(&self, bytes: &[u8]) -> impl Future<Output = [u8; 32]>;
     /// The size of the wasm memory, which never shrinks.
     fn wasm_memory_bytes(&self) -> u64;
@@ -79,6 +81,20 @@ pub enum AlertSinkError {
     Status(u16),
     #[error("no answer in time")]
     Timeout,
+}
+
+/// Posts events to the back end.
+pub trait WebhookClient {
+    /// Posts JSON with these headers, without following redirects. Returns the status, and the body of a success when it
+    /// arrives soon and is not larger; [`None`] without an answer. The caller sets the timeout: dropping the future aborts
+    /// the request.
+    fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: &str,
+        max_bytes: usize,
+    ) -> impl Future<Output = Option<(u16, Vec<u8>)>>;
 }
 
 /// Verifies Turnstile tokens at Cloudflare.

@@ -14,11 +14,11 @@ use std::{
 
 use edge_registry::Event;
 use edge_storage::UploadKey;
-use edge_types::PERMANENT_MS;
+use edge_types::{MAX_SAFE_INTEGER, PERMANENT_MS};
 
 use crate::{
-    AccountState, LedgerStorage, OutboxEvent, PhaseCount, QuotaCharge, SpentTicket, Upload,
-    UploadPhase,
+    AccountState, EventQueue, LedgerStorage, OutboxEvent, PhaseCount, QuotaCharge, SpentTicket, Upload,
+    UploadPhase, WebhookEvent,
     storage::StorageResult,
     token_bucket::TokenBucket,
     upload::{Reservation, UploadState},
@@ -37,6 +37,16 @@ pub struct CachedStorage<S> {
     ticket: Cell<NextTime>,
     rate_refusals: Cell<RateRefusals>,
     places: CachedPlaces,
+    /// When the first event for the back end is due.
+    queue: Cell<NextTime>,
+    /// The streams whose first event is being sent.
+    attempts: RefCell<BTreeSet<String>>,
+    /// Whether the alarm is sending: it decides afterwards when it runs again.
+    is_delivering: Cell<bool>,
+    /// Nothing is sent before.
+    held_until_ms: Cell<u64>,
+    /// Events that were not counted yet.
+    queued_events: Cell<u64>,
 }
 
 impl<S> CachedStorage<S> {
@@ -50,6 +60,11 @@ impl<S> CachedStorage<S> {
             ticket: Cell::new(NextTime::Unknown),
             rate_refusals: Cell::new(RateRefusals::NONE),
             places: CachedPlaces::new(),
+            queue: Cell::new(NextTime::Unknown),
+            attempts: RefCell::new(BTreeSet::new()),
+            is_delivering: Cell::new(false),
+            held_until_ms: Cell::new(0),
+            queued_events: Cell::new(0),
         }
     }
 
@@ -223,6 +238,141 @@ impl<S: LedgerStorage> CachedStorage<S> {
         self.rows.delete_event(id)
     }
 
+    /// Adds an event to the queue of its stream. `is_first` when there is none yet, which need not be looked up.
+    pub fn push_event(
+        &self,
+        stream: &str,
+        event: WebhookEvent,
+        due_ms: u64,
+        is_first: bool,
+    ) -> StorageResult<()> {
+        let known = if is_first { None } else { self.rows.find_queue(stream)? };
+        let mut queue = known.unwrap_or_else(|| EventQueue {
+            stream: stream.to_owned(),
+            due_ms,
+            tries: 0,
+            events: Vec::new(),
+        });
+        if queue.events.iter().any(|known| known.id == event.id) {
+            return Ok(());
+        }
+        queue.events.push(event);
+        self.queued_events.set(self.queued_events.get() + 1);
+        self.write_queue(&queue)
+    }
+
+    /// Adds an event, or makes the queue that has it due again.
+    pub fn renew_event(&self, stream: &str, event: WebhookEvent, now_ms: u64) -> StorageResult<()> {
+        match self.rows.find_queue(stream)? {
+            Some(queue) if queue.events.first().is_some_and(|first| first.id == event.id) => {
+                let is_being_sent = self.attempts.borrow().contains(stream);
+                if is_being_sent {
+                    return Ok(());
+                }
+                self.move_queue(queue.due_ms, &EventQueue { due_ms: now_ms, tries: 0, ..queue })
+            }
+            _ => self.push_event(stream, event, now_ms, false),
+        }
+    }
+
+    /// An attempt ended: the next one is at this time, or the event is done with.
+    pub fn end_attempt(
+        &self,
+        sent: &EventQueue,
+        next: Option<(u32, u64)>,
+        now_ms: u64,
+    ) -> StorageResult<()> {
+        let id = |queue: &EventQueue| queue.events.first().map(|event| event.id.clone());
+        // Other events may have been added meanwhile.
+        let Some(mut queue) = self.rows.queue(sent.due_ms, &sent.stream)? else { return Ok(()) };
+        if id(&queue) != id(sent) {
+            return Ok(());
+        }
+        let (tries, due_ms) = next.unwrap_or_else(|| {
+            queue.events.remove(0);
+            (0, now_ms)
+        });
+        self.move_queue(sent.due_ms, &EventQueue { tries, due_ms, ..queue })
+    }
+
+    fn move_queue(&self, from_ms: u64, queue: &EventQueue) -> StorageResult<()> {
+        if from_ms != queue.due_ms || queue.events.is_empty() {
+            self.queue.set(NextTime::Unknown);
+            self.rows.delete_queue(from_ms, &queue.stream)?;
+        }
+        if queue.events.is_empty() { Ok(()) } else { self.write_queue(queue) }
+    }
+
+    fn write_queue(&self, queue: &EventQueue) -> StorageResult<()> {
+        self.queue.set(NextTime::Unknown);
+        self.rows.write_queue(queue)
+    }
+
+    pub fn delete_queues(&self) -> StorageResult<()> {
+        self.queue.set(NextTime::Unknown);
+        self.rows.delete_queues()
+    }
+
+    pub fn queue_of(&self, stream: &str) -> StorageResult<Option<EventQueue>> {
+        self.rows.find_queue(stream)
+    }
+
+    /// Leaves nothing but ids in the events of one stream, or of all.
+    pub fn reduce_events(&self, stream: Option<&str>) -> StorageResult<()> {
+        let queues = match stream {
+            Some(stream) => self.rows.find_queue(stream)?.into_iter().collect(),
+            None => self.rows.due_queues(MAX_SAFE_INTEGER, u32::MAX)?,
+        };
+        for mut queue in queues {
+            queue.events = queue.events.into_iter().map(WebhookEvent::reduced).collect();
+            self.rows.write_queue(&queue)?;
+        }
+        Ok(())
+    }
+
+    /// The queues that are due and not being sent, longest due first.
+    pub fn due_queues(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<EventQueue>> {
+        let attempts = self.attempts.borrow();
+        let more = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
+        let mut due = self.rows.due_queues(now_ms, limit.saturating_add(more))?;
+        due.retain(|queue| !attempts.contains(&queue.stream));
+        due.truncate(limit as usize);
+        Ok(due)
+    }
+
+    /// When the alarm sends the next event.
+    pub fn next_delivery_ms(&self) -> StorageResult<Option<u64>> {
+        if self.is_delivering.get() {
+            return Ok(None);
+        }
+        Ok(self.next_queue_ms()?.map(|due_ms| due_ms.max(self.held_until_ms.get())))
+    }
+
+    fn next_queue_ms(&self) -> StorageResult<Option<u64>> {
+        NextTime::known(&self.queue, || self.rows.next_queue_ms())
+    }
+
+    /// Sends nothing before this time.
+    pub fn hold_deliveries(&self, until_ms: u64) {
+        self.held_until_ms.set(until_ms);
+    }
+
+    pub fn begin_delivery_run(&self) -> impl Drop {
+        self.is_delivering.set(true);
+        DeliveryRun(&self.is_delivering)
+    }
+
+    /// Begins to send the first event of a stream, unless it is being sent.
+    pub fn begin_attempt(&self, stream: &str) -> Option<impl Drop> {
+        let is_free = self.attempts.borrow_mut().insert(stream.to_owned());
+        is_free.then(|| Attempt(&self.attempts, stream.to_owned()))
+    }
+
+    /// How many events were queued since the last call.
+    pub fn take_queued_events(&self) -> u64 {
+        self.queued_events.take()
+    }
+
     /// When the alarm has something to do. Kept uploads are forgotten together, when the last one is due, and
     /// by every run before: one alarm a day instead of one for each upload. When nothing else is to be done, the
     /// ledger deletes itself.
@@ -237,7 +387,8 @@ impl<S: LedgerStorage> CachedStorage<S> {
     fn next_work_ms(&self) -> StorageResult<Option<u64>> {
         let uploads_ms = self.index(|index| index.next_due_ms())?;
         let places_ms = self.place_index(|index| index.next_due_ms())?;
-        Ok(uploads_ms.into_iter().chain(self.next_event_ms()?).chain(places_ms).min())
+        let events_ms = self.next_event_ms()?.into_iter().chain(self.next_delivery_ms()?);
+        Ok(uploads_ms.into_iter().chain(events_ms).chain(places_ms).min())
     }
 
     fn next_event_ms(&self) -> StorageResult<Option<u64>> {
@@ -259,6 +410,7 @@ impl<S: LedgerStorage> CachedStorage<S> {
     pub fn is_at_rest(&self, now_ms: u64) -> StorageResult<bool> {
         let ends_ms = [self.index(|index| index.end_ms())?, self.limits_end_ms()?];
         Ok(self.next_event_ms()?.is_none()
+            && self.next_queue_ms()?.is_none()
             && ends_ms.iter().all(|end_ms| end_ms.is_some_and(|end_ms| end_ms <= now_ms)))
     }
 
@@ -281,6 +433,8 @@ impl<S: LedgerStorage> CachedStorage<S> {
         self.event.set(NextTime::Unknown);
         self.ticket.set(NextTime::Unknown);
         self.places.forget();
+        self.queue.set(NextTime::Unknown);
+        self.held_until_ms.set(0);
     }
 
     /// Sets the alarm for the next due time, unless it is set for an earlier one: an alarm that runs too early
@@ -337,6 +491,26 @@ impl<S: LedgerStorage> CachedStorage<S> {
         self.forget_memory();
         self.rate_refusals.set(RateRefusals::NONE);
         self.end_count();
+        self.attempts.take();
+        self.is_delivering.set(false);
+    }
+}
+
+/// Ends a run however it ends.
+struct DeliveryRun<'a>(&'a Cell<bool>);
+
+impl Drop for DeliveryRun<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+/// Ends an attempt however it ends.
+struct Attempt<'a>(&'a RefCell<BTreeSet<String>>, String);
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.0.borrow_mut().remove(&self.1);
     }
 }
 

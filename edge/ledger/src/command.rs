@@ -1,5 +1,6 @@
 //! The protocol of a ledger: typed commands, each with its reply, which travel as JSON.
 
+use edge_registry::ImageRow;
 use edge_storage::{Held, ObjectKey, ObjectMetadata, UploadKey};
 use edge_types::{
     FormLimit, FormName, ImageId, LimitStatus, PERMANENT_MS, UploadLimitStatuses, UploadLimits,
@@ -7,8 +8,9 @@ use edge_types::{
 };
 use image_rules::Format;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use crate::LoginLimit;
+use crate::{LoginLimit, WebhookEvent};
 
 /// A command with the subject that it is for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -103,6 +105,22 @@ commands! {
     ListOpenUploads -> Vec<OpenUpload>,
     /// One step of the erasure of the user; the reply is how many uploads are still being removed.
     EraseUser -> u32,
+    /// Adds an event for the back end to the outbox.
+    EnqueueEvent -> (),
+    /// Sends the event of a new upload; the reply is what the back end answers to the browser.
+    AwaitAnswer -> Option<Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnqueueEvent {
+    pub event: WebhookEvent,
+    /// As in [`crate::EventQueue`].
+    pub stream: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwaitAnswer {
+    pub key: ObjectKey,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -330,6 +348,9 @@ impl StoredImage {
 pub struct CommitUpload {
     pub image: StoredImage,
     pub disposition: Disposition,
+    /// Whether the upload will ask for the answer of the back end.
+    #[serde(default)]
+    pub waits: bool,
 }
 
 /// What happens to a stored image.
@@ -418,6 +439,18 @@ pub struct RemoveImage {
     pub key: ObjectKey,
     /// The place to be freed, when its form has a limit.
     pub place: Option<FormPlace>,
+    /// Its row, for the event: the ledger does not know who claimed it.
+    #[serde(default)]
+    pub row: Option<Box<ImageRow>>,
+    /// Whether its owner is being erased, so that events name nothing but ids.
+    #[serde(default)]
+    pub is_erasure: bool,
+}
+
+impl RemoveImage {
+    pub const fn new(key: ObjectKey) -> Self {
+        Self { key, place: None, row: None, is_erasure: false }
+    }
 }
 
 /// The place of a picture in a form with a limit.

@@ -8,6 +8,8 @@ mod abuse;
 mod account;
 mod cached_storage;
 mod command;
+mod delivery;
+mod event_settings;
 mod form_places;
 mod login_throttle;
 mod new_identities;
@@ -20,17 +22,22 @@ pub mod testing;
 mod tests;
 mod token_bucket;
 mod upload;
+mod webhook;
 
 use edge_types::{Subject, UserId};
 
 pub use cached_storage::CachedStorage;
 pub use command::*;
+pub use event_settings::{EventSettings, ImageDetails};
 pub use login_throttle::LoginLimit;
 pub use service::{ALARM_RETRY_MS, CommandError, LedgerDeps, LedgerService};
 pub use storage::{
     AccountState, FormCount, KeptUpload, LedgerStorage, LedgerStorageError, OutboxEvent, Place,
 };
 pub use upload::{Upload, UploadState};
+pub use webhook::{
+    Answer, DeliveryError, EventOutcome, EventQueue, EventType, Verdict, WebhookEvent,
+};
 
 /// The ledger did not answer, so nothing is admitted.
 #[derive(Debug, thiserror::Error)]

@@ -2,15 +2,16 @@
 //! reads of the ledger's storage; other commands run meanwhile, so nothing that was read before an await is
 //! trusted after it.
 
-use edge_registry::{Event, NewImage, Registry, RegistryError, Review};
+use edge_registry::{Event, NewImage, Registry, RegistryError, Review, WebhookStore};
 use edge_storage::{Content, NewObject, ObjectKey, ObjectStore, StoreError, UploadKey};
 use edge_types::{Clock, ImageId, Random, Subject, UserId, hex, log};
 use serde::Serialize;
 
 use crate::{
-    CachedStorage, ClaimImage, ClaimOutcome, Command, CommitOutcome, CommitUpload, FindSameUpload,
-    FormPlace, LedgerClient, LedgerError, LedgerRequest, LedgerStorage, LedgerStorageError,
-    Receipt, ReleasePlace, RemovalOutcome, RemoveImage, ReviewOutcome, StoredImage,
+    Answer, AwaitAnswer, CachedStorage, ClaimImage, ClaimOutcome, Command, CommitOutcome,
+    CommitUpload, DeliveryError, EventOutcome, EventSettings, FindSameUpload, FormPlace,
+    LedgerClient, LedgerError, LedgerRequest, LedgerStorage, LedgerStorageError, Receipt,
+    ReleasePlace, RemovalOutcome, RemoveImage, ReviewOutcome, StoredImage, WebhookEvent,
     account::{ClaimStep, CommitStep, Decision, Duplicate, LedgerAccount},
     storage::StorageResult,
     upload::{Upload, UploadState},
@@ -30,14 +31,27 @@ pub const ALARM_RETRY_MS: u64 = 60_000;
 pub trait LedgerDeps: Clock + Random {
     type Store: ObjectStore;
     type Registry: Registry;
+    type WebhookStore: WebhookStore;
     /// Other ledgers.
     type Ledger: LedgerClient;
 
     fn store(&self) -> &Self::Store;
     fn registry(&self) -> &Self::Registry;
+    fn webhook_store(&self) -> &Self::WebhookStore;
     fn ledger(&self) -> &Self::Ledger;
     /// Purges the cached copies of an image, as far as they are within reach.
     fn purge_copies(&self, key: &ObjectKey) -> impl Future<Output = ()>;
+
+    /// Which events the back end gets; [`None`] when it gets none.
+    fn event_settings(&self) -> Option<&EventSettings>;
+    /// Sends an event once.
+    fn deliver(
+        &self,
+        event: &WebhookEvent,
+        timeout_ms: u64,
+    ) -> impl Future<Output = Result<Answer, DeliveryError>>;
+    /// Counts for the metrics.
+    fn count_events(&self, outcome: EventOutcome, times: u64);
 }
 
 /// Why a command has no reply.
@@ -63,12 +77,14 @@ pub struct LedgerService<'a, S, D> {
 
 impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
     fn account(&self) -> LedgerAccount<'_, S> {
-        LedgerAccount { storage: self.storage, now_ms: self.deps.now_ms() }
+        let events = self.deps.event_settings();
+        LedgerAccount { storage: self.storage, now_ms: self.deps.now_ms(), events }
     }
 
     /// Executes a command. The reply is JSON.
     pub async fn execute(&self, request: LedgerRequest) -> Result<String, CommandError> {
         let reply = self.reply(&request.subject, request.command).await?;
+        self.deps.count_events(EventOutcome::Queued, self.storage.take_queued_events());
         self.storage.set_alarm().await?;
         Ok(reply)
     }
@@ -88,15 +104,17 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             Command::Probe(_) => json(&self.storage.rows().probe()?),
             Command::CountRequest(command) => json(&account.count_request(command)?),
             Command::GetAbuseStatus(_) => json(&account.abuse_status()?),
-            Command::Strike(strike) => json(&account.strike(subject, &strike)?),
+            Command::Strike(strike) => {
+                json(&account.strike(subject, &strike, self.deps.random())?)
+            }
             Command::CountLoginAttempt(command) => json(&account.count_login_attempt(command)?),
             Command::RefundLoginAttempt(command) => json(&account.refund_login_attempt(command)?),
             Command::CountNewIdentity(command) => json(&account.count_new_identity(command)?),
             Command::SpendChallenge(command) => json(&account.spend_challenge(&command)?),
             Command::ChargeQuota(command) => json(&account.charge_quota(command)?),
             Command::SettleQuota(command) => json(&account.settle_quota(command)?),
-            Command::Ban(ban) => json(&account.ban(subject, &ban)?),
-            Command::Unban(unban) => json(&account.unban(subject, &unban)?),
+            Command::Ban(ban) => json(&account.ban(subject, &ban, self.deps.random())?),
+            Command::Unban(unban) => json(&account.unban(subject, &unban, self.deps.random())?),
             Command::Inspect(command) => json(&account.inspect(command)?),
             Command::LookUpUploads(command) => json(&account.look_up(command)?),
             Command::FindPendingImage(command) => {
@@ -133,7 +151,7 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             }
             Command::FindSameUpload(FindSameUpload { image, disposition }) => {
                 check_owner(&UploadKey::of(&image.key))?;
-                json(&self.find_same(&CommitUpload { image, disposition }).await?)
+                json(&self.find_same(&CommitUpload { image, disposition, waits: false }).await?)
             }
             Command::ReservePlace(command) => json(&self.reserve_place(&form()?, &command).await?),
             Command::ConfirmPlace(command) => {
@@ -143,6 +161,11 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             Command::ReleasePlace(ReleasePlace { key, owner }) => {
                 form()?;
                 json(&self.release_place(&owner, &key)?)
+            }
+            Command::EnqueueEvent(command) => json(&self.enqueue(command)?),
+            Command::AwaitAnswer(AwaitAnswer { key }) => {
+                check_owner(&UploadKey::of(&key))?;
+                json(&self.await_answer(&key).await?)
             }
         }
     }
@@ -161,7 +184,7 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         };
         self.storage.set_alarm().await?;
         match self.register(&image, owner).await {
-            Ok(image_id) => self.account().end_commit(&image, image_id),
+            Ok(image_id) => self.account().end_commit(command, &image, image_id),
             Err(error) => {
                 log_registry_error("commit", &error);
                 self.account().fail_commit(&image)
@@ -215,7 +238,7 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         Ok(if is_finished { RemovalOutcome::Finished } else { RemovalOutcome::Underway })
     }
 
-    async fn decide(&self, decision: Decision) -> Result<ReviewOutcome, CommandError> {
+    pub(crate) async fn decide(&self, decision: Decision) -> Result<ReviewOutcome, CommandError> {
         let key = decision.key();
         let row = match self.storage.upload(&UploadKey::of(key))? {
             Some(_) => None,
@@ -288,7 +311,9 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
                 }
             }
         }
-        self.check_places().await
+        self.check_places().await?;
+        self.deps.count_events(EventOutcome::Queued, self.storage.take_queued_events());
+        self.deliver_due().await
     }
 
     /// Finishes a removal or a release; whether all of it is done.

@@ -8,7 +8,7 @@ use edge_types::{FormName, PERMANENT_MS, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    PhaseCount, SpentTicket, abuse::AbuseRecord, login_throttle::LoginThrottle,
+    EventQueue, PhaseCount, SpentTicket, abuse::AbuseRecord, login_throttle::LoginThrottle,
     new_identities::NewIdentities, quota::DailyUsage, token_bucket::TokenBucket, upload::Upload,
 };
 
@@ -131,6 +131,18 @@ pub trait LedgerStorage {
     fn delete_event(&self, id: u64) -> StorageResult<()>;
     /// When the first outbox event is due.
     fn next_event_ms(&self) -> StorageResult<Option<u64>>;
+
+    fn write_queue(&self, queue: &EventQueue) -> StorageResult<()>;
+    fn delete_queue(&self, due_ms: u64, stream: &str) -> StorageResult<()>;
+    fn delete_queues(&self) -> StorageResult<()>;
+    /// The queue that is due then.
+    fn queue(&self, due_ms: u64, stream: &str) -> StorageResult<Option<EventQueue>>;
+    /// Reads all queues.
+    fn find_queue(&self, stream: &str) -> StorageResult<Option<EventQueue>>;
+    /// The queues that are due, longest due first.
+    fn due_queues(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<EventQueue>>;
+    /// When the first queue is due.
+    fn next_queue_ms(&self) -> StorageResult<Option<u64>>;
 
     fn form_count(&self) -> StorageResult<Option<FormCount>>;
     fn write_form_count(&self, count: &FormCount) -> StorageResult<()>;

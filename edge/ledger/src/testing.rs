@@ -24,9 +24,10 @@ use edge_storage::{ObjectKey, UploadKey, testing::FakeStore};
 use edge_types::{Clock, Random, UserId};
 
 use crate::{
-    AccountState, CachedStorage, Command, FormCount, KeptUpload, LedgerClient, LedgerDeps,
-    LedgerError, LedgerRequest, LedgerService, LedgerStorage, OutboxEvent, PhaseCount, Place,
-    SpentTicket, Upload, UploadPhase, UploadState, storage::StorageResult,
+    AccountState, Answer, CachedStorage, Command, DeliveryError, EventOutcome, EventQueue,
+    EventSettings, FormCount, KeptUpload, LedgerClient, LedgerDeps, LedgerError, LedgerRequest,
+    LedgerService, LedgerStorage, OutboxEvent, PhaseCount, Place, SpentTicket, Upload, UploadPhase,
+    UploadState, WebhookEvent, storage::StorageResult,
 };
 
 /// The rows of one ledger, in memory.
@@ -37,6 +38,7 @@ pub struct FakeLedgerStorage {
     tickets: RefCell<BTreeMap<String, u64>>,
     events: RefCell<BTreeMap<u64, (OutboxEvent, u64)>>,
     last_event: Cell<u64>,
+    queues: RefCell<BTreeMap<(u64, String), EventQueue>>,
     form_count: RefCell<Option<FormCount>>,
     places: RefCell<BTreeMap<(UserId, ObjectKey), Place>>,
     alarm_ms: Cell<Option<u64>>,
@@ -191,6 +193,42 @@ impl LedgerStorage for FakeLedgerStorage {
         Ok(self.events.borrow().values().map(|(_, due_ms)| *due_ms).min())
     }
 
+    fn write_queue(&self, queue: &EventQueue) -> StorageResult<()> {
+        self.count_rows(1);
+        self.has_tables.set(true);
+        self.queues.borrow_mut().insert((queue.due_ms, queue.stream.clone()), queue.clone());
+        Ok(())
+    }
+
+    fn delete_queue(&self, due_ms: u64, stream: &str) -> StorageResult<()> {
+        let deleted = self.queues.borrow_mut().remove(&(due_ms, stream.to_owned()));
+        self.count_rows(deleted.into_iter().count());
+        Ok(())
+    }
+
+    fn delete_queues(&self) -> StorageResult<()> {
+        self.count_rows(self.queues.take().len());
+        Ok(())
+    }
+
+    fn queue(&self, due_ms: u64, stream: &str) -> StorageResult<Option<EventQueue>> {
+        Ok(self.queues.borrow().get(&(due_ms, stream.to_owned())).cloned())
+    }
+
+    fn find_queue(&self, stream: &str) -> StorageResult<Option<EventQueue>> {
+        Ok(self.queues.borrow().values().find(|queue| queue.stream == stream).cloned())
+    }
+
+    fn due_queues(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<EventQueue>> {
+        let queues = self.queues.borrow();
+        let due = queues.values().take_while(|queue| queue.due_ms <= now_ms);
+        Ok(due.take(limit as usize).cloned().collect())
+    }
+
+    fn next_queue_ms(&self) -> StorageResult<Option<u64>> {
+        Ok(self.queues.borrow().keys().next().map(|(due_ms, _)| *due_ms))
+    }
+
     fn form_count(&self) -> StorageResult<Option<FormCount>> {
         Ok(self.form_count.borrow().clone())
     }
@@ -268,6 +306,7 @@ impl LedgerStorage for FakeLedgerStorage {
         self.tickets.borrow_mut().clear();
         self.events.borrow_mut().clear();
         self.last_event.set(0);
+        self.queues.borrow_mut().clear();
         self.form_count.replace(None);
         self.places.borrow_mut().clear();
         self.alarm_ms.set(None);
@@ -292,6 +331,9 @@ impl CachedStorage<FakeLedgerStorage> {
     }
 }
 
+/// Answers an event, at a time.
+pub type BackEnd = Box<dyn Fn(&WebhookEvent, u64) -> Result<Answer, DeliveryError>>;
+
 /// What ledgers in memory need; the clock stands still until a test sets it.
 #[derive(Default)]
 pub struct FakeLedgerDeps {
@@ -304,6 +346,16 @@ pub struct FakeLedgerDeps {
     pub slept_ms: Cell<u64>,
     /// Whether ledgers do not reach each other.
     pub is_cut_off: Cell<bool>,
+    /// Which events the back end gets.
+    pub event_settings: Option<EventSettings>,
+    /// What it answers; without it, it takes every event.
+    pub back_end: RefCell<Option<BackEnd>>,
+    /// How long an answer takes, in turns of other futures.
+    pub back_end_turns: Cell<u32>,
+    /// What was sent, and when; not with a `back_end`.
+    pub sent: RefCell<Vec<(u64, WebhookEvent)>>,
+    /// By outcome, how often it was counted.
+    pub event_counts: RefCell<BTreeMap<&'static str, u64>>,
     pub(crate) storages: RefCell<BTreeMap<String, Rc<CachedStorage<FakeLedgerStorage>>>>,
 }
 
@@ -341,6 +393,7 @@ impl LedgerClient for FakeLedgerDeps {
 impl LedgerDeps for FakeLedgerDeps {
     type Store = FakeStore;
     type Registry = FakeRegistry;
+    type WebhookStore = FakeRegistry;
     type Ledger = Self;
 
     fn store(&self) -> &FakeStore {
@@ -355,7 +408,35 @@ impl LedgerDeps for FakeLedgerDeps {
         &self.registry
     }
 
+    fn webhook_store(&self) -> &FakeRegistry {
+        &self.registry
+    }
+
     async fn purge_copies(&self, _key: &ObjectKey) {}
+
+    fn event_settings(&self) -> Option<&EventSettings> {
+        self.event_settings.as_ref()
+    }
+
+    async fn deliver(
+        &self,
+        event: &WebhookEvent,
+        _timeout_ms: u64,
+    ) -> Result<Answer, DeliveryError> {
+        for _ in 0..self.back_end_turns.get() {
+            yield_once().await;
+        }
+        let now_ms = self.clock_ms.get();
+        if let Some(back_end) = &*self.back_end.borrow() {
+            return back_end(event, now_ms);
+        }
+        self.sent.borrow_mut().push((now_ms, event.clone()));
+        Ok(Answer::default())
+    }
+
+    fn count_events(&self, outcome: EventOutcome, times: u64) {
+        *self.event_counts.borrow_mut().entry(outcome.into_str()).or_default() += times;
+    }
 }
 
 impl Clock for FakeLedgerDeps {

@@ -1,6 +1,7 @@
 //! Commands and their replies, through the client and as JSON, with a clock that stands still.
 
 mod erasure;
+mod events;
 mod places;
 mod removal;
 mod rest;
@@ -98,7 +99,7 @@ fn commit(
     disposition: Disposition,
 ) -> CommitOutcome {
     let image = image(key, &content.to_string(), ledger.deps.clock_ms.get());
-    send_to_owner(ledger, CommitUpload { image, disposition })
+    send_to_owner(ledger, CommitUpload { image, disposition, waits: false })
 }
 
 fn upload(
@@ -244,7 +245,7 @@ fn an_administrator_bans_and_unbans() {
 fn a_ledger_accepts_commands_for_its_own_keys_only() {
     let ledger = ledger();
     let key = UploadKey::new(&user("8"), NOW_MS, [0; 16]).object_key(Format::Png).expect("a key");
-    let removal = block_on(ledger.send_to_user(&user("7"), RemoveImage { key, place: None }));
+    let removal = block_on(ledger.send_to_user(&user("7"), RemoveImage::new(key)));
     assert!(matches!(removal, Err(LedgerError::Unreachable(_))), "{removal:?}");
     let client_ip = Subject::ClientIp("192.0.2.7".to_owned());
     assert!(block_on(ledger.send(&client_ip, ADMIT)).is_err());

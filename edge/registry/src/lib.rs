@@ -7,6 +7,7 @@ mod removals;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod users;
+mod webhooks;
 
 pub use audit::{AuditStore, Event, EventQuery, HourUploaders, StoredEvent, Uploader};
 pub use forms::{FormImage, FormPictures, FormRow, FormStore, NewForm};
@@ -20,6 +21,10 @@ pub use removals::{
 pub use users::{
     Created, Edit, NewUser, PasswordHash, RefreshFamily, Reservation, TokenRotation, User,
     UserChange, UserStore, WhichSessions,
+};
+
+pub use webhooks::{
+    EndpointTrouble, EventRecord, FailedDelivery, FailedEvent, FailedEvents, WebhookStore,
 };
 
 use edge_storage::ObjectKey;
@@ -72,12 +77,14 @@ pub trait Registry {
 
 /// The images, for handlers and for the sweep.
 pub trait ImageStore: Registry {
-    /// Makes an image of `from` one of `to`. Whether it is one of `to` now; it may have been before.
+    /// Makes an image of `from` one of `to`. Whether it is one of `to` now; it may have been before. The event is
+    /// written with the change.
     fn transfer_ownership(
         &self,
         key: &ObjectKey,
         from: &UserId,
         to: &UserId,
+        event: Option<&EventRecord>,
     ) -> impl Future<Output = Result<bool, RegistryError>>;
 
     fn get(&self, id: ImageId) -> impl Future<Output = Result<Option<ImageRow>, RegistryError>>;
@@ -203,7 +210,7 @@ pub struct NewImage<'a> {
 }
 
 /// A registered image.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageRow {
     pub id: ImageId,
     pub key: String,

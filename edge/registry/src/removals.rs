@@ -4,7 +4,7 @@
 use edge_storage::ObjectKey;
 use edge_types::{MAX_SAFE_INTEGER, RemovalId, UserId};
 
-use crate::{Event, RefreshFamily, RegistryError, StoredEvent};
+use crate::{Event, EventRecord, RefreshFamily, RegistryError, StoredEvent};
 
 /// Removals, and the list of what was erased.
 pub trait RemovalStore {
@@ -204,6 +204,8 @@ pub struct Erasure<'a> {
     pub now_ms: u64,
     /// Written in the same transaction.
     pub event: &'a Event,
+    /// The event for the back end, likewise.
+    pub webhook: Option<&'a EventRecord>,
     /// The removal that ends; a replay goes on.
     pub removal: Option<&'a RemovalId>,
 }

@@ -4,7 +4,7 @@ use edge_storage::ObjectKey;
 use edge_types::{Email, Nickname, Role, UserId};
 use serde::{Deserialize, Deserializer};
 
-use crate::RegistryError;
+use crate::{EventRecord, RegistryError};
 
 /// Users and their refresh tokens.
 pub trait UserStore {
@@ -109,6 +109,8 @@ pub struct NewUser<'a> {
     pub nickname: Option<&'a Nickname>,
     pub image_key: Option<&'a ObjectKey>,
     pub created_ms: u64,
+    /// The event for the back end, which is written with the account.
+    pub event: Option<&'a EventRecord>,
 }
 
 /// An e-mail address that is held for a user.

@@ -2,7 +2,7 @@
 //! configuration. Redirects are not followed: they would lead to a URL that nobody configured.
 
 use edge_api::ports::{
-    AlertSink, AlertSinkError, MAX_SITE_VERIFY_BYTES, SiteVerify, SiteVerifyError,
+    AlertSink, AlertSinkError, MAX_SITE_VERIFY_BYTES, SiteVerify, SiteVerifyError, WebhookClient,
 };
 use edge_auth::{KeyServer, KeyServerError, MAX_KEY_SET_BYTES};
 use edge_storage::s3::{HttpClient, HttpError, HttpRequest, HttpResponse};
@@ -133,9 +133,43 @@ impl SiteVerify for Runtime {
     }
 }
 
+/// How long the body of a success may take: the event is delivered in any case.
+const ANSWER_BODY_MS: u64 = 2_000;
+
+impl WebhookClient for Runtime {
+    async fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: &str,
+        max_bytes: usize,
+    ) -> Option<(u16, Vec<u8>)> {
+        let request = json_request_with(url, headers, body).ok()?;
+        let (_guard, signal) = FetchGuard::new();
+        let response = Fetch::Request(request).send_with_signal(&signal).await.ok()?;
+        let status = response.status_code();
+        if !(200..300).contains(&status) {
+            return Some((status, Vec::new()));
+        }
+        let reading = with_timeout(self, ANSWER_BODY_MS, read_body(response, max_bytes)).await;
+        Some((status, reading.and_then(Result::ok).flatten().unwrap_or_default()))
+    }
+}
+
 fn json_request(url: &str, body: &str) -> worker::Result<Request> {
+    json_request_with(url, &[], body)
+}
+
+fn json_request_with(
+    url: &str,
+    more: &[(&'static str, String)],
+    body: &str,
+) -> worker::Result<Request> {
     let headers = Headers::new();
     headers.set("content-type", "application/json")?;
+    for (name, value) in more {
+        headers.set(name, value)?;
+    }
     let mut init = RequestInit::new();
     init.with_method(Method::Post)
         .with_headers(headers)

@@ -47,8 +47,8 @@ impl DurableObject for LedgerObject {
     async fn alarm(&self) -> Result<Response> {
         self.run_alarm().await.map_err(worker_error)?;
         if let Ok(bindings) = self.bindings() {
-            // The alarm counts failures of the store, and this isolate may serve no request that flushes them.
-            jobs::flush(bindings, &ISOLATE.with(Rc::clone)).await;
+            // The alarm counts failures of the store and events, and this isolate may serve no request that flushes them.
+            jobs::flush_after_alarm(bindings, &ISOLATE.with(Rc::clone)).await;
         }
         Response::empty()
     }

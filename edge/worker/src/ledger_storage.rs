@@ -7,8 +7,8 @@ use std::{
 };
 
 use edge_ledger::{
-    AccountState, FormCount, KeptUpload, LedgerStorage, LedgerStorageError, OutboxEvent,
-    PhaseCount, Place, SpentTicket, Upload, UploadPhase,
+    AccountState, EventQueue, FormCount, KeptUpload, LedgerStorage, LedgerStorageError,
+    OutboxEvent, PhaseCount, Place, SpentTicket, Upload, UploadPhase,
 };
 use edge_registry::Event;
 use edge_storage::{ObjectKey, UploadKey};
@@ -31,13 +31,21 @@ enum Table {
     Uploads,
     Tickets,
     Events,
+    Queues,
     FormCount,
     Places,
 }
 
 impl Table {
-    const ALL: [Self; 6] =
-        [Self::Account, Self::Uploads, Self::Tickets, Self::Events, Self::FormCount, Self::Places];
+    const ALL: [Self; 7] = [
+        Self::Account,
+        Self::Uploads,
+        Self::Tickets,
+        Self::Events,
+        Self::Queues,
+        Self::FormCount,
+        Self::Places,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -45,6 +53,7 @@ impl Table {
             Self::Uploads => "uploads",
             Self::Tickets => "tickets",
             Self::Events => "events",
+            Self::Queues => "queues",
             Self::FormCount => "form_count",
             Self::Places => "places",
         }
@@ -66,6 +75,11 @@ impl Table {
             Self::Events => {
                 "CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, \
                  due_ms INTEGER NOT NULL, tries INTEGER NOT NULL, event TEXT NOT NULL)"
+            }
+            // In the order in which they are due, so that a long queue is not read to its end.
+            Self::Queues => {
+                "CREATE TABLE queues (due_ms INTEGER NOT NULL, stream TEXT NOT NULL, \
+                 queue TEXT NOT NULL, PRIMARY KEY (due_ms, stream)) WITHOUT ROWID"
             }
             Self::FormCount => {
                 "CREATE TABLE form_count (id INTEGER PRIMARY KEY CHECK (id = 1), \
@@ -135,6 +149,15 @@ impl SqlLedgerStorage {
         values: Row,
     ) -> StorageResult<Vec<T>> {
         self.run_on(table, sql, values)?.iter().map(|row| parse(text(row, 0)?)).collect()
+    }
+
+    /// The queues of events that a statement finds.
+    fn queues(&self, sql: &str, values: Row) -> StorageResult<Vec<EventQueue>> {
+        let queue = |row: &Row| {
+            let queue: EventQueue = parse(text(row, 1)?)?;
+            Ok(EventQueue { due_ms: integer(row, 0)?, ..queue })
+        };
+        self.run_on(Table::Queues, sql, values)?.iter().map(queue).collect()
     }
 
     /// A number of places.
@@ -284,6 +307,43 @@ impl LedgerStorage for SqlLedgerStorage {
     fn next_event_ms(&self) -> StorageResult<Option<u64>> {
         let sql = "SELECT due_ms FROM events ORDER BY due_ms LIMIT 1";
         let rows = self.run_on(Table::Events, sql, Vec::new())?;
+        rows.first().map(|row| integer(row, 0)).transpose()
+    }
+
+    fn write_queue(&self, queue: &EventQueue) -> StorageResult<()> {
+        let sql = "INSERT INTO queues (due_ms, stream, queue) VALUES (?, ?, ?) \
+             ON CONFLICT (due_ms, stream) DO UPDATE SET queue = excluded.queue";
+        let values = vec![number(queue.due_ms)?, queue.stream.as_str().into(), json(queue)?.into()];
+        self.write(Table::Queues, sql, values).map(|_| ())
+    }
+
+    fn delete_queue(&self, due_ms: u64, stream: &str) -> StorageResult<()> {
+        let sql = "DELETE FROM queues WHERE due_ms = ? AND stream = ?";
+        self.run_on(Table::Queues, sql, vec![number(due_ms)?, stream.into()]).map(|_| ())
+    }
+
+    fn delete_queues(&self) -> StorageResult<()> {
+        self.run_on(Table::Queues, "DELETE FROM queues", Vec::new()).map(|_| ())
+    }
+
+    fn queue(&self, due_ms: u64, stream: &str) -> StorageResult<Option<EventQueue>> {
+        let sql = "SELECT due_ms, queue FROM queues WHERE due_ms = ? AND stream = ?";
+        Ok(self.queues(sql, vec![number(due_ms)?, stream.into()])?.into_iter().next())
+    }
+
+    fn find_queue(&self, stream: &str) -> StorageResult<Option<EventQueue>> {
+        let sql = "SELECT due_ms, queue FROM queues WHERE stream = ?";
+        Ok(self.queues(sql, vec![stream.into()])?.into_iter().next())
+    }
+
+    fn due_queues(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<EventQueue>> {
+        let sql = "SELECT due_ms, queue FROM queues WHERE due_ms <= ? ORDER BY due_ms LIMIT ?";
+        self.queues(sql, vec![number(now_ms)?, number(limit.into())?])
+    }
+
+    fn next_queue_ms(&self) -> StorageResult<Option<u64>> {
+        let sql = "SELECT due_ms FROM queues ORDER BY due_ms LIMIT 1";
+        let rows = self.run_on(Table::Queues, sql, Vec::new())?;
         rows.first().map(|row| integer(row, 0)).transpose()
     }
 

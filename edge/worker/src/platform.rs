@@ -10,9 +10,10 @@ use edge_api::{
     purge_copies,
     request::text_header,
     response::{self, Body},
-    telemetry::InstrumentedStore,
+    telemetry::{InstrumentedStore, Metric},
+    webhooks,
 };
-use edge_ledger::LedgerDeps;
+use edge_ledger::{Answer, DeliveryError, EventOutcome, EventSettings, LedgerDeps, WebhookEvent};
 use edge_storage::ObjectKey;
 use edge_types::{Clock, ConfigProblem, Random, Variables, log};
 use http::{HeaderName, HeaderValue, StatusCode, Uri, header::CONTENT_LENGTH, request::Parts};
@@ -36,7 +37,7 @@ thread_local! {
 
 /// The ports on the bindings of the Worker.
 pub struct Bindings {
-    public_base_url: Option<String>,
+    config: Rc<Config>,
     store: InstrumentedStore<Store>,
     edge_cache: CacheApi,
     registry: D1Registry,
@@ -46,10 +47,10 @@ pub struct Bindings {
 }
 
 impl Bindings {
-    fn new(env: &Env, config: &Config, context: Option<Rc<Context>>) -> Result<Self> {
+    fn new(env: &Env, config: &Rc<Config>, context: Option<Rc<Context>>) -> Result<Self> {
         let isolate = ISOLATE.with(Rc::clone);
         Ok(Self {
-            public_base_url: config.public_base_url.clone(),
+            config: Rc::clone(config),
             store: InstrumentedStore {
                 store: Store::new(env, config)?,
                 counters: Rc::clone(&isolate.counters),
@@ -72,7 +73,7 @@ impl Bindings {
     /// For work that belongs to no request.
     pub fn without_request(env: &Env) -> Result<Self> {
         let invalid = |_| worker::Error::from("the configuration is invalid");
-        Self::new(env, &*config(env).map_err(invalid)?, None)
+        Self::new(env, &config(env).map_err(invalid)?, None)
     }
 }
 
@@ -95,6 +96,7 @@ impl Random for Bindings {
 impl LedgerDeps for Bindings {
     type Store = InstrumentedStore<Store>;
     type Registry = D1Registry;
+    type WebhookStore = D1Registry;
     type Ledger = LedgerObjectClient;
 
     fn store(&self) -> &Self::Store {
@@ -105,14 +107,35 @@ impl LedgerDeps for Bindings {
         &self.registry
     }
 
+    fn webhook_store(&self) -> &D1Registry {
+        &self.registry
+    }
+
     fn ledger(&self) -> &LedgerObjectClient {
         &self.ledger
     }
 
     /// Without `PUBLIC_BASE_URL` the URLs are those of requests, which no ledger knows.
     async fn purge_copies(&self, key: &ObjectKey) {
-        let Some(base_url) = &self.public_base_url else { return };
+        let Some(base_url) = &self.config.public_base_url else { return };
         purge_copies(&self.edge_cache, base_url, key).await;
+    }
+
+    fn event_settings(&self) -> Option<&EventSettings> {
+        self.config.webhooks.as_ref().map(|webhooks| &webhooks.events)
+    }
+
+    async fn deliver(
+        &self,
+        event: &WebhookEvent,
+        timeout_ms: u64,
+    ) -> core::result::Result<Answer, DeliveryError> {
+        let settings = self.config.webhooks.as_ref().ok_or(DeliveryError::Unreachable)?;
+        webhooks::deliver(self, &Runtime, settings, event, timeout_ms).await
+    }
+
+    fn count_events(&self, outcome: EventOutcome, times: u64) {
+        ISOLATE.with(|isolate| isolate.counters.count(Metric::Event(outcome), times));
     }
 }
 
@@ -123,6 +146,7 @@ impl Ports for Bindings {
     type KeyServer = Runtime;
     type AlertSink = Runtime;
     type SiteVerify = Runtime;
+    type WebhookClient = Runtime;
 
     fn edge_cache(&self) -> &CacheApi {
         &self.edge_cache
@@ -145,6 +169,10 @@ impl Ports for Bindings {
     }
 
     fn site_verify(&self) -> &Runtime {
+        &Runtime
+    }
+
+    fn webhook_client(&self) -> &Runtime {
         &Runtime
     }
 

@@ -1,7 +1,7 @@
 //! `POST /users/signup`: an account, with the image that was uploaded before it.
 
 use edge_auth::bearer;
-use edge_ledger::NewIdentity;
+use edge_ledger::{EventType, NewIdentity};
 use edge_registry::{Created, Event, NewUser, Reservation, User, UserStore};
 use edge_types::{Email, ImageId, Nickname, Problem, Role, UserId, log};
 use http::StatusCode;
@@ -23,6 +23,7 @@ use crate::{
     ports::Ports,
     request::base_url,
     response::HandlerResult,
+    webhooks,
 };
 
 /// How much longer than a guest token an e-mail address stays reserved: an interrupted sign-up can be repeated while the
@@ -69,13 +70,15 @@ pub async fn sign_up<P: Ports>(
     if let Some(transfer) = &transfer {
         claim_reserved(app, context, transfer, &email).await?;
     }
+    let event = webhooks::user_event(app, EventType::UserSignedUp, &id, id.as_str());
     let new = NewUser {
         id: &id,
         email: &email,
         password: &password,
         nickname: nickname.as_ref(),
         image_key: transfer.as_ref().map(|transfer| &transfer.key),
-        created_ms: app.ports.now_ms(),
+        created_ms: event.as_ref().map_or_else(|| app.ports.now_ms(), |event| event.created_ms),
+        event: event.as_ref(),
     };
     let user = create(app, &new).await?;
     let reason = if transfer.is_some() { "with_picture" } else { "without_picture" };
@@ -153,14 +156,17 @@ fn new_id<P: Ports>(
 
 async fn create<P: Ports>(app: &App<P>, new: &NewUser<'_>) -> Result<User, ApiError> {
     match app.ports.users().create(new).await? {
-        Created::Now => Ok(User {
-            id: new.id.clone(),
-            email: new.email.as_str().to_owned(),
-            role: Role::User,
-            nickname: new.nickname.map(|name| name.as_str().to_owned()),
-            image_key: new.image_key.map(ToString::to_string),
-            created_ms: new.created_ms,
-        }),
+        Created::Now => {
+            webhooks::enqueue_later(app);
+            Ok(User {
+                id: new.id.clone(),
+                email: new.email.as_str().to_owned(),
+                role: Role::User,
+                nickname: new.nickname.map(|name| name.as_str().to_owned()),
+                image_key: new.image_key.map(ToString::to_string),
+                created_ms: new.created_ms,
+            })
+        }
         Created::EmailTaken => Err(Code::EmailTaken.into()),
         Created::IdTaken => Err(Code::ImageAlreadyRegistered.into()),
     }

@@ -6,13 +6,15 @@
 //! a sign-up that was interrupted after the claim and never repeated belongs to an id without an account.
 
 use edge_ledger::{ClaimImage, FindPendingImage, LedgerClient};
-use edge_registry::{ImageStore, Registry};
+use edge_registry::{ImageRow, ImageStore, Registry};
 use edge_storage::ObjectKey;
 use edge_types::{ImageId, Problem, UserId};
 use image_rules::Code;
 use sha2::{Digest, Sha256};
 
-use crate::{app::App, context::RequestContext, error::ApiError, forms, images, ports::Ports};
+use crate::{
+    app::App, context::RequestContext, error::ApiError, forms, images, ports::Ports, webhooks,
+};
 
 /// How a sign-up names the image.
 pub(super) enum ImageName {
@@ -71,7 +73,7 @@ impl GuestImageTransfer {
             // It is the account's already, when the first attempt was interrupted; or the guest's, where guests'
             // images are registered at once.
             Err(ApiError::Client(Problem { code: Code::ImageAlreadyRegistered, .. }))
-                if app.ports.registry().transfer_ownership(key, guest, id).await? =>
+                if transfer(app, key, guest, id).await? =>
             {
                 let row = app.ports.registry().find(key).await?;
                 if let Some(row) = row
@@ -97,6 +99,25 @@ async fn key_of<P: Ports>(
     }
     let row = app.ports.registry().get(id).await?;
     Ok(row.and_then(|row| ObjectKey::parse(&row.key)))
+}
+
+/// Makes an image of a guest one of the account, with the event for the back end.
+async fn transfer<P: Ports>(
+    app: &App<P>,
+    key: &ObjectKey,
+    guest: &UserId,
+    id: &UserId,
+) -> Result<bool, ApiError> {
+    let registry = app.ports.registry();
+    let event = match webhooks::settings(app) {
+        Some(_) => registry.find(key).await?.and_then(|row| {
+            webhooks::claim_event(app, key, &ImageRow { owner: id.to_string(), ..row })
+        }),
+        None => None,
+    };
+    let is_theirs = registry.transfer_ownership(key, guest, id, event.as_ref()).await?;
+    webhooks::enqueue_later(app);
+    Ok(is_theirs)
 }
 
 /// `u` and 128 bits: never the id of a guest or a number of a platform's user.

@@ -9,6 +9,7 @@ mod stats;
 mod status;
 mod uploaders;
 mod user;
+mod webhooks;
 
 use edge_auth::Principal;
 use edge_types::{Role, Subject, UploadLimits};
@@ -52,6 +53,9 @@ pub async fn handle<P: Ports>(
         AdminEndpoint::EndSessions(user) => request.end_sessions(&user, None).await,
         AdminEndpoint::EndSession(user, id) => request.end_sessions(&user, Some(&id)).await,
         AdminEndpoint::BindBucket => request.bind_bucket().await,
+        AdminEndpoint::Webhooks => request.webhooks(&query()?).await,
+        AdminEndpoint::ResendEvents => request.resend_events(body).await,
+        AdminEndpoint::PingWebhook => request.ping_webhook().await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The kinds of alerts: which counters each watches, its threshold, and its text.
 
+use edge_ledger::EventOutcome;
 use edge_registry::Total;
 use edge_types::timestamp;
 
@@ -18,6 +19,7 @@ pub(super) enum Kind {
     Sweeps,
     Bucket,
     Ceilings,
+    Events,
 }
 
 /// A burst of server errors: a single one is in the log.
@@ -26,7 +28,7 @@ const BURST: u64 = 10;
 const STORE_CALLS: u64 = 3;
 
 impl Kind {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Bans,
         Self::Reuse,
         Self::Storage,
@@ -34,6 +36,7 @@ impl Kind {
         Self::Sweeps,
         Self::Bucket,
         Self::Ceilings,
+        Self::Events,
     ];
 
     /// The name in the database and in the log.
@@ -46,6 +49,7 @@ impl Kind {
             Self::Sweeps => "sweep",
             Self::Bucket => "bucket",
             Self::Ceilings => "ceiling",
+            Self::Events => "events",
         }
     }
 
@@ -57,6 +61,7 @@ impl Kind {
             Self::Errors => "Requests fail with server errors",
             Self::Sweeps => "Sweeps that failed or found inconsistencies",
             Self::Ceilings => "Daily ceilings of the deployment, near (80 %) or reached",
+            Self::Events => "Events that the back end did not take (dead: given up)",
             Self::Bucket => {
                 "The bucket is not this deployment's, or more than a tenth is missing; nothing is repaired"
             }
@@ -68,7 +73,7 @@ impl Kind {
         match self {
             Self::Bans | Self::Reuse | Self::Sweeps | Self::Bucket | Self::Ceilings => 1,
             Self::Storage => STORE_CALLS,
-            Self::Errors => BURST,
+            Self::Errors | Self::Events => BURST,
         }
     }
 
@@ -94,6 +99,8 @@ impl Kind {
                 u64::from(!is(Metric::InternalError(Component::Storage)))
             }
             Self::Errors => threshold(is_down(Component::Registry) || is_down(Component::Ledger)),
+            Self::Events if is(Metric::Event(EventOutcome::Failed)) => 1,
+            Self::Events => threshold(is(Metric::Event(EventOutcome::Dead))),
             Self::Bucket => threshold(is_of(Metric::SweepStop(SweepStop::TooMuch))),
             Self::Sweeps => threshold(
                 is(Metric::Sweep(SweepOutcome::Failed)) || is(Metric::Sweep(SweepOutcome::Found)),
@@ -149,6 +156,7 @@ mod tests {
             "sweeps",
             "sweep_stops",
             "daily_ceilings",
+            "webhook_events",
         ] {
             assert!(MetricFamily::ALL.iter().any(|family| family.name == name), "{name}");
         }

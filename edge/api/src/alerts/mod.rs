@@ -30,14 +30,14 @@ pub fn watches(total: &Total) -> bool {
 
 /// Sends what is due, after a watched counter was written.
 pub async fn send_due<P: Ports>(app: &App<P>) {
-    if app.config.webhook.is_some() {
+    if app.config.alert_webhook.is_some() {
         log_error(check(app, false).await);
     }
 }
 
 /// The scheduled run. Counts below the threshold are forgotten, so that ten errors are a burst only within one interval.
 pub async fn run_scheduled<P: Ports>(app: &App<P>) {
-    let outcome = if app.config.webhook.is_some() {
+    let outcome = if app.config.alert_webhook.is_some() {
         check(app, true).await
     } else {
         // A webhook that is configured later does not report the past.
@@ -93,7 +93,7 @@ fn state_of(kind: Kind, since_ms: u64, next_ms: u64) -> AlertState {
 
 /// Whether the webhook took the message. Its URL is a secret and never logged.
 async fn send<P: Ports>(app: &App<P>, pending: &[PendingAlert]) -> bool {
-    let Some(webhook) = &app.config.webhook else { return false };
+    let Some(webhook) = &app.config.alert_webhook else { return false };
     let body = webhook.body(&text(app.config.public_base_url.as_deref(), pending));
     let sending = app.ports.alert_sink().send(webhook.url(), body);
     let outcome = with_timeout(&app.ports, SEND_TIMEOUT_MS, sending).await;

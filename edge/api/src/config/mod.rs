@@ -1,10 +1,11 @@
 //! The configuration: every variable is parsed once. A variable that cannot be used is named, and nothing is served.
 
+mod alert_webhook;
 mod challenge;
 mod storage;
 #[cfg(test)]
 mod tests;
-mod webhook;
+mod webhooks;
 
 use edge_auth::{AuthConfig, KeyServerUrl, UrlKeys};
 use edge_types::{ConfigProblem, Reader, Role, UploadLimits, Variables, log::Level};
@@ -14,9 +15,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+pub use alert_webhook::AlertWebhook;
 pub use challenge::{ChallengeSettings, Turnstile};
 pub use storage::Storage;
-pub use webhook::Webhook;
+pub use webhooks::WebhookSettings;
 
 /// The configuration.
 #[derive(Debug)]
@@ -53,7 +55,9 @@ pub struct Config {
     pub metrics_token: Option<MetricsToken>,
     pub log_level: Level,
     /// Where alerts are sent.
-    pub webhook: Option<Webhook>,
+    pub alert_webhook: Option<AlertWebhook>,
+    /// The back end that gets events.
+    pub webhooks: Option<WebhookSettings>,
     /// Enables the endpoints that cause faults; for tests.
     pub fault_injection: bool,
 }
@@ -98,7 +102,8 @@ impl Config {
             reader.parsed("METRICS_TOKEN", "at least 32 characters", MetricsToken::new);
         let log_level =
             reader.parsed("LOG_LEVEL", "error, warn, info or debug", |text| text.parse().ok());
-        let webhook = webhook(&mut reader);
+        let alert_webhook = alert_webhook(&mut reader);
+        let webhooks = webhooks::read(&mut reader, public_base_url.clone());
         match (auth, storage) {
             (Some(auth), Some(storage)) if reader.problems.is_empty() => Ok(Self {
                 public_base_url,
@@ -122,7 +127,8 @@ impl Config {
                 event_days,
                 metrics_token,
                 log_level: log_level.unwrap_or_default(),
-                webhook,
+                alert_webhook,
+                webhooks,
                 fault_injection,
             }),
             _ => Err(reader.problems),
@@ -457,14 +463,14 @@ impl SweepRepair {
 }
 
 /// The webhook of alerts. Its kind follows from the host unless it is set.
-fn webhook(reader: &mut Reader<'_>) -> Option<Webhook> {
+fn alert_webhook(reader: &mut Reader<'_>) -> Option<AlertWebhook> {
     const URL: &str = "the https URL of a webhook (http only for localhost)";
     const KIND: &str = "slack or discord, when the host of ALERT_WEBHOOK_URL does not tell";
     let url = reader.text("ALERT_WEBHOOK_URL");
     let configured = reader.text("ALERT_WEBHOOK_KIND");
     let kind = match configured.as_deref() {
         Some(name) => name.parse().ok(),
-        None => url.as_deref().and_then(webhook::WebhookKind::of_host),
+        None => url.as_deref().and_then(alert_webhook::WebhookKind::of_host),
     };
     if kind.is_none() && (configured.is_some() || url.is_some()) {
         reader.problem("ALERT_WEBHOOK_KIND", KIND);
@@ -475,7 +481,7 @@ fn webhook(reader: &mut Reader<'_>) -> Option<Webhook> {
         reader.problem("ALERT_WEBHOOK_URL", URL);
         return None;
     }
-    kind.map(|kind| Webhook::new(url, kind))
+    kind.map(|kind| AlertWebhook::new(url, kind))
 }
 
 /// The token of a metrics scraper; only its digest is kept.

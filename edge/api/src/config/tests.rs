@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use edge_auth::testing::{HS256_SECRET, SIGNING_JWK};
 
-use super::{webhook::WebhookKind, *};
+use super::{alert_webhook::WebhookKind, *};
 
 /// The variables that `make dev` writes, with fixed keys.
 fn variables() -> BTreeMap<&'static str, &'static str> {
@@ -213,13 +213,16 @@ fn problems(set: &[(&'static str, &'static str)]) -> Vec<String> {
 #[test]
 fn the_kind_of_a_webhook_is_known_by_its_host_or_its_variable() {
     let mut variables = variables();
-    assert_eq!(Config::read(&variables).expect("complete").webhook, None);
+    assert_eq!(Config::read(&variables).expect("complete").alert_webhook, None);
     variables.insert("ALERT_WEBHOOK_URL", SLACK);
-    let slack = Webhook::new(SLACK.to_owned(), WebhookKind::Slack);
-    assert_eq!(Config::read(&variables).expect("complete").webhook, Some(slack));
+    let slack = AlertWebhook::new(SLACK.to_owned(), WebhookKind::Slack);
+    assert_eq!(Config::read(&variables).expect("complete").alert_webhook, Some(slack));
     variables.insert("ALERT_WEBHOOK_KIND", "discord");
     let config = Config::read(&variables).expect("complete");
-    assert_eq!(config.webhook, Some(Webhook::new(SLACK.to_owned(), WebhookKind::Discord)));
+    assert_eq!(
+        config.alert_webhook,
+        Some(AlertWebhook::new(SLACK.to_owned(), WebhookKind::Discord))
+    );
     assert!(!format!("{config:?}").contains("very-secret"));
 }
 

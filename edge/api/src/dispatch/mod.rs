@@ -96,7 +96,7 @@ async fn handle<P: Ports>(
             let client = Client::of_ip(&context.client_ip());
             let slot = app.scheduler().acquire_slot(client).await?;
             let caller = admission::authorize_upload(app, context, UPLOAD).await?;
-            uploads::upload(app, context, caller, &slot, body).await
+            uploads::upload(app, context, caller, slot, body).await
         }
         Endpoint::Protected(ProtectedEndpoint::Metrics) if is_scraper(app, context) => {
             metrics::read(app).await

@@ -69,6 +69,11 @@ impl UploadRules {
         self.form.as_ref().is_some_and(|form| form.policy.is_reviewed)
     }
 
+    /// Whether an upload waits for the answer of the back end.
+    pub fn waits_for_back_end(&self) -> bool {
+        self.form.as_deref().is_some_and(|form| form.policy.waits_for_back_end)
+    }
+
     /// The form whose pictures are counted.
     pub fn counted(&self) -> Option<&Form> {
         self.form.as_deref().filter(|form| form.counted_since_ms.is_some())

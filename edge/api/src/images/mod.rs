@@ -30,6 +30,7 @@ use crate::{
     request::{self, QueryName, base_url},
     response::{self, HandlerResult},
     signed_urls::SignedUrls,
+    webhooks,
 };
 
 /// The default and the largest page.
@@ -304,7 +305,8 @@ async fn remove<P: Ports>(
         Some(row) => forms::place_of(app, row).await?,
         None => None,
     };
-    let command = RemoveImage { key: key.clone(), place };
+    let row_of_event = webhooks::row_of(app, row);
+    let command = RemoveImage { place, row: row_of_event, ..RemoveImage::new(key.clone()) };
     let status = match app.ports.ledger().send_to_user(&owner, command).await? {
         RemovalOutcome::Finished => StatusCode::OK,
         RemovalOutcome::Underway => StatusCode::ACCEPTED,

@@ -37,6 +37,17 @@ pub async fn flush_later<P: Ports>(app: &App<P>) {
     }
 }
 
+/// Writes the counters after an alarm: alarms follow each other quickly, and each row that is written costs.
+pub async fn flush_after_alarm<P: Ports>(ports: &P, isolate: &Isolate) {
+    let now_ms = ports.now_ms();
+    let watches = |name: &str, labels: &str| alerts::watches(&Total::new(name, labels, 1));
+    let is_due = isolate.flushed_ms.get().saturating_add(FLUSH_INTERVAL_MS) <= now_ms;
+    if is_due || isolate.counters.any_total(watches) {
+        isolate.flushed_ms.set(now_ms);
+        flush(ports, isolate).await;
+    }
+}
+
 /// Writes the counters. What cannot be written is kept for the next flush; when the response of a write is lost, its counts
 /// may be there twice.
 pub async fn flush<P: Ports>(ports: &P, isolate: &Isolate) {

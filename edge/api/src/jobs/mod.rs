@@ -4,14 +4,14 @@ mod ceilings;
 mod flush;
 mod sweep;
 
-pub use flush::{HOUR_MS, KEPT_ISOLATES_MS, flush, flush_later, isolate_memory};
+pub use flush::{HOUR_MS, KEPT_ISOLATES_MS, flush, flush_after_alarm, flush_later, isolate_memory};
 pub use sweep::{Findings, sweep};
 
 use edge_registry::RemovalStore;
 use edge_types::log;
 use futures_util::future::join;
 
-use crate::{alerts, app::App, error::InternalError, health, ports::Ports, removals};
+use crate::{alerts, app::App, error::InternalError, health, ports::Ports, removals, webhooks};
 
 /// How long the progress of a removal can be read after its end.
 const KEPT_REMOVALS_MS: u64 = 7 * 24 * HOUR_MS;
@@ -23,6 +23,7 @@ pub async fn run_scheduled<P: Ports>(app: &App<P>) {
         log::error("removals_unsettled", &[("cause", &error.to_string())]);
     }
     removals::run(app).await;
+    webhooks::run_scheduled(app).await;
     sweep::run_scheduled(app).await;
     ceilings::run_scheduled(app).await;
     flush::run_scheduled(app).await;
@@ -41,6 +42,7 @@ async fn end_removals<P: Ports>(app: &App<P>) -> Result<(), InternalError> {
 pub struct AfterResponse {
     flushes: bool,
     removes: bool,
+    enqueues: bool,
 }
 
 impl AfterResponse {
@@ -48,7 +50,8 @@ impl AfterResponse {
     pub fn plan<P: Ports>(app: &App<P>) -> Option<Self> {
         let flushes = app.isolate.counters.plan_flush(app.ports.now_ms());
         let removes = app.isolate.has_removals.take();
-        (flushes || removes).then_some(Self { flushes, removes })
+        let enqueues = app.isolate.has_events.take();
+        (flushes || removes || enqueues).then_some(Self { flushes, removes, enqueues })
     }
 
     pub async fn run<P: Ports>(self, app: &App<P>) {
@@ -58,6 +61,9 @@ impl AfterResponse {
             }
         };
         let removing = async {
+            if self.enqueues {
+                webhooks::enqueue_new(app).await;
+            }
             if self.removes {
                 removals::run(app).await;
             }

@@ -5,7 +5,7 @@
 //! is a pseudonym, and under it a ban that has not ended.
 
 use edge_auth::Principal;
-use edge_ledger::{EraseUser, GetAbuseStatus, LedgerClient};
+use edge_ledger::{EraseUser, EventType, GetAbuseStatus, LedgerClient};
 use edge_registry::{Erasure, Event, Removal, RemovalScope, RemovalStore, Until, UserStore};
 use edge_storage::ObjectKey;
 use edge_types::{RemovalId, Role, UserId, log};
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     app::App, context::RequestContext, erased::pseudonym, error::InternalError, ports::Ports,
-    response::HandlerResult,
+    response::HandlerResult, webhooks,
 };
 
 /// How long an erased user is refused after the end: a request that was admitted before has ended by then.
@@ -82,7 +82,7 @@ pub(super) async fn erase<P: Ports>(
         if !others.is_empty() {
             app.ports.users().note_erased(&others, app.ports.now_ms()).await?;
         }
-        return remove(app, &keys).await;
+        return remove(app, &keys, Some(user)).await;
     }
     for _ in 0..POLLS {
         if open == 0 {
@@ -98,16 +98,19 @@ pub(super) async fn erase<P: Ports>(
     let forget = EraseUser::Forget { subject: pseudonym.clone() };
     ledger.send_to_user(user, forget).await?;
     let now_ms = app.ports.now_ms();
+    let webhook = webhooks::user_event(app, EventType::UserErased, user, removal.id.as_str());
     let erasure = Erasure {
         user,
         pseudonym: &pseudonym,
         before_ms: None,
         now_ms,
         event: &end_event(&removal.id, &pseudonym, "finished", now_ms),
+        webhook: webhook.as_ref(),
         removal: Some(&removal.id),
     };
     app.ports.users().erase(&erasure).await?;
     app.isolate.sessions.clear();
+    webhooks::enqueue_new(app).await;
     Ok(Step::Done)
 }
 

@@ -52,7 +52,7 @@ async fn remove_keys<P: Ports>(
 ) -> Result<Option<Step>, InternalError> {
     let keys: Vec<_> = traces.iter().filter_map(|trace| ObjectKey::parse(&trace.name)).collect();
     for page in keys.chunks(PAGE as usize) {
-        if let Step::Wait = remove(app, page).await? {
+        if let Step::Wait = remove(app, page, None).await? {
             return Ok(Some(Step::Wait));
         }
     }
@@ -83,7 +83,7 @@ async fn erase_again<P: Ports>(
         let keys = users.keys_to_remove(&scope, until, PAGE).await?;
         let keys: Vec<_> = keys.iter().filter_map(|key| ObjectKey::parse(key)).collect();
         if !keys.is_empty() {
-            return remove(app, &keys).await.map(Some);
+            return remove(app, &keys, Some(&user)).await.map(Some);
         }
         let now_ms = app.ports.now_ms();
         let erasure = Erasure {
@@ -92,6 +92,8 @@ async fn erase_again<P: Ports>(
             before_ms: Some(erased_ms),
             now_ms,
             event: &end_event(&removal.id, &pseudonym, "replayed", now_ms),
+            // The back end heard of it before the restore.
+            webhook: None,
             removal: None,
         };
         users.erase(&erasure).await?;

@@ -3,9 +3,10 @@
 use edge_ledger::{LedgerClient, RemovalOutcome, RemoveImage};
 use edge_registry::ImageStore;
 use edge_storage::ObjectKey;
+use edge_types::UserId;
 use futures_util::future::try_join_all;
 
-use crate::{app::App, error::InternalError, forms, ports::Ports};
+use crate::{app::App, error::InternalError, forms, ports::Ports, webhooks};
 
 /// Images of one step, which are removed at the same time.
 pub(super) const PAGE: u32 = 20;
@@ -21,19 +22,27 @@ pub(super) enum Step {
     Wait,
 }
 
-/// Removes images at the same time. What a ledger could not finish is retried by it, and looked at again here.
+/// Removes images at the same time, perhaps because a user is being erased. What a ledger could not finish is retried by it, and looked at again here.
 pub(super) async fn remove<P: Ports>(
     app: &App<P>,
     keys: &[ObjectKey],
+    erased: Option<&UserId>,
 ) -> Result<Step, InternalError> {
     let rows = &app.ports.registry().find_all(keys).await?;
     let removing = keys.iter().map(|key| async move {
         let Some(owner) = key.owner() else { return Ok(RemovalOutcome::Finished) };
-        let place = match rows.iter().find(|row| row.key == key.as_str()) {
+        let row = rows.iter().find(|row| row.key == key.as_str());
+        let place = match row {
             Some(row) => forms::place_of(app, row).await?,
             None => None,
         };
-        let command = RemoveImage { key: key.clone(), place };
+        let command = RemoveImage {
+            key: key.clone(),
+            place,
+            row: webhooks::row_of(app, row),
+            // The ledger of the erased user forgets what it knows by itself.
+            is_erasure: erased.is_some_and(|user| *user != owner),
+        };
         let outcome = app.ports.ledger().send_to_user(&owner, command).await?;
         app.ports.purge_copies(key).await;
         Ok::<_, InternalError>(outcome)

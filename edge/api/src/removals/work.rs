@@ -67,7 +67,7 @@ async fn work_on<P: Ports>(app: &App<P>, removal: &Removal) -> Result<Step, Inte
             let keys = app.ports.users().keys_to_remove(scope, until, PAGE).await?;
             let keys: Vec<_> = keys.iter().filter_map(|key| ObjectKey::parse(key)).collect();
             if !keys.is_empty() {
-                return remove(app, &keys).await;
+                return remove(app, &keys, None).await;
             }
         }
     }

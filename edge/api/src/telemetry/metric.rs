@@ -1,7 +1,7 @@
 //! Counters since the beginning: families, and the labels in each. Every label value is one of a closed set, so
 //! nothing has to be escaped.
 
-use edge_ledger::{AbuseKind, LimitKind};
+use edge_ledger::{AbuseKind, EventOutcome, LimitKind};
 use edge_storage::{BucketBinding, StoreError};
 use image_rules::Format;
 use strum::{VariantArray, VariantNames};
@@ -44,6 +44,8 @@ pub enum Metric {
     ObjectWithoutRow,
     /// An alert message; whether the webhook took it.
     Message(bool),
+    /// What became of an event for the back end.
+    Event(EventOutcome),
 }
 
 /// Which limit refused a request.
@@ -137,9 +139,11 @@ const FINDINGS: MetricFamily =
     family("sweep_findings", "Rows without object and objects without row.");
 const MESSAGES: MetricFamily = family("alert_messages", "Alerts sent to the webhook, by outcome.");
 
+const EVENTS: MetricFamily = family("webhook_events", "Events for the back end, by outcome.");
+
 impl MetricFamily {
     /// In the order of `/metrics`.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         REQUESTS,
         UPLOADS,
         BYTES,
@@ -154,6 +158,7 @@ impl MetricFamily {
         SWEEP_STOPS,
         FINDINGS,
         MESSAGES,
+        EVENTS,
     ];
 }
 
@@ -205,6 +210,7 @@ impl Metric {
             .chain(probes)
             .chain(sweeps)
             .chain(stops.map(Self::SweepStop))
+            .chain(EventOutcome::VARIANTS.iter().copied().map(Self::Event))
             .collect()
     }
 
@@ -224,6 +230,7 @@ impl Metric {
             Self::SweepStop(_) => SWEEP_STOPS,
             Self::RowWithoutObject | Self::ObjectWithoutRow => FINDINGS,
             Self::Message(_) => MESSAGES,
+            Self::Event(_) => EVENTS,
         }
     }
 
@@ -267,6 +274,7 @@ impl Metric {
             Self::SweepStop(stop) => one("reason", stop.name()),
             Self::RowWithoutObject => one("kind", "row_without_object"),
             Self::ObjectWithoutRow => one("kind", "object_without_row"),
+            Self::Event(outcome) => one("outcome", outcome.into_str()),
             Self::Message(is_sent) => one("outcome", if is_sent { "sent" } else { "failed" }),
         }
     }

@@ -108,7 +108,8 @@ impl<P: Ports> UploadContext<'_, P> {
         };
         let command = FindSameUpload { image: image.clone(), disposition: self.disposition() };
         let first = app.ports.ledger().send_to_user(owner, command).await?.ok_or(full)?;
-        let first = AcceptedImage { receipt: repeated(*first, image), is_new: false };
+        let receipt = repeated(*first, image);
+        let first = AcceptedImage { receipt, is_new: false, server_data: None };
         Ok(Prepared::Repeated(Box::new(first)))
     }
 
@@ -201,7 +202,11 @@ impl<P: Ports> UploadContext<'_, P> {
     /// Commits a stored image; nothing is acknowledged before the ledger has accepted it. When the ledger does not
     /// answer, it may have: nothing is deleted then, and its alarm cleans up.
     async fn commit(&self, image: &StoredImage) -> Result<AcceptedImage, ApiError> {
-        let command = CommitUpload { image: image.clone(), disposition: self.disposition() };
+        let command = CommitUpload {
+            image: image.clone(),
+            disposition: self.disposition(),
+            waits: self.rules.waits_for_back_end(),
+        };
         let ports = &self.app.ports;
         let committing = ports.ledger().send_to_user(self.permit.owner(), command);
         let outcome = self.context.timed(ports, Stage::Commit, committing).await?;
@@ -209,7 +214,7 @@ impl<P: Ports> UploadContext<'_, P> {
             if let Some(form) = self.rules.counted() {
                 forms::confirm(self.app, &form.name, &image.key, self.permit.owner()).await;
             }
-            return Ok(AcceptedImage { receipt: *receipt, is_new: true });
+            return Ok(AcceptedImage { receipt: *receipt, is_new: true, server_data: None });
         }
         // Deleted at once, because storage costs. This may fail, and an earlier attempt at the write may still be
         // in flight, so the alarm of the ledger deletes it again.
@@ -220,7 +225,7 @@ impl<P: Ports> UploadContext<'_, P> {
             CommitOutcome::Same(first) => {
                 self.free_place(image).await;
                 let receipt = repeated(*first, image.clone());
-                Ok(AcceptedImage { receipt, is_new: false })
+                Ok(AcceptedImage { receipt, is_new: false, server_data: None })
             }
             // The ledger removes what was registered, or the lease of the place ends.
             _ => Err(busy().into()),

@@ -11,8 +11,9 @@ pub use policy::policy;
 pub use tickets::issue_ticket;
 
 use edge_auth::{Permit, Principal};
-use edge_types::{FormId, Role};
-use futures_util::{StreamExt, stream};
+use edge_ledger::{AwaitAnswer, LedgerClient};
+use edge_types::{FormId, Role, UserId, with_timeout};
+use futures_util::{StreamExt, future::join_all, stream};
 use image_rules::{Format, Limits};
 
 use crate::{
@@ -29,6 +30,9 @@ use crate::{
 };
 use image::UploadContext;
 
+/// How long an upload waits for the back end, which has 5 s, and for the ledger.
+const ANSWER_MS: u64 = 5_500;
+
 /// Takes one image or several, stores each and answers with its URL.
 ///
 /// # Errors
@@ -38,18 +42,18 @@ pub async fn upload<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
     caller: Principal,
-    slot: &UploadSlot,
+    slot: UploadSlot,
     body: impl BodyStream,
 ) -> HandlerResult<P> {
     let permit = caller.may_upload(app.config.uploads.require_ticket)?;
     // A back end uploads for many users, so only its client IP has a share.
     if permit.role() != Role::Service {
-        app.scheduler().share_slot(slot, permit.owner()).await?;
+        app.scheduler().share_slot(&slot, permit.owner()).await?;
     }
     let limits = permit.limits(app.config.policy.limits);
     let bytes = AnnouncedBody::new(context.head).max_bytes(&limits);
     let admitted = admit_upload(app, context, &permit, FileOrder::First { bytes }).await?;
-    let received = match receive(app, context, &permit, &limits, slot, body).await {
+    let received = match receive(app, context, &permit, &limits, &slot, body).await {
         Ok((parsed, memory)) => {
             let rules = rules_of(app, &permit, parsed.form_id.as_ref()).await;
             rules.map(|rules| (parsed, memory, rules))
@@ -64,9 +68,25 @@ pub async fn upload<P: Ports>(
         }
     };
     let upload = UploadContext { app, context, permit: &permit, rules };
-    let outcomes = take_all(&upload, admitted, parsed, &memory).await;
-    drop(memory);
+    let mut outcomes = take_all(&upload, admitted, parsed, &memory).await;
+    // Others need both, also while this upload waits.
+    drop((memory, slot));
+    if upload.rules.waits_for_back_end() {
+        await_answers(app, permit.owner(), &mut outcomes).await;
+    }
     reply::respond(outcomes, app, context)
+}
+
+/// Asks for what the back end answers to each image. Without an answer the image is stored all the same.
+async fn await_answers<P: Ports>(app: &App<P>, owner: &UserId, outcomes: &mut [reply::Outcome]) {
+    let accepted = outcomes.iter_mut().filter_map(|outcome| outcome.as_mut().ok());
+    let waiting = accepted.map(|accepted| async move {
+        let command = AwaitAnswer { key: accepted.receipt.image.key.clone() };
+        let sending = app.ports.ledger().send_to_user(owner, command);
+        let answer = with_timeout(&app.ports, ANSWER_MS, sending).await;
+        accepted.server_data = Some(answer.and_then(Result::ok).flatten());
+    });
+    join_all(waiting).await;
 }
 
 /// The rules of the form, which must take pictures of this caller now.

@@ -6,6 +6,7 @@ use edge_storage::UploadKey;
 use edge_types::{FileName, ImageId, timestamp};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     app::App,
@@ -25,6 +26,8 @@ pub(super) struct AcceptedImage {
     pub(super) receipt: Receipt,
     /// Whether it was stored now; otherwise the same bytes were stored before.
     pub(super) is_new: bool,
+    /// What the back end answered, for a form whose uploads wait for it.
+    pub(super) server_data: Option<Option<Value>>,
 }
 
 /// A stored image in the shape of the contract.
@@ -49,10 +52,13 @@ struct StoredFile {
     removed: Vec<String>,
     uploaded_at: String,
     expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_data: Option<Option<Value>>,
 }
 
 impl StoredFile {
-    fn new(receipt: Receipt, base_url: &str, signed_urls: &SignedUrls<'_>) -> Self {
+    fn new(accepted: AcceptedImage, base_url: &str, signed_urls: &SignedUrls<'_>) -> Self {
+        let AcceptedImage { receipt, server_data, .. } = accepted;
         let Receipt { image, image_id, expires_ms } = receipt;
         let object = image.object();
         let StoredImage { key, sha256, format, width, height, .. } = image;
@@ -75,6 +81,7 @@ impl StoredFile {
             removed: image.removed,
             uploaded_at: timestamp(image.stored_ms),
             expires_at: expires_ms.map(timestamp),
+            server_data,
         }
     }
 }
@@ -115,8 +122,8 @@ pub(super) fn respond<P: Ports>(
 ) -> HandlerResult<P> {
     let base_url = base_url(&app.config, context.head);
     let now_ms = app.ports.now_ms();
-    let stored = |receipt| {
-        StoredFile::new(receipt, &base_url, &SignedUrls::new(&app.config, &base_url, now_ms))
+    let stored = |accepted| {
+        StoredFile::new(accepted, &base_url, &SignedUrls::new(&app.config, &base_url, now_ms))
     };
     if outcomes.len() > 1 {
         return Ok(list(outcomes, context, stored, timestamp(now_ms)));
@@ -124,7 +131,7 @@ pub(super) fn respond<P: Ports>(
     match outcomes.pop() {
         Some(Ok(accepted)) => {
             let is_new = accepted.is_new;
-            Ok(single(&stored(accepted.receipt), is_new, timestamp(now_ms)))
+            Ok(single(&stored(accepted), is_new, timestamp(now_ms)))
         }
         Some(Err((error, _))) => Err(error),
         None => Err(image_rules::Code::FileMissing.into()),
@@ -145,7 +152,7 @@ fn single<C>(stored: &StoredFile, is_new: bool, timestamp: String) -> Response<B
 fn list<C>(
     outcomes: Vec<Outcome>,
     context: &RequestContext<'_>,
-    stored: impl Fn(Receipt) -> StoredFile,
+    stored: impl Fn(AcceptedImage) -> StoredFile,
     timestamp: String,
 ) -> Response<Body<C>> {
     let status = if outcomes.iter().all(Result::is_ok) {
@@ -156,7 +163,7 @@ fn list<C>(
     let items: Vec<_> = outcomes
         .into_iter()
         .map(|outcome| match outcome {
-            Ok(accepted) => ResultItem::Stored(Box::new(stored(accepted.receipt))),
+            Ok(accepted) => ResultItem::Stored(Box::new(stored(accepted))),
             Err((error, name)) => ResultItem::refused(error, name, context),
         })
         .collect();

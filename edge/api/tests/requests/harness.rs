@@ -12,13 +12,17 @@ use edge_api::{
     dispatch::serve,
     ports::{
         AlertSink, AlertSinkError, Deployment, EdgeCache, Picture, Ports, RateLimiter,
-        RateLimiterError, SiteVerify, SiteVerifyError,
+        RateLimiterError, SiteVerify, SiteVerifyError, WebhookClient,
     },
     purge_copies,
     response::Body,
+    webhooks::signed_headers,
 };
 use edge_auth::testing::{FakeKeyServer, HS256_SECRET, NOW_MS, SIGNING_JWK, hs256};
-use edge_ledger::{LedgerDeps, testing::FakeLedger};
+use edge_ledger::{
+    Answer, DeliveryError, EventOutcome, EventSettings, LedgerDeps, WebhookEvent,
+    testing::FakeLedger,
+};
 use edge_registry::testing::{FakeRegistry, FakeUserStore};
 use edge_storage::{ObjectFacts, ObjectKey, testing::FakeStore};
 use edge_types::{ClientIp, Clock, Random, Variables, testing::TestClock};
@@ -48,6 +52,7 @@ pub struct TestHarness {
     pub key_server: FakeKeyServer,
     pub alert_sink: FakeAlertSink,
     pub site_verify: FakeSiteVerify,
+    pub back_end: Rc<FakeBackEnd>,
     pub clock: Rc<TestClock>,
     /// How much time passes at each call of `now_ms`.
     pub tick_ms: Cell<u64>,
@@ -68,6 +73,7 @@ impl Default for TestHarness {
             key_server: FakeKeyServer::new(&clock),
             alert_sink: FakeAlertSink::default(),
             site_verify: FakeSiteVerify::default(),
+            back_end: Rc::default(),
             clock,
             tick_ms: Cell::default(),
             random: Cell::default(),
@@ -107,6 +113,7 @@ impl Random for TestHarness {
 impl LedgerDeps for TestHarness {
     type Store = FakeStore;
     type Registry = FakeRegistry;
+    type WebhookStore = FakeRegistry;
     type Ledger = FakeLedger;
 
     fn store(&self) -> &FakeStore {
@@ -121,8 +128,24 @@ impl LedgerDeps for TestHarness {
         &self.registry
     }
 
+    fn webhook_store(&self) -> &FakeRegistry {
+        &self.registry
+    }
+
     async fn purge_copies(&self, key: &ObjectKey) {
         purge_copies(&self.edge_cache, BASE_URL, key).await;
+    }
+
+    fn event_settings(&self) -> Option<&EventSettings> {
+        self.ledger.deps.event_settings.as_ref()
+    }
+
+    async fn deliver(&self, event: &WebhookEvent, ms: u64) -> Result<Answer, DeliveryError> {
+        self.ledger.deps.deliver(event, ms).await
+    }
+
+    fn count_events(&self, outcome: EventOutcome, times: u64) {
+        self.ledger.deps.count_events(outcome, times);
     }
 }
 
@@ -133,6 +156,7 @@ impl Ports for TestHarness {
     type KeyServer = FakeKeyServer;
     type AlertSink = FakeAlertSink;
     type SiteVerify = FakeSiteVerify;
+    type WebhookClient = FakeBackEnd;
 
     fn edge_cache(&self) -> &FakeEdgeCache {
         &self.edge_cache
@@ -156,6 +180,10 @@ impl Ports for TestHarness {
 
     fn site_verify(&self) -> &FakeSiteVerify {
         &self.site_verify
+    }
+
+    fn webhook_client(&self) -> &FakeBackEnd {
+        &self.back_end
     }
 
     async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
@@ -229,6 +257,56 @@ impl SiteVerify for FakeSiteVerify {
     }
 }
 
+/// A request that the back end got.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub at_ms: u64,
+    pub url: String,
+    pub headers: BTreeMap<&'static str, String>,
+    pub body: String,
+}
+
+/// The back end that gets events: it records them, and answers what a test sets.
+#[derive(Default)]
+pub struct FakeBackEnd {
+    pub deliveries: RefCell<Vec<Delivery>>,
+    /// The next answers; without one it answers 204.
+    pub answers: RefCell<VecDeque<(u16, String)>>,
+    /// Whether it never answers.
+    pub hanging: Cell<bool>,
+}
+
+impl FakeBackEnd {
+    fn answer(
+        &self,
+        at_ms: u64,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: &str,
+    ) -> (u16, String) {
+        let (url, body) = (url.to_owned(), body.to_owned());
+        let headers = headers.iter().cloned().collect();
+        self.deliveries.borrow_mut().push(Delivery { at_ms, url, headers, body });
+        self.answers.borrow_mut().pop_front().unwrap_or((204, String::new()))
+    }
+}
+
+impl WebhookClient for FakeBackEnd {
+    async fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: &str,
+        _max_bytes: usize,
+    ) -> Option<(u16, Vec<u8>)> {
+        if self.hanging.get() {
+            std::future::pending::<()>().await;
+        }
+        let (status, answer) = self.answer(0, url, headers, body);
+        Some((status, answer.into_bytes()))
+    }
+}
+
 /// Keeps every copy.
 #[derive(Default)]
 pub struct FakeEdgeCache {
@@ -286,8 +364,21 @@ pub fn app() -> TestApp {
 }
 
 pub fn app_with(variables: &[(&str, &str)]) -> TestApp {
-    let config = Config::read(&TestVariables(variables)).expect("valid");
-    App { config: Rc::new(config), isolate: Rc::default(), ports: TestHarness::default() }
+    let config = Rc::new(Config::read(&TestVariables(variables)).expect("valid"));
+    let mut ports = TestHarness::default();
+    if let Some(settings) = config.webhooks.clone() {
+        ports.ledger.deps.event_settings = Some(settings.events.clone());
+        let back_end = Rc::clone(&ports.back_end);
+        *ports.ledger.deps.back_end.borrow_mut() = Some(Box::new(move |event, now_ms| {
+            let headers = signed_headers(&settings, event, now_ms);
+            let (status, body) = back_end.answer(now_ms, &settings.url, &headers, &event.body);
+            match status {
+                200..=299 => Ok(Answer::read(body.as_bytes())),
+                status => Err(DeliveryError::Status(status)),
+            }
+        }));
+    }
+    App { config, isolate: Rc::default(), ports }
 }
 
 /// A response that was read to its end.

@@ -51,10 +51,7 @@ fn a_removal_purges_the_copies_of_all_variants() {
         let facts = ObjectFacts { size_bytes: 1, etag: "\"1\"".to_owned() };
         deps.edge_cache.put(&url, Picture { content: vec![1], facts, format: Format::Gif });
     }
-    assert_eq!(
-        execute(&deps, &storage, RemoveImage { key, place: None }),
-        RemovalOutcome::Finished
-    );
+    assert_eq!(execute(&deps, &storage, RemoveImage::new(key)), RemovalOutcome::Finished);
     let left: Vec<_> = deps.edge_cache.copies.borrow().keys().cloned().collect();
     let mut expected: Vec<_> = cache_urls(BASE_URL, &other).collect();
     expected.sort();

@@ -28,3 +28,4 @@ mod review;
 mod rights;
 mod scheduling;
 mod upload;
+mod webhooks;

@@ -121,9 +121,12 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Protected(P::RefuseImage(_)) => 50,
         Endpoint::Protected(P::ListForms) => 51,
         Endpoint::Protected(P::Admin(A::UnbanErased(_))) => 52,
+        Endpoint::Protected(P::Admin(A::Webhooks)) => 53,
+        Endpoint::Protected(P::Admin(A::ResendEvents)) => 54,
+        Endpoint::Protected(P::Admin(A::PingWebhook)) => 55,
     }
 }
-const ENDPOINTS: usize = 53;
+const ENDPOINTS: usize = 56;
 
 /// Path, method and endpoint of every endpoint.
 pub fn endpoints() -> Vec<(&'static str, &'static str, Endpoint)> {

@@ -6,7 +6,7 @@ use edge_types::{MAX_SAFE_INTEGER, UserId};
 
 use super::LedgerAccount;
 use crate::{
-    AccountState, EraseUser, LedgerStorage, OpenUpload,
+    AccountState, EraseUser, EventType, ImageDetails, LedgerStorage, OpenUpload,
     abuse::AbuseRecord,
     storage::StorageResult,
     upload::{Upload, UploadState},
@@ -52,6 +52,12 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
                 UploadState::Intent => self.abort(upload)?,
                 _ if is_of(&upload, user) => {
                     self.save_rate(&upload)?;
+                    if let UploadState::Pending(image) | UploadState::Claiming { image, .. } =
+                        &upload.state
+                    {
+                        let details = ImageDetails::default();
+                        self.push_image_event(EventType::ImageDeleted, image, details)?;
+                    }
                     self.storage.write_upload(&upload.removing(self.now_ms, self.now_ms))?;
                 }
                 _ => {}
@@ -72,6 +78,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         })?;
         self.storage.forget_kept(FOREVER_MS)?;
         self.storage.delete_tickets()?;
+        self.storage.reduce_events(None)?;
         for outbox in self.storage.due_events(FOREVER_MS, u32::MAX)? {
             if outbox.event.subject != subject {
                 let subject = subject.to_owned();

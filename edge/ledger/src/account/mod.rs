@@ -15,9 +15,10 @@ use edge_types::{ImageId, UploadLimitStatuses, UploadLimits, UserId};
 
 use crate::{
     AbuseStatus, AccountSnapshot, AccountState, AdmitUpload, Ban, CachedStorage, ChargeQuota,
-    CountLoginAttempt, CountNewIdentity, CountRequest, Inspect, KnownUpload, LedgerStorage,
-    LimitExceeded, LimitKind, LookUpUploads, QuotaCharge, RefundLoginAttempt, RequestAdmission,
-    SettleQuota, SpendChallenge, Strike, Unban, UploadAdmission, UploadGrant,
+    CountLoginAttempt, CountNewIdentity, CountRequest, EventQueue, EventSettings, EventType,
+    ImageDetails, Inspect, KnownUpload, LedgerStorage, LimitExceeded, LimitKind, LookUpUploads,
+    QuotaCharge, RefundLoginAttempt, RequestAdmission, SettleQuota, SpendChallenge, StoredImage,
+    Strike, Unban, UploadAdmission, UploadGrant,
     quota::DailyUsage,
     storage::StorageResult,
     upload::{Reservation, Upload},
@@ -32,6 +33,8 @@ const MAX_LEASE_S: u32 = 3600;
 pub struct LedgerAccount<'a, S> {
     pub storage: &'a CachedStorage<S>,
     pub now_ms: u64,
+    /// Which events the back end gets.
+    pub events: Option<&'a EventSettings>,
 }
 
 impl<S: LedgerStorage> LedgerAccount<'_, S> {
@@ -133,7 +136,12 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         Ok(self.storage.account()?.abuse.status(self.now_ms, false))
     }
 
-    pub fn strike(&self, subject: &str, strike: &Strike) -> StorageResult<AbuseStatus> {
+    pub fn strike(
+        &self,
+        subject: &str,
+        strike: &Strike,
+        random: [u8; 16],
+    ) -> StorageResult<AbuseStatus> {
         let mut account = self.storage.account()?;
         let newly_banned = account.abuse.strike(self.now_ms, strike);
         self.storage.write_account(&account)?;
@@ -142,6 +150,8 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
             let detail = format!("{} strikes", strike.strikes_to_ban.max(1));
             let reason = strike.kind.into_str();
             self.write_event("ban", subject, reason, status.banned_until_ms, detail)?;
+            let ban = (reason, status.banned_until_ms);
+            self.push_user_event(EventType::UserBanned, subject, random, Some(ban))?;
         }
         Ok(status)
     }
@@ -208,20 +218,58 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         self.storage.write_account(&account)
     }
 
-    pub fn ban(&self, subject: &str, ban: &Ban) -> StorageResult<AbuseStatus> {
+    pub fn ban(&self, subject: &str, ban: &Ban, random: [u8; 16]) -> StorageResult<AbuseStatus> {
         let mut account = self.storage.account()?;
         account.abuse.ban(ban.until_ms, &ban.reason);
         self.storage.write_account(&account)?;
         let detail = format!("by {}", ban.by);
         self.write_event("ban", subject, &ban.reason, Some(ban.until_ms), detail)?;
+        let reason = (&*ban.reason, Some(ban.until_ms));
+        self.push_user_event(EventType::UserBanned, subject, random, Some(reason))?;
         Ok(account.abuse.status(self.now_ms, true))
     }
 
-    pub fn unban(&self, subject: &str, unban: &Unban) -> StorageResult<()> {
+    pub fn unban(&self, subject: &str, unban: &Unban, random: [u8; 16]) -> StorageResult<()> {
         let mut account = self.storage.account()?;
+        if account.abuse.banned_until_ms(self.now_ms).is_some() {
+            self.push_user_event(EventType::UserUnbanned, subject, random, None)?;
+        }
         account.abuse.unban();
         self.storage.write_account(&account)?;
         self.write_event("lift", subject, "administrator", None, format!("by {}", unban.by))
+    }
+
+    /// Queues an event about a user; the back end hears nothing of other subjects.
+    fn push_user_event(
+        &self,
+        event_type: EventType,
+        subject: &str,
+        random: [u8; 16],
+        ban: Option<(&str, Option<u64>)>,
+    ) -> StorageResult<()> {
+        let Some((events, user)) = self.events.zip(subject.strip_prefix("user:")) else {
+            return Ok(());
+        };
+        let about = format!("{:032x}", u128::from_be_bytes(random));
+        match events.user(event_type, self.now_ms, user, &about, ban) {
+            Some(event) => self.storage.push_event(subject, event, self.now_ms, false),
+            None => Ok(()),
+        }
+    }
+
+    /// Queues an event about an image. It is written before the change itself, in the same transaction. This is the
+    /// function for every change of an image that its ledger makes.
+    pub(super) fn push_image_event(
+        &self,
+        event_type: EventType,
+        image: &StoredImage,
+        details: ImageDetails<'_>,
+    ) -> StorageResult<()> {
+        let Some(events) = self.events else { return Ok(()) };
+        let Some(event) = events.image(event_type, self.now_ms, image, details) else {
+            return Ok(());
+        };
+        self.storage.push_event(&EventQueue::stream_of(&image.key), event, self.now_ms, false)
     }
 
     /// Writes an audit event to the outbox; the alarm sends it to the database.

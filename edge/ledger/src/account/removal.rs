@@ -5,7 +5,7 @@ use edge_storage::{ObjectKey, UploadKey};
 
 use super::LedgerAccount;
 use crate::{
-    LedgerStorage, OutboxEvent, ReleaseUpload, RemoveImage,
+    EventQueue, EventType, ImageDetails, LedgerStorage, OutboxEvent, ReleaseUpload, RemoveImage,
     storage::StorageResult,
     upload::{REGISTRATION_TIMEOUT_MS, Upload, UploadState},
 };
@@ -48,9 +48,13 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     /// Begins the removal of an image, whether the ledger has its upload or not. [`None`] when the upload has
     /// another object key.
     pub fn begin_removal(&self, command: RemoveImage) -> StorageResult<Option<Upload>> {
-        let RemoveImage { key, place } = command;
+        let known = self.storage.upload(&UploadKey::of(&command.key))?;
+        if known.as_ref().is_none_or(|upload| upload.object_keys().contains(&command.key)) {
+            self.push_deleted(&command, known.as_ref())?;
+        }
+        let RemoveImage { key, place, .. } = command;
         let due_ms = self.now_ms.saturating_add(CALLER_REMOVAL_MS);
-        let upload = match self.storage.upload(&UploadKey::of(&key))? {
+        let upload = match known {
             None => Upload::unknown_key(&key, place, self.now_ms, due_ms),
             Some(upload) if upload.object_keys().contains(&key) => {
                 self.save_rate(&upload)?;
@@ -60,6 +64,47 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         };
         self.storage.write_upload(&upload)?;
         Ok(Some(upload))
+    }
+
+    /// Queues the event of a deletion: once, when the removal begins.
+    fn push_deleted(&self, command: &RemoveImage, known: Option<&Upload>) -> StorageResult<()> {
+        let Some(events) = self.events else { return Ok(()) };
+        let state = known.map(|upload| &upload.state);
+        // One that is still being registered was no event yet.
+        if matches!(
+            state,
+            Some(UploadState::Intent | UploadState::Registering(_) | UploadState::Removing { .. })
+        ) {
+            return Ok(());
+        }
+        let image = state.and_then(UploadState::image);
+        let (event_type, now_ms) = (EventType::ImageDeleted, self.now_ms);
+        let event = match (&command.row, image) {
+            (Some(row), _) => {
+                events.row(event_type, now_ms, row, image.map(|image| &*image.removed))
+            }
+            (None, Some(image)) => events.image(event_type, now_ms, image, ImageDetails::default()),
+            (None, None) => None,
+        };
+        let Some(mut event) = event else { return Ok(()) };
+        let stream = EventQueue::stream_of(&command.key);
+        if command.is_erasure {
+            self.storage.reduce_events(Some(&stream))?;
+            event = event.reduced();
+        }
+        self.storage.push_event(&stream, event, now_ms, false)
+    }
+
+    /// Queues the event of a pending image that nobody claimed.
+    fn push_expired(&self, upload: &Upload) -> StorageResult<()> {
+        match &upload.state {
+            UploadState::Pending(image) | UploadState::Claiming { image, .. } => {
+                let expires_ms = Some(upload.due_ms);
+                let details = ImageDetails { expires_ms, ..ImageDetails::default() };
+                self.push_image_event(EventType::ImageExpired, image, details)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Turns uploads that are due into removals and returns those that can begin now, with the releases that were
@@ -72,6 +117,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
                 UploadState::Releasing { .. } => due.push(upload),
                 _ => {
                     self.save_rate(&upload)?;
+                    self.push_expired(&upload)?;
                     let upload = upload.removing(self.now_ms, self.now_ms);
                     self.storage.write_upload(&upload)?;
                     due.push(upload);

@@ -6,7 +6,7 @@ use edge_storage::{ObjectKey, UploadKey};
 
 use super::{LedgerAccount, removal::CALLER_REMOVAL_MS, uploads::DUPLICATE_WINDOW_MS};
 use crate::{
-    LedgerStorage, RefuseImage, ReleaseImage, ReviewOutcome, StoredImage,
+    EventType, ImageDetails, LedgerStorage, RefuseImage, ReleaseImage, ReviewOutcome, StoredImage,
     storage::StorageResult,
     upload::{Upload, UploadState},
 };
@@ -40,6 +40,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         };
         let Some(upload) = upload else { return Ok(Err(ReviewOutcome::Decided)) };
         let due_ms = self.now_ms.saturating_add(CALLER_REMOVAL_MS);
+        let (image, image_id) = (upload.state.image().cloned(), upload.state.image_id());
         let begun = match (upload.state.clone(), decision) {
             (UploadState::Held { image, image_id }, Decision::Release(_)) => {
                 upload.advance(UploadState::Releasing { image, image_id }, due_ms)
@@ -55,6 +56,11 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
             _ => None,
         };
         let Some(begun) = begun else { return Ok(Err(ReviewOutcome::Decided)) };
+        if let (Some(image), Some(reason)) = (&image, begun.refusal()) {
+            let details =
+                ImageDetails { image_id, reason: Some(reason), ..ImageDetails::default() };
+            self.push_image_event(EventType::ImageRefused, image, details)?;
+        }
         self.storage.write_upload(&begun)?;
         Ok(Ok(begun))
     }
@@ -68,7 +74,14 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
             let image = Box::new(StoredImage { is_held: false, ..*image });
             let due_ms = self.now_ms.saturating_add(DUPLICATE_WINDOW_MS);
             let kept = upload.clone().advance(UploadState::Kept { image, image_id }, due_ms);
-            kept.map(|kept| self.storage.write_upload(&kept)).transpose()?;
+            if let Some(kept) = kept {
+                let image = kept.state.image();
+                let details = ImageDetails { image_id: Some(image_id), ..ImageDetails::default() };
+                if let Some(image) = image {
+                    self.push_image_event(EventType::ImageReleased, image, details)?;
+                }
+                self.storage.write_upload(&kept)?;
+            }
         }
         Ok(())
     }

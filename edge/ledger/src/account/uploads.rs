@@ -6,10 +6,11 @@ use edge_types::{FormName, ImageId, UserId};
 
 use super::LedgerAccount;
 use crate::{
-    ClaimImage, ClaimOutcome, CommitOutcome, CommitUpload, Disposition, LedgerStorage, Receipt,
-    StoredImage, UploadPhase,
+    ClaimImage, ClaimOutcome, CommitOutcome, CommitUpload, Disposition, EventQueue, EventType,
+    ImageDetails, LedgerStorage, Receipt, StoredImage, UploadPhase,
     storage::StorageResult,
     upload::{REGISTRATION_TIMEOUT_MS, Upload, UploadState},
+    webhook::WAIT_MS,
 };
 
 /// How long the same bytes of the same form are recognised: clients retry within a day.
@@ -91,6 +92,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
             self.storage.hold_upload(&upload)?;
             return Ok(CommitStep::Register(image));
         }
+        self.push_stored(&image, None, Some(due_ms), command.waits)?;
         let upload = self.commit_reservation(upload)?;
         let outcome = upload.receipt().map(CommitOutcome::Accepted);
         Ok(CommitStep::Done(outcome.unwrap_or(CommitOutcome::Lapsed)))
@@ -108,9 +110,31 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         Ok(upload)
     }
 
+    /// Queues the first event of an image. When its upload waits for the answer, the alarm leaves it alone so long.
+    fn push_stored(
+        &self,
+        image: &StoredImage,
+        image_id: Option<ImageId>,
+        expires_ms: Option<u64>,
+        waits: bool,
+    ) -> StorageResult<()> {
+        let details = ImageDetails { image_id, expires_ms, ..ImageDetails::default() };
+        let event = self
+            .events
+            .and_then(|it| it.image(EventType::ImageStored, self.now_ms, image, details));
+        let Some(event) = event else { return Ok(()) };
+        let due_ms = self.now_ms.saturating_add(if waits { WAIT_MS + 1_000 } else { 0 });
+        self.storage.push_event(&EventQueue::stream_of(&image.key), event, due_ms, true)
+    }
+
     /// The row is written: keeps the upload, unless it was given up meanwhile.
-    pub fn end_commit(&self, image: &StoredImage, id: ImageId) -> StorageResult<CommitOutcome> {
-        let kept = self.keep(image, id)?;
+    pub fn end_commit(
+        &self,
+        command: &CommitUpload,
+        image: &StoredImage,
+        id: ImageId,
+    ) -> StorageResult<CommitOutcome> {
+        let kept = self.keep(image, id, command.waits)?;
         Ok(kept.map_or(CommitOutcome::Lapsed, |(receipt, _)| CommitOutcome::Accepted(receipt)))
     }
 
@@ -173,7 +197,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
 
     /// The row is written: keeps the upload. Of concurrent claims one is answered [`ClaimOutcome::Claimed`].
     pub fn end_claim(&self, image: &StoredImage, id: ImageId) -> StorageResult<ClaimOutcome> {
-        Ok(match self.keep(image, id)? {
+        Ok(match self.keep(image, id, false)? {
             Some((receipt, true)) => ClaimOutcome::Claimed(receipt),
             Some((_, false)) => ClaimOutcome::AlreadyRegistered,
             None => ClaimOutcome::NotFound,
@@ -200,6 +224,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         &self,
         image: &StoredImage,
         image_id: ImageId,
+        waits: bool,
     ) -> StorageResult<Option<(Box<Receipt>, bool)>> {
         let upload = self.storage.upload(&UploadKey::of(&image.key))?;
         if let Some(kept) = upload.as_ref().filter(|it| it.state.image_id().is_some()) {
@@ -212,8 +237,27 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
             UploadState::Kept { image: boxed, image_id }
         };
         let due_ms = self.now_ms.saturating_add(DUPLICATE_WINDOW_MS);
+        let claimant = match upload.as_ref().map(|upload| &upload.state) {
+            Some(UploadState::Claiming { claimant, .. }) => Some(claimant.clone()),
+            _ => None,
+        };
         let kept = upload.and_then(|upload| upload.advance(state, due_ms));
         let Some(kept) = kept else { return self.schedule_cleanup(&image.key).map(|()| None) };
+        match &claimant {
+            Some(_) => {
+                let image_id = Some(image_id);
+                let owner = claimant.as_ref();
+                let details = ImageDetails { image_id, owner, ..ImageDetails::default() };
+                self.push_image_event(EventType::ImageClaimed, image, details)?;
+            }
+            None => self.push_stored(image, Some(image_id), None, waits)?,
+        }
+        if image.is_held {
+            let owner = claimant.as_ref();
+            let details =
+                ImageDetails { image_id: Some(image_id), owner, ..ImageDetails::default() };
+            self.push_image_event(EventType::ImageHeld, image, details)?;
+        }
         let kept = self.commit_reservation(kept)?;
         Ok(kept.receipt().map(|receipt| (receipt, true)))
     }
@@ -221,7 +265,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     /// Looks for the same bytes in the same form (no form counts as one form) that were committed within the
     /// window and still exist. Another form gets its own record and object: deleting one keeps the other.
     pub fn find_duplicate(&self, command: &CommitUpload) -> StorageResult<Duplicate> {
-        let CommitUpload { image, disposition } = command;
+        let CommitUpload { image, disposition, .. } = command;
         let mut is_in_progress = false;
         let key = UploadKey::of(&image.key);
         for mut other in self.storage.find_duplicates(&image.sha256, &key)? {

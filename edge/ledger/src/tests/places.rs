@@ -71,7 +71,7 @@ fn upload(ledger: &FakeLedger, content: u8, disposition: Disposition) -> ObjectK
     let key = store(ledger, &grant, content);
     assert_eq!(reserve(ledger, &key, "7"), Ok(()));
     let image = counted(ledger, &key, content);
-    let outcome = send_to_owner(ledger, CommitUpload { image, disposition });
+    let outcome = send_to_owner(ledger, CommitUpload { image, disposition, waits: false });
     assert!(matches!(outcome, CommitOutcome::Accepted(_)), "{outcome:?}");
     key
 }
@@ -181,7 +181,10 @@ fn a_removed_picture_frees_its_place_even_when_the_form_does_not_answer_at_once(
     assert_eq!(left(&ledger), 2);
     ledger.deps.is_cut_off.set(true);
     let place = Some(FormPlace { form: form(), owner: user("7") });
-    let removal = send_to_owner(&ledger, RemoveImage { key: key.clone(), place: place.clone() });
+    let removal = send_to_owner(
+        &ledger,
+        RemoveImage { place: place.clone(), ..RemoveImage::new(key.clone()) },
+    );
     assert_eq!(removal, RemovalOutcome::Underway);
     assert_eq!(left(&ledger), 2);
     ledger.deps.is_cut_off.set(false);
@@ -192,7 +195,7 @@ fn a_removed_picture_frees_its_place_even_when_the_form_does_not_answer_at_once(
     confirm(&ledger, &old, "ann");
     assert_eq!(left(&ledger), 2);
     let place = Some(FormPlace { form: form(), owner: user("ann") });
-    send_to_owner(&ledger, RemoveImage { key: old, place });
+    send_to_owner(&ledger, RemoveImage { place, ..RemoveImage::new(old) });
     assert_eq!(left(&ledger), 3);
 }
 
@@ -205,7 +208,7 @@ fn a_picture_that_is_given_up_after_its_commit_frees_its_place() {
     ledger.deps.registry.broken.set(true);
     let image = counted(&ledger, &key, 1);
     let disposition = Disposition::Register;
-    let outcome = send_to_owner(&ledger, CommitUpload { image, disposition });
+    let outcome = send_to_owner(&ledger, CommitUpload { image, disposition, waits: false });
     assert_eq!(outcome, CommitOutcome::Unregistered);
     ledger.deps.registry.broken.set(false);
     run_alarms_for(&ledger, 600_000);

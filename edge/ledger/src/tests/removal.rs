@@ -30,7 +30,7 @@ fn begin_registering(ledger: &FakeLedger, content: u8) -> ObjectKey {
     let image = image(&key, &content.to_string(), ledger.deps.clock_ms.get());
     ledger.deps.registry.slow.set(1);
     let owner = user("7");
-    let command = CommitUpload { image, disposition: Disposition::Register };
+    let command = CommitUpload { image, disposition: Disposition::Register, waits: false };
     let mut commit = Box::pin(ledger.send_to_user(&owner, command));
     assert!(commit.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     drop(commit);
@@ -65,7 +65,7 @@ fn a_row_that_arrives_after_its_image_was_removed_is_removed_too() {
     // The ledger dies while the row is in flight.
     drop(claim);
     ledger.deps.registry.slow.set(0);
-    let removal = send_to_owner(&ledger, RemoveImage { key: key.clone(), place: None });
+    let removal = send_to_owner(&ledger, RemoveImage::new(key.clone()));
     assert_eq!(removal, RemovalOutcome::Finished);
     let image = image(&key, "1", NOW_MS);
     block_on(ledger.deps.registry.add(new_image(&image, &user("ann")))).expect("added");
@@ -140,7 +140,7 @@ fn a_removal_that_half_fails_is_finished_by_the_alarm() {
     let ledger = ledger();
     let (key, _) = upload(&ledger, 1, Disposition::Register);
     ledger.deps.store.broken.set(true);
-    let removal = send_to_owner(&ledger, RemoveImage { key: key.clone(), place: None });
+    let removal = send_to_owner(&ledger, RemoveImage::new(key.clone()));
     assert_eq!(removal, RemovalOutcome::Underway);
     assert!(ledger.deps.registry.keys().is_empty(), "the row is removed first");
     run_alarms_for(&ledger, 60_000);
@@ -163,7 +163,7 @@ fn what_is_removed_twice_is_refunded_once() {
     assert_ne!(remaining(), before);
     ledger.deps.store.broken.set(true);
     for _ in 0..2 {
-        let removal = send_to_owner(&ledger, RemoveImage { key: key.clone(), place: None });
+        let removal = send_to_owner(&ledger, RemoveImage::new(key.clone()));
         assert_eq!(removal, RemovalOutcome::Underway);
         assert_eq!(remaining(), before);
     }
@@ -176,7 +176,7 @@ fn what_was_registered_long_ago_is_removed_too() {
     run_alarms_for(&ledger, 2 * 86_400_000);
     let known = send_to_owner(&ledger, LookUpUploads { keys: vec![key.to_string()] });
     assert!(known.is_empty(), "forgotten after a day");
-    let removal = send_to_owner(&ledger, RemoveImage { key, place: None });
+    let removal = send_to_owner(&ledger, RemoveImage::new(key));
     assert_eq!(removal, RemovalOutcome::Finished);
     assert!(objects(&ledger).is_empty());
     assert!(ledger.deps.registry.keys().is_empty());
@@ -199,7 +199,7 @@ fn what_was_kept_is_counted_although_it_was_removed() {
     let ledger = ledger();
     let (key, _) = upload(&ledger, 1, Disposition::Register);
     let before = daily_remaining(&ledger);
-    let removal = send_to_owner(&ledger, RemoveImage { key, place: None });
+    let removal = send_to_owner(&ledger, RemoveImage::new(key));
     assert_eq!(removal, RemovalOutcome::Finished);
     // Otherwise a quota of one image a day would allow any number of them.
     assert_eq!(daily_remaining(&ledger), before, "a kept image is not refunded");
@@ -211,7 +211,7 @@ fn a_removal_that_went_well_once_is_tried_anew_as_if_it_had_never_failed() {
     let key = begin_registering(&ledger, 1);
     let due_in_ms = || inspect(&ledger).latest[0].due_ms - ledger.deps.clock_ms.get();
     ledger.deps.store.broken.set(true);
-    let removal = send_to_owner(&ledger, RemoveImage { key, place: None });
+    let removal = send_to_owner(&ledger, RemoveImage::new(key));
     assert_eq!((removal, due_in_ms()), (RemovalOutcome::Underway, 2_000));
     wait(&ledger, 2_000);
     block_on(ledger.run_alarms());

@@ -144,11 +144,7 @@ fn each_kind_of_entry_is_remembered_as_long_as_it_counts() {
     // The back end deletes a picture that the ledger does not have any more. The alarm is that of the removal.
     let key = "users/7/images/1763114400000-00000000-0000-4000-8000-000000000001.png";
     let key = ObjectKey::parse(key).expect("a key");
-    assert_remembered(
-        "removal",
-        |it| drop(it.send(RemoveImage { key, place: None })),
-        MINUTE_MS / 2,
-    );
+    assert_remembered("removal", |it| drop(it.send(RemoveImage::new(key))), MINUTE_MS / 2);
 }
 
 #[test]
@@ -196,7 +192,7 @@ fn the_bytes_of_an_upload_are_recognised_for_a_day_and_it_is_not_lost_with_the_l
         let upload_key = admission.outcome.expect("admitted").upload_key;
         let key = upload_key.object_key(Format::Png).expect("a key");
         let image = image(&key, "1", ledger.deps.clock_ms.get());
-        let outcome = ledger.send(CommitUpload { image, disposition });
+        let outcome = ledger.send(CommitUpload { image, disposition, waits: false });
         (key, outcome)
     };
     let pending = Disposition::Pending { for_s: 7 * 86_400 };

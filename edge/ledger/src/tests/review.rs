@@ -38,7 +38,7 @@ fn hold(ledger: &FakeLedger, key: &ObjectKey, content: u8, disposition: Disposit
         metadata: image.metadata(),
     };
     block_on(ledger.deps.store.put(object)).expect("stored");
-    let outcome = send_to_owner(ledger, CommitUpload { image, disposition });
+    let outcome = send_to_owner(ledger, CommitUpload { image, disposition, waits: false });
     assert!(matches!(outcome, CommitOutcome::Accepted(_)), "{outcome:?}");
 }
 
@@ -95,7 +95,7 @@ fn a_refused_image_is_gone_and_its_row_says_why() {
     assert_eq!(review(&ledger), refused, "the row stays");
     assert_eq!((phase(&ledger, &key), refuse(&ledger, &key)), (None, ReviewOutcome::Decided));
     // The uploader removes the record.
-    assert_eq!(send_to_owner(&ledger, RemoveImage { key, place: None }), RemovalOutcome::Finished);
+    assert_eq!(send_to_owner(&ledger, RemoveImage::new(key)), RemovalOutcome::Finished);
     assert!(ledger.deps.registry.keys().is_empty());
 }
 
@@ -191,7 +191,7 @@ fn an_image_that_is_removed_while_it_is_released_leaves_nothing() {
     assert_eq!(release(&ledger, &key), ReviewOutcome::Underway);
     assert_eq!(objects(&ledger).len(), 2, "copied, and not deleted yet");
     ledger.deps.registry.broken.set(false);
-    send_to_owner(&ledger, RemoveImage { key: key.clone(), place: None });
+    send_to_owner(&ledger, RemoveImage::new(key.clone()));
     run_alarms_for(&ledger, 600_000);
     assert!(objects(&ledger).is_empty() && ledger.deps.registry.keys().is_empty());
 }
@@ -265,7 +265,7 @@ fn the_same_bytes_are_recognised_while_they_are_held() {
         is_held: true,
         ..image(&again, &hex::encode(&[1; 32]), ledger.deps.clock_ms.get())
     };
-    let command = CommitUpload { image, disposition: Disposition::Register };
+    let command = CommitUpload { image, disposition: Disposition::Register, waits: false };
     let CommitOutcome::Same(receipt) = send_to_owner(&ledger, command) else {
         panic!("not recognised")
     };

@@ -164,7 +164,8 @@ fn what_was_being_registered_at_a_restart_is_sent_again_and_leaves_nothing() {
     let key = store(&ledger, &grant(&ledger), 1);
     let owner = user("7");
     let stored = image(&key, "1", NOW_MS);
-    let command = CommitUpload { image: stored.clone(), disposition: Disposition::Register };
+    let command =
+        CommitUpload { image: stored.clone(), disposition: Disposition::Register, waits: false };
     // The registry writes the row, and the ledger restarts before it hears of it.
     ledger.deps.registry.slow.set(1);
     let mut commit = Box::pin(ledger.send_to_user(&owner, command));
@@ -194,15 +195,18 @@ fn a_removed_upload_is_not_found_by_its_bytes_and_its_neighbour_is() {
         let form_id = Some(form_id.to_owned());
         let image = StoredImage { form_id, ..image(&key, "1", NOW_MS) };
         let disposition = Disposition::Register;
-        accepted(send_to_owner(&ledger, CommitUpload { image, disposition }));
+        accepted(send_to_owner(&ledger, CommitUpload { image, disposition, waits: false }));
         key
     });
-    send_to_owner(&ledger, RemoveImage { key: keys[0].clone(), place: None });
+    send_to_owner(&ledger, RemoveImage::new(keys[0].clone()));
     let send = |form_id: &str| {
         let key = store(&ledger, &grant(&ledger), 1);
         let form_id = Some(form_id.to_owned());
         let image = StoredImage { form_id, ..image(&key, "1", NOW_MS) };
-        send_to_owner(&ledger, CommitUpload { image, disposition: Disposition::Register })
+        send_to_owner(
+            &ledger,
+            CommitUpload { image, disposition: Disposition::Register, waits: false },
+        )
     };
     // All four were admitted in the same millisecond.
     assert!(matches!(send("f-2"), CommitOutcome::Same(same) if same.image.key == keys[1]));

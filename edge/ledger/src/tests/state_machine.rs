@@ -100,7 +100,7 @@ impl TestHarness {
         };
         if self.deps.put(object).await.is_ok() {
             let written = image.object();
-            match self.send(CommitUpload { image, disposition }).await {
+            match self.send(CommitUpload { image, disposition, waits: false }).await {
                 CommitOutcome::Accepted(receipt) | CommitOutcome::Same(receipt)
                     if receipt.image.key == key =>
                 {
@@ -151,7 +151,7 @@ impl TestHarness {
         self.removed.borrow_mut().insert(key.to_string());
         self.pending.borrow_mut().remove(key.as_str());
         self.kept.borrow_mut().remove(key.as_str());
-        self.send(RemoveImage { key, place: None }).await;
+        self.send(RemoveImage::new(key)).await;
     }
 
     /// Releases or refuses an image. Of one that the ledger has forgotten, the database is asked, which may fail.

@@ -70,7 +70,7 @@ fn each_form_has_its_own_image_and_object_of_the_same_bytes() {
         let key = store(&ledger, &grant(&ledger), 1);
         let form_id = form_id.map(str::to_owned);
         let image = StoredImage { form_id, ..image(&key, "1", ledger.deps.clock_ms.get()) };
-        send_to_owner(&ledger, CommitUpload { image, disposition })
+        send_to_owner(&ledger, CommitUpload { image, disposition, waits: false })
     };
     for disposition in [Disposition::Register, PENDING] {
         let keys = [None, Some("f-1"), Some("f-2")].map(|form_id| {
@@ -82,7 +82,7 @@ fn each_form_has_its_own_image_and_object_of_the_same_bytes() {
             wait(&ledger, 60_000);
             receipt.image.key
         });
-        send_to_owner(&ledger, RemoveImage { key: keys[1].clone(), place: None });
+        send_to_owner(&ledger, RemoveImage::new(keys[1].clone()));
         run_alarms_for(&ledger, 600_000);
         let left = objects(&ledger);
         let is_left = keys.map(|key| left.contains(&key.to_string()));
@@ -111,7 +111,7 @@ fn the_same_bytes_of_two_forms_at_the_same_time_do_not_wait_for_each_other() {
         let key = store(&ledger, &grant(&ledger), 9);
         let form_id = Some(form_id.to_owned());
         let image = StoredImage { form_id, ..image(&key, "9", NOW_MS) };
-        CommitUpload { image, disposition: Disposition::Register }
+        CommitUpload { image, disposition: Disposition::Register, waits: false }
     });
     let [first, second] = commits;
     let owner = user("7");
@@ -130,6 +130,7 @@ fn the_same_bytes_at_the_same_time_wait_for_each_other() {
     let [first, second] = keys.each_ref().map(|key| CommitUpload {
         image: image(key, "9", NOW_MS),
         disposition: Disposition::Register,
+        waits: false,
     });
     let owner = user("7");
     ledger.deps.registry.slow.set(3);
@@ -240,7 +241,10 @@ fn a_claim_names_what_had_no_name() {
             form_id: None,
             ..image(&key, key.as_str(), NOW_MS)
         };
-        accepted(send_to_owner(&ledger, CommitUpload { image, disposition: PENDING }));
+        accepted(send_to_owner(
+            &ledger,
+            CommitUpload { image, disposition: PENDING, waits: false },
+        ));
         key
     });
     for key in keys {
@@ -259,8 +263,11 @@ fn a_claim_names_what_had_no_name() {
 fn a_commit_that_fails_takes_nothing_from_one_that_succeeded() {
     let ledger = ledger();
     let key = store(&ledger, &grant(&ledger), 1);
-    let command =
-        || CommitUpload { image: image(&key, "1", NOW_MS), disposition: Disposition::Register };
+    let command = || CommitUpload {
+        image: image(&key, "1", NOW_MS),
+        disposition: Disposition::Register,
+        waits: false,
+    };
     let owner = user("7");
     ledger.deps.registry.slow.set(1);
     let mut first = Box::pin(ledger.send_to_user(&owner, command()));

@@ -28,7 +28,7 @@ fn each_wait_after_a_failed_removal_is_twice_as_long_up_to_ten_minutes() {
     let ledger = ledger();
     let (key, _) = upload(&ledger, 1, Disposition::Register);
     ledger.deps.store.broken.set(true);
-    send_to_owner(&ledger, RemoveImage { key: key.clone(), place: None });
+    send_to_owner(&ledger, RemoveImage::new(key.clone()));
     let waits_s = (0..11).map(|_| {
         let wait_s = due_in_s(&ledger, &[&key])[0];
         wait(&ledger, wait_s * 1000);
@@ -77,7 +77,7 @@ fn an_event_that_the_registry_does_not_take_is_sent_again_after_longer_and_longe
 fn a_removal_ends_when_no_row_can_come_any_more() {
     let ledger = ledger();
     let (key, _) = upload(&ledger, 1, Disposition::Register);
-    send_to_owner(&ledger, RemoveImage { key: key.clone(), place: None });
+    send_to_owner(&ledger, RemoveImage::new(key.clone()));
     assert_eq!(due_in_s(&ledger, &[&key]), [60]);
     wait(&ledger, 60_000);
     block_on(ledger.run_alarms());
@@ -100,6 +100,7 @@ fn the_same_bytes_in_progress_are_waited_for_six_seconds_and_no_longer() {
     let [first, second] = keys.each_ref().map(|key| CommitUpload {
         image: image(key, "9", NOW_MS),
         disposition: Disposition::Register,
+        waits: false,
     });
     let owner = user("7");
     ledger.deps.registry.slow.set(100_000);

@@ -13,9 +13,11 @@ mod audit;
 mod metrics;
 mod removals;
 mod users;
+mod webhooks;
 
 pub use removals::FakeRemoval;
 pub use users::FakeUserStore;
+pub use webhooks::FakeWebhookEvent;
 
 use std::{
     cell::{Cell, RefCell},
@@ -25,9 +27,9 @@ use std::{
 };
 
 use crate::{
-    Event, FormImage, FormPictures, FormRow, FormStore, HeldListing, HourCount, ImageListing,
-    ImageRow, ImageStore, MetricsSnapshot, NewForm, NewImage, Registry, RegistryError,
-    RemovalScope, Review,
+    EndpointTrouble, Event, EventRecord, FormImage, FormPictures, FormRow, FormStore, HeldListing,
+    HourCount, ImageListing, ImageRow, ImageStore, MetricsSnapshot, NewForm, NewImage, Registry,
+    RegistryError, RemovalScope, Review,
 };
 use edge_storage::ObjectKey;
 use edge_types::{FormName, ImageId, UserId};
@@ -53,6 +55,8 @@ pub struct FakeRegistry {
     pub erased: RefCell<BTreeMap<String, u64>>,
     /// By name: when the ban ends.
     pub erased_bans: RefCell<BTreeMap<String, u64>>,
+    pub webhook_events: RefCell<Vec<FakeWebhookEvent>>,
+    pub endpoint: RefCell<Option<EndpointTrouble>>,
     last_id: Cell<u64>,
     job_cursors: RefCell<BTreeMap<String, String>>,
     /// By kind: since when, and when the next may be sent.
@@ -191,6 +195,7 @@ impl ImageStore for FakeRegistry {
         key: &ObjectKey,
         from: &UserId,
         to: &UserId,
+        event: Option<&EventRecord>,
     ) -> Result<bool, RegistryError> {
         self.probe().await?;
         let mut rows = self.rows.borrow_mut();
@@ -198,7 +203,12 @@ impl ImageStore for FakeRegistry {
         let row = rows
             .iter_mut()
             .find(|row| row.key == key.as_str() && owners.contains(&row.owner.as_str()));
-        Ok(row.map(|row| row.owner = to.to_string()).is_some())
+        let Some(row) = row else { return Ok(false) };
+        if row.owner == from.as_str() {
+            self.add_new_event(event);
+        }
+        row.owner = to.to_string();
+        Ok(true)
     }
 
     async fn get(&self, id: ImageId) -> Result<Option<ImageRow>, RegistryError> {

@@ -183,6 +183,8 @@ impl RemovalStore for FakeUserStore {
         if events.iter().all(is_new) {
             events.push(erasure.event.clone());
         }
+        self.registry.reduce_events(user);
+        self.registry.add_new_event(erasure.webhook);
         let mut erased = self.registry.erased.borrow_mut();
         let erased_ms = erased.entry(pseudonym.to_owned()).or_insert(0);
         *erased_ms = (*erased_ms).max(erasure.before_ms.unwrap_or(now_ms));

@@ -87,6 +87,7 @@ impl UserStore for FakeUserStore {
             created_ms: new.created_ms,
         };
         users.push((user, new.password.clone()));
+        self.registry.add_new_event(new.event);
         Ok(Created::Now)
     }
 

@@ -6,12 +6,13 @@ mod forms;
 mod metrics;
 mod removals;
 mod users;
+mod webhooks;
 
 use std::slice;
 
 use edge_registry::{
-    Event, FormImage, HeldListing, ImageListing, ImageRow, ImageStore, NewImage, Registry,
-    RegistryError, Review,
+    Event, EventRecord, FormImage, HeldListing, ImageListing, ImageRow, ImageStore, NewImage,
+    Registry, RegistryError, Review,
 };
 use edge_storage::ObjectKey;
 use edge_types::{
@@ -81,6 +82,10 @@ const TIMEOUT_MS: u64 = 5_000;
 struct ImageIdRow {
     id: ImageId,
 }
+
+/// A row of which only the existence matters.
+#[derive(Deserialize)]
+struct FoundRow {}
 
 #[derive(Deserialize)]
 struct KeyRow {
@@ -161,10 +166,19 @@ impl ImageStore for D1Registry {
         key: &ObjectKey,
         from: &UserId,
         to: &UserId,
+        event: Option<&EventRecord>,
     ) -> Result<bool, RegistryError> {
         let values = [key.as_str(), from.as_str(), to.as_str()].map(D1Type::Text);
-        let row: Option<ImageIdRow> = self.first(TRANSFER_OWNERSHIP, &values).await?;
-        Ok(row.is_some())
+        let mut statements = vec![self.bind(TRANSFER_OWNERSHIP, &values)?];
+        if let Some(event) = event {
+            // Before the change, which it is for.
+            let changes = "EXISTS (SELECT 1 FROM images WHERE key = ?7 AND owner = ?8)";
+            let adding = self.add_event(event, changes, &[key.as_str(), from.as_str()])?;
+            statements.insert(0, adding);
+        }
+        let last = statements.len() - 1;
+        let results = self.batch(statements).await?;
+        Ok(!results.rows::<ImageIdRow>(last)?.is_empty())
     }
 
     async fn get(&self, id: ImageId) -> Result<Option<ImageRow>, RegistryError> {

@@ -49,6 +49,12 @@ const RENAME_KEYS: &str = "UPDATE events SET \
 const ADD_ERASED: &str = "INSERT INTO erased (name, erased_ms) VALUES (?1, ?2) \
      ON CONFLICT (name) DO UPDATE SET erased_ms = MAX(erased_ms, excluded.erased_ms)";
 const FORGET_REQUESTER: &str = "UPDATE removals SET requested_by = NULL WHERE requested_by = ?1";
+// Nothing but ids is left of the events about the user.
+const REDUCE_EVENTS: &str = "UPDATE webhook_events SET body = json_object( \
+     'type', json_extract(body, '$.type'), 'timestamp', json_extract(body, '$.timestamp'), \
+     'data', json_object('userId', ?1, 'key', json_extract(body, '$.data.key'), \
+     'imageId', json_extract(body, '$.data.imageId'))) \
+     WHERE json_extract(body, '$.data.userId') = ?1";
 const FINISH_ERASURE: &str =
     "UPDATE removals SET finished_ms = ?2 WHERE id = ?1 AND finished_ms IS NULL";
 
@@ -250,6 +256,10 @@ impl RemovalStore for D1Registry {
             self.bind(FORGET_REQUESTER, &[user()])?,
             self.bind(ADD_EVENT, &Self::event_values(event))?,
         ];
+        statements.push(self.bind(REDUCE_EVENTS, &[user()])?);
+        if let Some(event) = erasure.webhook {
+            statements.push(self.add_event(event, "true", &[])?);
+        }
         if let Some(id) = erasure.removal {
             let values = [D1Type::Text(id.as_str()), number(now_ms)];
             statements.push(self.bind(FINISH_ERASURE, &values)?);

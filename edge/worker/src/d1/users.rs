@@ -10,7 +10,7 @@ use edge_types::{Email, Nickname, Role, UserId};
 use serde::Deserialize;
 use worker::D1Type;
 
-use super::{D1Registry, number, text};
+use super::{D1Registry, FoundRow, number, text};
 
 const DELETE_EXPIRED_RESERVATIONS: &str = "DELETE FROM reservations WHERE until_ms <= ?1";
 const RESERVE: &str = "INSERT INTO reservations (email, user_id, until_ms) SELECT ?1, ?2, ?3 \
@@ -79,10 +79,6 @@ impl UserRow {
     }
 }
 
-/// A row of which only the existence matters.
-#[derive(Deserialize)]
-struct FoundRow {}
-
 #[derive(Deserialize)]
 struct RotatedRow {
     user_id: UserId,
@@ -147,8 +143,14 @@ impl UserStore for D1Registry {
             text(user.image_key.map(ObjectKey::as_str)),
             number(user.created_ms),
         ];
-        let statements =
+        let mut statements =
             vec![self.bind(CREATE, &values)?, self.bind(RELEASE, &[email, id].map(D1Type::Text))?];
+        if let Some(event) = user.event {
+            // Not for an account that was there before: its event has the same id, or was delivered.
+            let created = "EXISTS (SELECT 1 FROM users WHERE id = ?7 \
+                 AND email = ?8 AND created_ms = ?6)";
+            statements.push(self.add_event(event, created, &[id, email])?);
+        }
         let results = self.batch(statements).await?;
         if !results.rows::<FoundRow>(0)?.is_empty() {
             return Ok(Created::Now);

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use edge_registry::{Event, FormImage, ImageRow, NewImage, Registry, RegistryError, Review};
+use edge_registry::{
+    Event, FormImage, ImageRow, NewImage, Registry, RegistryError, Review, testing::FakeRegistry,
+};
 use edge_storage::{
     Description, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreError,
     StoredObject,
@@ -11,7 +13,10 @@ use edge_types::{Clock, FormName, ImageId, Random, UserId};
 use futures_executor::block_on;
 
 use super::LEASE_S;
-use crate::{LedgerDeps, StoredImage, service::new_image, testing::FakeLedgerDeps, tests::image};
+use crate::{
+    Answer, DeliveryError, EventOutcome, EventSettings, LedgerDeps, StoredImage, WebhookEvent,
+    service::new_image, testing::FakeLedgerDeps, tests::image,
+};
 
 /// Other tasks run before and after each operation of `inner`, and a row that is in flight may arrive at
 /// the registry although nobody waits for it any more.
@@ -191,6 +196,7 @@ impl Random for Slow {
 impl LedgerDeps for Slow {
     type Store = Self;
     type Registry = Self;
+    type WebhookStore = FakeRegistry;
     type Ledger = FakeLedgerDeps;
 
     fn store(&self) -> &Self {
@@ -205,5 +211,21 @@ impl LedgerDeps for Slow {
         self
     }
 
+    fn webhook_store(&self) -> &FakeRegistry {
+        &self.inner.registry
+    }
+
     async fn purge_copies(&self, _key: &ObjectKey) {}
+
+    fn event_settings(&self) -> Option<&EventSettings> {
+        self.inner.event_settings()
+    }
+
+    async fn deliver(&self, event: &WebhookEvent, ms: u64) -> Result<Answer, DeliveryError> {
+        self.inner.deliver(event, ms).await
+    }
+
+    fn count_events(&self, outcome: EventOutcome, times: u64) {
+        self.inner.count_events(outcome, times);
+    }
 }

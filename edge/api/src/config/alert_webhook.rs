@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// A webhook. Its URL is a secret, because it suffices to post there.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Webhook {
+pub struct AlertWebhook {
     url: String,
     kind: WebhookKind,
 }
@@ -49,7 +49,7 @@ impl WebhookKind {
     }
 }
 
-impl Webhook {
+impl AlertWebhook {
     /// At an address that was checked.
     pub const fn new(url: String, kind: WebhookKind) -> Self {
         Self { url, kind }
@@ -72,9 +72,9 @@ impl Webhook {
     }
 }
 
-impl fmt::Debug for Webhook {
+impl fmt::Debug for AlertWebhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Webhook({:?})", self.kind)
+        write!(f, "AlertWebhook({:?})", self.kind)
     }
 }
 
@@ -84,13 +84,13 @@ mod tests {
 
     #[test]
     fn each_kind_has_its_own_body_and_debug_output_contains_no_url() {
-        let slack = Webhook::new(
+        let slack = AlertWebhook::new(
             "https://hooks.slack.com/services/T0/B0/xyz".to_owned(),
             WebhookKind::Slack,
         );
         assert_eq!(slack.body("a \"b\"\nc"), r#"{"text":"a \"b\"\nc"}"#);
-        assert_eq!(format!("{slack:?}"), "Webhook(Slack)");
-        let discord = Webhook { kind: WebhookKind::Discord, ..slack };
+        assert_eq!(format!("{slack:?}"), "AlertWebhook(Slack)");
+        let discord = AlertWebhook { kind: WebhookKind::Discord, ..slack };
         assert_eq!(discord.body("a"), r#"{"content":"a","allowed_mentions":{"parse":[]}}"#);
     }
 
