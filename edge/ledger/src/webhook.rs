@@ -150,7 +150,7 @@ pub enum Verdict {
 }
 
 /// As long as the reason of a reviewer.
-const MAX_REASON_CHARS: usize = 200;
+const MAX_REASON_CHARS: usize = 500;
 /// The largest `serverData`.
 const MAX_SERVER_DATA_BYTES: usize = 4 * 1024;
 
