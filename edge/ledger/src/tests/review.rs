@@ -213,7 +213,7 @@ fn a_held_image_is_removed_expires_and_is_claimed_as_others() {
     run_alarms_for(&ledger, 2 * DAY_MS);
     assert_eq!(objects(&ledger), [old.private().as_str(), pending.private().as_str()]);
     // Long ago, so the ledger does not know that it is held.
-    send_to_owner(&ledger, RemoveImage { key: old, place: None });
+    send_to_owner(&ledger, RemoveImage::new(old));
     assert_eq!(objects(&ledger), [pending.private().as_str()]);
     assert_eq!(release(&ledger, &pending), ReviewOutcome::Finished);
     assert_eq!(objects(&ledger), [pending.as_str()]);
