@@ -17,8 +17,8 @@ use edge_storage::UploadKey;
 use edge_types::{MAX_SAFE_INTEGER, PERMANENT_MS};
 
 use crate::{
-    AccountState, EventQueue, LedgerStorage, OutboxEvent, PhaseCount, QuotaCharge, SpentTicket, Upload,
-    UploadPhase, WebhookEvent,
+    AccountState, EventQueue, LedgerStorage, OutboxEvent, PhaseCount, QuotaCharge, SpentTicket,
+    Upload, UploadPhase, WebhookEvent,
     storage::StorageResult,
     token_bucket::TokenBucket,
     upload::{Reservation, UploadState},
