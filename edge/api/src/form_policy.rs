@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 /// What a form allows. What it does not say is as in the deployment's policy, which is the ceiling.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the policy")]
 pub struct FormPolicy {
     accept: Option<Formats>,
     max_bytes: Option<u64>,

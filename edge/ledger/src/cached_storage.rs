@@ -292,7 +292,7 @@ impl<S: LedgerStorage> CachedStorage<S> {
             queue.events.remove(0);
             (0, now_ms)
         });
-        self.move_queue(sent.due_ms, &EventQueue { tries, due_ms, ..queue })
+        self.move_queue(sent.due_ms, &EventQueue { due_ms, tries, ..queue })
     }
 
     fn move_queue(&self, from_ms: u64, queue: &EventQueue) -> StorageResult<()> {

@@ -84,7 +84,8 @@ async fn await_answers<P: Ports>(app: &App<P>, owner: &UserId, outcomes: &mut [r
         let command = AwaitAnswer { key: accepted.receipt.image.key.clone() };
         let sending = app.ports.ledger().send_to_user(owner, command);
         let answer = with_timeout(&app.ports, ANSWER_MS, sending).await;
-        accepted.server_data = Some(answer.and_then(Result::ok).flatten());
+        let data = answer.and_then(Result::ok).flatten();
+        accepted.server_data = Some(data.unwrap_or_default());
     });
     join_all(waiting).await;
 }

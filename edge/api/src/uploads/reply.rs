@@ -26,8 +26,8 @@ pub(super) struct AcceptedImage {
     pub(super) receipt: Receipt,
     /// Whether it was stored now; otherwise the same bytes were stored before.
     pub(super) is_new: bool,
-    /// What the back end answered, for a form whose uploads wait for it.
-    pub(super) server_data: Option<Option<Value>>,
+    /// What the back end answered, for a form whose uploads wait for it: null if it gave no data.
+    pub(super) server_data: Option<Value>,
 }
 
 /// A stored image in the shape of the contract.
@@ -53,7 +53,7 @@ struct StoredFile {
     uploaded_at: String,
     expires_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    server_data: Option<Option<Value>>,
+    server_data: Option<Value>,
 }
 
 impl StoredFile {

@@ -351,8 +351,8 @@ fn administrators_see_what_fails_and_send_it_again() {
         ask(&app, &boss(), Method::POST, "/admin/api/webhooks/resend", &body)
     };
     assert_eq!(resend(json!(["other"])).json["data"]["resent"], 0);
-    let resent = resend(json!([seen["events"][0]["id"]]));
-    assert_eq!((resent.status, &resent.json["data"]["resent"]), (StatusCode::ACCEPTED, &json!(1)));
+    let reply = resend(json!([seen["events"][0]["id"]]));
+    assert_eq!((reply.status, &reply.json["data"]["resent"]), (StatusCode::ACCEPTED, &json!(1)));
     assert_eq!(types(&events(&app)), ["image.stored"]);
     let seen = webhooks(&app);
     assert_eq!((&seen["dead"], &seen["events"]), (&json!(0), &json!([])));

@@ -61,8 +61,8 @@ impl Reader<'_> {
                     // Several pixels of few colours share a byte.
                     let shared = match colors {
                         ..=2 => 3,
-                        ..=4 => 2,
-                        ..=16 => 1,
+                        3..=4 => 2,
+                        5..=16 => 1,
                         _ => 0,
                     };
                     width = width.div_ceil(1 << shared);
@@ -319,7 +319,7 @@ impl Code {
         let mut last = 8;
         while lengths.len() < symbols && left > 0 {
             left -= 1;
-            let (repeated, least, extra) = match self.symbol(bits)? {
+            let (repeated, minimum, extra) = match self.symbol(bits)? {
                 16 => (last, 3, 2),
                 17 => (0, 3, 3),
                 18 => (0, 11, 7),
@@ -330,7 +330,7 @@ impl Code {
                     continue;
                 }
             };
-            let count = least + bits.take(extra)? as usize;
+            let count = minimum + bits.take(extra)? as usize;
             if lengths.len() + count > symbols {
                 return None;
             }
