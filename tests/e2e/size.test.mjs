@@ -8,12 +8,12 @@ import { test } from "node:test";
  * The free plan allows 3 MB; little more than a third of it leaves a margin and compiles in tens of milliseconds. The bound was 1 MiB
  * before forms, erasure, challenges and events.
  */
-const MOST_BYTES = 1_180_000;
+const MOST_BYTES = 1_200_000;
 const RUNS = 9;
 
 const wasm = readFileSync("target/edge/index_bg.wasm");
 
-test("the Worker has at most 1.18 MB compressed", (t) => {
+test("the Worker has at most 1.2 MB compressed", (t) => {
   const bytes = execFileSync("gzip", ["-9"], { input: wasm, maxBuffer: 8 * MOST_BYTES }).length;
   t.diagnostic(`${bytes} bytes compressed, ${wasm.length} uncompressed`);
   assert.ok(bytes <= MOST_BYTES, `${bytes} bytes`);
