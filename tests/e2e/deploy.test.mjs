@@ -94,7 +94,7 @@ test("docs/deploy/iam-policy.json grants exactly the actions that the Worker use
   const held = await (await fetch(`${server.url}/images`, { method: "POST", headers: { Authorization: headers.Authorization }, body: form })).json();
   await ask(new URL(held.data.signedUrl).pathname + new URL(held.data.signedUrl).search);
   await ask(`/images/${held.data.imageId}/release`, { method: "POST", headers: service });
-  assert.ok(used.some(({ key }) => key.startsWith("private/users/")));
+  assert.ok(used.some(({ key }) => key?.startsWith("private/users/")));
   await ask("/readyz");
   await ask("/cdn-cgi/handler/scheduled");
   await ask(`/images/${data.imageId}`, { method: "DELETE", headers });
