@@ -321,15 +321,15 @@ test("on-remove=delete deletes nothing that an answer may need", async (t) => {
   for (const key of [record.data.key, both, sent, reset]) assert.ok(server.objects().has(key));
 });
 
-test("a guest's removed picture is deleted by its key, because it has no id", async (t) => {
+test("a guest's removed picture is deleted by its key, because there is no record of it yet", async (t) => {
   const { page } = await open(t, { attributes: 'on-remove="delete"' });
   proxy.files.set("guest.js", "import { guestToken } from '/preflight/index.js'; document.querySelector('image-upload').token = guestToken('');");
   await page.addScriptTag({ url: "/files/guest.js", type: "module" });
   await page.waitForFunction(() => document.querySelector("image-upload").token.length === 1);
   await give(page, "drop", [fileOf("guest.gif", gif(55))]);
   await stored(page, 1);
-  const facts = await page.evaluate(() => document.querySelector("image-upload").items.map(({ image }) => [image.imageId, typeof image.expiresAt]));
-  assert.deepEqual(facts, [[null, "string"]]);
+  const facts = await page.evaluate(() => document.querySelector("image-upload").items.map(({ image }) => [typeof image.imageId, typeof image.expiresAt]));
+  assert.deepEqual(facts, [["number", "string"]]);
   const [key] = await value(page);
   await page.getByRole("button", { name: "Remove guest.gif" }).click();
   await until(() => !server.objects().has(key));
