@@ -273,7 +273,7 @@ export const checks = [
   { name: "clock", needs: ["token"], run: clock },
   { name: "upload", needs: ["token"], run: upload },
   { name: "delivery", needs: ["upload"], run: delivery },
-  { name: "privacy", needs: ["reach"], run: privacy },
+  { name: "privacy", needs: ["policy"], run: privacy },
   { name: "removal", needs: ["upload"], run: removal },
   { name: "events", needs: ["policy"], run: events },
 ];

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
+import { startBackEnd } from "./back_end.mjs";
 import { chooseByKeyboard, startBrowser } from "./browser.mjs";
 import { blocks, commands, differs, documents } from "./examples.mjs";
 import { startServer } from "./server.mjs";
@@ -18,13 +19,15 @@ const TURNSTILE = {
   secrets: { TURNSTILE_SECRET: "1x0000000000000000000000000000000AA" },
 };
 let server;
+let backEnd;
 before(async () => {
+  backEnd = await startBackEnd();
   // The secrets of `make dev`, so that the examples run as written.
   const keys = readFileSync(".dev.vars", "utf8");
   const [secret, METRICS_TOKEN] = ["AUTH_HS256_SECRET", "METRICS_TOKEN"].map((name) => new RegExp(`^${name}=(.+)$`, "m").exec(keys)[1]);
-  server = await startServer({ secret, secrets: { METRICS_TOKEN, ...TURNSTILE.secrets }, vars: { IP_PER_MINUTE: 10_000, ...TURNSTILE.vars } });
+  server = await startServer({ secret, secrets: { METRICS_TOKEN, WEBHOOK_SECRET: backEnd.secret, ...TURNSTILE.secrets }, vars: { IP_PER_MINUTE: 10_000, WEBHOOK_URL: backEnd.url, ...TURNSTILE.vars } });
 });
-after(() => server?.stop());
+after(() => Promise.all([server?.stop(), backEnd?.stop()]));
 
 /** Runs a script in bash. Each curl request comes from another client IP, and an HTTP error ends the script. */
 async function bash(script) {
