@@ -239,7 +239,7 @@ test("by keyboard: a form is closed, and another one together with its pictures,
   await row("room").locator(".badge", { hasText: "closed" }).waitFor();
   assert.match(await page.locator("#announcer").innerText(), /The form room is closed\./);
 
-  await page.getByRole("button", { name: "Close the form diary and delete its pictures" }).press("Enter");
+  await page.getByRole("button", { name: "Close and delete: the form diary with its pictures" }).press("Enter");
   await dialog.waitFor();
   assert.match(await dialog.innerText(), /Close the form diary and delete all its pictures\?[^]*This goes:[^]*1 picture[^]*Unclaimed pictures/);
   await page.keyboard.press("Tab");
