@@ -267,7 +267,7 @@ test("by keyboard: an event that the back end did not take is sent again, and a 
   await page.locator("#ping").press("Enter");
   await page.locator("#ping-outcome", { hasText: /took the test event in \d+ ms/ }).waitFor();
   await page.locator("#endpoint-state", { hasText: "works" }).waitFor();
-  await row.getByRole("button").press("Enter");
+  await row.getByRole("button", { name: "Send image.stored" }).press("Enter");
   await row.waitFor({ state: "detached" });
   assert.match(await page.locator("#announcer").innerText(), /image\.stored is being sent again/);
   const taken = () => backEnd.taken().some((event) => event.type === "image.stored" && event.data.key === data.key);
