@@ -10,7 +10,7 @@ use edge_types::Reader;
 /// Where events are sent, and how they are signed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSettings {
-    /// It may contain a password of its own, so it is neither logged nor shown.
+    /// It may contain credentials, so logs and responses name only its host.
     pub url: String,
     /// More than one while they are rotated. Each of them signs.
     pub secrets: Vec<Vec<u8>>,

@@ -292,7 +292,7 @@ fn a_dead_event_that_the_database_does_not_take_is_kept() {
     upload(&ledger, 1, Disposition::Register);
     deps.registry.broken.set(true);
     run_alarms_for(&ledger, 100 * HOUR_MS);
-    assert!(deps.sent.borrow().is_empty(), "nobody knows whether the endpoint works");
+    assert!(deps.sent.borrow().is_empty(), "the state of the endpoint is unknown");
     deps.registry.broken.set(false);
     run_alarms_for(&ledger, HOUR_MS);
     assert_eq!(types(&ledger), ["image.stored"]);
