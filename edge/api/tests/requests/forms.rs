@@ -9,19 +9,11 @@ use http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    PIXEL, TestApp, TestResponse, app, app_with, get, gif, guest_token, respond, send, upload_of,
+    PIXEL, TestApp, TestResponse, app, app_with, ask, form_body, get, gif, guest_token, respond,
+    send, upload_of,
 };
 
 const DAY_MS: u64 = 86_400_000;
-
-fn ask(app: &TestApp, method: Method, path: &str, claims: &Value, body: &Value) -> TestResponse {
-    let request = get(path)
-        .method(method)
-        .header("authorization", format!("Bearer {}", hs256(claims.clone(), 10 * 86_400)))
-        .header("content-type", "application/json");
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    send(app, request, body.as_bytes())
-}
 
 fn service() -> Value {
     json!({"sub": "back-end", "role": "SERVICE"})
@@ -39,27 +31,8 @@ fn user(sub: &str) -> String {
     hs256(json!({"sub": sub}), 10 * 86_400)
 }
 
-/// A form with a GIF for each shade, and the id of its form.
-fn body(form: &str, shades: &[u8]) -> Vec<u8> {
-    let mut body = Vec::new();
-    if !form.is_empty() {
-        let field =
-            format!("--b\r\ncontent-disposition: form-data; name=\"formId\"\r\n\r\n{form}\r\n");
-        body.extend_from_slice(field.as_bytes());
-    }
-    for shade in shades {
-        let head = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.gif\"\r\n\
-             content-type: image/gif\r\n\r\n";
-        body.extend_from_slice(head.as_bytes());
-        body.extend_from_slice(&gif(*shade));
-        body.extend_from_slice(b"\r\n");
-    }
-    body.extend_from_slice(b"--b--\r\n");
-    body
-}
-
 fn upload(app: &TestApp, token: &str, form: &str, shades: &[u8]) -> TestResponse {
-    send(app, upload_of("multipart/form-data; boundary=b", token), &body(form, shades))
+    send(app, upload_of("multipart/form-data; boundary=b", token), &form_body(form, shades))
 }
 
 /// Lets every isolate know the policies of now.
@@ -390,7 +363,7 @@ fn of_racing_uploads_exactly_as_many_are_stored_as_may() {
         let token = user(&format!("u{number}"));
         let request = upload_of("multipart/form-data; boundary=b", &token)
             .header("cf-connecting-ip", format!("198.51.100.{number}"));
-        let (app, body) = (&app, body("f", &[number]));
+        let (app, body) = (&app, form_body("f", &[number]));
         async move { respond(app, request, &body).await }
     });
     let responses = block_on(join_all(requests));

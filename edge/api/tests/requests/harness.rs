@@ -419,6 +419,41 @@ pub fn get(path: &str) -> Builder {
     Request::builder().uri(format!("https://edge.example{path}"))
 }
 
+/// A JSON request of a caller with these claims. [`Value::Null`] stands for no body.
+pub fn ask(
+    app: &TestApp,
+    method: Method,
+    path: &str,
+    claims: &Value,
+    body: &Value,
+) -> TestResponse {
+    let request = get(path)
+        .method(method)
+        .header("authorization", format!("Bearer {}", hs256(claims.clone(), 40 * 86_400)))
+        .header("content-type", "application/json");
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    send(app, request, body.as_bytes())
+}
+
+/// A form with a GIF for each shade, and the id of its form.
+pub fn form_body(form: &str, shades: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    if !form.is_empty() {
+        let field =
+            format!("--b\r\ncontent-disposition: form-data; name=\"formId\"\r\n\r\n{form}\r\n");
+        body.extend_from_slice(field.as_bytes());
+    }
+    for shade in shades {
+        let head = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.gif\"\r\n\
+             content-type: image/gif\r\n\r\n";
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(&gif(*shade));
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--b--\r\n");
+    body
+}
+
 /// An upload of a bare GIF by user 123.
 pub fn upload() -> Builder {
     upload_with(&user_token())

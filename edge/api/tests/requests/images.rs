@@ -1,23 +1,14 @@
 //! Tickets, claims, and registered images: list, read, delete.
 
-use edge_auth::testing::{NOW_MS, hs256};
+use edge_auth::testing::NOW_MS;
 use futures_executor::block_on;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    BASE_URL, PIXEL, TestApp, TestResponse, app, app_with, get, gif, guest_token, send, upload,
+    BASE_URL, PIXEL, TestResponse, app, app_with, ask, get, gif, guest_token, send, upload,
     upload_of, upload_with,
 };
-
-fn ask(app: &TestApp, method: Method, path: &str, claims: &Value, body: &Value) -> TestResponse {
-    let request = get(path)
-        .method(method)
-        .header("authorization", format!("Bearer {}", hs256(claims.clone(), 3600)))
-        .header("content-type", "application/json");
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    send(app, request, body.as_bytes())
-}
 
 fn user(sub: &str) -> Value {
     json!({"sub": sub})

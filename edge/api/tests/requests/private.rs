@@ -1,17 +1,14 @@
 //! Private pictures: their keys, their signed URLs, and attacks on these.
 
-use edge_auth::{
-    UrlKeys, UrlPurpose,
-    testing::{NOW_MS, hs256},
-};
+use edge_auth::{UrlKeys, UrlPurpose, testing::NOW_MS};
 use edge_types::testing::written;
 use futures_executor::block_on;
 use http::{Method, StatusCode, header, request::Builder};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    BASE_URL, PIXEL, TestApp, TestResponse, app, app_with, get, gif, guest_token, send, upload_of,
-    user_token,
+    BASE_URL, PIXEL, TestApp, TestResponse, app, app_with, ask, get, gif, guest_token, send,
+    upload_of, user_token,
 };
 
 pub const KEY: &str = "the key of signed URLs, 32 characters";
@@ -22,21 +19,6 @@ fn private_app() -> TestApp {
     let app = app_with(&[("URL_SIGNING_KEY", KEY)]);
     put_form(&app, &json!({"visibility": "private"}));
     app
-}
-
-pub fn ask(
-    app: &TestApp,
-    method: Method,
-    path: &str,
-    claims: &Value,
-    body: &Value,
-) -> TestResponse {
-    let request = get(path)
-        .method(method)
-        .header("authorization", format!("Bearer {}", hs256(claims.clone(), 10 * 86_400)))
-        .header("content-type", "application/json");
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    send(app, request, body.as_bytes())
 }
 
 pub fn put_form(app: &TestApp, policy: &Value) -> TestResponse {

@@ -8,8 +8,8 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{BASE_URL, TestApp, TestResponse, app_with, guest_token, user_token},
-    private::{KEY, ask, path, put_form, read, send_picture, text, upload},
+    harness::{BASE_URL, TestApp, TestResponse, app_with, ask, guest_token, user_token},
+    private::{KEY, path, put_form, read, send_picture, text, upload},
 };
 
 fn held_app(policy: &Value) -> TestApp {

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::harness::{
-    Delivery, PIXEL, TestApp, TestResponse, app, app_with, get, gif, guest_token, send, upload_of,
-    upload_with,
+    Delivery, PIXEL, TestApp, TestResponse, app, app_with, form_body, get, gif, guest_token, send,
+    upload_of, upload_with,
 };
 
 const URL: &str = "https://api.example/hooks";
@@ -51,24 +51,9 @@ fn user(sub: &str) -> String {
     hs256(json!({"sub": sub}), 40 * 86_400)
 }
 
-/// A GIF for each shade, in a form.
-fn body(form: &str, shades: &[u8]) -> Vec<u8> {
-    let mut body =
-        format!("--b\r\ncontent-disposition: form-data; name=\"formId\"\r\n\r\n{form}\r\n")
-            .into_bytes();
-    for shade in shades {
-        let head = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.gif\"\r\n\
-             content-type: image/gif\r\n\r\n";
-        body.extend_from_slice(head.as_bytes());
-        body.extend_from_slice(&gif(*shade));
-        body.extend_from_slice(b"\r\n");
-    }
-    body.extend_from_slice(b"--b--\r\n");
-    body
-}
-
 fn upload(app: &TestApp, token: &str, form: &str, shades: &[u8]) -> TestResponse {
-    let sent = send(app, upload_of("multipart/form-data; boundary=b", token), &body(form, shades));
+    let sent =
+        send(app, upload_of("multipart/form-data; boundary=b", token), &form_body(form, shades));
     assert!(sent.status.is_success(), "{}", sent.json);
     sent
 }
