@@ -1,6 +1,7 @@
 //! Events for the back end, as far as the database has them: those of changes in the database until a ledger has them,
 //! those whose last attempt failed, and those that were given up. And the state of the endpoint that all ledgers share.
 
+use edge_types::UserId;
 use serde::{Deserialize, Serialize};
 
 use crate::RegistryError;
@@ -47,6 +48,13 @@ pub trait WebhookStore {
         &self,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<FailedEvent>, RegistryError>>;
+
+    /// Events that name this user and are not delivered, oldest first.
+    fn undelivered_events_of(
+        &self,
+        user: &UserId,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<EventRecord>, RegistryError>>;
 
     /// How many have failed, and how many were given up.
     fn count_failed_events(&self) -> impl Future<Output = Result<FailedEvents, RegistryError>>;

@@ -4,11 +4,13 @@
 use edge_auth::Principal;
 use edge_ledger::{AccountSnapshot, Inspect, LedgerClient, ListOpenUploads, OpenUpload};
 use edge_registry::{
-    ImageListing, RefreshFamily, RemovalScope, RemovalStore, StoredEvent, Until, UserStore,
+    EventRecord, ImageListing, RefreshFamily, RemovalScope, RemovalStore, StoredEvent, Until,
+    UserStore, WebhookStore,
 };
 use edge_types::{ImageId, Role, Subject, UserId, timestamp};
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::session::UserView;
 use crate::{
@@ -50,6 +52,7 @@ struct Rest {
     limits: Limits,
     abuse: Abuse,
     events: Vec<Event>,
+    undelivered_events: Vec<UndeliveredEvent>,
 }
 
 #[derive(Serialize)]
@@ -98,6 +101,16 @@ struct Event {
     reason: String,
     until: Option<String>,
     detail: Option<String>,
+}
+
+/// An event that the back end does not have.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UndeliveredEvent {
+    id: String,
+    created_at: String,
+    /// As it is sent.
+    event: Value,
 }
 
 /// Exports what is kept about a user.
@@ -161,6 +174,14 @@ async fn rest<P: Ports>(
             ban_reason: abuse_status.ban_reason,
         },
         events: users.events_about(&subject, MAX_EVENTS).await?.into_iter().map(event).collect(),
+        undelivered_events: app
+            .ports
+            .webhook_store()
+            .undelivered_events_of(id, MAX_EVENTS)
+            .await?
+            .into_iter()
+            .map(undelivered)
+            .collect(),
     })
 }
 
@@ -193,5 +214,13 @@ fn event(event: StoredEvent) -> Event {
         reason: event.reason,
         until: event.until_ms.map(timestamp),
         detail: event.detail,
+    }
+}
+
+fn undelivered(record: EventRecord) -> UndeliveredEvent {
+    UndeliveredEvent {
+        created_at: timestamp(record.created_ms),
+        event: serde_json::from_str(&record.body).unwrap_or_default(),
+        id: record.id,
     }
 }

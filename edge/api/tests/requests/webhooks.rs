@@ -259,12 +259,19 @@ fn an_erasure_deletes_the_pictures_and_then_the_user() {
 }
 
 #[test]
-fn failed_events_of_an_erased_user_keep_nothing_but_ids() {
+fn failed_events_are_exported_and_keep_nothing_but_ids_after_an_erasure() {
     let app = eventful();
     app.ports.back_end.answers.borrow_mut().extend([(500, String::new())]);
     upload(&app, &user("1"), "f", &[1]);
     events(&app);
     assert!(app.ports.registry.webhook_events.borrow()[0].record.body.contains("sha256"));
+    let export = ask(&app, &service(), Method::GET, "/users/1/export", &Value::Null);
+    let kept = &export.json["data"]["undeliveredEvents"];
+    assert_eq!(kept.as_array().map(Vec::len), Some(1));
+    assert_eq!(kept[0]["event"]["type"], "image.stored");
+    assert_eq!(kept[0]["event"]["data"]["userId"], "1");
+    let other = ask(&app, &service(), Method::GET, "/users/2/export", &Value::Null);
+    assert_eq!(other.json["data"]["undeliveredEvents"], json!([]));
     ask(&app, &service(), Method::DELETE, "/users/1", &Value::Null);
     work(&app);
     let rows = app.ports.registry.webhook_events.borrow();

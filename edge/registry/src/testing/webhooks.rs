@@ -40,11 +40,15 @@ impl FakeRegistry {
 
     pub(super) fn reduce_events(&self, user: &UserId) {
         for row in self.webhook_events.borrow_mut().iter_mut() {
-            if row.record.body.contains(&format!("\"userId\":\"{user}\"")) {
+            if names(&row.record, user) {
                 row.record.body = format!("{{\"data\":{{\"userId\":\"{user}\"}}}}");
             }
         }
     }
+}
+
+fn names(event: &EventRecord, user: &UserId) -> bool {
+    event.body.contains(&format!("\"userId\":\"{user}\""))
 }
 
 impl WebhookStore for FakeRegistry {
@@ -133,6 +137,17 @@ impl WebhookStore for FakeRegistry {
         failed.sort_by_key(|event| core::cmp::Reverse(event.changed_ms));
         failed.truncate(limit as usize);
         Ok(failed)
+    }
+
+    async fn undelivered_events_of(
+        &self,
+        user: &UserId,
+        limit: u32,
+    ) -> Result<Vec<EventRecord>, RegistryError> {
+        self.probe().await?;
+        let events = self.webhook_events.borrow();
+        let about = events.iter().map(|row| &row.record).filter(|event| names(event, user));
+        Ok(about.take(limit as usize).cloned().collect())
     }
 
     async fn count_failed_events(&self) -> Result<FailedEvents, RegistryError> {

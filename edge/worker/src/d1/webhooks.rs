@@ -4,6 +4,7 @@ use edge_registry::{
     EndpointTrouble, EventRecord, FailedDelivery, FailedEvent, FailedEvents, RegistryError,
     WebhookStore,
 };
+use edge_types::UserId;
 use worker::{D1PreparedStatement, D1Type};
 
 use super::{D1Registry, FoundRow, json, number};
@@ -32,6 +33,9 @@ const NEW: &str = "SELECT id, event_type, subject, stream, body, created_ms FROM
 const FAILED: &str = "SELECT id, event_type, subject, body, tries, last_error, created_ms, \
      changed_ms, next_ms FROM webhook_events WHERE state <> 'new' \
      ORDER BY changed_ms DESC LIMIT ?1";
+const UNDELIVERED: &str = "SELECT id, event_type, subject, stream, body, created_ms \
+     FROM webhook_events WHERE json_extract(body, '$.data.userId') = ?1 \
+     ORDER BY created_ms, id LIMIT ?2";
 const COUNT: &str = "SELECT COALESCE(SUM(state = 'failed'), 0) AS failed, \
      COALESCE(SUM(state = 'dead'), 0) AS dead FROM webhook_events WHERE state <> 'new'";
 const RENEW: &str = "UPDATE webhook_events SET state = 'new' \
@@ -103,6 +107,14 @@ impl WebhookStore for D1Registry {
 
     async fn failed_events(&self, limit: u32) -> Result<Vec<FailedEvent>, RegistryError> {
         self.rows(FAILED, &[number(limit.into())]).await
+    }
+
+    async fn undelivered_events_of(
+        &self,
+        user: &UserId,
+        limit: u32,
+    ) -> Result<Vec<EventRecord>, RegistryError> {
+        self.rows(UNDELIVERED, &[D1Type::Text(user.as_str()), number(limit.into())]).await
     }
 
     async fn count_failed_events(&self) -> Result<FailedEvents, RegistryError> {
