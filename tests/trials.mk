@@ -26,7 +26,7 @@ test-long-faults: setup edge www $(TOOLS)/s3s-fs
 
 test-long-hostile: setup edge www chromium $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
 	$(call say,Hostile input (ten minutes))
-	CORPORA='$(CORPORA)' $(LONG) tests/hostile/*.test.mjs tests/e2e/token-guessing.test.mjs tests/e2e/tokens.test.mjs
+	CORPORA='$(CORPORA)' GUESSES=10000 $(LONG) tests/hostile/*.test.mjs tests/e2e/token-guessing.test.mjs tests/e2e/tokens.test.mjs
 
 test-long-load: setup edge www $(STAMPS)/browser-node
 	$(call say,Load and memory (half an hour))
