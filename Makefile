@@ -23,10 +23,13 @@ RULES_SOURCES := $(shell find shared/src shared/crc32fast -name '*.rs') shared/C
 EDGE_SOURCES := $(shell find $(wildcard edge/*/src) -name '*.rs') $(wildcard edge/*/Cargo.toml)
 BROWSER_RUST := $(shell find browser/src -name '*.rs') browser/Cargo.toml
 BROWSER_SCRIPTS := $(shell find browser/js browser/types -name '*.ts')
+SERVER_SCRIPTS := $(wildcard server/js/*.ts)
 PAGES := $(shell find www -type f -not -path '*/node_modules/*')
 MIGRATIONS := $(wildcard edge/migrations/*.sql)
 # The npm tarball of the browser package.
 TARBALL := target/the-form-preflight.tgz
+# That of the package for back ends.
+SERVER_TARBALL := target/the-form-server.tgz
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 .PHONY: help help-all
@@ -56,8 +59,8 @@ token: $(STAMPS)/node .dev.vars ## Print a token for the local server (ROLE=USER
 
 # --- Testing -----------------------------------------------------------------------------------------
 
-.PHONY: test test-rust test-browser test-e2e test-api test-tidy
-test: test-tidy test-rust test-browser test-e2e test-api ## Run all tests: unit tests, the browser package in Chromium and Firefox, end to end
+.PHONY: test test-rust test-browser test-server test-e2e test-api test-tidy
+test: test-tidy test-rust test-browser test-server test-e2e test-api ## Run all tests: unit tests, the browser package in Chromium and Firefox, end to end
 	$(call say,All tests passed)
 
 test-tidy: | $(STAMPS)/node
@@ -74,7 +77,11 @@ test-browser: $(TOOLS)/wasm-bindgen browser sbom chromium firefox $(STAMPS)/brow
 	$(call say,The browser package in Chromium and Firefox and through Vite)
 	node tests/run.mjs tests/browser/*.test.mjs
 
-test-e2e: setup edge www chromium firefox prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
+test-server: server $(STAMPS)/browser-node
+	$(call say,The package for back ends)
+	node --test tests/server/*.test.mjs
+
+test-e2e: setup edge www server chromium firefox prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
 	$(call say,End to end: wrangler dev and Chromium and Prometheus)
 	LANES=$${LANES:-2} node tests/run.mjs tests/e2e/*.test.mjs tests/conformance/*.test.mjs tests/faults/*.test.mjs \
 		tests/load/memory.test.mjs tests/load/overload.test.mjs tests/load/worst.test.mjs tests/hostile/*.test.mjs
@@ -85,7 +92,7 @@ test-api: setup edge www $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Test 
 	API_EXAMPLES=$(API_EXAMPLES) node tests/api/run.mjs
 
 .PHONY: check
-check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets test-tidy ## Check documents, imports, formatting, lints, types, generated files, no_std, dependencies
+check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets $(STAMPS)/browser-node browser server test-tidy ## Check documents, imports, formatting, lints, types, generated files, no_std, dependencies, packages
 	$(call say,Formatting and lints)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
@@ -95,7 +102,12 @@ check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets test-tidy ## Check d
 	$(call say,Generated codes and types)
 	cargo run --quiet -p image-rules --example codes_ts | diff -u browser/js/codes.ts - \
 		|| { echo 'browser/js/codes.ts is not what the Rust codes say: run make codes'; exit 1; }
+	node .make/api-types.mjs | diff -u server/js/api.ts - \
+		|| { echo 'server/js/api.ts is not what www/openapi.json says: run make api-types'; exit 1; }
 	tsc -p browser
+	tsc -p server
+	$(call say,Packages)
+	@node tests/browser/check-packages.mjs $(TARBALL) $(SERVER_TARBALL)
 	$(call say,Licences and sources and advisories)
 	@sh .make/deny.sh
 
@@ -109,6 +121,11 @@ sbom: browser $(TOOLS)/cargo-cyclonedx ## Write the bills of materials (CycloneD
 codes: ## Generate browser/js/codes.ts from the codes in Rust
 	cargo run --quiet -p image-rules --example codes_ts > browser/js/codes.ts.new
 	@mv browser/js/codes.ts.new browser/js/codes.ts
+
+.PHONY: api-types
+api-types: $(STAMPS)/browser-node ## Generate server/js/api.ts from www/openapi.json
+	node .make/api-types.mjs > server/js/api.ts.new
+	@mv server/js/api.ts.new server/js/api.ts
 
 # --- Set-up: installs into this folder, except for the wasm targets of rustup ------------------------
 
@@ -138,9 +155,10 @@ WASM_FEATURES := --enable-simd --enable-bulk-memory --enable-nontrapping-float-t
 
 # --- Building ----------------------------------------------------------------------------------------
 
-.PHONY: edge browser www
+.PHONY: edge browser server www
 edge: target/edge/index.js
 browser: target/browser/index.js $(TARBALL)
+server: $(SERVER_TARBALL)
 www: $(STAMPS)/www
 
 # Workers stops polling a disconnected request without dropping it, so its slot and its memory would leak. Therefore each request
@@ -170,6 +188,10 @@ $(TARBALL): target/browser/index.js
 	@test -f $@ || node .make/package.mjs $(MODULE) target/browser $@
 	@touch $@
 
+$(SERVER_TARBALL): $(SERVER_SCRIPTS) server/package.json server/README.md server/tsconfig.json .make/server-package.mjs | $(STAMPS)/node
+	$(call say,Building the package for back ends)
+	@node .make/server-package.mjs target/server $@
+
 $(STAMPS)/www: target/browser/index.js $(PAGES)
 	@rm -rf target/www && mkdir -p target/www/preflight $(STAMPS)
 	@cp -R www/. target/www/
@@ -186,7 +208,7 @@ $(STAMPS)/www: target/browser/index.js $(PAGES)
 
 .PHONY: clean
 clean: ## Remove build output and the local state; keep the installed tools
-	rm -rf .wrangler target/edge target/browser target/the-form-preflight.tgz target/browser-module target/www target/bench $(STAMPS)
+	rm -rf .wrangler target/edge target/browser $(TARBALL) target/server $(SERVER_TARBALL) target/browser-module target/www target/bench $(STAMPS)
 	cargo clean --quiet --workspace
 
 include .make/operate.mk tests/trials.mk

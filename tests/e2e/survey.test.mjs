@@ -2,7 +2,8 @@
 // through the element, keeps them when the answers are sent, lists them, erases one respondent and closes the form. And the recipes for pictures of
 // answers that are never sent.
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -17,9 +18,9 @@ const FILES = ["survey.js", "answers.js"];
 const POLICY = { accept: ["image/jpeg", "image/png"], minWidth: 200, minHeight: 200, aspectRatio: "1:1", maxFilesPerUser: 2 };
 
 const { server, proxy, browser, fileOf } = await setUp({ vars: { PENDING_ROLES: "USER,GUEST" } });
-// Below this project, so that its packages are found.
-const folder = resolve("target/survey");
-mkdirSync(folder, { recursive: true });
+const folder = mkdtempSync(join(tmpdir(), "the-form-survey-"));
+mkdirSync(join(folder, "node_modules/@the-form"), { recursive: true });
+symlinkSync(resolve("target/server"), join(folder, "node_modules/@the-form/server"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const code = (path, name) => blocks(path).find(({ text }) => text.startsWith(`// ${name}\n`)).text;
 for (const name of FILES) writeFileSync(join(folder, name), code(GUIDES[0], name));
