@@ -83,6 +83,13 @@ const ROWS = [
     holds: (c) => c.lost + c.leaked === 0,
   },
   {
+    trial: "webhooks",
+    what: "SIGKILL of the Worker during uploads, claims and deletions, with a back end that fails half of the time",
+    figure: (c) => `${c.cycles} kills, ${number(c.uploads)} uploads, ${number(c.interrupted)} of them interrupted; ${number(c.events)} events in ${number(c.attempts)} attempts, of which ${number(c.failedAttempts)} failed; ${c.deliveredTwice} delivered twice; each acknowledged upload, claim and deletion is an event, in order, and nothing else is`,
+    bar: "200 uploads; each an event",
+    holds: (c) => c.uploads >= 200 && c.failedAttempts > 0,
+  },
+  {
     trial: "storage",
     what: "S3 behind a proxy that resets, stalls, truncates, answers 5xx or loses responses",
     figure: (c) => `${number(c.calls)} calls, ${number(c.faults)} faults; ${c.lost} lost, ${c.leaked} leaked; slowest response ${number(c.slowestMs)} ms`,
