@@ -5,8 +5,8 @@
 // `node .make/package.mjs FROM TO TARBALL`: the folder of the wasm with its bindings, that of the package, and the packed package.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { copyFileSync, globSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { brotliCompressSync } from "node:zlib";
 
 import { build } from "esbuild";
@@ -22,7 +22,9 @@ const bytes = readFileSync(join(module, "preflight_bg.wasm"));
 /** The names of files in the sources, and their names in the package. */
 const renamed = { "./preflight.wasm": `./preflight-${hashOf(bytes)}.wasm` };
 const renamedIn = (text) => Object.entries(renamed).reduce((text, [source, name]) => text.replaceAll(`"${source}"`, `"${name}"`), text);
-const scripts = Object.values(manifest.exports).map((entry) => entry.default ?? entry).filter((path) => path.endsWith(".js"));
+/** Entries for frameworks: not bundled, so that they import the framework of the page, and the other entries as the page does. */
+const FRAMEWORKS = "frameworks";
+const scripts = Object.values(manifest.exports).map((entry) => entry.default ?? entry).filter((path) => path.endsWith(".js") && !path.startsWith(`./${FRAMEWORKS}/`));
 
 const bundle = (options) =>
   build({
@@ -51,6 +53,9 @@ const foreign = Object.keys(metafile.inputs).filter((path) => path.includes("nod
 if (foreign.length > 0 || manifest.dependencies) throw new Error(`The package must contain and need no npm package: ${foreign}`);
 renamed["./worker.js"] = `./worker-${hashOf(outputFiles.find(({ path }) => path.endsWith("/worker.js")).contents)}.js`;
 await bundle();
+const ofFrameworks = globSync(`${SCRIPTS}/${FRAMEWORKS}/*.ts`).filter((path) => !path.endsWith(".d.ts"));
+await build({ entryPoints: ofFrameworks, outdir: join(out, FRAMEWORKS), format: "esm", target: "es2022", minify: true, sourcemap: true, logLevel: "warning" });
+for (const path of globSync(`${SCRIPTS}/${FRAMEWORKS}/*.svelte`)) copyFileSync(path, join(out, FRAMEWORKS, basename(path)));
 manifest.exports["./worker"] = renamed["./worker.js"];
 manifest.exports["./preflight.wasm"] = renamed["./preflight.wasm"];
 manifest.sideEffects = manifest.sideEffects.map((path) => renamed[path] ?? path);

@@ -1,9 +1,9 @@
-// <image-upload> in Vue 3: `import "@the-form/preflight/vue"` defines the element and says its types to templates, where it is
-// an element when `compilerOptions.isCustomElement` says so.
+// The component and the composable of Vue 3, and <image-upload> in templates, where it is an element when `compilerOptions.isCustomElement` says so:
+// the import defines the element and says its types.
 import type { HTMLAttributes, PublicProps } from "vue";
-import type { ImageUpload, ImageUploadListeners, ImageUploadProps } from "./element/index.js";
+import type { ImageUploadListeners, ImageUploadProps } from "./element/index.js";
 
-export * from "./element/index.js";
+export * from "./frameworks/vue.js";
 
 /** Vue calls the listener of `uploaded` `onUploaded`. */
 type Listeners = {

@@ -1,4 +1,4 @@
-// The types of <image-upload> in templates of React, Vue and Svelte, each with its own type checker.
+// The types of <image-upload> and of the components in templates of React, Vue and Svelte, each with its own type checker.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -62,29 +62,74 @@ test("React", () => {
   assert.match(react(`onuploaded={({ detail }) => detail.nothing}`), /'nothing' does not exist/);
 });
 
-const vue = (attributes) =>
+/** A form with react-hook-form, and a list of its own. */
+const reactComponent = (attributes) =>
   check(
-    "vue-tsc",
+    "tsc",
     ["-p", "."],
-    "Field.vue",
-    `<script setup lang="ts">
-import "@the-form/preflight/vue";
+    "form.tsx",
+    `import { guestToken } from "@the-form/preflight";
+import { ImageUpload, useImageUploader } from "@the-form/preflight/react";
+import { useRef } from "react";
+import { Controller, useForm } from "react-hook-form";
+export function Form() {
+  const { control } = useForm<{ photos: string[] }>();
+  const element = useRef<ImageUpload>(null);
+  const { pictures, keys, add, remove } = useImageUploader({ endpoint: "", token: "t", offline: { owner: "7" } });
+  keys satisfies readonly string[];
+  return (
+    <>
+      <Controller name="photos" control={control} render={({ field }) => <ImageUpload {...field} endpoint="" token={guestToken("")} maxFiles={3} />} />
+      <ImageUpload ref={element} ${attributes} />
+      <input type="file" onChange={({ target }) => add(target.files)} onClick={() => element.current?.markSent()} />
+      {pictures.map(({ id, image, error }) => <p key={id} onClick={() => remove(id)}>{image?.key ?? error?.message}</p>)}
+    </>
+  );
+}
+`,
+    { jsx: "react-jsx", skipLibCheck: true },
+  );
+
+test("the component of React", () => {
+  assert.equal(reactComponent(`endpoint="" className="wide" defaultValue={["k"]} onChange={(keys: string[]) => keys} onRefused={({ error }) => error.code} deleteOnRemove lang="ko"`), "");
+  assert.match(reactComponent(`endPoint=""`), /'endPoint' does not exist/);
+  assert.match(reactComponent(`onUploaded={({ nothing }) => nothing}`), /'nothing' does not exist/);
+});
+
+const vueFile = (script, template) =>
+  check("vue-tsc", ["-p", "."], "Field.vue", `<script setup lang="ts">\n${script}\n</script>\n<template>${template}</template>\n`, { skipLibCheck: true });
+
+const vue = (attributes) =>
+  vueFile(
+    `import "@the-form/preflight/vue";
 import { guestToken, type Uploaded } from "@the-form/preflight";
 const token = guestToken("");
+const stored = (image: Uploaded) => image.key;`,
+    `<image-upload ${attributes} />`,
+  );
+
+const vueComponent = (attributes) =>
+  vueFile(
+    `import { guestToken, type Uploaded } from "@the-form/preflight";
+import { ImageUpload, useImageUploader } from "@the-form/preflight/vue";
+import { ref } from "vue";
+const token = guestToken("");
 const stored = (image: Uploaded) => image.key;
-</script>
-<template><image-upload ${attributes} /></template>
-`,
-    { skipLibCheck: true },
+const keys = ref<string[]>([]);
+const { pictures, keys: ownKeys, add } = useImageUploader(() => ({ endpoint: "", token }));
+ownKeys.value satisfies string[];`,
+    `<ImageUpload v-model="keys" endpoint="" :token="token" class="wide" ${attributes} /><p v-for="{ id, image } in pictures" :key="id" @click="add([])">{{ image?.key }}</p>`,
   );
 
 test("Vue", () => {
   assert.equal(vue(`endpoint="" form-id="f-1" :max-files="4" required name="photo" class="wide" :token="token" @uploaded="({ detail }) => stored(detail.image)"`), "");
+  assert.equal(vueComponent(`:max-files="3" @uploaded="({ image }) => stored(image)"`), "");
+  assert.match(vueComponent(`:max-files="true" @uploaded="({ image }) => stored(image.nothing)"`), /Type 'boolean' is not assignable to type 'number[\s\S]*'nothing' does not exist/);
   assert.match(vue(`:token="4" @uploaded="({ detail }) => stored(detail.image)"`), /Type 'number' is not assignable to type 'TokenSource/);
   assert.match(vue(`:token="token" @uploaded="({ detail }) => stored(detail.nothing)"`), /'nothing' does not exist/);
 });
 
-const svelte = (attributes) =>
+const svelte = (attributes, component = "") =>
   check(
     "svelte-check",
     ["--tsconfig", "tsconfig.json", "--output", "machine"],
@@ -92,16 +137,21 @@ const svelte = (attributes) =>
     `<script lang="ts">
   import "@the-form/preflight/svelte";
   import { guestToken } from "@the-form/preflight";
+  import { ImageUpload, imageUpload, imageUploader } from "@the-form/preflight/svelte";
   const token = guestToken("");
   let keys: readonly string[] = $state([]);
+  const uploads = imageUploader({ endpoint: "", token });
 </script>
 <image-upload ${attributes}></image-upload>
-<output>{keys.join() + typeof token}</output>
+<image-upload use:imageUpload={{ token, onkeys: (now) => (keys = now) }}></image-upload>
+<ImageUpload bind:value={keys} endpoint="" {token} class="wide" ${component} />
+<output>{keys.join() + typeof token + $uploads.pictures[0]?.image?.key}</output>
 `,
     { skipLibCheck: true },
   );
 
 test("Svelte", () => {
   assert.match(svelte(`endpoint="" form-id="f-1" max-files="4" required name="photo" class="wide" {token} onchange={({ target }) => (keys = target.value)}`), / 0 ERRORS/);
+  assert.match(svelte("", `maxFiles="many" onuploaded={({ image }) => image.key}`), /ERROR .*Type 'string' is not assignable to type 'number/);
   assert.match(svelte(`token={4}`), /ERROR .*Type 'number' is not assignable to type 'TokenSource/);
 });

@@ -67,6 +67,24 @@ field.onchange = () => (document.querySelector("output").textContent = field.val
   await upload(t, local());
 });
 
+test("the start of its README works", async (t) => {
+  const [start] = blocks("browser/README.md").filter(({ language }) => language === "html");
+  const project = install("readme", {
+    "index.html": `<!doctype html><html lang="en"><meta charset="utf-8"><title>Theirs</title><link rel="icon" href="data:,">${start.text.replace("https://image.the-form", proxy.url)}`,
+  });
+  execFileSync(join(PACKAGES, ".bin/vite"), ["build", "--base", "/files/readme/", "--logLevel", "warn"], { cwd: project, stdio: "pipe" });
+  const dist = join(project, "dist");
+  for (const name of readdirSync(join(dist, "assets"))) proxy.files.set(`readme/assets/${name}`, readFileSync(join(dist, "assets", name)));
+  proxy.pages.set("/readme", { html: readFileSync(join(dist, "index.html")) });
+  proxy.pages.set("/api/image-token", { html: server.token({ sub: "reader" }) });
+  const { page, complaints } = await openPage(t, browser);
+  await page.goto(`${proxy.url}/readme`);
+  await page.locator("image-upload input[multiple]").first().setInputFiles(fileOf("readme.gif", gif(++pictures)));
+  await page.waitForFunction(() => document.querySelector("image-upload").value?.length === 1);
+  assert.match(await page.evaluate(() => document.querySelector("image-upload").value[0]), /^users\/reader\//);
+  assert.deepEqual(complaints, []);
+});
+
 test("React renders it on a server, and hydrates it in the browser, as the guide shows", async (t) => {
   const project = install(
     "server-side",
@@ -74,12 +92,12 @@ test("React renders it on a server, and hydrates it in the browser, as the guide
       "client.jsx": `import { hydrateRoot } from "react-dom/client";\nimport { App } from "./src/App.jsx";\nhydrateRoot(document.querySelector("#app"), <App />);\n`,
       "server.jsx": `import { renderToString } from "react-dom/server";\nimport { App } from "./src/App.jsx";\nexport const render = () => renderToString(<App />);\n`,
     },
-    ["react", "react-dom", "scheduler"],
+    ["react", "react-dom", "react-hook-form", "scheduler"],
   );
   cpSync("www/examples/react/src", join(project, "src"), { recursive: true });
   const [guide] = blocks("docs/integrate.md").filter(({ language }) => language === "jsx");
-  const [, component] = readFileSync("www/examples/react/src/ImageField.jsx", "utf8").split(/^(import[\s\S]*)/m);
-  assert.equal(guide.text, component.trim(), "the guide shows the component of the example");
+  const [, component] = readFileSync("www/examples/react/src/App.jsx", "utf8").split(/^(import[\s\S]*)/m);
+  assert.equal(guide.text, component.trim(), "the guide shows the example");
   const { createServer: createVite } = await import(pathToFileURL(join(PACKAGES, "vite/dist/node/index.js")));
   process.env.VITE_EDGE = proxy.url;
   let html;

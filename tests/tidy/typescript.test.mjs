@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 const ROOT = "browser/js";
 /** Each may import itself and those before it. The files beside the folders are the bottom, and the entries `index` and `worker` the top. */
-const ORDER = [".", "preflight", "client", "offline", "uploader", "element", "adapters"];
+const ORDER = [".", "preflight", "client", "offline", "uploader", "element", "adapters", "frameworks"];
 const ENTRIES = ["index.ts", "worker.ts"];
 
 test("the folders of the browser package import only those before them", () => {

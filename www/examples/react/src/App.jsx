@@ -1,18 +1,30 @@
-// A field for pictures, and the keys that a form would send.
+// A form with react-hook-form: the value of its field `photos` is the keys of the pictures.
 import { guestToken } from "@the-form/preflight";
-import { useState } from "react";
+import { ImageUpload } from "@the-form/preflight/react";
+import { Controller, useForm } from "react-hook-form";
 
-import { ImageField } from "./ImageField.jsx";
-
-const EDGE = import.meta.env.VITE_EDGE ?? "http://127.0.0.1:8787";
-const token = guestToken(EDGE);
+const endpoint = import.meta.env.VITE_EDGE ?? "http://127.0.0.1:8787";
+const token = guestToken(endpoint); // for your own users: a function that asks your back end
 
 export function App() {
-  const [keys, setKeys] = useState([]);
+  const { control, handleSubmit, watch } = useForm({ defaultValues: { photos: [] } });
+  const send = ({ photos }) => alert(`Your back end gets ${photos.length} keys.`);
   return (
-    <>
-      <ImageField endpoint={EDGE} max-files="3" token={token} onKeys={setKeys} />
-      <output>{keys.join("\n")}</output>
-    </>
+    <form onSubmit={handleSubmit(send)}>
+      <label htmlFor="photos">Photos</label>
+      <Controller
+        name="photos"
+        control={control}
+        rules={{ validate: (keys) => keys.length > 0 || "Add a picture." }}
+        render={({ field, fieldState }) => (
+          <>
+            <ImageUpload {...field} id="photos" endpoint={endpoint} token={token} maxFiles={3} />
+            <p role="alert">{fieldState.error?.message}</p>
+          </>
+        )}
+      />
+      <button>Send</button>
+      <output>{watch("photos").join("\n")}</output>
+    </form>
   );
 }

@@ -1,4 +1,4 @@
-// Svelte, with the element.
+// Svelte, with the component.
 import { mount } from "svelte";
 
 import App from "./App.svelte";

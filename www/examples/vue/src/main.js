@@ -1,4 +1,4 @@
-// Vue, with a list of its own around the Uploader.
+// Vue, with the component and the composable.
 import { createApp } from "vue";
 
 import App from "./App.vue";
