@@ -92,7 +92,7 @@ test-api: setup edge www $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Test 
 	API_EXAMPLES=$(API_EXAMPLES) node tests/api/run.mjs
 
 .PHONY: check
-check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets $(STAMPS)/browser-node browser server test-tidy ## Check documents, imports, formatting, lints, types, generated files, no_std, dependencies, packages
+check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets $(STAMPS)/browser-node test-tidy ## Check documents, imports, formatting, lints, types, generated files, no_std, dependencies, packages
 	$(call say,Formatting and lints)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
@@ -106,10 +106,14 @@ check: $(TOOLS)/cargo-deny $(STAMPS)/node $(STAMPS)/targets $(STAMPS)/browser-no
 		|| { echo 'server/js/api.ts is not what www/openapi.json says: run make api-types'; exit 1; }
 	tsc -p browser
 	tsc -p server
-	$(call say,Packages)
-	@node tests/browser/check-packages.mjs $(TARBALL) $(SERVER_TARBALL)
+	$(MAKE) packages
 	$(call say,Licences and sources and advisories)
 	@sh .make/deny.sh
+
+.PHONY: packages
+packages: browser server $(STAMPS)/browser-node ## Build both npm packages, and check them as their users install them
+	$(call say,Packages)
+	@node tests/browser/check-packages.mjs $(TARBALL) $(SERVER_TARBALL)
 
 .PHONY: sbom
 sbom: browser $(TOOLS)/cargo-cyclonedx ## Write the bills of materials (CycloneDX) of the Worker and the browser package to target/sbom/
@@ -180,7 +184,7 @@ $(MODULE)/preflight_bg.wasm: $(BROWSER_RUST) $(RULES_SOURCES) | $(STAMPS)/node $
 	wasm-bindgen --target web --omit-default-module-path --out-dir $(@D) target/wasm32-unknown-unknown/browser/preflight.wasm
 	wasm-opt -O3 --code-folding -O3 --reorder-functions --strip-producers $(WASM_FEATURES) -o $@.opt $@ && mv $@.opt $@
 
-target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS) browser/package.json browser/README.md .make/package.mjs
+target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS) browser/package.json browser/README.md .make/package.mjs .make/manifest.mjs
 	@node .make/package.mjs $(MODULE) $(@D) $(TARBALL)
 
 # Packed together with the folder, and again when the file is missing.
@@ -188,7 +192,7 @@ $(TARBALL): target/browser/index.js
 	@test -f $@ || node .make/package.mjs $(MODULE) target/browser $@
 	@touch $@
 
-$(SERVER_TARBALL): $(SERVER_SCRIPTS) server/package.json server/README.md server/tsconfig.json .make/server-package.mjs | $(STAMPS)/node
+$(SERVER_TARBALL): $(SERVER_SCRIPTS) server/package.json server/README.md server/tsconfig.json .make/server-package.mjs .make/manifest.mjs | $(STAMPS)/node
 	$(call say,Building the package for back ends)
 	@node .make/server-package.mjs target/server $@
 

@@ -11,6 +11,8 @@ import { brotliCompressSync } from "node:zlib";
 
 import { build } from "esbuild";
 
+import { withRepository } from "./manifest.mjs";
+
 /** Upper bound of all scripts and the wasm, compressed with brotli: the download of a page that uses everything. */
 const MOST_BYTES = 280_000;
 const SCRIPTS = "browser/js";
@@ -62,7 +64,7 @@ manifest.sideEffects = manifest.sideEffects.map((path) => renamed[path] ?? path)
 writeFileSync(join(out, renamed["./preflight.wasm"]), bytes);
 execFileSync("tsc", ["-p", "browser", "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", out], { stdio: "inherit" });
 for (const types of readdirSync("browser/types")) copyFileSync(join("browser/types", types), join(out, types));
-writeFileSync(join(out, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+writeFileSync(join(out, "package.json"), `${JSON.stringify(withRepository(manifest, "browser"), null, 2)}\n`);
 copyFileSync("browser/README.md", join(out, "README.md"));
 for (const licence of ["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"]) copyFileSync(licence, join(out, licence));
 checkSize();

@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { withRepository } from "../../.make/manifest.mjs";
+
 const read = (path) => readFileSync(path, "utf8");
 const workflows = globSync(".github/workflows/*.yml");
 /** GitHub ends a job after six hours. */
@@ -20,15 +22,55 @@ test("every action is pinned to a commit, with its release in a comment", () => 
   for (const [name, pin] of uses.map((action) => action.split("@"))) assert.equal(pins.get(name) ?? pin, pins.set(name, pin).get(name), `${name} has one pin`);
 });
 
-test("workflows have no permission except to read the repository", () => {
+/** npm verifies the identity of the workflow that publishes; nothing else is allowed to anybody. */
+const PUBLISHING = "    permissions:\n      contents: read\n      id-token: write # npm verifies with it which workflow publishes\n";
+
+test("workflows have no permission except to read the repository, and the one that publishes to prove which it is", () => {
   assert.ok(workflows.length > 0);
   for (const path of workflows) {
-    const text = read(path);
+    const full = read(path);
+    const text = path.endsWith("/publish.yml") ? full.replace(PUBLISHING, "") : full;
     assert.match(text, /^permissions:\n {2}contents: read\n\n/m, path);
     assert.equal(text.match(/permissions:/g).length, 1, path);
     assert.equal(text.match(/actions\/checkout@/g).length, text.match(/persist-credentials: false/g).length, path);
-    assert.doesNotMatch(text, /pull_request_target|secrets\./, path);
+    assert.doesNotMatch(text, /pull_request_target|secrets\.|: write/, path);
   }
+});
+
+test("only a release publishes, each package with its provenance, after a check of its version", () => {
+  const text = read(".github/workflows/publish.yml");
+  assert.match(text, /^on:\n {2}release:\n {4}types: \[published\]\n\n/m);
+  const steps = [...text.matchAll(/^ {6}- (?:name: .*\n {8})?run: (.*)$/gm)].map(([, command]) => command);
+  assert.deepEqual(steps.slice(1), [
+    "make packages",
+    'node .make/release.mjs "$GITHUB_REF_NAME"',
+    "npm publish --provenance --access public target/the-form-preflight.tgz",
+    "npm publish --provenance --access public target/the-form-server.tgz",
+  ]);
+  for (const path of workflows.filter((path) => !path.endsWith("/publish.yml"))) assert.doesNotMatch(read(path), /npm publish/, path);
+});
+
+test("a release has the version of both packages and a section in the changelog, and a package the repository that publishes it", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "the-form-release-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const check = (tag, { browser = "1.2.3", server = "1.2.3", changelog = "# Changelog\n\n## 1.2.3\n" } = {}) => {
+    for (const [name, version] of Object.entries({ browser, server })) {
+      mkdirSync(join(folder, name), { recursive: true });
+      writeFileSync(join(folder, name, "package.json"), JSON.stringify({ name, version }));
+    }
+    writeFileSync(join(folder, "CHANGELOG.md"), changelog);
+    const { status, stderr } = spawnSync(process.execPath, [join(process.cwd(), ".make/release.mjs"), tag], { cwd: folder, encoding: "utf8" });
+    return { status, stderr };
+  };
+  assert.deepEqual(check("v1.2.3"), { status: 0, stderr: "" });
+  for (const [tag, files, expected] of [["v1.2.4", {}, /browser has version 1\.2\.3/], ["v1.2.3", { server: "1.2.2" }, /server has version 1\.2\.2/], ["v1.2.3", { changelog: "## Unreleased\n" }, /no section/], ["", {}, /without a tag/]]) {
+    const { status, stderr } = check(tag, files);
+    assert.equal(status, 1, tag);
+    assert.match(stderr, expected);
+  }
+  const published = { GITHUB_SERVER_URL: "https://github.com", GITHUB_REPOSITORY: "us/images" };
+  assert.deepEqual(withRepository({ name: "a" }, "server", published), { name: "a", repository: { type: "git", url: "git+https://github.com/us/images.git", directory: "server" } });
+  assert.deepEqual(withRepository({ name: "a" }, "server", {}), { name: "a" });
 });
 
 test("all parts of the long tests run on a schedule, with timeouts below GitHub's limit", () => {
