@@ -86,7 +86,7 @@ test-e2e: setup edge www server chromium firefox prometheus $(TOOLS)/s3s-fs $(ST
 	LANES=$${LANES:-2} node tests/run.mjs tests/e2e/*.test.mjs tests/conformance/*.test.mjs tests/faults/*.test.mjs \
 		tests/load/memory.test.mjs tests/load/overload.test.mjs tests/load/worst.test.mjs tests/hostile/*.test.mjs
 
-API_EXAMPLES ?= 25
+API_EXAMPLES ?= 10
 test-api: setup edge www $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Test every operation of the API against its description (API_EXAMPLES=500)
 	$(call say,The API against its description ($(API_EXAMPLES) examples an operation))
 	API_EXAMPLES=$(API_EXAMPLES) node tests/api/run.mjs

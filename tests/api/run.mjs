@@ -7,7 +7,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { startServer } from "../e2e/server.mjs";
 import { writeReport } from "../report.mjs";
 
-const examples = process.env.API_EXAMPLES ?? "25";
+const examples = process.env.API_EXAMPLES ?? "10";
 // High limits prevent rejections and bans; limits have their own tests.
 const UNLIMITED = { RATE_PER_MINUTE: 100_000, IP_PER_MINUTE: 100_000, SERVICE_PER_MINUTE: 100_000, DAILY_COUNT: 10_000_000, DAILY_BYTES: 2 ** 50, STRIKES_TO_BAN: 1000 };
 
