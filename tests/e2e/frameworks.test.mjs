@@ -22,26 +22,29 @@ const SOURCES = {
 import { ImageUpload, useImageUploader } from "@the-form/preflight/react";
 import { StrictMode, memo, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
-const token = guestToken("");
+const guest = guestToken("");
+const token = (request) => (window.asked = (window.asked ?? 0) + 1, guest(request));
 function Field() {
   const [keys, setKeys] = useState([]);
   const [stored, setStored] = useState([]);
   const [isRequired, setRequired] = useState(true);
+  const [user, setUser] = useState("guest");
   const element = useRef(null);
   return <>
-    <ImageUpload ref={element} id="field" className="wide" endpoint="" token={token} name="photos" maxFiles={3} required={isRequired}
+    <ImageUpload ref={element} id="field" className="wide" endpoint="" token={(request) => token(request)} user={user} name="photos" maxFiles={3} required={isRequired}
       value={keys} onChange={setKeys} onUploaded={({ image }) => setStored((all) => [...all, image.key])} />
     <output id="keys">{keys.join()}</output><output id="stored">{stored.join()}</output>
     <button id="clear" onClick={() => setKeys([])}>Clear</button>
     <button id="restore" onClick={() => setKeys(stored)}>Restore</button>
     <button id="optional" onClick={() => setRequired(false)}>Optional</button>
+    <button id="user" onClick={() => setUser("7")}>Log in</button>
     <button id="focus" onClick={() => element.current.focus()}>Focus</button>
   </>;
 }
 // A picture that changes is another object, so this renders again.
 const Row = memo(({ picture, onRemove }) => <p className="row">{picture.state} {picture.image?.key} <button onClick={() => onRemove(picture.id)}>Remove</button></p>);
 function OwnList() {
-  const { pictures, keys, isBusy, add, remove } = useImageUploader({ endpoint: "", token: (request) => token(request) });
+  const { pictures, keys, isBusy, add, remove } = useImageUploader({ endpoint: "", token: (request) => guest(request) });
   return <>
     <input id="own" type="file" multiple onChange={({ target }) => add(target.files)} />
     {pictures.map((picture) => <Row key={picture.id} picture={picture} onRemove={remove} />)}
@@ -58,17 +61,19 @@ createRoot(document.querySelector("#app")).render(<StrictMode><App /></StrictMod
 import { guestToken } from "@the-form/preflight";
 import { ImageUpload, useImageUploader } from "@the-form/preflight/vue";
 import { ref } from "vue";
-const token = guestToken("");
-const [keys, stored, isRequired, field] = [ref([]), ref([]), ref(true), ref(null)];
-const { pictures, keys: ownKeys, isBusy, add, remove } = useImageUploader(() => ({ endpoint: "", token }));
+const guest = guestToken("");
+const token = (request) => (window.asked = (window.asked ?? 0) + 1, guest(request));
+const [keys, stored, isRequired, user, field] = [ref([]), ref([]), ref(true), ref("guest"), ref(null)];
+const { pictures, keys: ownKeys, isBusy, add, remove } = useImageUploader(() => ({ endpoint: "", token: guest }));
 </script>
 <template>
-  <ImageUpload ref="field" id="field" class="wide" endpoint="" :token="token" name="photos" :max-files="3" :required="isRequired"
+  <ImageUpload ref="field" id="field" class="wide" endpoint="" :token="(request) => token(request)" :user="user" name="photos" :max-files="3" :required="isRequired"
     v-model="keys" @uploaded="({ image }) => stored.push(image.key)" />
   <output id="keys">{{ keys.join() }}</output><output id="stored">{{ stored.join() }}</output>
   <button id="clear" @click="keys = []">Clear</button>
   <button id="restore" @click="keys = [...stored]">Restore</button>
   <button id="optional" @click="isRequired = false">Optional</button>
+  <button id="user" @click="user = '7'">Log in</button>
   <button id="focus" @click="field.element.focus()">Focus</button>
   <input id="own" type="file" multiple @change="({ target }) => add(target.files)" />
   <p v-for="{ id, state, image } in pictures" :key="id" class="row">{{ state }} {{ image?.key }} <button @click="remove(id)">Remove</button></p>
@@ -85,19 +90,22 @@ createApp(defineComponent(() => {
   "Page.svelte": `<script>
   import { guestToken } from "@the-form/preflight";
   import { ImageUpload, imageUploader } from "@the-form/preflight/svelte";
-  const token = guestToken("");
+  const guest = guestToken("");
+  const token = (request) => (window.asked = (window.asked ?? 0) + 1, guest(request));
   let keys = $state([]);
+  let user = $state("guest");
   let stored = $state([]);
   let isRequired = $state(true);
   let element = $state();
-  const uploads = imageUploader({ endpoint: "", token });
+  const uploads = imageUploader({ endpoint: "", token: guest });
 </script>
-<ImageUpload bind:element id="field" class="wide" endpoint="" {token} name="photos" maxFiles={3} required={isRequired}
+<ImageUpload bind:element id="field" class="wide" endpoint="" token={(request) => token(request)} {user} name="photos" maxFiles={3} required={isRequired}
   bind:value={keys} onuploaded={({ image }) => stored.push(image.key)} />
 <output id="keys">{keys.join()}</output><output id="stored">{stored.join()}</output>
 <button id="clear" onclick={() => (keys = [])}>Clear</button>
 <button id="restore" onclick={() => (keys = [...stored])}>Restore</button>
 <button id="optional" onclick={() => (isRequired = false)}>Optional</button>
+<button id="user" onclick={() => (user = "7")}>Log in</button>
 <button id="focus" onclick={() => element.focus()}>Focus</button>
 <input id="own" type="file" multiple onchange={({ target }) => uploads.add(target.files)} />
 {#each $uploads.pictures as { id, state, image } (id)}<p class="row">{state} {image?.key} <button onclick={() => uploads.remove(id)}>Remove</button></p>{/each}
@@ -175,6 +183,11 @@ for (const name of FRAMEWORKS) {
     await page.locator("#restore").click();
     await page.waitForFunction(() => document.querySelector("image-upload").value.length === 2);
     assert.deepEqual(await value(), keys);
+    assert.equal(await page.evaluate(() => window.asked), 1, "another function in each rendering is no other user");
+    await page.locator("#user").click();
+    await page.locator("image-upload input[type=file]").first().setInputFiles(picture());
+    await page.waitForFunction(() => document.querySelector("image-upload").value.length === 3);
+    assert.equal(await page.evaluate(() => window.asked), 2);
     await page.locator("#optional").click();
     await page.waitForFunction(() => !document.querySelector("image-upload").required);
     await page.locator("#focus").click();

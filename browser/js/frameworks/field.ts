@@ -6,9 +6,11 @@ import type { TicketSource, TokenSource } from "../index.js";
 export interface ImageUploadFieldProps {
   /** The origin of the service, such as `https://image.the-form`. */
   endpoint?: string | undefined;
-  /** Where tokens come from. Give the same function with each rendering: another one is asked again for a token. */
+  /** Where tokens come from. It may be another function with each rendering. */
   token?: TokenSource | undefined;
   ticket?: TicketSource | undefined;
+  /** The id of the user whose tokens `token` returns. With another one, a new token is asked for, and pictures that guests may not send are sent. */
+  user?: string | undefined;
   /** The field of the form that gets the keys. */
   name?: string | undefined;
   /** The form that the pictures belong to, at the service. */
@@ -34,12 +36,14 @@ export interface ImageUploadFieldEvents {
   removed: Detail<"removed">;
 }
 
+type KeySource = Extract<ImageUpload["offlineKey"], () => unknown>;
 export type Keys = readonly string[];
 export type FieldListener = <Name extends keyof ImageUploadFieldEvents>(name: Name, detail: ImageUploadFieldEvents[Name]) => void;
 
 const EVENTS = ["uploaded", "refused", "failed", "removed"] as const;
+type Settable = Omit<ImageUploadFieldProps, "user">;
 /** Each property, and how it is set. */
-const SET: { [Name in keyof ImageUploadFieldProps]-?: (element: ImageUpload, value: ImageUploadFieldProps[Name] | undefined) => void } = {
+const SET: { [Name in keyof Settable]-?: (element: ImageUpload, value: Settable[Name] | undefined) => void } = {
   endpoint: (element, endpoint = "") => (element.endpoint = endpoint),
   token: (element, token) => (element.token = token),
   ticket: (element, ticket) => (element.ticket = ticket),
@@ -53,7 +57,7 @@ const SET: { [Name in keyof ImageUploadFieldProps]-?: (element: ImageUpload, val
   deleteOnRemove: (element, isDeleted) => (isDeleted ? element.setAttribute("on-remove", "delete") : element.removeAttribute("on-remove")),
   assets: (element, assets) => (element.assets = assets),
 };
-const NAMES = Object.keys(SET) as (keyof ImageUploadFieldProps)[];
+const NAMES = Object.keys(SET) as (keyof Settable)[];
 
 /** The attributes that a server renders, so that the element has them before scripts run. */
 export function attributesOf({ endpoint, name, formId, maxFiles, offline, deleteOnRemove }: ImageUploadFieldProps): Record<string, string | undefined> {
@@ -71,6 +75,14 @@ export class Field {
   readonly #element: ImageUpload;
   readonly #stop = new AbortController();
   readonly #last: ImageUploadFieldProps & { value?: string | undefined } = {};
+  #props: ImageUploadFieldProps = {};
+  /** These stay the same functions, because the element begins anew when it gets another one. */
+  #token: TokenSource | undefined;
+  readonly #ticket: TicketSource = (picture) => this.#props.ticket!(picture);
+  readonly #offlineKey = (): ReturnType<KeySource> => {
+    const { offlineKey } = this.#props;
+    return typeof offlineKey === "function" ? offlineKey() : offlineKey;
+  };
 
   constructor(element: ImageUpload, onChange: (keys: string[]) => void, onEvent: FieldListener) {
     this.#element = element;
@@ -85,7 +97,10 @@ export class Field {
    * takes no picture away.
    */
   update(props: ImageUploadFieldProps, value: Keys | null | undefined): void {
-    for (const name of NAMES) this.#set(name, props[name]);
+    if (!this.#token || props.user !== this.#props.user) this.#token = (request) => this.#props.token!(request);
+    this.#props = props;
+    const settable = { ...props, token: props.token && this.#token, ticket: props.ticket && this.#ticket, offlineKey: typeof props.offlineKey === "function" ? this.#offlineKey : props.offlineKey };
+    for (const name of NAMES) this.#set(name, settable[name]);
     const text = value === undefined ? undefined : JSON.stringify(value ?? []);
     if (text === this.#last.value) return;
     this.#last.value = text;
@@ -96,9 +111,9 @@ export class Field {
     this.#stop.abort();
   }
 
-  #set<Name extends keyof ImageUploadFieldProps>(name: Name, value: ImageUploadFieldProps[Name]): void {
+  #set<Name extends keyof Settable>(name: Name, value: Settable[Name]): void {
     if (this.#last[name] === value) return;
     Object.assign(this.#last, { [name]: value });
-    (SET[name] as (element: ImageUpload, value: ImageUploadFieldProps[Name]) => void)(this.#element, value);
+    (SET[name] as (element: ImageUpload, value: Settable[Name]) => void)(this.#element, value);
   }
 }

@@ -34,6 +34,8 @@ export interface ImageUploaderActions {
   remove(id: string): void;
   /** Removes a picture from the list, and deletes it at the service if it was stored by this list. */
   delete(id: string): Promise<void>;
+  /** The user has changed: uploads from now on ask for a new token. */
+  forgetToken(): void;
   /** The form was sent: with `offline.untilSent`, stored pictures do not come back after a reload. */
   markSent(): void;
 }
@@ -93,6 +95,7 @@ export class UploadList implements ImageUploaderActions {
     const item = this.#uploader?.items.find((item) => item.id === id);
     if (item) await this.#uploader?.delete(item);
   };
+  readonly forgetToken = (): void => this.#uploader?.forgetToken();
   readonly markSent = (): void => this.#uploader?.markSent();
 
   /** Without an id, the action is about all pictures; an unknown one is about none. */

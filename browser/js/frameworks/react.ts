@@ -56,9 +56,9 @@ const useBeforePaint = typeof document === "undefined" ? useEffect : useLayoutEf
  * A field for pictures. It works with `value` and `onChange`, with `defaultValue`, and with `<Controller>` of react-hook-form. Its ref is the element.
  */
 export const ImageUpload: ForwardRefExoticComponent<ImageUploadComponentProps & RefAttributes<ImageUploadElement>> = forwardRef<ImageUploadElement, ImageUploadComponentProps>((props, ref) => {
-  const { endpoint, token, ticket, name, formId, maxFiles, offline, offlineKey, required, disabled, deleteOnRemove, assets, ...others } = props;
+  const { endpoint, token, ticket, user, name, formId, maxFiles, offline, offlineKey, required, disabled, deleteOnRemove, assets, ...others } = props;
   const { value, defaultValue, onChange: _, onUploaded: _1, onRefused: _2, onFailed: _3, onRemoved: _4, className, children, ...attributes } = others;
-  const own = { endpoint, token, ticket, name, formId, maxFiles, offline, offlineKey, required, disabled, deleteOnRemove, assets };
+  const own = { endpoint, token, ticket, user, name, formId, maxFiles, offline, offlineKey, required, disabled, deleteOnRemove, assets };
   const element = useRef<ImageUploadElement | null>(null);
   const field = useRef<Field | undefined>(undefined);
   const latest = useRef(props);
@@ -114,7 +114,7 @@ export function useImageUploader(options: ImageUploaderOptions): ImageUploader {
   }, [list, identity]);
   const pictures = useSyncExternalStore(list.subscribe, list.pictures, () => NO_PICTURES);
   return useMemo(() => {
-    const { add, retry, cancel, pause, resume, remove, delete: deletePicture, markSent } = list;
-    return { pictures, keys: keysOf(pictures), isBusy: isBusy(pictures), add, retry, cancel, pause, resume, remove, delete: deletePicture, markSent };
+    const { add, retry, cancel, pause, resume, remove, delete: deletePicture, forgetToken, markSent } = list;
+    return { pictures, keys: keysOf(pictures), isBusy: isBusy(pictures), add, retry, cancel, pause, resume, remove, delete: deletePicture, forgetToken, markSent };
   }, [list, pictures]);
 }

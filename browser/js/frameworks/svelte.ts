@@ -74,6 +74,6 @@ export function imageUploader(options: ImageUploaderOptions | (() => ImageUpload
       if (subscribers === 0) list.close();
     };
   };
-  const { add, retry, cancel, pause, resume, remove, delete: deletePicture, markSent } = list;
-  return { subscribe, add, retry, cancel, pause, resume, remove, delete: deletePicture, markSent };
+  const { add, retry, cancel, pause, resume, remove, delete: deletePicture, forgetToken, markSent } = list;
+  return { subscribe, add, retry, cancel, pause, resume, remove, delete: deletePicture, forgetToken, markSent };
 }

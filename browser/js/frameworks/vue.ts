@@ -43,7 +43,7 @@ interface ImageUploadInstance {
   readonly element: ImageUploadElement | null;
 }
 
-const NAMES = ["endpoint", "token", "ticket", "name", "formId", "maxFiles", "offline", "offlineKey", "required", "disabled", "deleteOnRemove", "assets"] as const;
+const NAMES = ["endpoint", "token", "ticket", "user", "name", "formId", "maxFiles", "offline", "offlineKey", "required", "disabled", "deleteOnRemove", "assets"] as const;
 
 /** A field for pictures: `<ImageUpload v-model="keys" endpoint="…" :token="token" />`. */
 export const ImageUpload = defineComponent({
@@ -93,6 +93,6 @@ export function useImageUploader(options: MaybeRefOrGetter<ImageUploaderOptions>
     end();
     list.close();
   });
-  const { add, retry, cancel, pause, resume, remove, delete: deletePicture, markSent } = list;
-  return { pictures, keys: computed(() => keysOf(pictures.value)), isBusy: computed(() => isBusy(pictures.value)), add, retry, cancel, pause, resume, remove, delete: deletePicture, markSent };
+  const { add, retry, cancel, pause, resume, remove, delete: deletePicture, forgetToken, markSent } = list;
+  return { pictures, keys: computed(() => keysOf(pictures.value)), isBusy: computed(() => isBusy(pictures.value)), add, retry, cancel, pause, resume, remove, delete: deletePicture, forgetToken, markSent };
 }
