@@ -1,12 +1,12 @@
 //! The lock for work that keeps the thread busy for long. Without it, of twelve photos of 12 MP that arrive
 //! together each decode would begin where another ends, and nobody else would be answered until all are done.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
-use image_rules::{Action, Format, Plan};
+use image_rules::Plan;
 
-/// Decoding, resizing and encoding so many pixels takes some 30 ms.
-const LONG_PIXELS: u64 = 2_000_000;
+/// About one step: a plan with less work is carried out at once.
+const LONG_WORK: Duration = Duration::from_millis(25);
 /// A lock that was not renewed for so long has leaked: a step takes a quarter of a second at most, and the platform
 /// drops nothing of a request that it cancels.
 const MAX_HELD_MS: u64 = 10_000;
@@ -68,26 +68,28 @@ impl Drop for CpuLockGuard {
     }
 }
 
-/// Whether a plan needs the lock. A JPEG that is kept is decoded at an eighth of its size, which takes some
-/// milliseconds.
+/// Whether a plan needs the lock.
 pub fn is_long(plan: &Plan) -> bool {
-    let report = plan.report();
-    let pixels = u64::from(report.width) * u64::from(report.height) * u64::from(report.frames);
-    let is_fully_decoded = plan.action() == Action::Optimise || report.format != Format::Jpeg;
-    is_fully_decoded && pixels > LONG_PIXELS
+    plan.work() > LONG_WORK
 }
 
 #[cfg(test)]
 mod tests {
-    use image_rules::{Policy, Report, inspect};
+    use image_rules::{Policy, Report, inspect, report::Coded};
 
     use super::*;
 
-    /// Of a photo of this size.
+    /// Of a photo of this size, as a camera writes it.
     fn plan(width: u32, height: u32, policy: &Policy) -> Plan {
         let photo = include_bytes!("../../../../tests/fixtures/jpeg/baseline-420.jpg");
         let report = inspect(photo, policy).expect("a photo");
-        Plan::new(&Report { width, height, ..report }, policy).expect("fits")
+        let pixels = u64::from(width) * u64::from(height);
+        // Half as many samples of chroma as of luma.
+        let jpeg_blocks = pixels * 3 / 2 / 64;
+        let coded = Coded { pixels, scan_blocks: jpeg_blocks, ..report.coded };
+        let size_bytes = pixels / 4;
+        let report = Report { width, height, size_bytes, jpeg_blocks, coded, ..report };
+        Plan::new(&report, policy).expect("fits")
     }
 
     #[test]
@@ -133,7 +135,10 @@ mod tests {
         assert!(is_long(&plan(4032, 3024, &policy)));
         assert!(!is_long(&plan(2048, 1536, &policy)), "kept: an eighth is decoded");
         let small = Policy { max_edge: 200, ..policy };
-        assert!(is_long(&plan(2048, 1536, &small)));
         assert!(!is_long(&plan(1600, 1200, &small)));
+        let kept = plan(2048, 1536, &policy);
+        let coded = Coded { scan_blocks: 100 * kept.report().jpeg_blocks, ..kept.report().coded };
+        let many_scans = Report { progressive: true, coded, ..kept.report().clone() };
+        assert!(is_long(&Plan::new(&many_scans, &policy).expect("fits")), "of 100 scans");
     }
 }
