@@ -344,7 +344,7 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
             && let Some(object) = store.get(&held, None).await?
         {
             let sha256 = hex::decode_digest(&image.sha256).ok_or(WorkError::Copy)?;
-            let bytes = object.content.into_bytes().await?;
+            let bytes = object.content.into_bytes(image.size_bytes).await?;
             // Nothing may be written after the removal of the image has looked for it.
             if !self.account().is_unchanged(upload)? {
                 return Ok(());

@@ -57,6 +57,8 @@ pub enum InvalidReply {
     OtherDigest,
     #[error("not the requested range")]
     OtherSpan,
+    #[error("not as many bytes as announced")]
+    OtherSize,
     #[error("no complete listing")]
     NoListing,
 }

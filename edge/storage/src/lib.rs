@@ -2,6 +2,7 @@
 //! filled by the platform.
 
 mod binding;
+mod body_buffer;
 mod error;
 mod key;
 mod metadata;
@@ -11,6 +12,7 @@ pub mod testing;
 mod upload_key;
 
 pub use binding::BucketBinding;
+pub use body_buffer::BodyBuffer;
 pub use error::{ErrorCode, InvalidReply, Rejection, StoreError};
 pub use key::{KeyParts, ObjectKey};
 pub use metadata::{Held, ObjectMetadata};
@@ -79,7 +81,9 @@ pub struct NewObject<'a> {
 
 /// The bytes of an object, not read yet.
 pub trait Content {
-    fn into_bytes(self) -> impl Future<Output = Result<Vec<u8>, StoreError>>;
+    /// Reads them into memory. There must be as many as `size_bytes`, so that no more memory is used than the caller has
+    /// reserved.
+    fn into_bytes(self, size_bytes: u64) -> impl Future<Output = Result<Vec<u8>, StoreError>>;
 
     /// A span of them, not read yet.
     fn part(self, span: Span) -> Self;

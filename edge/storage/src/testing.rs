@@ -15,8 +15,8 @@ use std::{
 };
 
 use super::{
-    Content, Description, NewObject, ObjectFacts, ObjectKey, ObjectMetadata, ObjectStore, Page,
-    Rejection, Span, StoreError, StoredObject,
+    Content, Description, InvalidReply, NewObject, ObjectFacts, ObjectKey, ObjectMetadata,
+    ObjectStore, Page, Rejection, Span, StoreError, StoredObject,
 };
 
 /// An object store in memory; writes and deletions fail while `broken` is set.
@@ -44,8 +44,9 @@ impl FakeStore {
 }
 
 impl Content for Vec<u8> {
-    async fn into_bytes(self) -> Result<Vec<u8>, StoreError> {
-        Ok(self)
+    async fn into_bytes(self, size_bytes: u64) -> Result<Vec<u8>, StoreError> {
+        let is_whole = self.len() as u64 == size_bytes;
+        if is_whole { Ok(self) } else { Err(InvalidReply::OtherSize.into()) }
     }
 
     fn part(self, span: Span) -> Self {

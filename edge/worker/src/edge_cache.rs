@@ -65,9 +65,7 @@ impl EdgeCache for CacheApi {
 /// serve it for a year.
 async fn put_complete(url: String, size_bytes: u64, copy: Response, _lease: Lease) {
     let (builder, body) = copy.into_parts();
-    if let Ok(bytes) = ImageBytes::new(body).into_bytes().await
-        && bytes.len() as u64 == size_bytes
-    {
+    if let Ok(bytes) = ImageBytes::new(body).into_bytes(size_bytes).await {
         // The next caller is served from the store if this fails.
         let _ = Cache::default().put(url, builder.fixed(bytes)).await;
     }

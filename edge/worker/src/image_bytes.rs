@@ -4,11 +4,11 @@
 use std::future::ready;
 
 use edge_storage::{
-    Content, Span, StoreError,
+    BodyBuffer, Content, Span, StoreError,
     s3::{HttpBody, HttpError},
 };
 use edge_types::with_timeout;
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt};
 use worker::{FixedLengthStream, Response, ResponseBody, worker_sys};
 
 use crate::{fetch_guard::FetchGuard, runtime::Runtime};
@@ -39,56 +39,56 @@ impl ImageBytes {
         self.body
     }
 
-    async fn collect(self, max_bytes: usize) -> Result<Vec<u8>, HttpError> {
+    /// Passes the chunks to `take` until it returns `false` or fails.
+    async fn each_chunk<E: From<HttpError>>(
+        self,
+        mut take: impl FnMut(&[u8]) -> Result<bool, E>,
+    ) -> Result<(), E> {
         let Self { body, guard } = self;
-        let bytes = read_body(body, max_bytes).await?;
-        // The response is complete, and an abort would cost as much as a call of a ledger.
-        if let (Some(guard), true) = (guard, bytes.len() < max_bytes) {
+        let is_complete = match body {
+            ResponseBody::Empty => true,
+            ResponseBody::Body(bytes) => take(&bytes)?,
+            body @ ResponseBody::Stream(_) => {
+                let mut response = Response::from_body(body).map_err(|_| HttpError::Broken)?;
+                let mut chunks = response.stream().map_err(|_| HttpError::Broken)?;
+                let reading = async {
+                    while let Some(chunk) = chunks.next().await {
+                        if !take(&chunk.map_err(|_| HttpError::Broken)?)? {
+                            return Ok(false);
+                        }
+                    }
+                    Ok::<_, E>(true)
+                };
+                let read = with_timeout(&Runtime, READ_TIMEOUT_MS, reading).await;
+                read.unwrap_or_else(|| Err(HttpError::Timeout.into()))?
+            }
+        };
+        // An abort would cost as much as a call of a ledger.
+        if let (Some(guard), true) = (guard, is_complete) {
             guard.disarm();
         }
-        Ok(bytes)
+        Ok(())
     }
-}
-
-async fn read_body(body: ResponseBody, max_bytes: usize) -> Result<Vec<u8>, HttpError> {
-    match body {
-        ResponseBody::Empty => Ok(Vec::new()),
-        ResponseBody::Body(mut bytes) => {
-            bytes.truncate(max_bytes);
-            Ok(bytes)
-        }
-        body @ ResponseBody::Stream(_) => {
-            let mut response = Response::from_body(body).map_err(|_| HttpError::Broken)?;
-            let chunks = response.stream().map_err(|_| HttpError::Broken)?;
-            let bytes = with_timeout(&Runtime, READ_TIMEOUT_MS, read_chunks(chunks, max_bytes));
-            bytes.await.unwrap_or(Err(HttpError::Timeout))
-        }
-    }
-}
-
-async fn read_chunks(
-    mut chunks: impl Stream<Item = worker::Result<Vec<u8>>> + Unpin,
-    max_bytes: usize,
-) -> Result<Vec<u8>, HttpError> {
-    let mut bytes = Vec::new();
-    while bytes.len() < max_bytes
-        && let Some(chunk) = chunks.next().await
-    {
-        bytes.extend(chunk.map_err(|_| HttpError::Broken)?);
-    }
-    bytes.truncate(max_bytes);
-    Ok(bytes)
 }
 
 impl HttpBody for ImageBytes {
     async fn read(self, max_bytes: usize) -> Result<Vec<u8>, HttpError> {
-        self.collect(max_bytes).await
+        let mut bytes = Vec::new();
+        let take = |chunk: &[u8]| {
+            let left = max_bytes - bytes.len();
+            bytes.extend_from_slice(chunk.get(..left).unwrap_or(chunk));
+            Ok::<_, HttpError>(bytes.len() < max_bytes)
+        };
+        self.each_chunk(take).await?;
+        Ok(bytes)
     }
 }
 
 impl Content for ImageBytes {
-    async fn into_bytes(self) -> Result<Vec<u8>, StoreError> {
-        self.collect(usize::MAX).await.map_err(StoreError::from)
+    async fn into_bytes(self, size_bytes: u64) -> Result<Vec<u8>, StoreError> {
+        let mut buffer = BodyBuffer::new(size_bytes)?;
+        self.each_chunk(|chunk| Ok::<_, StoreError>(buffer.push(chunk).map(|()| true)?)).await?;
+        Ok(buffer.finish()?)
     }
 
     fn part(self, span: Span) -> Self {

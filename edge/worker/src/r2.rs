@@ -105,7 +105,7 @@ impl ObjectStore for R2Store {
         let Some(object) = self.in_time(request.execute()).await? else { return Ok(None) };
         let Some(body) = object.body() else { return Ok(None) };
         let content = ImageBytes::new(body.response_body().map_err(failed)?);
-        let bytes = content.into_bytes().await?;
+        let bytes = content.into_bytes(object.size()).await?;
         Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
     }
 

@@ -150,7 +150,7 @@ async fn derive<P: Ports>(
 ) -> Result<Picture<StoreContent<P>>, ApiError> {
     let size_bytes = stored.facts.size_bytes;
     let memory = app.scheduler().reserve_body(client, size_bytes, None).await?;
-    let original = stored.content.into_bytes().await?;
+    let original = stored.content.into_bytes(size_bytes).await?;
     let derived = variant::derive(app, original, variant, &memory).await?;
     let facts = ObjectFacts { size_bytes: derived.bytes.len() as u64, etag: derived.etag };
     let content = app.ports.edge_cache().content(derived.bytes);

@@ -194,7 +194,7 @@ impl<O: HttpClient> ObjectStore for S3Store<O> {
         let Some(object) = retry(&self.http_client, self.retry_policy(), attempt).await? else {
             return Ok(None);
         };
-        let bytes = object.content.into_bytes().await?;
+        let bytes = object.content.into_bytes(object.facts.size_bytes).await?;
         Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
     }
 

@@ -173,9 +173,10 @@ impl<O: HttpClient> Writing<'_, O> {
     }
 
     async fn reads_back(&self) -> Attempt<bool> {
+        let size_bytes = self.object.bytes.len() as u64;
         match self.store.try_get(self.object.key.as_str(), None, self.left_ms()).await {
             Attempt::Done(None) => Attempt::Done(false),
-            Attempt::Done(Some(object)) => match object.content.into_bytes().await {
+            Attempt::Done(Some(object)) => match object.content.into_bytes(size_bytes).await {
                 Ok(bytes) => {
                     Attempt::Done(<[u8; 32]>::from(Sha256::digest(bytes)) == self.object.sha256)
                 }

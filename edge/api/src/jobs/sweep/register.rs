@@ -60,7 +60,7 @@ async fn complete_from_bytes<P: Ports>(
         return Ok(metadata);
     };
     let Some(object) = app.ports.store().get(key, None).await? else { return Ok(metadata) };
-    let bytes = object.content.into_bytes().await?;
+    let bytes = object.content.into_bytes(size_bytes).await?;
     let report = inspect_as(&bytes, format, &app.config.policy);
     let digest = app.ports.sha256(&bytes).await;
     drop((bytes, lease));
