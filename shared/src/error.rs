@@ -60,7 +60,7 @@ pub enum ImageError {
         /// What the limits allow.
         limit: u32,
     },
-    /// The plan would take longer than the limits allow.
+    /// Carrying out the plan, or inspecting the picture, would take longer than the limits allow.
     TooMuchWork {
         /// The estimate.
         work_ms: u64,

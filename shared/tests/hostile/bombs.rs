@@ -97,6 +97,34 @@ fn many_huffman_codes_are_counted_before_decoding() {
     assert!(matches!(verdict, Err(ImageError::TooMuchMemory { .. })), "{verdict:?}");
 }
 
+/// Inspection reads the codes of lossless WebP and the images beside its pixels. That of ordinary files takes a millisecond.
+#[test]
+fn inspecting_a_webp_ends_where_it_takes_too_long() {
+    let _turn = alone();
+    let blocks = many_codes::blocks(2048, 2048);
+    let groups = many_codes::groups(64, 64, 3_000);
+    for (name, bytes) in [
+        ("small blocks", many_codes::animation(2048, 2048, &blocks, 19)),
+        ("many codes", many_codes::animation(64, 64, &groups, 40)),
+    ] {
+        assert!(bytes.len() as u64 <= Policy::EDGE.limits.max_bytes, "{name}");
+        let start = Instant::now();
+        let (verdict, peak_bytes) = measured(|| inspect(&bytes, &Policy::EDGE));
+        println!("{name}: inspected in {:?}", start.elapsed());
+        let refused = ImageError::TooMuchWork { work_ms: 101, limit_ms: 100, is_animated: true };
+        assert_eq!(verdict, Err(refused), "{name}");
+        assert!(peak_bytes <= 512 * 1024, "{name} took {peak_bytes} bytes");
+    }
+    // A few of the same frames are read.
+    for (stream, side, [groups, pixels]) in
+        [(blocks, 2048, [2, 4 * 512 * 512]), (groups, 64, [6_000, 2 * 16 * 16])]
+    {
+        let report = inspect(&many_codes::animation(side, side, &stream, 2), &Policy::EDGE);
+        let coded = report.expect("a sound picture").coded;
+        assert_eq!((coded.code_groups, coded.side_pixels), (groups, pixels));
+    }
+}
+
 /// A GIF of flat frames of the canvas's size.
 fn flat_gif(width: u16, height: u16, frames: usize) -> Vec<u8> {
     let flat = vec![0; usize::from(width) * usize::from(height)];

@@ -1,7 +1,8 @@
 //! Reads a lossless stream (RFC 9649 sections 4 to 6) up to its pixels, to count the Huffman codes. Each block of four by
 //! four pixels may have five codes, so that a file of 5 MB could need a gigabyte for their tables.
 //!
-//! A stream that ends early or has invalid codes counts as far as it was read: decoders stop at the same place.
+//! A stream that ends early or has invalid codes counts as far as it was read: decoders stop at the same place. Reading
+//! takes time itself, which is counted, too, and ends when it takes too long ([`ReadingTime`]).
 
 use alloc::{vec, vec::Vec};
 use core::{iter, mem};
@@ -17,10 +18,44 @@ pub struct SideData {
     pub size_bytes: u64,
 }
 
-/// Of the stream that follows the header, for a picture of this size. Reading ends above `most_bytes`.
-pub fn side_data(stream: &[u8], size: (u32, u32), most_bytes: u64) -> SideData {
+/// The time that is left for reading, in picoseconds of the reference machine ([`work`](crate::plan::work)).
+#[derive(Clone, Copy, Debug)]
+pub struct ReadingTime {
+    left_ps: u64,
+    is_over: bool,
+}
+
+impl ReadingTime {
+    pub const fn of_ms(ms: u64) -> Self {
+        Self { left_ps: ms.saturating_mul(1_000_000_000), is_over: false }
+    }
+
+    /// Whether reading ended because there was no time left.
+    pub const fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    #[inline]
+    fn spend(&mut self, ps: u64) -> Option<()> {
+        if self.is_over || self.left_ps < ps {
+            self.is_over = true;
+            return None;
+        }
+        self.left_ps -= ps;
+        Some(())
+    }
+}
+
+/// Of the stream that follows the header, for a picture of this size. Reading ends above `most_bytes`, and when there is no
+/// time left.
+pub fn side_data(
+    stream: &[u8],
+    size: (u32, u32),
+    most_bytes: u64,
+    time: &mut ReadingTime,
+) -> SideData {
     let bits = Bits { rest: stream, held: 0, count: 0 };
-    let mut reader = Reader { bits, found: SideData::default() };
+    let mut reader = Reader { bits, time, found: SideData::default() };
     // Without an end, it is what was found until then.
     let _ = reader.read(size, most_bytes);
     reader.found
@@ -37,12 +72,22 @@ const NODE_BYTES: u64 = 16;
 /// Four channels, and the number of a group.
 const PIXEL_BYTES: u64 = 4 + 2;
 
-struct Reader<'a> {
+/// What reading takes, in picoseconds: a pixel of four symbols, or a copy; a code of one or two symbols; a longer code, and
+/// each symbol of its alphabet; for each bit that its longest code has, a symbol that is looked for; an entry of a table.
+const READ_PIXEL: u64 = 20_000;
+const READ_SHORT_CODE: u64 = 100_000;
+const READ_CODE: u64 = 500_000;
+const READ_LENGTH: u64 = 2_000;
+const SOUGHT_SYMBOL: u64 = 1_000;
+const TABLE_ENTRY: u64 = 1_000;
+
+struct Reader<'a, 't> {
     bits: Bits<'a>,
+    time: &'t mut ReadingTime,
     found: SideData,
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     fn read(&mut self, (width, height): (u32, u32), most_bytes: u64) -> Option<()> {
         let mut width = width;
         let mut is_used = [false; 4];
@@ -75,7 +120,7 @@ impl Reader<'_> {
             self.found.groups += 1;
             self.found.size_bytes += GROUP_BYTES;
             for symbols in alphabets(cache_size) {
-                self.found.size_bytes += Lengths::read(&mut self.bits, symbols)?.table_bytes();
+                self.found.size_bytes += self.lengths(symbols)?.table_bytes();
             }
             if self.found.size_bytes > most_bytes {
                 return None;
@@ -103,12 +148,29 @@ impl Reader<'_> {
         }
     }
 
+    fn lengths(&mut self, symbols: u16) -> Option<Lengths> {
+        let lengths = Lengths::read(&mut self.bits, symbols)?;
+        self.time.spend(match lengths {
+            Lengths::One(_) | Lengths::Two(_) => READ_SHORT_CODE,
+            Lengths::All(_) => READ_CODE + u64::from(symbols) * READ_LENGTH,
+        })?;
+        Some(lengths)
+    }
+
+    fn code(&mut self, symbols: u16) -> Option<Code> {
+        let lengths = self.lengths(symbols)?;
+        let longest = lengths.longest();
+        let sought = u64::from(symbols) * u64::from(longest) * SOUGHT_SYMBOL;
+        self.time.spend(sought + (TABLE_ENTRY << longest))?;
+        lengths.code()
+    }
+
     /// The pixels are not kept: what is copied or comes from the cache has occurred before.
     fn image(&mut self, pixels: u64) -> Option<u32> {
         self.found.pixels += pixels;
         self.found.size_bytes += pixels * PIXEL_BYTES;
         let alphabets = alphabets(self.cache_size()?);
-        let codes = alphabets.map(|symbols| Lengths::read(&mut self.bits, symbols)?.code());
+        let codes = alphabets.map(|symbols| self.code(symbols));
         let [Some(green), Some(red), Some(blue), Some(alpha), Some(distance)] = codes else {
             return None;
         };
@@ -125,6 +187,7 @@ impl Reader<'_> {
         }
         let (mut largest, mut at) = (0, 0);
         while at < pixels {
+            self.time.spend(READ_PIXEL)?;
             let symbol = green.symbol(&mut self.bits)?;
             at += match symbol {
                 0..=255 => {
@@ -241,13 +304,22 @@ impl Lengths {
         if used.next().is_none() { Some(Self::One(first)) } else { Some(Self::All(lengths)) }
     }
 
+    /// How many bits the longest code has.
+    fn longest(&self) -> u8 {
+        match self {
+            Self::One(_) => 0,
+            Self::Two(_) => 1,
+            Self::All(lengths) => lengths.iter().max().copied().unwrap_or_default(),
+        }
+    }
+
     /// What the tables of a decoder need.
     fn table_bytes(&self) -> u64 {
         match self {
             Self::One(_) => 0,
             Self::Two(_) => CODE_BYTES + 2 * TABLE_ENTRY_BYTES + 3 * NODE_BYTES,
             Self::All(lengths) => {
-                let longest = lengths.iter().max().copied().unwrap_or_default();
+                let longest = self.longest();
                 let long = lengths.iter().filter(|length| **length > MAX_TABLE_BITS).count() as u64;
                 let table_bytes = TABLE_ENTRY_BYTES << longest.min(MAX_TABLE_BITS);
                 CODE_BYTES + table_bytes + 2 * NODE_BYTES * long

@@ -8,7 +8,10 @@ use crate::{
     ImageError, Limits, Report,
     container::{
         exif,
-        webp::{Bitstream, Chunk, check_alpha, flag, vp8l::side_data},
+        webp::{
+            Bitstream, Chunk, check_alpha, flag,
+            vp8l::{ReadingTime, side_data},
+        },
     },
     cursor::Cursor,
     error::Corrupt,
@@ -25,8 +28,13 @@ pub(crate) enum Piece<'a> {
     Part(Chunk<'a>),
 }
 
+/// The part of the time for all work that reading lossless streams may take: 100 ms at the edge.
+const READING: u64 = 20;
+
 /// Walks the chunks, and counts what lossless streams hold besides their pixels.
 pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<Report, ImageError> {
+    let limit_ms = limits.max_work_ms / READING;
+    let mut time = ReadingTime::of_ms(limit_ms);
     let mut plane = None;
     let mut coded = Coded::default();
     let report = walk(bytes, limits, |piece| {
@@ -41,11 +49,15 @@ pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<Report, ImageErro
         };
         // A plane has the size of the pixels that follow it.
         let Ok(Bitstream { width, height, .. }) = Bitstream::read(&chunk) else { return };
-        let side = side_data(stream, (width, height), limits.max_peak_bytes);
+        let side = side_data(stream, (width, height), limits.max_peak_bytes, &mut time);
         coded.code_groups += side.groups;
         coded.side_pixels += side.pixels;
         coded.largest_side_bytes = coded.largest_side_bytes.max(side.size_bytes);
     })?;
+    if time.is_over() {
+        let is_animated = report.frames > 1;
+        return Err(ImageError::TooMuchWork { work_ms: limit_ms + 1, limit_ms, is_animated });
+    }
     let Coded { code_groups, side_pixels, largest_side_bytes, .. } = coded;
     Ok(Report {
         coded: Coded { code_groups, side_pixels, largest_side_bytes, ..report.coded },
