@@ -4,8 +4,12 @@
 //! are ordinary functions ([`paced::without_pauses`]), and only the stages of a plan are steps. Work is counted in the
 //! picoseconds of [`work`](crate::plan::work), because no clock runs during CPU work in a Worker.
 
+#[cfg(all(test, feature = "steps"))]
+use alloc::vec::Vec;
 #[cfg(feature = "steps")]
 use core::cell::Cell;
+#[cfg(all(test, feature = "steps"))]
+use core::cell::RefCell;
 #[cfg(feature = "codec")]
 use core::{
     future::Future,
@@ -23,6 +27,9 @@ const STEP_PS: u64 = 25_000_000_000;
 pub(crate) struct Pace {
     #[cfg(feature = "steps")]
     done_ps: Cell<u64>,
+    /// The work of each step that has ended.
+    #[cfg(all(test, feature = "steps"))]
+    ended_ps: RefCell<Vec<u64>>,
 }
 
 #[cfg(feature = "steps")]
@@ -31,8 +38,20 @@ impl Pace {
     pub fn begin(&self, ps: u64) -> Pause {
         let done_ps = self.done_ps.get().saturating_add(ps);
         let is_due = done_ps > STEP_PS && self.done_ps.get() > 0;
+        #[cfg(test)]
+        if is_due {
+            self.ended_ps.borrow_mut().push(self.done_ps.get());
+        }
         self.done_ps.set(if is_due { ps } else { done_ps });
         Pend(is_due)
+    }
+
+    /// The work of all steps so far.
+    #[cfg(test)]
+    pub fn steps(&self) -> Vec<u64> {
+        let mut steps = self.ended_ps.borrow().clone();
+        steps.push(self.done_ps.get());
+        steps
     }
 
     /// After work whose length was not known before.

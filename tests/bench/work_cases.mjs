@@ -37,6 +37,7 @@ function jpegs() {
     ...efforts(`JPEG ${mode}, 12 MP`, jpeg(options), [[4032, 3024]]),
   ]).concat([
     upload('JPEG 4:4:4, half scale', jpeg({ chromaSubsampling: '4:4:4', quality: 60 }), down(6000, 6000)),
+    upload('JPEG progressive 4:4:4, quarter scale', jpeg({ progressive: true, chromaSubsampling: '4:4:4', quality: 25 }), [[8064, 6048], [7700, 5700]]),
     upload('JPEG gray, half scale', (width, height) => photo(width, height).toColourspace('b-w').jpeg({ quality: 50 }).toBuffer(), down(7000, 7000)),
     upload('JPEG of inks, half scale', (width, height) => photo(width, height).toColourspace('cmyk').jpeg({ quality: 50 }).toBuffer(), down(5000, 5000)),
     upload('JPEG turned, half scale', (width, height) => photo(width, height).withMetadata({ orientation: 6 }).jpeg({ quality: 75 }).toBuffer(), [[4032, 3024]]),
@@ -60,6 +61,7 @@ function pngs() {
     upload(`${name}, kept`, make, kept),
     upload(`${name}, resized`, make, larger.filter(([width, height]) => Math.max(width, height) > EDGE)),
   ]).concat([
+    upload('PNG of a screen with opaque alpha, resized', async (width, height) => (await screen(width, height)).ensureAlpha().png().toBuffer(), down(3300, 2475)),
     ...variants('PNG of a screen', shot, stored),
     ...variants('PNG with alpha', kinds[4][1], stored),
     ...efforts('PNG of a screen', shot, [[2560, 1440]]),

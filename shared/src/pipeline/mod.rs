@@ -108,6 +108,15 @@ pub async fn process_in_steps<'a>(
     plan: &Plan,
     limits: &Limits,
 ) -> Result<Processed<'a>, ImageError> {
+    carry_out(bytes, plan, limits, &Pace::default()).await
+}
+
+async fn carry_out<'a>(
+    bytes: Cow<'a, [u8]>,
+    plan: &Plan,
+    limits: &Limits,
+    pace: &Pace,
+) -> Result<Processed<'a>, ImageError> {
     let report = plan.report();
     let (peak_bytes, limit_bytes) = (plan.peak_bytes(), limits.max_peak_bytes);
     if peak_bytes > limit_bytes {
@@ -116,7 +125,6 @@ pub async fn process_in_steps<'a>(
     if bytes.len() as u64 != report.size_bytes {
         return Err(Corrupt::BadLength.into());
     }
-    let pace = &Pace::default();
     let bytes = storable(bytes, report)?;
     let Some(target) = plan.target() else {
         let (placeholder, hidden) = wait!(verify(&bytes, report, pace))?;
@@ -234,3 +242,6 @@ fn preserve<'a>(
     };
     Ok(Processed { bytes, format, width, height, action, removed, placeholder })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
 //! Lossless WebP with many Huffman codes (RFC 9649), and with as much as possible to read before the pixels.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses some of it")]
 
 /// Bits of one code: 16 symbols, whose codes have 1, 2, … 14, 15 and 15 bits.
 const LONG_CODE_BITS: usize = 133;
