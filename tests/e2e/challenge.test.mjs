@@ -265,7 +265,10 @@ describe("Turnstile", () => {
     await page.route(`${API}*`, (route) => route.abort());
     await refused.locator("[part=retry]").click();
     await page.locator("#room [part~=item][part~=failed]").waitFor();
-    assert.match(complaints.join("\n"), /the script of Turnstile was not loaded/);
+    // The console's messages arrive on their own way, perhaps after the change of the page.
+    const isLogged = () => /the script of Turnstile was not loaded/.test(complaints.join("\n"));
+    for (let tries = 0; !isLogged() && tries < 50; tries++) await page.waitForTimeout(100);
+    assert.ok(isLogged(), complaints.join("\n"));
   });
 
   test("the widget is shown in a frame of an allowed origin and of no other", async (t) => {
