@@ -216,7 +216,7 @@ export class ImageService {
     return this.#request("GET", `/removals/${encodeURIComponent(removalId)}`);
   }
 
-  /** Waits until a deletion or an erasure is done. It runs in the service, also if nobody waits. */
+  /** Waits until a deletion or an erasure is done. The service continues it even if the caller stops waiting. */
   async finished(removal: Removal, { onProgress, signal }: WaitOptions = {}): Promise<Removal> {
     let current = removal;
     for (let waitMs = POLL_MS; ; waitMs = Math.min(2 * waitMs, MAX_POLL_MS)) {

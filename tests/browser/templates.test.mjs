@@ -62,7 +62,7 @@ test("React", () => {
   assert.match(react(`onuploaded={({ detail }) => detail.nothing}`), /'nothing' does not exist/);
 });
 
-/** A form with react-hook-form, and a list of its own. */
+/** A form with react-hook-form, and a list that the page draws itself. */
 const reactComponent = (attributes) =>
   check(
     "tsc",

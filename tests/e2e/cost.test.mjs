@@ -77,7 +77,7 @@ async function nextDay(meter, sub) {
   return wait(({ alarms }) => alarms.length > 0, 20);
 }
 
-// At the same time, each on a server of its own, because most of the time they wait for alarms.
+// The groups run at the same time on different servers, because most of the time they wait for alarms.
 describe("costs", { concurrency: true }, () => {
   describe("of users", { concurrency: 1 }, () => {
     let meter, server, costs, wait;

@@ -1,5 +1,5 @@
-// Forms on the built Worker: policies, refusals, the list, closing with the pictures, and limits that hold for a thousand racing uploads and after
-// a kill.
+// Forms on the built Worker: policies, refusals, the list of forms, closing a form and deleting its pictures, and limits that hold for a thousand
+// racing uploads and after a kill.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -125,7 +125,7 @@ test("a claim takes a place of the claimant, and a limit that is set later count
   assert.equal((await upload("eun", "later", gif(37))).full, "form");
 });
 
-// Each on a server of its own, at the same time: one waits for leases to end.
+// Both run at the same time on different servers, because one waits for leases to end.
 describe("exact limits", { concurrency: 2 }, () => {
   test("of a thousand racing uploads exactly as many are stored as the form takes, and each user has at most their share", { timeout: 900_000 }, async (t) => {
     await put("race", { maxFiles: MOST, maxFilesPerUser: 3 });

@@ -16,7 +16,7 @@ const PACKAGES = resolve("tests/browser/node_modules");
 const TARBALL = resolve("target/the-form-preflight.tgz");
 const FRAMEWORKS = ["react", "vue", "svelte"];
 
-/** Each page has the same: a field with its keys and events, buttons that change them, and a list of its own. */
+/** Each page has the same: a field with its keys and events, buttons that change them, and a list that the page draws itself. */
 const SOURCES = {
   "react.jsx": `import { guestToken } from "@the-form/preflight";
 import { ImageUpload, useImageUploader } from "@the-form/preflight/react";
@@ -159,7 +159,7 @@ let pictures = 0;
 const picture = () => fileOf(`${++pictures}.gif`, gif(pictures));
 
 for (const name of FRAMEWORKS) {
-  test(`${name}: a field with a controlled value, and a list of its own`, async (t) => {
+  test(`${name}: a field with a controlled value, and a list that the page draws itself`, async (t) => {
     serve();
     const { page, complaints } = await openPage(t, browser, { levels: ["error", "warning"] });
     await page.goto(`${proxy.url}/${name}`);

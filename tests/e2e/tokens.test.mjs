@@ -79,7 +79,7 @@ test("node verifies a guest token with the published key", async () => {
   assert.equal(JSON.parse(Buffer.from(payload, "base64url")).iss, "urn:the-form:images");
 });
 
-// Each on a server of its own, at the same time: one waits for timeouts.
+// They run at the same time on different servers, because one waits for timeouts.
 describe("on servers of their own", { concurrency: 3 }, () => {
   test("unknown key ids cause at most one fetch a minute, which finds a new key; in an outage known keys are enough", async (t) => {
     const known = keys.map(({ jwk }) => jwk);

@@ -139,7 +139,7 @@ test("an export has the records of all pages", async () => {
   assert.deepEqual(requests.map(({ url }) => new URL(url).pathname + new URL(url).search), ["/users/7/export", "/users/7/export?cursor=x"]);
 });
 
-test("a removal is followed to its end, or until nobody waits", async () => {
+test("`finished` waits for the end of a removal, or until its signal is aborted", async () => {
   const running = { id: "r", state: "running", total: 2, removed: 0 };
   const { service, requests } = fake([{ data: { ...running, removed: 1 } }, { data: { ...running, removed: 2, state: "done" } }]);
   const seen = [];
