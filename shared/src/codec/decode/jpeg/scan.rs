@@ -471,18 +471,20 @@ impl Refine<'_> {
     /// answers where the next unknown one is, or one past `last`.
     fn run(&mut self, bits: &mut Bits<'_>, mut k: usize, last: usize, mut zeros: usize) -> usize {
         while k <= last {
-            if *self.nonzero >> k & 1 == 1 {
-                if bits.bit() {
-                    self.correct(k);
-                }
-            } else if zeros == 0 {
-                return k;
-            } else {
-                zeros -= 1;
+            // Most blocks have few known ones, so the unknown ones between them are passed at once.
+            let unknown = (*self.nonzero >> k).trailing_zeros() as usize;
+            let unknown = unknown.min(last + 1 - k);
+            if zeros < unknown {
+                return k + zeros;
+            }
+            zeros -= unknown;
+            k += unknown;
+            if k <= last && bits.bit() {
+                self.correct(k);
             }
             k += 1;
         }
-        k
+        last + 1
     }
 
     fn correct(&mut self, k: usize) {
