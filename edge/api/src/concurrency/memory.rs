@@ -109,19 +109,19 @@ impl Purpose {
 struct Division {
     /// 32 MiB. Bodies and copies.
     bodies: u64,
-    /// 17.3 MiB of those: three of the largest images, or one form of any size.
+    /// 12 MiB of those: two of the largest images, or one form of any size.
     large_bodies: u64,
-    /// 14.7 MiB of those: 32 uploads of 470 KB.
+    /// 20 MiB of those: 40 uploads of 512 KiB.
     small_bodies: u64,
     /// 4 MiB of those: what small bodies may take even while a decode waits for memory.
     least_bodies: u64,
-    /// 85.3 MiB. All, with a decode as large as the budget.
+    /// 80 MiB. All, with a decode as large as the budget.
     all: u64,
 }
 
 impl Division {
     const fn of(budget_bytes: u64) -> Self {
-        let (beside_decode, least_bodies) = (budget_bytes / 3, budget_bytes / 16);
+        let (beside_decode, least_bodies) = (budget_bytes / 4, budget_bytes / 16);
         let bodies = budget_bytes / 2;
         let large_bodies = beside_decode - least_bodies;
         Self {

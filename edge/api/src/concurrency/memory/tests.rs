@@ -1,5 +1,5 @@
 //! Leases of memory: what fits beside what, what is kept free, and when they end. Sizes are in KiB; pools of large and
-//! small bodies have 17,749 and 15,018.
+//! small bodies have 12,288 and 20,480.
 
 use edge_types::ClientIp;
 
@@ -31,30 +31,30 @@ fn small_bodies(budget: &MemoryBudget, kib: u64) -> Vec<Lease> {
 fn what_is_leased_comes_back() {
     let budget = MemoryBudget::default();
     let first = body(&budget, 10_000, 0).expect("there is room");
-    assert!(body(&budget, 7_750, 0).is_none());
-    let second = body(&budget, 7_749, 0).expect("there is just enough");
-    assert_eq!(budget.used_bytes(), 17_749 * KIB);
+    assert!(body(&budget, 2_289, 0).is_none());
+    let second = body(&budget, 2_288, 0).expect("there is just enough");
+    assert_eq!(budget.used_bytes(), 12_288 * KIB);
     drop((first, second));
     assert_eq!(budget.used_bytes(), 0);
-    assert_eq!(budget.peak_bytes(), 17_749 * KIB);
+    assert_eq!(budget.peak_bytes(), 12_288 * KIB);
 }
 
 #[test]
 fn small_and_large_bodies_have_their_own_pools() {
     let budget = MemoryBudget::default();
-    let large = body(&budget, 17_749, 0).expect("there is room");
-    let small = small_bodies(&budget, 15_000);
+    let large = body(&budget, 12_288, 0).expect("there is room");
+    let small = small_bodies(&budget, 20_000);
     assert!(body(&budget, 500, 0).is_none());
     drop(large);
     assert!(body(&budget, 500, 0).is_none());
-    assert!(body(&budget, 17_749, 0).is_some());
+    assert!(body(&budget, 12_288, 0).is_some());
     drop(small);
 }
 
 #[test]
 fn alone_any_body_passes_and_nothing_overflows() {
     let budget = MemoryBudget::default();
-    let small = small_bodies(&budget, 15_000);
+    let small = small_bodies(&budget, 20_000);
     let large = body(&budget, 30_000, 0).expect("the only large one");
     assert!(body(&budget, u64::MAX, 0).is_none());
     drop((large, small));
@@ -64,7 +64,7 @@ fn alone_any_body_passes_and_nothing_overflows() {
 #[test]
 fn a_decode_of_any_size_fits_beside_large_bodies_and_some_small_ones() {
     let budget = MemoryBudget::default();
-    let held = [6_000, 6_000, 5_749].map(|kib| body(&budget, kib, 0).expect("there is room"));
+    let held = [6_000, 6_288].map(|kib| body(&budget, kib, 0).expect("there is room"));
     let small = small_bodies(&budget, 4_000);
     for own in &held {
         assert!(decode(&budget, 65_536, Some(own)).is_some());
@@ -98,7 +98,7 @@ fn a_decode_that_is_larger_than_the_budget_fits_beside_what_others_may_hold() {
 #[test]
 fn new_bodies_leave_free_what_a_decode_waits_for() {
     let budget = MemoryBudget::default();
-    let large = body(&budget, 17_000, 0).expect("there is room");
+    let large = body(&budget, 11_500, 0).expect("there is room");
     let small = small_bodies(&budget, 6_000);
     assert!(decode(&budget, 65_536, None).is_none());
     assert!(body(&budget, 600, 0).is_none(), "it would wait for longer");
@@ -115,7 +115,7 @@ fn new_bodies_leave_free_what_a_decode_waits_for() {
 #[test]
 fn copies_leave_free_what_a_body_waits_for() {
     let budget = MemoryBudget::default();
-    let held = body(&budget, 17_000, 0).expect("there is room");
+    let held = body(&budget, 12_000, 0).expect("there is room");
     assert!(body(&budget, 1_000, 0).is_none());
     assert!(copy(&budget, 1, 0).is_none());
     assert!(copy(&budget, 1, MAX_WAIT_MS).is_some(), "the body no longer waits");
@@ -155,8 +155,8 @@ fn a_body_that_is_longer_than_was_thought_gets_more_while_there_is_some() {
     let budget = MemoryBudget::default();
     let unannounced = body(&budget, 1_000, 0).expect("there is room");
     let other = body(&budget, 10_000, 0).expect("there is room");
-    assert!(unannounced.grow(7_749 * KIB));
-    assert_eq!(budget.used_bytes(), 17_749 * KIB);
+    assert!(unannounced.grow(2_288 * KIB));
+    assert_eq!(budget.used_bytes(), 12_288 * KIB);
     assert!(!unannounced.grow(KIB));
     drop(other);
     assert!(unannounced.grow(1));
@@ -167,10 +167,10 @@ fn a_body_that_is_longer_than_was_thought_gets_more_while_there_is_some() {
 #[test]
 fn slow_bodies_keep_only_what_they_have_filled_and_a_piece() {
     let budget = MemoryBudget::default();
-    let slow = body(&budget, 17_000, 0).expect("there is room");
+    let slow = body(&budget, 12_000, 0).expect("there is room");
     assert!(slow.grow(100 * KIB));
-    assert!(body(&budget, 17_000, FILL_MS - 1).is_none());
-    let other = body(&budget, 17_000, FILL_MS).expect("the slow one has 164");
+    assert!(body(&budget, 12_000, FILL_MS - 1).is_none());
+    let other = body(&budget, 12_000, FILL_MS).expect("the slow one has 164");
     assert!(slow.grow(64 * KIB));
     assert!(!slow.grow(600 * KIB), "there is no memory left for it");
     drop(other);
@@ -197,14 +197,14 @@ fn a_client_beyond_its_share_is_passed() {
     let budget = MemoryBudget::default();
     let [one, other, last] = ["203.0.113.1", "203.0.113.2", "203.0.113.3"]
         .map(|ip| Client::of_ip(&ClientIp::parse(Some(ip))));
-    let take = |client: &Client| budget.take_body(client, 5 * MIB, BUDGET, None, 0);
-    let [first, second] = [&one; 2].map(|client| take(client).taken().expect("13.0 of 17.3 MiB"));
+    let take = |client: &Client| budget.take_body(client, 4 * MIB, BUDGET, None, 0);
+    let [first, second] = [&one; 2].map(|client| take(client).taken().expect("9 of 12 MiB"));
     assert!(matches!(take(&one), Attempt::Passed));
     let third = take(&other).taken().expect("there is room");
     assert!(matches!(take(&last), Attempt::NotFree));
     drop(third);
     // A body that grows has the same share.
-    assert!(first.grow(8 * MIB));
+    assert!(first.grow(5 * MIB));
     assert!(!first.grow(MIB));
     drop((first, second));
     assert_eq!(budget.used_bytes(), 0);
