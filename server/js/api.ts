@@ -79,7 +79,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Get a URL of a private picture */
+        /** Get a URL of a private picture, or of any size */
         post: operations["signImageUrl"];
         delete?: never;
         options?: never;
@@ -446,7 +446,11 @@ export interface components {
             email: string;
             nickname: string | null;
             role: components["schemas"]["Role"];
-            profileImageUrl: components["schemas"]["ImageUrl"] | null;
+            /**
+             * Format: uri
+             * @description A signed URL, valid for at least an hour, if only signed URLs can read the picture.
+             */
+            profileImageUrl: string | null;
             profileImageKey: components["schemas"]["Key"] | null;
             createdAt: components["schemas"]["Timestamp"];
         };
@@ -750,6 +754,22 @@ export interface operations {
                      * @enum {unknown}
                      */
                     v?: "thumb" | "small" | "medium" | null;
+                    /** @description The largest width in pixels. */
+                    w?: number | null;
+                    /** @description The largest height in pixels. */
+                    h?: number | null;
+                    /**
+                     * @description `cover` fills `w` and `h` with the middle of the picture.
+                     * @enum {unknown}
+                     */
+                    fit?: "contain" | "cover" | null;
+                    /** @description The highest quality. */
+                    q?: number | null;
+                    /**
+                     * @description The format.
+                     * @enum {unknown}
+                     */
+                    format?: "auto" | "jpeg" | "png" | "webp" | null;
                 };
             };
         };

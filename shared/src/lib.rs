@@ -60,6 +60,6 @@ pub use pipeline::{
     prepare::prepare,
     process, process_in_steps,
 };
-pub use plan::{Action, Plan};
+pub use plan::{Action, Bounds, Output, Plan};
 pub use report::{Color, Metadata, Orientation, Report};
 pub use sanitize::scrub;

@@ -8,8 +8,8 @@ mod picture;
 use std::collections::BTreeSet;
 
 use image_rules::{
-    Action, AspectRatio, Format, Formats, ImageError, Limits, Pixels, Plan, Policy, Processed,
-    error::Corrupt, inspect, pixels, plan::work, prepare, process, report::Color,
+    Action, AspectRatio, Bounds, Format, Formats, ImageError, Limits, Output, Pixels, Plan, Policy,
+    Processed, error::Corrupt, inspect, pixels, plan::work, prepare, process, report::Color,
 };
 
 const SMALL: Policy = Policy { max_edge: 16, ..Policy::EDGE };
@@ -169,7 +169,9 @@ fn previews_of_lossless_photos_are_jpeg_and_those_of_drawings_are_not() {
     let policy = Policy { max_edge: 200, ..Policy::EDGE };
     let preview = |bytes: &[u8]| {
         let report = inspect(bytes, &policy).expect("sound");
-        let plan = Plan::preview(&report, &policy).expect("within the limits");
+        let bounds = Bounds::Edge(policy.max_edge);
+        let plan = Plan::derive(&report, &policy, bounds, Output::Preview);
+        let plan = plan.expect("within the limits");
         process(bytes.to_vec(), &plan, &policy.limits).expect("pixels that decode")
     };
     let photo = picture::photo(900, 600);
@@ -290,7 +292,7 @@ fn an_animation_with_too_many_pixels_is_not_resized_and_has_a_still() {
     let refusal = ImageError::TooMuchWork { work_ms, limit_ms, is_animated };
     assert_eq!(made(&bytes, &bounded), Err(refusal));
     let whole = made(&bytes, &SMALL).expect("sound");
-    let plan = Plan::still(&report, &SMALL).expect("within the limits");
+    let plan = Plan::still(&report, &SMALL, Bounds::Edge(16)).expect("within the limits");
     let still = process(bytes, &plan, &SMALL.limits).expect("sound");
     assert_eq!((still.width(), still.height()), (whole.width(), whole.height()));
     assert_eq!(still.action(), Action::Optimise);

@@ -1,6 +1,7 @@
 // Counts on the built Worker what an upload costs: commands to ledgers, rows of Durable Objects and rows of D1, as the runtime
 // bills them, from the admission until the upload is forgotten a day later. docs/cost.md has these counts.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 
 import { startBackEnd } from "./back_end.mjs";
@@ -13,7 +14,7 @@ const TABLE_ROWS = 2;
 
 /** A server whose costs are counted, for tests that must not share one. */
 async function startMeter(options = {}) {
-  const server = await startServer({ ...options, vars: { LOG_LEVEL: "debug", INTENT_S, STORAGE_TIMEOUT_MS: 1_150, PENDING_S, ...options.vars } });
+  const server = await startServer({ ...options, vars: { LOG_LEVEL: "debug", VARIANT_WIDTHS: 16, INTENT_S, STORAGE_TIMEOUT_MS: 1_150, PENDING_S, ...options.vars } });
   let seen = 0;
   /** What was written since the last call: rows of each command and each alarm, rows of each statement of D1. */
   const costs = () => {
@@ -139,6 +140,18 @@ describe("costs", { concurrency: true }, () => {
       t.diagnostic(`without a limit ${free}, with one ${limited}`);
       assert.deepEqual([free.length, limited.length], [2, 4], "admit and commit; reserve and confirm");
       assert.equal(sum(limited), sum(free) + 2);
+    });
+
+    test("a size costs two commands and two rows once, and nothing when it is read again", { timeout: 60_000 }, async (t) => {
+      const { key } = await raw(meter, "hana", readFileSync("tests/fixtures/jpeg/baseline-420.jpg"), { type: "image/jpeg" });
+      await wait((all) => all.images.length > 0, 10);
+      const read = async () => (await fetch(`${server.url}/${key}?w=16`)).arrayBuffer();
+      await read();
+      const { commands } = await wait((all) => all.commands.length >= 2, 10);
+      t.diagnostic(`lease and end ${commands}`);
+      assert.deepEqual(commands, [1 + TABLE_ROWS, 1]);
+      await read();
+      assert.deepEqual(costs().commands, []);
     });
 
     test("the upload of a guest costs four commands, its claim by the back end six more", { timeout: 200_000 }, async (t) => {

@@ -34,7 +34,7 @@ test("an image is served with its security and caching headers, from the store a
     assert.deepEqual(await body(answer), bytes, time);
     assert.equal(header("content-type"), "image/jpeg");
     assert.equal(header("content-length"), String(bytes.length), time);
-    assert.equal(header("cache-control"), "public, max-age=31536000, immutable");
+    assert.equal(header("cache-control"), "public, max-age=86400, s-maxage=90");
     assert.equal(header("accept-ranges"), "bytes");
     assert.equal(header("etag"), etag);
     assert.match(header("last-modified"), / GMT$/);
@@ -122,6 +122,31 @@ test("variants of drawings are PNG, and so is the stored image of a photo upload
   assert.deepEqual([small.readUInt32BE(16), small.readUInt32BE(20)], [480, 320]);
   const { data: photo } = await upload(png(1400, 1000), "image/png");
   assert.equal((await fetch(photo.imageUrl)).headers.get("content-type"), "image/png");
+});
+
+test("many readers get one derived picture in the format they take, and it goes with its original", async () => {
+  const { data } = await upload(png(1400, 900), "image/png");
+  const read = (query, accept) => fetch(`${data.imageUrl}?${query}`, { headers: { Accept: accept } });
+  const derived = () => server.derivedKeys().filter((stored) => stored.startsWith(`derived/${data.key.replace(/\.png$/, "")}/`));
+  const answers = await Promise.all(Array.from({ length: 20 }, () => read("w=320&format=auto", "image/*")));
+  const [made, ...others] = derived();
+  assert.deepEqual([made?.split("/").at(-1), others], ["w320-q80-1.jpeg", []]);
+  for (const answer of answers) {
+    assert.deepEqual([answer.status, answer.headers.get("vary")], [200, "Accept, Origin"]);
+    const bytes = await body(answer);
+    // A reader who has waited for five seconds gets the original.
+    if (answer.headers.get("content-type") === "image/jpeg") assert.deepEqual(jpegSize(bytes), [320, 206]);
+    else assert.equal(bytes.length, data.fileSize);
+  }
+  const webp = await read("w=320&format=webp", "*/*");
+  assert.match(webp.headers.get("content-type"), /^image\/(webp|jpeg)$/);
+  await body(webp);
+  assert.equal((await read("w=321", "*/*")).status, 400);
+  const headers = { Authorization: `Bearer ${server.token()}` };
+  assert.equal((await fetch(`${server.url}/images/${data.imageId}`, { method: "DELETE", headers })).status, 200);
+  assert.deepEqual(derived(), []);
+  // A size that no cache has.
+  assert.equal((await read("w=160", "image/*")).status, 404);
 });
 
 /** Width and height from a JPEG's frame header. */

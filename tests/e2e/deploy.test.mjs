@@ -16,7 +16,7 @@ for (const environment of ["staging", "production"]) {
       env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    for (const binding of ["LEDGER", "REGISTRY", "IMAGES", "ADDRESS_LIMIT", "SITE_LIMIT", "VERSION"]) assert.match(output, new RegExp(`env\\.${binding}\\b`), output);
+    for (const binding of ["LEDGER", "REGISTRY", "IMAGES", "ADDRESS_LIMIT", "SITE_LIMIT", "READ_LIMIT", "VERSION"]) assert.match(output, new RegExp(`env\\.${binding}\\b`), output);
     // The paid plan allows 10 MB, the free plan 3 MB; a smaller Worker starts sooner.
     const [, kib] = /gzip: ([\d.]+) KiB/.exec(output) ?? [];
     assert.ok(Number(kib) < 3072, output);
@@ -53,7 +53,7 @@ test("`make deploy` applies the migrations and then deploys the named environmen
 function neededAction({ method, url }) {
   const { pathname, searchParams } = new URL(url, "http://s3");
   const [, , ...key] = pathname.split("/");
-  if (key.join("/") === "") return { action: searchParams.get("list-type") === "2" ? "s3:ListBucket" : `unknown ${url}` };
+  if (key.join("/") === "") return { action: searchParams.get("list-type") === "2" ? "s3:ListBucket" : `unknown ${url}`, prefix: searchParams.get("prefix") };
   const actions = { GET: "s3:GetObject", HEAD: "s3:GetObject", PUT: "s3:PutObject", DELETE: "s3:DeleteObject" };
   return { action: actions[method], key: key.join("/") };
 }
@@ -75,7 +75,7 @@ test("docs/deploy/iam-policy.json grants exactly the actions that the Worker use
     proxy.closeAllConnections();
     proxy.close();
   });
-  const server = await startServer({ vars: s3.vars(`http://127.0.0.1:${proxy.address().port}`) });
+  const server = await startServer({ vars: { ...s3.vars(`http://127.0.0.1:${proxy.address().port}`), VARIANT_WIDTHS: "16" } });
   t.after(server.stop);
 
   const headers = { Authorization: `Bearer ${server.token()}`, "Content-Type": "image/jpeg" };
@@ -83,7 +83,7 @@ test("docs/deploy/iam-policy.json grants exactly the actions that the Worker use
   const { data } = await (await fetch(`${server.url}/images`, { method: "POST", headers, body })).json();
   const ask = async (path, options) => assert.ok((await fetch(server.url + path, options)).ok, path);
   await ask(`/${data.key}`);
-  await ask(`/${data.key}?v=thumb`);
+  await ask(`/${data.key}?w=16`);
   await ask(`/${data.key}`, { method: "HEAD" });
   await ask(`/${data.key}`, { headers: { Range: "bytes=0-9" } });
   const service = { Authorization: `Bearer ${server.token({ sub: "back-end", role: "SERVICE" })}`, "Content-Type": "application/json" };
@@ -103,9 +103,10 @@ test("docs/deploy/iam-policy.json grants exactly the actions that the Worker use
   const given = new Set(Statement.flatMap(({ Action }) => Action));
   assert.deepEqual([...new Set(used.map(({ action }) => action))].sort(), [...given].sort());
   const listing = Statement.find(({ Action }) => Action === "s3:ListBucket");
-  const patterns = ({ Resource }) => [Resource].flat().map((arn) => new RegExp(`^${arn.replace("arn:aws:s3:::the-form-images/", "").replaceAll("*", ".+")}$`));
-  for (const { action, key } of used) {
-    if (action !== "s3:ListBucket") assert.ok(Statement.some((it) => it !== listing && it.Action.includes(action) && patterns(it).some((pattern) => pattern.test(key))), `${action} ${key}`);
+  const covers = ({ Resource }, key) => [Resource].flat().some((resource) => new RegExp(`^${resource.replace("arn:aws:s3:::the-form-images/", "").replaceAll("*", ".+")}$`).test(key));
+  for (const { action, key, prefix } of used) {
+    if (action === "s3:ListBucket") assert.equal(prefix, null, "the whole bucket is listed");
+    else assert.ok(Statement.some((it) => it !== listing && it.Action.includes(action) && covers(it, key)), `${action} ${key}`);
   }
   assert.ok(used.some(({ action, key }) => action === "s3:PutObject" && key === "deployment-id"));
 });

@@ -48,7 +48,7 @@ test("a back end signs URLs with the recipes of both guides", async () => {
   for (const path of ["docs/integrate.md", "docs/ko/integrate.md"]) {
     const signedUrl = await recipe(path);
     const by = { origin: server.url, urlSigningKey: server.urlKey };
-    for (const size of [undefined, "thumb"]) {
+    for (const size of [undefined, "v=thumb", "w=20&h=20&fit=cover"]) {
       const url = signedUrl(by, key, 60, size);
       const answer = await fetch(url);
       assert.deepEqual([answer.status, answer.headers.get("content-type")], [200, "image/jpeg"], path);

@@ -92,6 +92,8 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
     objects: () => objects(state),
     /** The keys in R2, without reading the objects. */
     keys: () => stored(state).map(({ key }) => key),
+    /** The keys of derived pictures in R2. */
+    derivedKeys: () => stored(state, /^(private\/)?derived\//).map(({ key }) => key),
     rows: (table = "images") => rows(state, table),
     /** The custom metadata of an object in R2. */
     metadata: (key) => JSON.parse(stored(state).find((object) => object.key === key).custom_metadata),

@@ -5,15 +5,15 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 /**
- * The free plan allows 3 MB; little more than a third of it leaves a margin and compiles in tens of milliseconds. The bound was 1 MiB
- * before forms, erasure, challenges and events.
+ * The free plan allows 3 MB; less than a half of it leaves a margin and compiles in tens of milliseconds. The bound was 1 MiB before
+ * forms, erasure, challenges and events, and 1.2 MB before derived pictures.
  */
-const MOST_BYTES = 1_200_000;
+const MOST_BYTES = 1_300_000;
 const RUNS = 9;
 
 const wasm = readFileSync("target/edge/index_bg.wasm");
 
-test("the Worker has at most 1.2 MB compressed", (t) => {
+test("the Worker has at most 1.3 MB compressed", (t) => {
   const bytes = execFileSync("gzip", ["-9"], { input: wasm, maxBuffer: 8 * MOST_BYTES }).length;
   t.diagnostic(`${bytes} bytes compressed, ${wasm.length} uncompressed`);
   assert.ok(bytes <= MOST_BYTES, `${bytes} bytes`);

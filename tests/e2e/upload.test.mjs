@@ -63,7 +63,7 @@ for (const [type, path] of [
     assert.equal(picture.status, 200);
     assert.equal(picture.headers.get("content-type"), type);
     assert.equal(picture.headers.get("x-content-type-options"), "nosniff");
-    assert.match(picture.headers.get("cache-control"), /immutable/);
+    assert.match(picture.headers.get("cache-control"), /^public, max-age=86400\b/);
     assert.deepEqual(server.objects().get(data.key), served, "the served bytes are those in R2");
     assert.equal(data.fileSize, served.length);
     assert.equal(createHash("sha256").update(served).digest("hex"), data.sha256);

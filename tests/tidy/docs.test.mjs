@@ -127,7 +127,10 @@ test("policies in docs/deploy are well-formed", () => {
       for (const resource of [Resource].flat()) assert.match(resource, /^arn:aws:s3:::the-form-images(\/|$)/, path);
       // A bucket policy names a principal; a user policy does not.
       assert.equal(Boolean(Principal), path.includes("bucket-policy"), path);
-      if (Effect === "Allow" && Principal === "*") assert.deepEqual([Action, Resource], ["s3:GetObject", "arn:aws:s3:::the-form-images/users/*/images/*"]);
+      if (Effect === "Allow" && Principal === "*") {
+        const folders = ["users/*/images/*", "derived/users/*/images/*"];
+        assert.deepEqual([Action, Resource], ["s3:GetObject", folders.map((folder) => `arn:aws:s3:::the-form-images/${folder}`)]);
+      }
     }
   }
 });

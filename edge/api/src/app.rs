@@ -15,7 +15,9 @@ use crate::{
     day_totals::DayTotals,
     erased_bans::ErasedBans,
     form_cache::FormCache,
+    missing_pictures::MissingPictures,
     ports::Ports,
+    readiness::ReadinessCache,
     session_cache::SessionCache,
     telemetry::{Counters, LineLimiter},
 };
@@ -31,6 +33,8 @@ pub struct Isolate {
     pub sessions: SessionCache,
     pub forms: FormCache,
     pub erased_bans: ErasedBans,
+    pub missing_pictures: MissingPictures,
+    pub readiness: ReadinessCache,
     /// Whether a removal was added that no run has begun.
     pub has_removals: Cell<bool>,
     /// Whether an event was added to the database that no ledger has.

@@ -364,8 +364,16 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     if let Some(id) = session(path) {
         return vec![("DELETE", Protected(P::EndSession(id)))];
     }
-    let key = path.strip_prefix('/').and_then(ObjectKey::parse);
-    key.map(|key| ("GET", Open(OpenEndpoint::Picture(key)))).into_iter().collect()
+    picture(path).map(|key| ("GET", Open(OpenEndpoint::Picture(key)))).into_iter().collect()
+}
+
+fn picture(path: &str) -> Option<ObjectKey> {
+    ObjectKey::parse(path.strip_prefix('/')?)
+}
+
+/// Whether it is the path of a picture.
+pub fn is_picture(path: &str) -> bool {
+    picture(path).is_some()
 }
 
 /// A registered image: its id, or `{id}/url`, `{id}/release` or `{id}/refuse`.

@@ -15,6 +15,7 @@ use crate::{
     bucket_binding,
     error::Component,
     ports::Ports,
+    readiness::{OK, Readiness, UNREACHABLE},
     response::{self, Body, Response},
     telemetry::Metric,
 };
@@ -27,29 +28,6 @@ struct Alive {
 /// The process answers; nothing else is checked.
 pub fn alive<C>() -> Response<Body<C>> {
     response::never_cached(response::json(StatusCode::OK, &Alive { status: "alive" }))
-}
-
-/// Each component with `ok` or `unreachable`, and the binding of the bucket.
-#[derive(Serialize)]
-pub struct Readiness {
-    storage: &'static str,
-    registry: &'static str,
-    ledger: &'static str,
-    bucket: &'static str,
-    #[serde(skip)]
-    is_wrong_bucket: bool,
-}
-
-const OK: &str = "ok";
-const UNREACHABLE: &str = "unreachable";
-
-impl Readiness {
-    /// A bucket that is known to belong to another database counts as a failure: images are not found, and uploads go
-    /// to the wrong bucket. One that is not bound yet is most likely the right one.
-    pub fn is_ready(&self) -> bool {
-        [self.storage, self.registry, self.ledger].iter().all(|state| *state == OK)
-            && !self.is_wrong_bucket
-    }
 }
 
 /// How long a component has to answer. Load balancers give up after some seconds, and must learn which component it is.
@@ -102,7 +80,14 @@ fn state<P: Ports, E: core::fmt::Display>(
 
 /// 200 when all components work, 503 otherwise.
 pub async fn ready<P: Ports, C>(app: &App<P>) -> Response<Body<C>> {
-    let readiness = probe(app).await;
+    let (cache, now_ms) = (&app.isolate.readiness, app.ports.now_ms());
+    let readiness = if let Some(readiness) = cache.get(now_ms) {
+        readiness
+    } else {
+        let readiness = probe(app).await;
+        cache.put(readiness, now_ms);
+        readiness
+    };
     let status =
         if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     response::never_cached(response::json(status, &readiness))

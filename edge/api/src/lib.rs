@@ -26,7 +26,9 @@ mod images;
 pub mod jobs;
 mod look_up;
 mod metrics;
+mod missing_pictures;
 pub mod ports;
+mod readiness;
 mod removals;
 pub mod request;
 pub mod response;
@@ -37,5 +39,5 @@ mod uploads;
 pub mod webhooks;
 
 pub use body::BodyStream;
-pub use delivery::{cache_urls, purge_copies};
+pub use delivery::{EDGE_COPY_S, copy_url, purge_copies};
 pub use error::{ApiError, Component, InternalError};

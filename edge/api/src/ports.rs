@@ -56,9 +56,15 @@ pub struct Picture<C> {
     pub format: Format,
 }
 
-/// The flood limit of a client IP: near the caller, cheap, and only roughly exact.
+/// The flood limits of a client IP: near the caller, cheap, and only roughly exact.
 pub trait RateLimiter {
     fn admits(&self, client_ip: &ClientIp) -> impl Future<Output = Result<bool, RateLimiterError>>;
+
+    /// Whether a picture may be read from the store.
+    fn admits_read(
+        &self,
+        client_ip: &ClientIp,
+    ) -> impl Future<Output = Result<bool, RateLimiterError>>;
 }
 
 /// The rate limiter failed, with the platform's message.

@@ -30,13 +30,33 @@ pub fn language(head: &Parts) -> Language {
     Language::negotiate(text_header(head, header::ACCEPT_LANGUAGE).unwrap_or_default())
 }
 
-/// The origin of image URLs: as configured, or that of the request.
+/// The origin of the API: as configured, or that of the request.
 pub fn base_url(config: &Config, head: &Parts) -> String {
     config.public_base_url.clone().unwrap_or_else(|| {
         let scheme = head.uri.scheme_str().unwrap_or("https");
         let authority = head.uri.authority().map_or("", |authority| authority.as_str());
         format!("{scheme}://{authority}")
     })
+}
+
+/// The origin of image URLs: that of `IMAGE_BASE_URL`, or that of the API.
+pub fn image_base_url(config: &Config, head: &Parts) -> String {
+    config.delivery.image_base_url.clone().unwrap_or_else(|| base_url(config, head))
+}
+
+/// The origins that the URL of an image may begin with: URLs may have been saved before images got a host of their own.
+pub fn base_urls(config: &Config, head: &Parts) -> [String; 2] {
+    [image_base_url(config, head), base_url(config, head)]
+}
+
+/// Whether the request is for the host that serves pictures only.
+pub fn is_image_host(config: &Config, head: &Parts) -> bool {
+    let authority = |origin: &Option<String>| {
+        Some(origin.as_deref()?.split_once("://")?.1.to_ascii_lowercase())
+    };
+    let image_host = authority(&config.delivery.image_base_url);
+    let asked = head.uri.authority().map(|authority| authority.as_str().to_ascii_lowercase());
+    image_host.is_some() && asked == image_host && authority(&config.public_base_url) != image_host
 }
 
 /// Whether an endpoint has a parameter of this name.

@@ -28,23 +28,26 @@ impl<'a> SignedUrls<'a> {
 
     /// The URL of a picture in a record. [`None`] for an object that everybody may read, and without a key.
     pub fn url(&self, object: &ObjectKey, variant: Option<Variant>) -> Option<String> {
-        self.url_until(object, variant, self.ends_s)
+        let size = variant.map(|variant| format!("v={}", variant.into_str()));
+        self.url_until(object, size.as_deref().unwrap_or_default(), self.ends_s)
     }
 
-    /// The same, with its end in seconds since 1970.
-    pub fn url_until(
-        &self,
-        object: &ObjectKey,
-        variant: Option<Variant>,
-        ends_s: u64,
-    ) -> Option<String> {
+    /// The same in this size, which is a query, and with its end in seconds since 1970.
+    pub fn url_until(&self, object: &ObjectKey, size: &str, ends_s: u64) -> Option<String> {
+        let end = format!("exp={ends_s}");
+        let query = if size.is_empty() { end } else { format!("{end}&{size}") };
         let keys = self.keys.filter(|_| object.is_private())?;
+        Some(self.sign(keys, UrlPurpose::Private, object, &query))
+    }
+
+    /// The URL of a public picture in a size that not everybody may ask for. It does not end. [`None`] without a key.
+    pub fn sized(&self, object: &ObjectKey, size: &str) -> Option<String> {
+        Some(self.sign(self.keys?, UrlPurpose::Derive, object, size))
+    }
+
+    fn sign(&self, keys: &UrlKeys, purpose: UrlPurpose, object: &ObjectKey, query: &str) -> String {
         let path = format!("/{object}");
-        let mut query = format!("exp={ends_s}");
-        if let Some(variant) = variant {
-            query = format!("{query}&v={}", variant.into_str());
-        }
-        let signature = keys.sign(UrlPurpose::Private, &path, &query);
-        Some(format!("{}{path}?{query}&{}={signature}", self.base_url, UrlKeys::PARAMETER))
+        let signature = keys.sign(purpose, &path, query);
+        format!("{}{path}?{query}&{}={signature}", self.base_url, UrlKeys::PARAMETER)
     }
 }

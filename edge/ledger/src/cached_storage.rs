@@ -4,6 +4,7 @@
 //! One thing is in memory only: that an upload is being registered. A registration lives in the object as well,
 //! so after a restart the upload is what its row says, an intent, and a client that got no answer sends again.
 
+mod derivations;
 mod places;
 
 use std::{
@@ -37,6 +38,8 @@ pub struct CachedStorage<S> {
     ticket: Cell<NextTime>,
     rate_refusals: Cell<RateRefusals>,
     places: CachedPlaces,
+    /// Whether there are rows of derived pictures, when it is known.
+    has_derivations: Cell<Option<bool>>,
     /// When the first event for the back end is due.
     queue: Cell<NextTime>,
     /// The streams whose first event is being sent.
@@ -60,6 +63,7 @@ impl<S> CachedStorage<S> {
             ticket: Cell::new(NextTime::Unknown),
             rate_refusals: Cell::new(RateRefusals::NONE),
             places: CachedPlaces::new(),
+            has_derivations: Cell::new(None),
             queue: Cell::new(NextTime::Unknown),
             attempts: RefCell::new(BTreeSet::new()),
             is_delivering: Cell::new(false),
@@ -396,27 +400,42 @@ impl<S: LedgerStorage> CachedStorage<S> {
     }
 
     /// When no limit, strike, ban or spent ticket counts any more. [`None`] when there is none, for a permanent ban, an
-    /// erasure, and the ledger of a form, which stays with the form.
+    /// erasure, and the ledger of a form, which stays with the form. The rows of derived pictures stay with the pictures.
     fn limits_end_ms(&self) -> StorageResult<Option<u64>> {
         if self.rows.is_empty() || self.place_index(|index| index.is_in_use())? {
             return Ok(None);
         }
         let tickets_end_ms = NextTime::known(&self.ticket, || self.rows.last_ticket_ms())?;
-        let end_ms = self.account()?.end_ms().max(tickets_end_ms.unwrap_or(0));
+        let account = self.account()?;
+        let has_limits = tickets_end_ms.is_some() || account != AccountState::default();
+        if !has_limits && self.has_derivations()? {
+            return Ok(None);
+        }
+        let end_ms = account.end_ms().max(tickets_end_ms.unwrap_or(0));
         Ok((end_ms < PERMANENT_MS).then_some(end_ms))
     }
 
     /// Whether nothing counts any more. Every table must be considered here, because the ledger is then deleted.
     pub fn is_at_rest(&self, now_ms: u64) -> StorageResult<bool> {
+        Ok(self.has_ended(now_ms)? && !self.has_derivations()?)
+    }
+
+    /// The same, but for the rows of derived pictures.
+    fn has_ended(&self, now_ms: u64) -> StorageResult<bool> {
         let ends_ms = [self.index(|index| index.end_ms())?, self.limits_end_ms()?];
         Ok(self.next_event_ms()?.is_none()
             && self.next_queue_ms()?.is_none()
             && ends_ms.iter().all(|end_ms| end_ms.is_some_and(|end_ms| end_ms <= now_ms)))
     }
 
-    /// Deletes the ledger if it is at rest; whether it did. The next command finds a new ledger.
+    /// Deletes the ledger if it is at rest; whether it did. The next command finds a new ledger. Where only the rows of
+    /// derived pictures are left to keep, it forgets all else.
     pub async fn delete_at_rest(&self, now_ms: u64) -> StorageResult<bool> {
         let is_at_rest = self.is_at_rest(now_ms)?;
+        if !is_at_rest && self.has_ended(now_ms)? {
+            self.write_account(&AccountState::default())?;
+            self.delete_tickets()?;
+        }
         if is_at_rest {
             // First, because other commands may run before the platform answers.
             self.forget_memory();
@@ -433,6 +452,7 @@ impl<S: LedgerStorage> CachedStorage<S> {
         self.event.set(NextTime::Unknown);
         self.ticket.set(NextTime::Unknown);
         self.places.forget();
+        self.has_derivations.set(None);
         self.queue.set(NextTime::Unknown);
         self.held_until_ms.set(0);
     }

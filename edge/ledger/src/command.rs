@@ -62,12 +62,12 @@ commands! {
     /// Keeps a pending image.
     ClaimImage -> ClaimOutcome,
     /// Removes an image: row, object and copies.
-    RemoveImage -> RemovalOutcome,
+    RemoveImage -> RemovalReply,
     /// Makes the object of a held image readable for everybody, or for who has a signed URL.
     ReleaseImage -> ReviewOutcome,
     /// Removes the object of a held image. Its row stays, with the reason.
     RefuseImage -> ReviewOutcome,
-    /// Those of the keys whose upload the ledger has.
+    /// Those of the keys whose upload, or derived picture, the ledger has.
     LookUpUploads -> Vec<KnownUpload>,
     /// The key of an image by the number that it has while it is pending, also after it was claimed.
     FindPendingImage -> Option<ObjectKey>,
@@ -101,6 +101,10 @@ commands! {
     ConfirmPlace -> (),
     /// The picture is gone, or was not stored: its place is free.
     ReleasePlace -> (),
+    /// What is known of a derived picture, or the lease to make it.
+    DeriveImage -> DerivedStatus,
+    /// Ends the lease; the reply is whether the picture is still there.
+    EndDerivation -> bool,
     /// The uploads of the user that are not registered.
     ListOpenUploads -> Vec<OpenUpload>,
     /// One step of the erasure of the user; the reply is how many uploads are still being removed.
@@ -445,11 +449,14 @@ pub struct RemoveImage {
     /// Whether its owner is being erased, so that events name nothing but ids.
     #[serde(default)]
     pub is_erasure: bool,
+    /// Whether the sweep repairs what does not fit together, which is no event.
+    #[serde(default)]
+    pub is_repair: bool,
 }
 
 impl RemoveImage {
     pub const fn new(key: ObjectKey) -> Self {
-        Self { key, place: None, row: None, is_erasure: false }
+        Self { key, place: None, row: None, is_erasure: false, is_repair: false }
     }
 }
 
@@ -492,6 +499,62 @@ pub struct ReleasePlace {
     pub owner: UserId,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeriveImage {
+    /// Of the original.
+    pub key: ObjectKey,
+    /// Says how it is derived.
+    pub name: String,
+    /// How long making it may take; without, nothing is made.
+    pub lease_ms: Option<u64>,
+}
+
+/// What is known of a derived picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DerivedStatus {
+    /// Nothing.
+    Unknown,
+    /// The caller makes it. Nothing may be written to the store from `until_ms` on.
+    Make {
+        until_ms: u64,
+    },
+    /// Another isolate makes it, and is not ready yet.
+    Underway,
+    Stored(Format),
+    /// The original is served instead: it is small enough, deriving it failed, or it has enough derived pictures.
+    Original,
+    /// The original is being removed.
+    Gone,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndDerivation {
+    pub key: ObjectKey,
+    pub name: String,
+    pub outcome: DerivedOutcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DerivedOutcome {
+    Stored(Format),
+    /// The original is served instead, always.
+    Original,
+    /// The original is served instead, for some minutes.
+    Failed,
+    /// Another isolate may try.
+    Abandoned,
+}
+
+/// How a removal went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovalReply {
+    pub outcome: RemovalOutcome,
+    /// The names of the derived pictures, of which copies may be cached.
+    pub derived: Vec<String>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RemovalOutcome {
@@ -526,7 +589,7 @@ pub enum ReviewOutcome {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LookUpUploads {
-    /// Object keys or upload keys.
+    /// Object keys, upload keys, or keys of derived pictures.
     pub keys: Vec<String>,
 }
 

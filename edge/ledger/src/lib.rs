@@ -32,7 +32,8 @@ pub use event_settings::{EventSettings, ImageDetails};
 pub use login_throttle::LoginLimit;
 pub use service::{ALARM_RETRY_MS, CommandError, LedgerDeps, LedgerService};
 pub use storage::{
-    AccountState, FormCount, KeptUpload, LedgerStorage, LedgerStorageError, OutboxEvent, Place,
+    AccountState, Derivation, DerivationState, FormCount, KeptUpload, LedgerStorage,
+    LedgerStorageError, OutboxEvent, Place,
 };
 pub use upload::{Upload, UploadState};
 pub use webhook::{

@@ -9,21 +9,25 @@ use serde::Serialize;
 
 use crate::{
     Answer, AwaitAnswer, CachedStorage, ClaimImage, ClaimOutcome, Command, CommitOutcome,
-    CommitUpload, DeliveryError, EventOutcome, EventSettings, FindSameUpload, FormPlace,
-    LedgerClient, LedgerError, LedgerRequest, LedgerStorage, LedgerStorageError, Receipt,
-    ReleasePlace, RemovalOutcome, RemoveImage, ReviewOutcome, StoredImage, WebhookEvent,
+    CommitUpload, DeliveryError, Derivation, DerivationState, DeriveImage, DerivedStatus,
+    EndDerivation, EventOutcome, EventSettings, FindSameUpload, FormPlace, LedgerClient,
+    LedgerError, LedgerRequest, LedgerStorage, LedgerStorageError, Receipt, ReleasePlace,
+    RemovalOutcome, RemovalReply, RemoveImage, ReviewOutcome, StoredImage, WebhookEvent,
     account::{ClaimStep, CommitStep, Decision, Duplicate, LedgerAccount},
     storage::StorageResult,
     upload::{Upload, UploadState},
 };
 
-/// How many uploads and events one run of the alarm handles: six requests each stay far below the thousand
-/// that the platform allows one invocation.
-const BATCH: u32 = 50;
+/// How many uploads and events one run of the alarm handles. A removal takes at most some sixty requests, two for each
+/// derived picture, and the platform allows one invocation a thousand.
+const BATCH: u32 = 15;
 /// How often, and how long each time, a commit waits for the same bytes that are being registered: 6 s in
 /// all, one more than the database's deadline.
 const DUPLICATE_POLLS: u32 = 120;
 const DUPLICATE_POLL_MS: u64 = 50;
+/// The same for a picture that another isolate derives: 5 s in all, after which its reader gets the original.
+const DERIVED_POLLS: u32 = 50;
+const DERIVED_POLL_MS: u64 = 100;
 /// When the alarm runs again if its run does not complete.
 pub const ALARM_RETRY_MS: u64 = 60_000;
 
@@ -39,8 +43,8 @@ pub trait LedgerDeps: Clock + Random {
     fn registry(&self) -> &Self::Registry;
     fn webhook_store(&self) -> &Self::WebhookStore;
     fn ledger(&self) -> &Self::Ledger;
-    /// Purges the cached copies of an image, as far as they are within reach.
-    fn purge_copies(&self, key: &ObjectKey) -> impl Future<Output = ()>;
+    /// Purges the cached copies of an image and of its derived pictures, as far as they are within reach.
+    fn purge_copies(&self, key: &ObjectKey, derived: &[String]) -> impl Future<Output = ()>;
 
     /// Which events the back end gets; [`None`] when it gets none.
     fn event_settings(&self) -> Option<&EventSettings>;
@@ -149,6 +153,14 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
                 check_owner(&UploadKey::of(&command.key))?;
                 json(&self.decide(Decision::Refuse(command)).await?)
             }
+            Command::DeriveImage(command) => {
+                check_owner(&UploadKey::of(&command.key))?;
+                json(&self.derive(&command).await?)
+            }
+            Command::EndDerivation(EndDerivation { key, name, outcome }) => {
+                check_owner(&UploadKey::of(&key))?;
+                json(&account.end_derivation(&key, &name, outcome)?)
+            }
             Command::FindSameUpload(FindSameUpload { image, disposition }) => {
                 check_owner(&UploadKey::of(&image.key))?;
                 json(&self.find_same(&CommitUpload { image, disposition, waits: false }).await?)
@@ -229,13 +241,30 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         self.deps.registry().add(new_image(image, owner)).await
     }
 
-    async fn remove(&self, command: RemoveImage) -> StorageResult<RemovalOutcome> {
+    /// Waits while another isolate makes the picture, if the caller would make it.
+    async fn derive(&self, command: &DeriveImage) -> StorageResult<DerivedStatus> {
+        let DeriveImage { key, name, lease_ms } = command;
+        let mut polls = 0;
+        loop {
+            let status = self.account().begin_derivation(key, name, *lease_ms)?;
+            if status != DerivedStatus::Underway || lease_ms.is_none() || polls == DERIVED_POLLS {
+                return Ok(status);
+            }
+            polls += 1;
+            self.deps.sleep(DERIVED_POLL_MS).await;
+        }
+    }
+
+    async fn remove(&self, command: RemoveImage) -> StorageResult<RemovalReply> {
         let Some(upload) = self.account().begin_removal(command)? else {
-            return Ok(RemovalOutcome::Finished);
+            return Ok(RemovalReply { outcome: RemovalOutcome::Finished, derived: Vec::new() });
         };
         self.storage.set_alarm().await?;
+        let derived = self.storage.derivations(&upload.key)?;
+        let derived = derived.into_iter().map(|derivation| derivation.name).collect();
         let is_finished = self.finish(&upload).await?;
-        Ok(if is_finished { RemovalOutcome::Finished } else { RemovalOutcome::Underway })
+        let outcome = if is_finished { RemovalOutcome::Finished } else { RemovalOutcome::Underway };
+        Ok(RemovalReply { outcome, derived })
     }
 
     pub(crate) async fn decide(&self, decision: Decision) -> Result<ReviewOutcome, CommandError> {
@@ -281,7 +310,7 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
     }
 
     /// Forgets, removes, releases and sends what is due. After the first failure the rest of the batch is postponed,
-    /// so a store that is down gets one request instead of fifty.
+    /// so a store that is down gets one request instead of one for each upload.
     async fn handle_due(&self) -> StorageResult<()> {
         let now_ms = self.deps.now_ms();
         self.storage.forget_kept(now_ms)?;
@@ -365,8 +394,25 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         self.deps.registry().decide(&image.key, Review::Released, None).await?;
         if held != image.key {
             store.delete(&held).await?;
+            self.delete_derived_of_held(upload).await?;
         }
-        self.deps.purge_copies(&image.key).await;
+        self.deps.purge_copies(&image.key, &[]).await;
+        Ok(())
+    }
+
+    /// Deletes what was derived from the held object. No more of it is begun while the image is released. An isolate that
+    /// is still making some learns it at the end. Its row stays, so that the removal of the image deletes what it has written
+    /// if it dies.
+    async fn delete_derived_of_held(&self, upload: &Upload) -> Result<(), WorkError> {
+        for derivation in self.storage.derivations(&upload.key)? {
+            for key in derivation.keys() {
+                self.deps.store().delete(&key).await?;
+            }
+            let is_being_made = matches!(derivation.state, DerivationState::Making { .. });
+            if !is_being_made && self.account().is_unchanged(upload)? {
+                self.storage.delete_derivation(&upload.key, &derivation.name)?;
+            }
+        }
         Ok(())
     }
 
@@ -381,9 +427,14 @@ impl<S: LedgerStorage, D: LedgerDeps> LedgerService<'_, S, D> {
         } else if upload.row_expected_until_ms().is_some() {
             self.deps.registry().remove(&keys).await?;
         }
+        let derivations = self.storage.derivations(&upload.key)?;
+        for derived in derivations.iter().flat_map(Derivation::keys) {
+            self.deps.store().delete(&derived).await?;
+        }
+        let derived: Vec<_> = derivations.into_iter().map(|derivation| derivation.name).collect();
         for key in keys {
             self.deps.store().delete(&key).await?;
-            self.deps.purge_copies(&key).await;
+            self.deps.purge_copies(&key, &derived).await;
             if let Some(FormPlace { form, owner }) = upload.place() {
                 let command = ReleasePlace { key, owner: owner.clone() };
                 self.deps.ledger().send(&Subject::Form(form.clone()), command).await?;

@@ -5,6 +5,7 @@
 use edge_registry::Event;
 use edge_storage::{ObjectKey, UploadKey};
 use edge_types::{FormName, PERMANENT_MS, UserId};
+use image_rules::Format;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -70,6 +71,31 @@ pub struct KeptUpload {
     pub key: UploadKey,
     pub sha256: String,
     pub due_ms: u64,
+}
+
+/// A picture that is derived from an uploaded one, or that is not derived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derivation {
+    pub upload: UploadKey,
+    /// Says how it is derived; begins with `private/` for that of a private picture.
+    pub name: String,
+    pub state: DerivationState,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DerivationState {
+    /// An isolate makes it, or died while it did so.
+    Making {
+        until_ms: u64,
+    },
+    Stored {
+        format: Format,
+    },
+    /// The original is served instead, always or until then.
+    Original {
+        until_ms: Option<u64>,
+    },
 }
 
 /// How the pictures of a form are counted.
@@ -143,6 +169,13 @@ pub trait LedgerStorage {
     fn due_queues(&self, now_ms: u64, limit: u32) -> StorageResult<Vec<EventQueue>>;
     /// When the first queue is due.
     fn next_queue_ms(&self) -> StorageResult<Option<u64>>;
+
+    /// Those of one upload.
+    fn derivations(&self, upload: &UploadKey) -> StorageResult<Vec<Derivation>>;
+    fn write_derivation(&self, derivation: &Derivation) -> StorageResult<()>;
+    fn delete_derivation(&self, upload: &UploadKey, name: &str) -> StorageResult<()>;
+    fn delete_derivations(&self, upload: &UploadKey) -> StorageResult<()>;
+    fn has_derivations(&self) -> StorageResult<bool>;
 
     fn form_count(&self) -> StorageResult<Option<FormCount>>;
     fn write_form_count(&self, count: &FormCount) -> StorageResult<()>;

@@ -24,10 +24,10 @@ use edge_storage::{ObjectKey, UploadKey, testing::FakeStore};
 use edge_types::{Clock, Random, UserId};
 
 use crate::{
-    AccountState, Answer, CachedStorage, Command, DeliveryError, EventOutcome, EventQueue,
-    EventSettings, FormCount, KeptUpload, LedgerClient, LedgerDeps, LedgerError, LedgerRequest,
-    LedgerService, LedgerStorage, OutboxEvent, PhaseCount, Place, SpentTicket, Upload, UploadPhase,
-    UploadState, WebhookEvent, storage::StorageResult,
+    AccountState, Answer, CachedStorage, Command, DeliveryError, Derivation, EventOutcome,
+    EventQueue, EventSettings, FormCount, KeptUpload, LedgerClient, LedgerDeps, LedgerError,
+    LedgerRequest, LedgerService, LedgerStorage, OutboxEvent, PhaseCount, Place, SpentTicket,
+    Upload, UploadPhase, UploadState, WebhookEvent, storage::StorageResult,
 };
 
 /// The rows of one ledger, in memory.
@@ -41,6 +41,7 @@ pub struct FakeLedgerStorage {
     queues: RefCell<BTreeMap<(u64, String), EventQueue>>,
     form_count: RefCell<Option<FormCount>>,
     places: RefCell<BTreeMap<(UserId, ObjectKey), Place>>,
+    derivations: RefCell<BTreeMap<(UploadKey, String), Derivation>>,
     alarm_ms: Cell<Option<u64>>,
     /// Whether a table was created.
     has_tables: Cell<bool>,
@@ -229,6 +230,37 @@ impl LedgerStorage for FakeLedgerStorage {
         Ok(self.queues.borrow().keys().next().map(|(due_ms, _)| *due_ms))
     }
 
+    fn derivations(&self, upload: &UploadKey) -> StorageResult<Vec<Derivation>> {
+        let derivations = self.derivations.borrow();
+        Ok(derivations.values().filter(|it| it.upload == *upload).cloned().collect())
+    }
+
+    fn write_derivation(&self, derivation: &Derivation) -> StorageResult<()> {
+        self.count_rows(1);
+        self.has_tables.set(true);
+        let id = (derivation.upload.clone(), derivation.name.clone());
+        self.derivations.borrow_mut().insert(id, derivation.clone());
+        Ok(())
+    }
+
+    fn delete_derivation(&self, upload: &UploadKey, name: &str) -> StorageResult<()> {
+        let deleted = self.derivations.borrow_mut().remove(&(upload.clone(), name.to_owned()));
+        self.count_rows(deleted.into_iter().count());
+        Ok(())
+    }
+
+    fn delete_derivations(&self, upload: &UploadKey) -> StorageResult<()> {
+        let mut derivations = self.derivations.borrow_mut();
+        let before = derivations.len();
+        derivations.retain(|(of, _), _| of != upload);
+        self.count_rows(before - derivations.len());
+        Ok(())
+    }
+
+    fn has_derivations(&self) -> StorageResult<bool> {
+        Ok(!self.derivations.borrow().is_empty())
+    }
+
     fn form_count(&self) -> StorageResult<Option<FormCount>> {
         Ok(self.form_count.borrow().clone())
     }
@@ -303,6 +335,7 @@ impl LedgerStorage for FakeLedgerStorage {
         self.has_tables.set(false);
         self.account.replace(AccountState::default());
         self.uploads.borrow_mut().clear();
+        self.derivations.borrow_mut().clear();
         self.tickets.borrow_mut().clear();
         self.events.borrow_mut().clear();
         self.last_event.set(0);
@@ -412,7 +445,7 @@ impl LedgerDeps for FakeLedgerDeps {
         &self.registry
     }
 
-    async fn purge_copies(&self, _key: &ObjectKey) {}
+    async fn purge_copies(&self, _key: &ObjectKey, _derived: &[String]) {}
 
     fn event_settings(&self) -> Option<&EventSettings> {
         self.event_settings.as_ref()

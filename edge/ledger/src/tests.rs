@@ -1,5 +1,6 @@
 //! Commands and their replies, through the client and as JSON, with a clock that stands still.
 
+mod derivations;
 mod erasure;
 mod events;
 mod places;

@@ -233,11 +233,16 @@ pub struct ImageRow {
 impl ImageRow {
     /// The key of the object. [`None`] when there is none.
     pub fn object(&self) -> Option<ObjectKey> {
-        let key = ObjectKey::parse(&self.key)?;
-        match self.review {
-            Some(Review::Held) => Some(key.private()),
-            Some(Review::Refused) => None,
-            Some(Review::Released) | None => Some(key),
-        }
+        object_of(&self.key, self.review)
+    }
+}
+
+/// The key of the object of an image with this key and this review.
+fn object_of(key: &str, review: Option<Review>) -> Option<ObjectKey> {
+    let key = ObjectKey::parse(key)?;
+    match review {
+        Some(Review::Held) => Some(key.private()),
+        Some(Review::Refused) => None,
+        Some(Review::Released) | None => Some(key),
     }
 }

@@ -4,7 +4,7 @@ use edge_storage::ObjectKey;
 use edge_types::{Email, Nickname, Role, UserId};
 use serde::{Deserialize, Deserializer};
 
-use crate::{EventRecord, RegistryError};
+use crate::{EventRecord, RegistryError, Review, object_of};
 
 /// Users and their refresh tokens.
 pub trait UserStore {
@@ -94,7 +94,16 @@ pub struct User {
     pub nickname: Option<String>,
     /// The profile image, as long as it is registered.
     pub image_key: Option<String>,
+    /// The review of the profile image.
+    pub image_review: Option<Review>,
     pub created_ms: u64,
+}
+
+impl User {
+    /// The key of the object of the profile image. [`None`] when there is none.
+    pub fn image_object(&self) -> Option<ObjectKey> {
+        object_of(self.image_key.as_deref()?, self.image_review)
+    }
 }
 
 /// A password hash as a PHC string. There is no `Debug`, so that it is never printed.

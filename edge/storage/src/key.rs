@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use edge_types::UserId;
 
+use crate::StoreKey;
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ObjectKey(String);
 
@@ -94,6 +96,12 @@ fn is_timestamp(text: &str) -> bool {
 /// Only the hyphenated lower-case form, so that an object has one URL.
 fn is_uuid(text: &str) -> bool {
     Uuid::try_parse(text).is_ok_and(|uuid| uuid.hyphenated().to_string() == text)
+}
+
+impl StoreKey for ObjectKey {
+    fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl<'de> Deserialize<'de> for ObjectKey {

@@ -3,6 +3,7 @@
 
 mod binding;
 mod body_buffer;
+mod derived_key;
 mod error;
 mod key;
 mod metadata;
@@ -13,12 +14,18 @@ mod upload_key;
 
 pub use binding::BucketBinding;
 pub use body_buffer::BodyBuffer;
+pub use derived_key::DerivedKey;
 pub use error::{ErrorCode, InvalidReply, Rejection, StoreError};
 pub use key::{KeyParts, ObjectKey};
 pub use metadata::{Held, ObjectMetadata};
 pub use upload_key::UploadKey;
 
 use image_rules::Format;
+
+/// What an object may be called: nothing is read, written or deleted under any other name.
+pub trait StoreKey {
+    fn as_str(&self) -> &str;
+}
 
 /// A store of objects that are written once.
 pub trait ObjectStore {
@@ -30,24 +37,24 @@ pub trait ObjectStore {
     /// Size and entity tag of an object that exists.
     fn head(
         &self,
-        key: &ObjectKey,
+        key: &dyn StoreKey,
     ) -> impl Future<Output = Result<Option<ObjectFacts>, StoreError>>;
 
     /// An object that exists, or a span of it.
     fn get(
         &self,
-        key: &ObjectKey,
+        key: &dyn StoreKey,
         span: Option<Span>,
     ) -> impl Future<Output = Result<Option<StoredObject<Self::Content>>, StoreError>>;
 
     /// Size and metadata of an object that exists.
     fn describe(
         &self,
-        key: &ObjectKey,
+        key: &dyn StoreKey,
     ) -> impl Future<Output = Result<Option<Description>, StoreError>>;
 
     /// Deletes an object; succeeds when there is none.
-    fn delete(&self, key: &ObjectKey) -> impl Future<Output = Result<(), StoreError>>;
+    fn delete(&self, key: &dyn StoreKey) -> impl Future<Output = Result<(), StoreError>>;
 
     /// A page of keys in the store's own order, after the token of an earlier page.
     fn list(
@@ -70,7 +77,7 @@ pub trait ObjectStore {
 pub const DEPLOYMENT_ID_KEY: &str = "deployment-id";
 
 pub struct NewObject<'a> {
-    pub key: &'a ObjectKey,
+    pub key: &'a dyn StoreKey,
     pub bytes: Vec<u8>,
     /// Its media type, from its bytes.
     pub format: Format,

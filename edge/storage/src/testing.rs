@@ -15,8 +15,8 @@ use std::{
 };
 
 use super::{
-    Content, Description, InvalidReply, NewObject, ObjectFacts, ObjectKey, ObjectMetadata,
-    ObjectStore, Page, Rejection, Span, StoreError, StoredObject,
+    Content, Description, InvalidReply, NewObject, ObjectFacts, ObjectMetadata, ObjectStore, Page,
+    Rejection, Span, StoreError, StoreKey, StoredObject,
 };
 
 /// An object store in memory; writes and deletions fail while `broken` is set.
@@ -64,12 +64,12 @@ impl ObjectStore for FakeStore {
         if objects.contains_key(object.key.as_str()) {
             return Err(StoreError::Exists);
         }
-        objects.insert(object.key.to_string(), object.bytes);
-        self.metadata.borrow_mut().insert(object.key.to_string(), object.metadata);
+        objects.insert(object.key.as_str().to_owned(), object.bytes);
+        self.metadata.borrow_mut().insert(object.key.as_str().to_owned(), object.metadata);
         Ok(())
     }
 
-    async fn describe(&self, key: &ObjectKey) -> Result<Option<Description>, StoreError> {
+    async fn describe(&self, key: &dyn StoreKey) -> Result<Option<Description>, StoreError> {
         let metadata = self.metadata.borrow().get(key.as_str()).cloned().unwrap_or_default();
         let facts = self.head(key).await?;
         Ok(facts.map(|facts| Description { size_bytes: facts.size_bytes, metadata }))
@@ -89,14 +89,14 @@ impl ObjectStore for FakeStore {
         Ok(())
     }
 
-    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectFacts>, StoreError> {
+    async fn head(&self, key: &dyn StoreKey) -> Result<Option<ObjectFacts>, StoreError> {
         let objects = self.objects.borrow();
         Ok(objects.get(key.as_str()).map(|bytes| facts(bytes)))
     }
 
     async fn get(
         &self,
-        key: &ObjectKey,
+        key: &dyn StoreKey,
         span: Option<Span>,
     ) -> Result<Option<StoredObject<Vec<u8>>>, StoreError> {
         let objects = self.objects.borrow();
@@ -112,7 +112,7 @@ impl ObjectStore for FakeStore {
         Ok(Some(StoredObject { content, facts: facts(bytes) }))
     }
 
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+    async fn delete(&self, key: &dyn StoreKey) -> Result<(), StoreError> {
         self.probe().await?;
         self.objects.borrow_mut().remove(key.as_str());
         self.metadata.borrow_mut().remove(key.as_str());

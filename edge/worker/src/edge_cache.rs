@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use edge_api::{
+    EDGE_COPY_S,
     concurrency::{Lease, MemoryBudget},
     ports::{EdgeCache, Picture},
 };
@@ -62,7 +63,7 @@ impl EdgeCache for CacheApi {
 }
 
 /// Caches a copy once all of it has arrived. The cache may keep what it has of a stream that breaks, and would
-/// serve it for a year.
+/// serve it as the whole.
 async fn put_complete(url: String, size_bytes: u64, copy: Response, _lease: Lease) {
     let (builder, body) = copy.into_parts();
     if let Ok(bytes) = ImageBytes::new(body).into_bytes(size_bytes).await {
@@ -87,7 +88,7 @@ fn tee(
 
 fn headers(facts: &ObjectFacts, format: Format) -> worker::Result<Headers> {
     let headers = Headers::new();
-    headers.set("cache-control", "public, max-age=31536000, immutable")?;
+    headers.set("cache-control", &format!("public, max-age={EDGE_COPY_S}"))?;
     headers.set("content-type", format.media_type())?;
     headers.set("etag", &facts.etag)?;
     headers.set(SIZE, &facts.size_bytes.to_string())?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use edge_ledger::{
-    AccountState, EventQueue, FormCount, KeptUpload, LedgerStorage, LedgerStorageError,
+    AccountState, Derivation, EventQueue, FormCount, KeptUpload, LedgerStorage, LedgerStorageError,
     OutboxEvent, PhaseCount, Place, SpentTicket, Upload, UploadPhase,
 };
 use edge_registry::Event;
@@ -32,17 +32,19 @@ enum Table {
     Tickets,
     Events,
     Queues,
+    Derivations,
     FormCount,
     Places,
 }
 
 impl Table {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Account,
         Self::Uploads,
         Self::Tickets,
         Self::Events,
         Self::Queues,
+        Self::Derivations,
         Self::FormCount,
         Self::Places,
     ];
@@ -54,6 +56,7 @@ impl Table {
             Self::Tickets => "tickets",
             Self::Events => "events",
             Self::Queues => "queues",
+            Self::Derivations => "derivations",
             Self::FormCount => "form_count",
             Self::Places => "places",
         }
@@ -80,6 +83,10 @@ impl Table {
             Self::Queues => {
                 "CREATE TABLE queues (due_ms INTEGER NOT NULL, stream TEXT NOT NULL, \
                  queue TEXT NOT NULL, PRIMARY KEY (due_ms, stream)) WITHOUT ROWID"
+            }
+            Self::Derivations => {
+                "CREATE TABLE derivations (upload TEXT NOT NULL, name TEXT NOT NULL, \
+                 state TEXT NOT NULL, PRIMARY KEY (upload, name)) WITHOUT ROWID"
             }
             Self::FormCount => {
                 "CREATE TABLE form_count (id INTEGER PRIMARY KEY CHECK (id = 1), \
@@ -345,6 +352,40 @@ impl LedgerStorage for SqlLedgerStorage {
         let sql = "SELECT due_ms FROM queues ORDER BY due_ms LIMIT 1";
         let rows = self.run_on(Table::Queues, sql, Vec::new())?;
         rows.first().map(|row| integer(row, 0)).transpose()
+    }
+
+    fn derivations(&self, upload: &UploadKey) -> StorageResult<Vec<Derivation>> {
+        let sql = "SELECT name, state FROM derivations WHERE upload = ?";
+        let rows = self.run_on(Table::Derivations, sql, vec![upload.as_str().into()])?;
+        let derivation = |row: &Row| {
+            let (name, state) = (text(row, 0)?.to_owned(), parse(text(row, 1)?)?);
+            Ok(Derivation { upload: upload.clone(), name, state })
+        };
+        rows.iter().map(derivation).collect()
+    }
+
+    fn write_derivation(&self, derivation: &Derivation) -> StorageResult<()> {
+        let sql = "INSERT INTO derivations (upload, name, state) VALUES (?, ?, ?) \
+             ON CONFLICT (upload, name) DO UPDATE SET state = excluded.state";
+        let Derivation { upload, name, state } = derivation;
+        let values = vec![upload.as_str().into(), name.as_str().into(), json(state)?.into()];
+        self.write(Table::Derivations, sql, values).map(|_| ())
+    }
+
+    fn delete_derivation(&self, upload: &UploadKey, name: &str) -> StorageResult<()> {
+        let sql = "DELETE FROM derivations WHERE upload = ? AND name = ?";
+        let values = vec![upload.as_str().into(), name.into()];
+        self.run_on(Table::Derivations, sql, values).map(|_| ())
+    }
+
+    fn delete_derivations(&self, upload: &UploadKey) -> StorageResult<()> {
+        let sql = "DELETE FROM derivations WHERE upload = ?";
+        self.run_on(Table::Derivations, sql, vec![upload.as_str().into()]).map(|_| ())
+    }
+
+    fn has_derivations(&self) -> StorageResult<bool> {
+        let sql = "SELECT 1 FROM derivations LIMIT 1";
+        Ok(!self.run_on(Table::Derivations, sql, Vec::new())?.is_empty())
     }
 
     fn form_count(&self) -> StorageResult<Option<FormCount>> {

@@ -64,6 +64,7 @@ impl Bindings {
             rate_limiter: FloodLimit {
                 client_ip: env.rate_limiter("ADDRESS_LIMIT")?,
                 site: env.rate_limiter("SITE_LIMIT")?,
+                reads: env.rate_limiter("READ_LIMIT")?,
             },
             ledger: LedgerObjectClient(env.durable_object("LEDGER")?),
             env: env.clone(),
@@ -116,9 +117,13 @@ impl LedgerDeps for Bindings {
     }
 
     /// Without `PUBLIC_BASE_URL` the URLs are those of requests, which no ledger knows.
-    async fn purge_copies(&self, key: &ObjectKey) {
-        let Some(base_url) = &self.config.public_base_url else { return };
-        purge_copies(&self.edge_cache, base_url, key).await;
+    async fn purge_copies(&self, key: &ObjectKey, derived: &[String]) {
+        // A released picture was missing before.
+        ISOLATE.with(|isolate| isolate.missing_pictures.forget(key));
+        let delivery = &self.config.delivery;
+        let base_url = delivery.image_base_url.as_ref().or(self.config.public_base_url.as_ref());
+        let Some(base_url) = base_url else { return };
+        purge_copies(&self.edge_cache, base_url, key, derived).await;
     }
 
     fn event_settings(&self) -> Option<&EventSettings> {

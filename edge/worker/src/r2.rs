@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use edge_storage::{
-    Content, DEPLOYMENT_ID_KEY, Description, NewObject, ObjectFacts, ObjectKey, ObjectMetadata,
-    ObjectStore, Page, Span, StoreError, StoredObject,
+    Content, DEPLOYMENT_ID_KEY, Description, NewObject, ObjectFacts, ObjectMetadata, ObjectStore,
+    Page, Span, StoreError, StoreKey, StoredObject,
 };
 use edge_types::with_timeout;
 use worker::{Bucket, Conditional, HttpMetadata, Range};
@@ -56,14 +56,14 @@ impl ObjectStore for R2Store {
         written.map(|_| ()).ok_or(StoreError::Exists)
     }
 
-    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectFacts>, StoreError> {
+    async fn head(&self, key: &dyn StoreKey) -> Result<Option<ObjectFacts>, StoreError> {
         let object = self.in_time(self.bucket.head(key.as_str())).await?;
         Ok(object.as_ref().map(facts))
     }
 
     async fn get(
         &self,
-        key: &ObjectKey,
+        key: &dyn StoreKey,
         span: Option<Span>,
     ) -> Result<Option<StoredObject<ImageBytes>>, StoreError> {
         let mut request = self.bucket.get(key.as_str());
@@ -77,7 +77,7 @@ impl ObjectStore for R2Store {
         Ok(Some(StoredObject { content, facts }))
     }
 
-    async fn describe(&self, key: &ObjectKey) -> Result<Option<Description>, StoreError> {
+    async fn describe(&self, key: &dyn StoreKey) -> Result<Option<Description>, StoreError> {
         let Some(object) = self.in_time(self.bucket.head(key.as_str())).await? else {
             return Ok(None);
         };
@@ -86,7 +86,7 @@ impl ObjectStore for R2Store {
         Ok(Some(Description { size_bytes: object.size(), metadata }))
     }
 
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+    async fn delete(&self, key: &dyn StoreKey) -> Result<(), StoreError> {
         self.in_time(self.bucket.delete(key.as_str())).await
     }
 

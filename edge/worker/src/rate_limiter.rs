@@ -8,6 +8,8 @@ pub struct FloodLimit {
     pub client_ip: worker::RateLimiter,
     /// Of an IPv6 /48.
     pub site: worker::RateLimiter,
+    /// Of pictures that are read from the store.
+    pub reads: worker::RateLimiter,
 }
 
 impl RateLimiter for FloodLimit {
@@ -17,6 +19,10 @@ impl RateLimiter for FloodLimit {
             Some(site) if is_admitted => admits(&self.site, site).await,
             _ => Ok(is_admitted),
         }
+    }
+
+    async fn admits_read(&self, client_ip: &ClientIp) -> Result<bool, RateLimiterError> {
+        admits(&self.reads, client_ip.subject()).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::{cell::OnceCell, rc::Rc};
 
 use edge_api::config::{Config, Storage};
 use edge_storage::{
-    Description, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreError,
+    Description, NewObject, ObjectFacts, ObjectStore, Page, Span, StoreError, StoreKey,
     StoredObject, s3::S3Store,
 };
 use worker::{Env, Result};
@@ -51,7 +51,7 @@ impl ObjectStore for Store {
         }
     }
 
-    async fn head(&self, key: &ObjectKey) -> Outcome<Option<ObjectFacts>> {
+    async fn head(&self, key: &dyn StoreKey) -> Outcome<Option<ObjectFacts>> {
         match self {
             Self::R2(store) => store.head(key).await,
             Self::S3(store) => store.head(key).await,
@@ -60,7 +60,7 @@ impl ObjectStore for Store {
 
     async fn get(
         &self,
-        key: &ObjectKey,
+        key: &dyn StoreKey,
         span: Option<Span>,
     ) -> Outcome<Option<StoredObject<ImageBytes>>> {
         match self {
@@ -69,7 +69,7 @@ impl ObjectStore for Store {
         }
     }
 
-    async fn delete(&self, key: &ObjectKey) -> Outcome<()> {
+    async fn delete(&self, key: &dyn StoreKey) -> Outcome<()> {
         match self {
             Self::R2(store) => store.delete(key).await,
             Self::S3(store) => store.delete(key).await,
@@ -83,7 +83,7 @@ impl ObjectStore for Store {
         }
     }
 
-    async fn describe(&self, key: &ObjectKey) -> Outcome<Option<Description>> {
+    async fn describe(&self, key: &dyn StoreKey) -> Outcome<Option<Description>> {
         match self {
             Self::R2(store) => store.describe(key).await,
             Self::S3(store) => store.describe(key).await,

@@ -15,9 +15,9 @@ use crate::{
     hidden_data::source::ReadPosition,
     limits::Effort,
     pace::{Pace, Pause, wait},
-    plan::{Target, budget, work::cost},
+    plan::{Output, Target, budget, work::cost},
     raster::{
-        Layout, Planes, Raster, orient,
+        Layout, Planes, Raster, crop, orient,
         resize::{self, Method},
     },
     report::{Color, Orientation},
@@ -75,19 +75,40 @@ async fn encode(
             encode_photo(&planes, icc.as_deref(), source, target, pace).await
         }
         Picture::Png(raster, colors, icc) => {
-            let raster = UprightPicture { raster: &raster, colors: &colors, icc: icc.as_deref() };
-            encode_drawing(raster, Format::Png, source, target, pace).await
+            let picture = UprightPicture { raster: &raster, colors: &colors, icc: icc.as_deref() };
+            encode_raster(picture, report, source, target, pace).await
         }
         Picture::WebP(raster, icc) => {
-            if !report.lossless && !raster.layout.has_alpha() {
-                let planes = subsampled(&raster, target, pace).await;
-                return encode_photo(&planes, icc.as_deref(), source, target, pace).await;
-            }
             let (colors, icc) = (&Colors::default(), icc.as_deref());
-            let raster = UprightPicture { raster: &raster, colors, icc };
-            encode_drawing(raster, Format::WebP, source, target, pace).await
+            let picture = UprightPicture { raster: &raster, colors, icc };
+            encode_raster(picture, report, source, target, pace).await
         }
     }
+}
+
+/// Encodes what was decoded to a raster.
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn encode_raster(
+    picture: UprightPicture<'_>,
+    report: &Report,
+    source: usize,
+    target: &Target,
+    pace: &Pace,
+) -> Optimised {
+    let has_alpha = picture.raster.layout.has_alpha();
+    let is_photo = report.format == Format::WebP && !report.lossless;
+    if !has_alpha && (is_photo || target.output == Output::Jpeg) {
+        // A drawing has no quality that it must keep within its bytes.
+        let source = if is_photo { source } else { to_usize(target.most_bytes) };
+        let planes = subsampled(picture.raster, target, pace).await;
+        return encode_photo(&planes, picture.icc, source, target, pace).await;
+    }
+    let format = match target.output {
+        Output::Source | Output::Preview => report.format,
+        Output::WebP => Format::WebP,
+        Output::Compatible | Output::Jpeg | Output::Png => Format::Png,
+    };
+    encode_drawing(picture, format, source, target, pace).await
 }
 
 #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
@@ -129,7 +150,12 @@ async fn resized_and_turned(
             let planes = resize::planes(planes, luma, chroma, pace).await;
             let samples = if planes.chroma.is_some() { 3 } else { 1 };
             turn(orientation, target, samples, pace).await;
-            Picture::Jpeg(orient::planes(planes, orientation), icc)
+            let planes = orient::planes(planes, orientation);
+            let planes = match target.crop {
+                Some(size) => crop::planes(planes, to_usizes(size)),
+                None => planes,
+            };
+            Picture::Jpeg(planes, icc)
         }
         Picture::Png(raster, colors, icc) => {
             let raster = upright(raster, orientation, target, pace).await;
@@ -145,7 +171,14 @@ async fn resized_and_turned(
 async fn upright(raster: Raster, orientation: Orientation, target: &Target, pace: &Pace) -> Raster {
     let raster = resized(raster, size(target), pace).await;
     turn(orientation, target, raster.layout.channels() as u64, pace).await;
-    orient::raster(raster, orientation)
+    cropped(orient::raster(raster, orientation), target)
+}
+
+fn cropped(raster: Raster, target: &Target) -> Raster {
+    match target.crop {
+        Some(size) => crop::raster(raster, to_usizes(size)),
+        None => raster,
+    }
 }
 
 /// Before a picture of so many samples a pixel is turned, by a single call.
@@ -156,7 +189,11 @@ fn turn(orientation: Orientation, target: &Target, samples: u64, pace: &Pace) ->
 }
 
 const fn size(target: &Target) -> (usize, usize) {
-    (target.width as usize, target.height as usize)
+    to_usizes((target.width, target.height))
+}
+
+const fn to_usizes((width, height): (u32, u32)) -> (usize, usize) {
+    (width as usize, height as usize)
 }
 
 /// At most a side of the target, which has 32 bits.
@@ -235,8 +272,8 @@ async fn gif(
     let encoded = encoded.ok().map(|bytes| Encoded {
         format: Format::Gif,
         bytes,
-        width: target.width,
-        height: target.height,
+        width: target.crop.map_or(target.width, |(width, _)| width),
+        height: target.crop.map_or(target.height, |(_, height)| height),
     });
     Ok(Optimised { encoded, placeholder })
 }
@@ -264,11 +301,12 @@ async fn animation(
             continue;
         }
         let canvas = resize::raster_in_steps(source.canvas(), size(target), method, pace).await;
+        let canvas = cropped(canvas, target);
         if hash.is_empty() {
             hash = placeholder::of_raster(&canvas, Orientation::UPRIGHT);
         }
         let begun = out.unwrap_or_else(|| {
-            let (size, repeat) = (size(target), source.repeat());
+            let (size, repeat) = ((canvas.width, canvas.height), source.repeat());
             encode::gif::Animation::begin(size, repeat, &shown.palette, limit)
         });
         out = Some(match begun {
@@ -338,9 +376,10 @@ async fn smallest(
     let best = encode_lossless(picture, format, close, (target.effort, most), pace).await;
     let size_bytes = best.as_ref().map_or(usize::MAX, |best| best.bytes.len());
     let aim = target.target_bytes.map_or(most, to_usize);
-    let may_be_jpeg =
-        !raster.layout.has_alpha() && target.policy.accepted_types.contains(Format::Jpeg);
-    if may_be_jpeg && (size_bytes > aim || target.is_preview) {
+    let may_be_jpeg = !raster.layout.has_alpha()
+        && target.policy.accepted_types.contains(Format::Jpeg)
+        && target.output != Output::Png;
+    if may_be_jpeg && (size_bytes > aim || target.output.is_preview()) {
         let Target { quality, effort, .. } = *target;
         let settings = encode::jpeg::Settings { quality, effort, icc };
         let planes = subsampled(raster, target, pace).await;

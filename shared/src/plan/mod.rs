@@ -56,8 +56,122 @@ impl Scale {
     }
 }
 
+/// Which format a picture becomes. An animation keeps its format, a picture with transparent pixels never becomes a JPEG,
+/// and a photo that was coded with loss never becomes a PNG.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// That of the source.
+    #[default]
+    Source,
+    /// That of the source, or JPEG for an opaque picture that was coded without loss, if that has at most half the bytes.
+    Preview,
+    /// As [`Self::Preview`], but never WebP, which old programs cannot show.
+    Compatible,
+    /// As [`Self::Preview`], and WebP where it has fewer bytes.
+    WebP,
+    /// JPEG.
+    Jpeg,
+    /// PNG.
+    Png,
+}
+
+impl Output {
+    /// Whether an opaque picture that was coded without loss becomes a JPEG where that has at most half the bytes.
+    pub(crate) const fn is_preview(self) -> bool {
+        matches!(self, Self::Preview | Self::Compatible | Self::WebP)
+    }
+
+    /// Whether a picture that is not resized is encoded anew for its format.
+    fn converts(self, report: &Report) -> bool {
+        let still = report.frames == 1;
+        match self {
+            Self::Source | Self::Preview => false,
+            Self::Compatible => still && report.format == Format::WebP,
+            Self::WebP => still && report.format == Format::Png,
+            Self::Jpeg => still && report.format != Format::Jpeg && !report.has_alpha,
+            Self::Png => {
+                still && report.format == Format::WebP && (report.lossless || report.has_alpha)
+            }
+        }
+    }
+}
+
+/// The size of a picture that is derived from a stored one. It is never larger than the stored one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounds {
+    /// As [`Policy::max_edge`].
+    Edge(u32),
+    /// The whole picture within this width and height, as seen; `u32::MAX` for a side without a bound.
+    Contain {
+        /// The largest width.
+        width: u32,
+        /// The largest height.
+        height: u32,
+    },
+    /// The middle of the picture, which fills this width and height.
+    Cover {
+        /// The width.
+        width: u32,
+        /// The height.
+        height: u32,
+    },
+}
+
+/// The size to make, as coded, and as seen what is left of it.
+#[derive(Clone, Copy)]
+struct Aim {
+    size: (u32, u32),
+    crop: Option<(u32, u32)>,
+    output: Output,
+}
+
+impl Bounds {
+    fn aim(self, report: &Report, output: Output) -> Aim {
+        let seen = report.upright_size();
+        let (size, crop) = match self {
+            Self::Edge(edge) => (fitted(seen, edge), None),
+            Self::Contain { width, height } => (contained(seen, (width, height)), None),
+            Self::Cover { width, height } => covered(seen, (width.max(1), height.max(1))),
+        };
+        Aim { size: upright(size, report), crop: crop.filter(|crop| *crop != size), output }
+    }
+}
+
+/// The largest size in the same proportions within `most`.
+fn contained((width, height): (u32, u32), most: (u32, u32)) -> (u32, u32) {
+    if width <= most.0 && height <= most.1 {
+        return (width, height);
+    }
+    // Whichever side is bounded more.
+    if u64::from(most.0) * u64::from(height) <= u64::from(most.1) * u64::from(width) {
+        (most.0.max(1), share(height, most.0, width))
+    } else {
+        (share(width, most.1, height), most.1.max(1))
+    }
+}
+
+/// The smallest size in the same proportions that covers `area`, and the part of it that is left. The area of a small
+/// picture shrinks, because nothing is enlarged.
+fn covered((width, height): (u32, u32), area: (u32, u32)) -> ((u32, u32), Option<(u32, u32)>) {
+    let is_wider = u64::from(width) * u64::from(area.1) > u64::from(area.0) * u64::from(height);
+    let size = if is_wider {
+        (share(width, area.1, height).max(area.0), area.1)
+    } else {
+        (area.0, share(height, area.0, width).max(area.1))
+    };
+    if size.0 <= width && size.1 <= height {
+        return (size, Some(area));
+    }
+    ((width, height), Some(contained(area, (width, height))))
+}
+
+/// `side` times `by` over `of`, to the nearest pixel, and at least one.
+fn share(side: u32, by: u32, of: u32) -> u32 {
+    let of = u64::from(of.max(1));
+    u32::try_from((u64::from(side) * u64::from(by) + of / 2) / of).unwrap_or(u32::MAX).max(1)
+}
+
 /// What [`Action::Optimise`] aims for.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, each read by itself")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Width as coded, before the orientation is applied.
@@ -79,9 +193,10 @@ pub struct Target {
     /// Whether the source is larger than pictures may be. Then the smaller picture is taken also when it
     /// has more bytes.
     pub is_oversize: bool,
-    /// Whether an opaque picture that was coded without loss becomes a JPEG where that has at most half
-    /// the bytes.
-    pub is_preview: bool,
+    /// Which format the result has.
+    pub output: Output,
+    /// The width and height as seen of the middle that is left of the resized picture, when its edges are cut off.
+    pub crop: Option<(u32, u32)>,
     /// Whether a picture that was coded without loss may be painted in 256 colours to have fewer bytes. That takes
     /// more time than all else.
     pub may_reduce_colors: bool,
@@ -107,34 +222,37 @@ impl Plan {
     /// smaller in a format where that is not done, and [`ImageError::TooSmall`] and
     /// [`ImageError::WrongRatio`] when the stored picture would have another size than is asked for.
     pub fn new(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
-        Self::decide(report, policy, false)
+        Self::decide(report, policy, Bounds::Edge(policy.max_edge).aim(report, Output::Source))
     }
 
-    /// Decides what is to be done with a stored picture to get a smaller one for lists and pages: as
-    /// [`Self::new`], but for a picture that was coded without loss. That one becomes a JPEG when it is
-    /// opaque, has to be made smaller, and has at most half the bytes as a JPEG.
+    /// Decides what is to be done with a stored picture to get one of another size or format for lists and pages.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn preview(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
-        Self::decide(report, policy, true)
+    pub fn derive(
+        report: &Report,
+        policy: &Policy,
+        bounds: Bounds,
+        output: Output,
+    ) -> Result<Self, ImageError> {
+        Self::decide(report, policy, bounds.aim(report, output))
     }
 
-    fn decide(report: &Report, policy: &Policy, is_preview: bool) -> Result<Self, ImageError> {
+    fn decide(report: &Report, policy: &Policy, aim: Aim) -> Result<Self, ImageError> {
         let animated = report.frames > 1;
-        let fits = fits(report, policy);
+        let fits = aim.fits(report);
         // An animation is not encoded anew for its bytes alone: it would only lose.
         let heavy = !animated && policy.target_bytes.is_some_and(|most| report.size_bytes > most);
-        if fits && !heavy {
+        if fits && !heavy && !aim.output.converts(report) {
             return Self::admit(report, None, policy);
         }
         if animated && report.format != Format::Gif {
             return Err(ImageError::AnimationTooLarge);
         }
         if report.format == Format::Jpeg {
-            return Self::scaled(report, policy);
+            return Self::scaled(report, policy, aim);
         }
-        let target = Target { is_preview, ..target(report, policy, Scale::Full) };
+        let target = target(report, policy, Scale::Full, aim);
         match Self::admit(report, Some(target), policy) {
             // What only saves bytes is left out where there is no time for it.
             Err(ImageError::TooMuchWork { .. }) => {
@@ -150,34 +268,39 @@ impl Plan {
     /// # Errors
     /// [`ImageError::TooMuchWork`] and [`ImageError::TooMuchMemory`] when it needs more than the policy's
     /// limits allow.
-    pub fn still(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
+    pub fn still(report: &Report, policy: &Policy, bounds: Bounds) -> Result<Self, ImageError> {
         let report = Report { frames: 1, ..report.clone() };
-        let target = Target { first_frame: true, ..target(&report, policy, Scale::Full) };
+        let aim = bounds.aim(&report, Output::Source);
+        let target = Target { first_frame: true, ..target(&report, policy, Scale::Full, aim) };
         Self::admit(&report, Some(target), policy)
     }
 
     /// The coarsest scale that decodes to the target, or to at most a sixteenth less: the 4032 pixels
     /// of a phone's photo then become 2016 and not 2048, in a third of the time and memory. When
     /// that still needs too much of either, one step coarser: a picture smaller than asked for is
-    /// better than none.
-    fn scaled(report: &Report, policy: &Policy) -> Result<Self, ImageError> {
+    /// better than none. A picture whose edges are cut off has exactly the size that is asked for.
+    fn scaled(report: &Report, policy: &Policy, aim: Aim) -> Result<Self, ImageError> {
         let enough = |scale: &Scale| {
-            let aim = fitted((report.width, report.height), policy.max_edge);
             // Not below the size that is asked for, unless the aim is.
             let (least_width, least_height) = least_size(report, policy);
-            let near = |length: u32, least: u32| (length - length / 16).max(least.min(length));
-            scale.of(report.width) >= near(aim.0, least_width)
-                && scale.of(report.height) >= near(aim.1, least_height)
+            let near = |length: u32, least: u32| match aim.crop {
+                Some(_) => length,
+                None => (length - length / 16).max(least.min(length)),
+            };
+            scale.of(report.width) >= near(aim.size.0, least_width)
+                && scale.of(report.height) >= near(aim.size.1, least_height)
         };
         // A picture that is only to lose bytes keeps its size.
-        let fine = Scale::ALL.iter().position(enough).filter(|_| !fits(report, policy));
+        let fine = Scale::ALL.iter().position(enough).filter(|_| !aim.fits(report));
         let fine = fine.unwrap_or(Scale::ALL.len() - 1);
         let try_scale = |index: usize| {
             let scale = Scale::ALL.get(index).copied().unwrap_or(Scale::Full);
-            Self::admit(report, Some(target(report, policy, scale)), policy)
+            Self::admit(report, Some(target(report, policy, scale, aim)), policy)
         };
         match try_scale(fine) {
-            Err(refusal) if fine > 0 => try_scale(fine - 1).map_err(|_| refusal),
+            Err(refusal) if fine > 0 && aim.crop.is_none() => {
+                try_scale(fine - 1).map_err(|_| refusal)
+            }
             decided => decided,
         }
     }
@@ -246,7 +369,8 @@ impl Target {
             first_frame: false,
             most_bytes: policy.target_bytes.unwrap_or(policy.limits.max_bytes),
             is_oversize: true,
-            is_preview: false,
+            output: Output::Source,
+            crop: None,
             may_reduce_colors: true,
             policy: *policy,
         }
@@ -281,15 +405,16 @@ fn least_size(report: &Report, policy: &Policy) -> (u32, u32) {
     upright(least, report)
 }
 
-/// Whether a picture is no larger than pictures may be.
-fn fits(report: &Report, policy: &Policy) -> bool {
-    let size = (report.width, report.height);
-    fitted(size, policy.max_edge) == size
+impl Aim {
+    /// Whether the picture has this size already.
+    fn fits(&self, report: &Report) -> bool {
+        self.size == (report.width, report.height) && self.crop.is_none()
+    }
 }
 
-fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
+fn target(report: &Report, policy: &Policy, scale: Scale, aim: Aim) -> Target {
     let decoded = (scale.of(report.width), scale.of(report.height));
-    let (width, height) = fitted((report.width, report.height), policy.max_edge);
+    let (width, height) = aim.size;
     // A scale coarser than the aim decides the size.
     let (width, height) = (width.min(decoded.0), height.min(decoded.1));
     // Higher than the source needs costs bytes and brings nothing back. CMYK tables are made for
@@ -297,7 +422,7 @@ fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
     let source = report.jpeg_quality.filter(|_| report.color != Color::Cmyk);
     let needed = source
         .map(|source| needed_quality(source, report.width.max(report.height), width.max(height)));
-    let is_oversize = !fits(report, policy);
+    let is_oversize = !aim.fits(report) || aim.output.converts(report);
     let most_bytes = match report.format {
         _ if !is_oversize => report.size_bytes,
         // Fewer pixels in the same palettes, or of the same quality, grow only in small files.
@@ -316,7 +441,8 @@ fn target(report: &Report, policy: &Policy, scale: Scale) -> Target {
         first_frame: false,
         most_bytes,
         is_oversize,
-        is_preview: false,
+        output: aim.output,
+        crop: aim.crop,
         may_reduce_colors: true,
         policy: *policy,
     }

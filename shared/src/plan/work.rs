@@ -11,7 +11,7 @@ use core::time::Duration;
 use crate::{
     Format, ImageError, Limits, Report,
     limits::Effort,
-    plan::{Scale, Target},
+    plan::{Output, Scale, Target},
     report::Color,
 };
 
@@ -356,7 +356,7 @@ fn encode_drawing(target: &Target, content: Content) -> u64 {
         (true, false) => times(out, cost::REDUCED_PIXEL),
         (true, true) => times(out, cost::REDUCED_ALPHA_PIXEL),
     };
-    let is_photo = target.is_preview && !has_alpha;
+    let is_photo = (target.output.is_preview() || target.output == Output::Jpeg) && !has_alpha;
     sum(&[
         times(out, cost::drawn_pixel(target.effort, has_many_colors)),
         times(bins, cost::BIN),
@@ -413,7 +413,7 @@ mod tests {
     use super::*;
     use crate::{
         Plan, Policy,
-        plan::{Action, tests::report},
+        plan::{Action, Bounds, tests::report},
         report::Coded,
     };
 
@@ -529,7 +529,8 @@ mod tests {
         let coded = Coded { pixels: 2048 * 1218 * u64::from(frames), ..Coded::default() };
         let gif = Report { frames, coded, ..report(Format::Gif, 2048, 1218) };
         let small = Policy { max_edge: 480, ..Policy::EDGE };
-        let still = Plan::still(&gif, &small).expect("little work").work();
+        let still =
+            Plan::still(&gif, &small, Bounds::Edge(small.max_edge)).expect("little work").work();
         let all = Plan::new(&gif, &Policy { limits: Limits::NONE, ..small }).expect("unlimited");
         assert!(still * 20 < all.work(), "{still:?} {:?}", all.work());
     }
@@ -556,7 +557,8 @@ mod tests {
                 jpeg_blocks: most,
                 ..report(format, u32::MAX, u32::MAX)
             };
-            let target = crate::plan::target(&report, &Policy::EDGE, Scale::Full);
+            let aim = Bounds::Edge(Policy::EDGE.max_edge).aim(&report, Output::Source);
+            let target = crate::plan::target(&report, &Policy::EDGE, Scale::Full, aim);
             for target in [None, Some(target)] {
                 let work = estimate(&report, target.as_ref());
                 assert_eq!(work, Duration::from_nanos(most / 1000), "{format:?}");

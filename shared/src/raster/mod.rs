@@ -4,6 +4,7 @@
 
 use alloc::{vec, vec::Vec};
 
+pub(crate) mod crop;
 pub mod orient;
 pub mod resize;
 

@@ -21,7 +21,7 @@ use crate::{
     images::{self, ImagePage},
     look_up::begin_look_up,
     ports::Ports,
-    request::{self, QueryName, base_url},
+    request::{self, QueryName},
     response::{self, HandlerResult},
 };
 
@@ -154,7 +154,7 @@ async fn rest<P: Ports>(
     let subject = Subject::User(id.clone()).to_string();
     let scope = RemovalScope::Owner(id.clone());
     Ok(Rest {
-        account: account.map(|user| UserView::new(user, &base_url(&app.config, context.head))),
+        account: account.map(|user| UserView::new(user, app, context)),
         sessions: users.all_sessions(id, MAX_SESSIONS).await?.into_iter().map(session).collect(),
         image_count: users.count_images(&scope, Until::ALL).await?,
         pending_uploads: ledger

@@ -17,7 +17,7 @@ use crate::{
     images::named_key,
     look_up::begin_look_up,
     ports::{Ports, StoreContent},
-    request::base_url,
+    request::base_urls,
     response::{self, Body, HandlerResult, Response},
 };
 
@@ -60,8 +60,8 @@ pub async fn change_user<P: Ports>(
 ) -> HandlerResult<P> {
     caller.check_access(id)?;
     let request: ProfileChange = read_json_of(caller, context.head, body).await?;
-    let base_url = base_url(&app.config, context.head);
-    let image_key = request.image(app, &base_url, id).await?;
+    let base_urls = base_urls(&app.config, context.head);
+    let image_key = request.image(app, &base_urls, id).await?;
     let change = UserChange { nickname: request.nickname()?, image_key };
     let user = app.ports.users().change(id, &change).await?.ok_or(Code::NotFound)?;
     Ok(respond(app, context, "update_user_success", user))
@@ -73,7 +73,7 @@ fn respond<P: Ports>(
     message: &str,
     user: User,
 ) -> Response<Body<StoreContent<P>>> {
-    let view = UserView::new(user, &base_url(&app.config, context.head));
+    let view = UserView::new(user, app, context);
     response::success(StatusCode::OK, message, &view, app.ports.now_ms())
 }
 
@@ -90,7 +90,7 @@ impl ProfileChange {
     async fn image<P: Ports>(
         &self,
         app: &App<P>,
-        base_url: &str,
+        base_urls: &[String],
         id: &UserId,
     ) -> Result<Edit<ObjectKey>, ApiError> {
         use Edit::{Keep, Remove, Set};
@@ -101,8 +101,8 @@ impl ProfileChange {
                 return Ok(Remove);
             }
             (Set(_), Keep, Keep) => None,
-            (Keep, Set(key), Keep) => named_key(Some(key), None, base_url),
-            (Keep, Keep, Set(url)) => named_key(None, Some(url), base_url),
+            (Keep, Set(key), Keep) => named_key(Some(key), None, base_urls),
+            (Keep, Keep, Set(url)) => named_key(None, Some(url), base_urls),
             _ => return Err(Code::MalformedRequest.into()),
         };
         let row = match &self.image_id {

@@ -2,6 +2,7 @@
 
 use edge_auth::AccountClaims;
 use edge_registry::{RefreshFamily, User, UserStore};
+use edge_storage::ObjectKey;
 use edge_types::{Email, Role, SessionId, timestamp};
 use http::{StatusCode, header, request::Parts};
 use image_rules::Code;
@@ -11,10 +12,12 @@ use super::{cookie::RefreshToken, device_cookie::DeviceId};
 use crate::{
     app::App,
     context::RequestContext,
+    delivery::picture_url,
     error::ApiError,
     ports::Ports,
-    request::{base_url, text_header},
+    request::{image_base_url, text_header},
     response::{self, HandlerResult},
+    signed_urls::SignedUrls,
 };
 
 /// A user in the shape of the contract.
@@ -25,20 +28,25 @@ pub(super) struct UserView {
     email: String,
     nickname: Option<String>,
     role: Role,
+    /// Signed if the picture is private.
     profile_image_url: Option<String>,
     profile_image_key: Option<String>,
     created_at: String,
 }
 
 impl UserView {
-    pub(super) fn new(user: User, base_url: &str) -> Self {
-        let url = |key: &String| format!("{base_url}/{key}");
+    pub(super) fn new<P: Ports>(user: User, app: &App<P>, context: &RequestContext<'_>) -> Self {
+        let base_url = image_base_url(&app.config, context.head);
+        let signed_urls = SignedUrls::new(&app.config, &base_url, app.ports.now_ms());
+        let url = |object: ObjectKey| {
+            signed_urls.url(&object, None).unwrap_or_else(|| picture_url(&base_url, &object, ""))
+        };
         Self {
+            profile_image_url: user.image_object().map(url),
             id: user.id.to_string(),
             email: user.email,
             nickname: user.nickname,
             role: user.role,
-            profile_image_url: user.image_key.as_ref().map(url),
             profile_image_key: user.image_key,
             created_at: timestamp(user.created_ms),
         }
@@ -144,7 +152,7 @@ pub(super) fn respond<P: Ports>(
     let iat = now_ms / 1000;
     let exp = iat + u64::from(expires_in);
     let payload = Payload { sub: &sub, email: &email, role: user.role, iat, exp };
-    let user = UserView::new(user, &base_url(&app.config, context.head));
+    let user = UserView::new(user, app, context);
     let session = Session { access_token, expires_in, payload, user };
     let mut response = response::success(status, message, &session, now_ms);
     // Rounded up, because some milliseconds of the lifetime have passed already.

@@ -21,7 +21,7 @@ use crate::{
     error::ApiError,
     images,
     ports::Ports,
-    request::base_url,
+    request::base_urls,
     response::HandlerResult,
     webhooks,
 };
@@ -106,8 +106,8 @@ impl SignUp {
             (None, None, None) => return Ok(None),
             (Some(id), None, None) => Some(ImageName::Id(id)),
             (None, key, url) => {
-                let base_url = base_url(&app.config, context.head);
-                images::named_key(key, url, &base_url).map(ImageName::Key)
+                let base_urls = base_urls(&app.config, context.head);
+                images::named_key(key, url, &base_urls).map(ImageName::Key)
             }
             _ => None,
         };
@@ -158,12 +158,19 @@ async fn create<P: Ports>(app: &App<P>, new: &NewUser<'_>) -> Result<User, ApiEr
     match app.ports.users().create(new).await? {
         Created::Now => {
             webhooks::enqueue_later(app);
+            // Whether the picture waits for a review is in its row.
+            if new.image_key.is_some()
+                && let Ok(Some(user)) = app.ports.users().by_id(new.id).await
+            {
+                return Ok(user);
+            }
             Ok(User {
                 id: new.id.clone(),
                 email: new.email.as_str().to_owned(),
                 role: Role::User,
                 nickname: new.nickname.map(|name| name.as_str().to_owned()),
                 image_key: new.image_key.map(ToString::to_string),
+                image_review: None,
                 created_ms: new.created_ms,
             })
         }

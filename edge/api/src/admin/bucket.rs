@@ -35,6 +35,7 @@ impl<P: Ports> AdminRequest<'_, P> {
         }
         let bucket = bucket_binding::check(self.app).await?.into_str();
         let data = Bound { before: before.into_str(), bucket };
+        self.app.isolate.readiness.forget();
         Ok(self.success(StatusCode::OK, "bind_bucket_success", &data))
     }
 }

@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::AdminRequest;
 use crate::{
-    health::{self, Readiness},
+    health,
     jobs::{self, HOUR_MS},
     ports::Ports,
+    readiness::Readiness,
     response::HandlerResult,
     telemetry::{Area, Outcome},
 };

@@ -51,6 +51,21 @@ pub async fn check_flood_limit<P: Ports>(
     Err(Problem::retry(Code::RateLimited, FLOOD_PERIOD_S).into())
 }
 
+/// Checks the limit of pictures that are read from the store, or not found there.
+///
+/// # Errors
+/// `RATE_LIMITED`.
+pub async fn check_read_limit<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+) -> Result<(), ApiError> {
+    if app.ports.rate_limiter().admits_read(&context.client_ip()).await? {
+        return Ok(());
+    }
+    app.isolate.counters.count(Metric::Limit(Limit::Binding), 1);
+    Err(Problem::retry(Code::RateLimited, FLOOD_PERIOD_S).into())
+}
+
 /// Checks ban and exact limit of the client IP. An IPv6 client counts twice: by its /64, and by its /48 with four
 /// times the limit.
 ///

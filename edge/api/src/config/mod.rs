@@ -2,6 +2,7 @@
 
 mod alert_webhook;
 mod challenge;
+mod delivery;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -17,14 +18,16 @@ use subtle::ConstantTimeEq;
 
 pub use alert_webhook::AlertWebhook;
 pub use challenge::{ChallengeSettings, Turnstile};
+pub use delivery::DeliverySettings;
 pub use storage::Storage;
 pub use webhooks::WebhookSettings;
 
 /// The configuration.
 #[derive(Debug)]
 pub struct Config {
-    /// The origin of image URLs; that of the request when not set.
+    /// The origin of the API; that of the request when not set.
     pub public_base_url: Option<String>,
+    pub delivery: DeliverySettings,
     pub allowed_origins: AllowedOrigins,
     /// The value of `Access-Control-Allow-Headers`.
     pub allowed_headers: HeaderValue,
@@ -78,6 +81,7 @@ impl Config {
             "an origin such as https://image.example, without a path",
             |text| Some(text.trim_end_matches('/').to_owned()).filter(|origin| is_origin(origin)),
         );
+        let delivery = DeliverySettings::read(&mut reader);
         let allowed_origins = AllowedOrigins::read(&mut reader);
         let allowed_headers = allowed_headers(&mut reader);
         let guests = reader.flag("GUESTS", true);
@@ -103,10 +107,14 @@ impl Config {
         let log_level =
             reader.parsed("LOG_LEVEL", "error, warn, info or debug", |text| text.parse().ok());
         let alert_webhook = alert_webhook(&mut reader);
-        let webhooks = webhooks::read(&mut reader, public_base_url.clone());
+        let webhooks = webhooks::read(
+            &mut reader,
+            delivery.image_base_url.clone().or_else(|| public_base_url.clone()),
+        );
         match (auth, storage) {
             (Some(auth), Some(storage)) if reader.problems.is_empty() => Ok(Self {
                 public_base_url,
+                delivery,
                 allowed_origins,
                 allowed_headers,
                 auth,

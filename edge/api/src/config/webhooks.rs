@@ -25,7 +25,7 @@ const MAX_SECRETS: usize = 3;
 /// Reads the variables. Without `WEBHOOK_URL` there are no events.
 pub(super) fn read(
     reader: &mut Reader<'_>,
-    public_base_url: Option<String>,
+    image_base_url: Option<String>,
 ) -> Option<WebhookSettings> {
     const URL: &str = "the https URL of your back end (http only for localhost)";
     const SECRET: &str =
@@ -42,7 +42,7 @@ pub(super) fn read(
         return None;
     };
     let events = events.or_else(|| EventSettings::new(None, None))?;
-    let events = events.with_base_url(public_base_url);
+    let events = events.with_base_url(image_base_url);
     Some(WebhookSettings { url, secrets, events })
 }
 

@@ -8,7 +8,7 @@ use crate::config::Config;
 
 const END: &str = "exp";
 /// The parameters of a size.
-const SIZE: [&str; 1] = ["v"];
+const SIZE: [&str; 6] = ["v", "w", "h", "fit", "q", "format"];
 /// How long a browser may keep a private picture. Other caches must not.
 const MAX_AGE_S: u64 = 300;
 
@@ -66,6 +66,25 @@ impl SignedUrl {
         HeaderValue::try_from(format!("private, max-age={max_age_s}"))
             .unwrap_or(HeaderValue::from_static("no-store"))
     }
+}
+
+/// Whether the query of a public picture has a signature, which allows any size.
+///
+/// # Errors
+/// `SIGNATURE_INVALID`.
+pub fn check_size(config: &Config, head: &Parts) -> Result<bool, Code> {
+    let query = head.uri.query().unwrap_or_default();
+    let value =
+        |pair: &&str| pair.strip_prefix(UrlKeys::PARAMETER)?.strip_prefix('=').map(str::len);
+    let (signatures, signed): (Vec<_>, Vec<_>) =
+        query.split('&').partition(|pair| value(pair).is_some());
+    let [signature] = signatures.as_slice() else {
+        return if signatures.is_empty() { Ok(false) } else { Err(Code::SignatureInvalid) };
+    };
+    let signature = signature.split_once('=').map_or("", |(_, signature)| signature);
+    let keys = config.url_keys.as_ref().ok_or(Code::SignatureInvalid)?;
+    let is_valid = keys.verify(UrlPurpose::Derive, head.uri.path(), &signed.join("&"), signature);
+    if is_valid { Ok(true) } else { Err(Code::SignatureInvalid) }
 }
 
 /// Seconds since 1970, in digits only.

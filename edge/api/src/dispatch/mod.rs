@@ -21,7 +21,7 @@ use crate::{
     endpoint::{self, Endpoint, OpenEndpoint, ProtectedEndpoint},
     forms, health, images, metrics,
     ports::{Ports, StoreContent},
-    removals,
+    removals, request,
     response::{self, Body, HandlerResult, Response},
     telemetry::{Outcome, RequestEnd, Route},
     uploads,
@@ -62,6 +62,10 @@ fn find<P: Ports>(app: &App<P>, head: &Parts) -> Result<Endpoint, Problem> {
     let path = head.uri.path();
     let found = endpoint::find(&head.method, path, app.config.fault_injection);
     if !app.config.accounts.built_in && endpoint::needs_accounts(path, found.as_ref().ok()) {
+        return Err(Problem::new(Code::NotFound));
+    }
+    let is_picture = || endpoint::is_picture(path);
+    if request::is_image_host(&app.config, head) && !is_picture() {
         return Err(Problem::new(Code::NotFound));
     }
     found
@@ -115,7 +119,7 @@ async fn handle_open<P: Ports>(
     body: impl BodyStream,
 ) -> HandlerResult<P> {
     match endpoint {
-        OpenEndpoint::Picture(key) => delivery::deliver(app, context.head, &key).await,
+        OpenEndpoint::Picture(key) => delivery::deliver(app, context, &key).await,
         OpenEndpoint::GuestToken => accounts::issue_guest_token(app, context).await,
         OpenEndpoint::SignUp => accounts::sign_up(app, context, body).await,
         OpenEndpoint::Login => accounts::login(app, context, body).await,

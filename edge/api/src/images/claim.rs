@@ -19,7 +19,7 @@ use crate::{
     error::{ApiError, busy},
     forms,
     ports::Ports,
-    request::base_url,
+    request::{base_urls, image_base_url},
     response::{self, HandlerResult},
 };
 
@@ -58,8 +58,9 @@ pub async fn register<P: Ports>(
     body: impl BodyStream,
 ) -> HandlerResult<P> {
     let request: Registration = read_json_of(caller, context.head, body).await?;
-    let base_url = base_url(&app.config, context.head);
-    let key = named_key(request.key.as_deref(), request.image_url.as_deref(), &base_url)
+    let base_url = image_base_url(&app.config, context.head);
+    let base_urls = base_urls(&app.config, context.head);
+    let key = named_key(request.key.as_deref(), request.image_url.as_deref(), &base_urls)
         .ok_or(Code::InvalidImageUrl)?;
     let owner = key.owner().ok_or(Code::InvalidImageUrl)?;
     let form_id = match &request.form_id {

@@ -27,7 +27,7 @@ use crate::{
     forms,
     look_up::{begin_look_up, record_look_up},
     ports::Ports,
-    request::{self, QueryName, base_url},
+    request::{self, QueryName, image_base_url},
     response::{self, HandlerResult},
     signed_urls::SignedUrls,
     webhooks,
@@ -40,8 +40,11 @@ const MAX_PAGE: u32 = 100;
 pub const MAX_KEYS: usize = 100;
 
 /// The key of an image that a request names by its key, by its URL at this deployment, or by both.
-pub fn named_key(key: Option<&str>, url: Option<&str>, base_url: &str) -> Option<ObjectKey> {
-    let of_url = |url: &str| ObjectKey::parse(url.strip_prefix(base_url)?.strip_prefix('/')?);
+pub fn named_key(key: Option<&str>, url: Option<&str>, base_urls: &[String]) -> Option<ObjectKey> {
+    let of_url = |url: &str| {
+        let path = base_urls.iter().find_map(|base_url| url.strip_prefix(base_url.as_str()))?;
+        ObjectKey::parse(path.strip_prefix('/')?)
+    };
     match (key.map(ObjectKey::parse), url.map(of_url)) {
         (Some(key), None) => key,
         (None, Some(url)) => url,
@@ -115,7 +118,7 @@ fn records<P: Ports>(
     context: &RequestContext<'_>,
     rows: Vec<ImageRow>,
 ) -> Vec<ListedImage> {
-    let base_url = base_url(&app.config, context.head);
+    let base_url = image_base_url(&app.config, context.head);
     let signed_urls = SignedUrls::new(&app.config, &base_url, app.ports.now_ms());
     rows.into_iter().map(|row| ListedImage::new(row, &base_url, &signed_urls)).collect()
 }
@@ -307,11 +310,13 @@ async fn remove<P: Ports>(
     };
     let row_of_event = webhooks::row_of(app, row);
     let command = RemoveImage { place, row: row_of_event, ..RemoveImage::new(key.clone()) };
-    let status = match app.ports.ledger().send_to_user(&owner, command).await? {
+    let removal = app.ports.ledger().send_to_user(&owner, command).await?;
+    let status = match removal.outcome {
         RemovalOutcome::Finished => StatusCode::OK,
         RemovalOutcome::Underway => StatusCode::ACCEPTED,
     };
-    purge_copies(app.ports.edge_cache(), &base_url(&app.config, context.head), key).await;
+    let base_url = image_base_url(&app.config, context.head);
+    purge_copies(app.ports.edge_cache(), &base_url, key, &removal.derived).await;
     let now_ms = app.ports.now_ms();
     let row_owner = row.map_or(owner.as_str(), |row| &row.owner);
     app.record(deletion(key, row_owner, caller, now_ms)).await;

@@ -46,7 +46,9 @@ struct Decided<'a> {
 pub async fn release<P: Ports>(app: &App<P>, caller: &Principal, id: ImageId) -> HandlerResult<P> {
     let (row, key) = held(app, caller, id).await?;
     let owner = key.owner().ok_or(Code::ImageNotFound)?;
-    let outcome = app.ports.ledger().send_to_user(&owner, ReleaseImage { key }).await?;
+    let outcome =
+        app.ports.ledger().send_to_user(&owner, ReleaseImage { key: key.clone() }).await?;
+    app.isolate.missing_pictures.forget(&key);
     respond(app, caller, &row, Review::Released, None, outcome).await
 }
 

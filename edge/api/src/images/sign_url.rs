@@ -1,4 +1,4 @@
-//! `POST /images/{id}/url`: a URL under which a private picture can be read for some time.
+//! `POST /images/{id}/url`: a URL under which a private picture can be read for some time, or any picture in any size.
 
 use edge_auth::Principal;
 use edge_types::{ImageId, Problem, timestamp};
@@ -11,11 +11,11 @@ use crate::{
     app::App,
     body::{BodyStream, read_json_of},
     context::RequestContext,
-    delivery::{Variant, picture_url},
+    delivery::{PictureQuery, picture_url},
     error::ApiError,
     look_up::record_look_up,
     ports::Ports,
-    request::base_url,
+    request::image_base_url,
     response::{self, HandlerResult},
     signed_urls::SignedUrls,
 };
@@ -27,9 +27,41 @@ const DEFAULT_S: u32 = 3600;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Wanted {
     expires_in: Option<u32>,
-    /// A smaller size.
     v: Option<String>,
+    w: Option<u32>,
+    h: Option<u32>,
+    fit: Option<String>,
+    q: Option<u32>,
+    format: Option<String>,
 }
+
+impl Wanted {
+    /// The query of the size and the format.
+    fn size(&self) -> Result<String, Problem> {
+        let number = |number: Option<u32>| number.map(|number| number.to_string());
+        let parameters = [
+            ("fit", self.fit.clone()),
+            ("format", self.format.clone()),
+            ("h", number(self.h)),
+            ("q", number(self.q)),
+            ("v", self.v.clone()),
+            ("w", number(self.w)),
+        ];
+        let mut query = Vec::new();
+        for (name, value) in parameters {
+            let Some(value) = value else { continue };
+            if value.contains('&') {
+                return Err(Problem::field(name, Some("one value")));
+            }
+            query.push(format!("{name}={value}"));
+        }
+        Ok(query.join("&"))
+    }
+}
+
+/// What is expected of a size of a public picture where nothing can be signed.
+const WITHOUT_KEY: &str =
+    "one of VARIANT_WIDTHS without h, fit and q, because URL_SIGNING_KEY is not set";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,24 +87,26 @@ pub async fn sign_url<P: Ports>(
         const EXPECTED: &str = "a whole number of seconds from 1 to SIGNED_URL_MAX_S";
         return Err(Problem::field("expiresIn", Some(EXPECTED)).into());
     }
-    let variant: Option<Variant> = wanted
-        .v
-        .map(|name| name.parse())
-        .transpose()
-        .map_err(|_| Problem::field("v", Some("thumb, small or medium")))?;
+    let size = wanted.size()?;
     let row = find(app, caller, id).await?;
     record_look_up(app, caller, &format!("user:{}", row.owner)).await?;
     let object = row.object().ok_or(Code::ImageNotFound)?;
-    let (base_url, now_ms) = (base_url(&app.config, context.head), app.ports.now_ms());
+    let source = object.format().ok_or(Code::ImageNotFound)?;
+    let query = PictureQuery::parse(&size, "", &app.config, source)?;
+    let (base_url, now_ms) = (image_base_url(&app.config, context.head), app.ports.now_ms());
+    let signed_urls = SignedUrls::new(&app.config, &base_url, now_ms);
     let data = if object.is_private() {
         let ends_s = now_ms / 1000 + u64::from(lifetime_s);
-        let signed_urls = SignedUrls::new(&app.config, &base_url, now_ms);
         // Private pictures are stored only where there is a key; it may have been removed since.
-        let url = signed_urls.url_until(&object, variant, ends_s);
+        let url = signed_urls.url_until(&object, &size, ends_s);
         let url = url.ok_or(ApiError::from(Code::SignatureInvalid))?;
         Signed { url, expires_at: Some(timestamp(ends_s * 1000)) }
+    } else if query.is_free {
+        Signed { url: picture_url(&base_url, &object, &size), expires_at: None }
     } else {
-        Signed { url: picture_url(&base_url, &object, variant), expires_at: None }
+        let url = signed_urls.sized(&object, &size);
+        let url = url.ok_or_else(|| Problem::field("w", Some(WITHOUT_KEY)))?;
+        Signed { url, expires_at: None }
     };
     Ok(response::success(StatusCode::OK, "sign_image_url_success", &data, now_ms))
 }

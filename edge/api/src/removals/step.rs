@@ -42,10 +42,12 @@ pub(super) async fn remove<P: Ports>(
             row: webhooks::row_of(app, row),
             // The ledger of the erased user forgets what it knows by itself.
             is_erasure: erased.is_some_and(|user| *user != owner),
+            is_repair: false,
         };
-        let outcome = app.ports.ledger().send_to_user(&owner, command).await?;
-        app.ports.purge_copies(key).await;
-        Ok::<_, InternalError>(outcome)
+        let removal = app.ports.ledger().send_to_user(&owner, command).await?;
+        // The copies of derived pictures end by themselves: each would be a request.
+        app.ports.purge_copies(key, &[]).await;
+        Ok::<_, InternalError>(removal.outcome)
     });
     let outcomes = try_join_all(removing).await?;
     let is_finished = outcomes.iter().all(|outcome| *outcome == RemovalOutcome::Finished);

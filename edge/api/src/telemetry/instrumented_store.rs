@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use edge_storage::{
-    Description, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreError,
+    Description, NewObject, ObjectFacts, ObjectStore, Page, Span, StoreError, StoreKey,
     StoredObject,
 };
 
@@ -30,19 +30,19 @@ impl<S: ObjectStore> ObjectStore for InstrumentedStore<S> {
         self.count(self.store.put(object).await)
     }
 
-    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectFacts>, StoreError> {
+    async fn head(&self, key: &dyn StoreKey) -> Result<Option<ObjectFacts>, StoreError> {
         self.count(self.store.head(key).await)
     }
 
     async fn get(
         &self,
-        key: &ObjectKey,
+        key: &dyn StoreKey,
         span: Option<Span>,
     ) -> Result<Option<StoredObject<S::Content>>, StoreError> {
         self.count(self.store.get(key, span).await)
     }
 
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+    async fn delete(&self, key: &dyn StoreKey) -> Result<(), StoreError> {
         self.count(self.store.delete(key).await)
     }
 
@@ -50,7 +50,7 @@ impl<S: ObjectStore> ObjectStore for InstrumentedStore<S> {
         self.count(self.store.list(after, limit).await)
     }
 
-    async fn describe(&self, key: &ObjectKey) -> Result<Option<Description>, StoreError> {
+    async fn describe(&self, key: &dyn StoreKey) -> Result<Option<Description>, StoreError> {
         self.count(self.store.describe(key).await)
     }
 

@@ -14,7 +14,7 @@ use crate::{
     error::ApiError,
     images::visibility,
     ports::Ports,
-    request::base_url,
+    request::image_base_url,
     response::{self, Body, HandlerResult, Response},
     signed_urls::SignedUrls,
 };
@@ -120,7 +120,7 @@ pub(super) fn respond<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
 ) -> HandlerResult<P> {
-    let base_url = base_url(&app.config, context.head);
+    let base_url = image_base_url(&app.config, context.head);
     let now_ms = app.ports.now_ms();
     let stored = |accepted| {
         StoredFile::new(accepted, &base_url, &SignedUrls::new(&app.config, &base_url, now_ms))

@@ -7,6 +7,7 @@ use std::{
 };
 
 use edge_api::{
+    EDGE_COPY_S,
     app::App,
     config::Config,
     dispatch::serve,
@@ -68,7 +69,7 @@ impl Default for TestHarness {
             users: FakeUserStore::beside(Rc::clone(&registry)),
             store,
             registry,
-            edge_cache: FakeEdgeCache::default(),
+            edge_cache: FakeEdgeCache { copies: RefCell::default(), clock: clock.shared() },
             rate_limiter: FakeRateLimiter::default(),
             key_server: FakeKeyServer::new(&clock),
             alert_sink: FakeAlertSink::default(),
@@ -132,8 +133,8 @@ impl LedgerDeps for TestHarness {
         &self.registry
     }
 
-    async fn purge_copies(&self, key: &ObjectKey) {
-        purge_copies(&self.edge_cache, BASE_URL, key).await;
+    async fn purge_copies(&self, key: &ObjectKey, derived: &[String]) {
+        purge_copies(&self.edge_cache, BASE_URL, key, derived).await;
     }
 
     fn event_settings(&self) -> Option<&EventSettings> {
@@ -207,11 +208,16 @@ impl Ports for TestHarness {
 #[derive(Default)]
 pub struct FakeRateLimiter {
     pub refuses: Cell<bool>,
+    pub refuses_reads: Cell<bool>,
 }
 
 impl RateLimiter for FakeRateLimiter {
     async fn admits(&self, _client_ip: &ClientIp) -> Result<bool, RateLimiterError> {
         Ok(!self.refuses.get())
+    }
+
+    async fn admits_read(&self, _client_ip: &ClientIp) -> Result<bool, RateLimiterError> {
+        Ok(!self.refuses_reads.get())
     }
 }
 
@@ -307,26 +313,28 @@ impl WebhookClient for FakeBackEnd {
     }
 }
 
-/// Keeps every copy.
-#[derive(Default)]
+/// Keeps every copy for as long as the real one.
 pub struct FakeEdgeCache {
     /// By URL.
     pub copies: RefCell<BTreeMap<String, CachedCopy>>,
+    clock: Rc<Cell<u64>>,
 }
 
-/// The bytes of a cached picture, and what is known of them.
-type CachedCopy = (Vec<u8>, ObjectFacts, Format);
+/// When a picture was cached, its bytes, and what is known of them.
+type CachedCopy = (u64, Vec<u8>, ObjectFacts, Format);
 
 impl EdgeCache for FakeEdgeCache {
     type Content = Vec<u8>;
 
     async fn get(&self, url: &str) -> Option<Picture<Vec<u8>>> {
-        let (content, facts, format) = self.copies.borrow().get(url)?.clone();
-        Some(Picture { content, facts, format })
+        let (at_ms, content, facts, format) = self.copies.borrow().get(url)?.clone();
+        let is_fresh = self.clock.get() < at_ms + u64::from(EDGE_COPY_S) * 1000;
+        is_fresh.then_some(Picture { content, facts, format })
     }
 
     fn put(&self, url: &str, picture: Picture<Vec<u8>>) -> Picture<Vec<u8>> {
-        let copy = (picture.content.clone(), picture.facts.clone(), picture.format);
+        let at_ms = self.clock.get();
+        let copy = (at_ms, picture.content.clone(), picture.facts.clone(), picture.format);
         self.copies.borrow_mut().insert(url.to_owned(), copy);
         picture
     }
@@ -386,6 +394,8 @@ pub struct TestResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
+    /// Those of a picture.
+    pub bytes: Vec<u8>,
     /// Null, unless the body is JSON.
     pub json: Value,
 }
@@ -407,12 +417,13 @@ pub async fn respond(app: &TestApp, request: Builder, body: &[u8]) -> TestRespon
     let chunks: Vec<std::io::Result<Vec<u8>>> =
         body.chunks(7).map(|chunk| Ok(chunk.to_vec())).collect();
     let (head, body) = serve(app, &head, stream::iter(chunks)).await.into_parts();
-    let text = match body {
-        Body::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Body::Empty | Body::Stored(_) => String::new(),
+    let (text, bytes) = match body {
+        Body::Bytes(bytes) => (String::from_utf8_lossy(&bytes).into_owned(), Vec::new()),
+        Body::Stored(bytes) => (String::new(), bytes),
+        Body::Empty => Default::default(),
     };
     let json = serde_json::from_str(&text).unwrap_or_default();
-    TestResponse { status: head.status, headers: head.headers, text, json }
+    TestResponse { status: head.status, headers: head.headers, text, bytes, json }
 }
 
 pub fn get(path: &str) -> Builder {

@@ -1,13 +1,13 @@
 //! A ledger over the ports of the Worker: their clock, their randomness, their edge cache.
 
 use edge_api::{
-    cache_urls,
+    copy_url,
     ports::{EdgeCache, Picture},
 };
 use edge_auth::testing::NOW_MS;
 use edge_ledger::{
-    AdmitUpload, CachedStorage, LedgerCommand, LedgerRequest, LedgerService, RemovalOutcome,
-    RemoveImage, UploadGrant, testing::FakeLedgerStorage,
+    AdmitUpload, CachedStorage, DeriveImage, LedgerCommand, LedgerRequest, LedgerService,
+    RemovalOutcome, RemoveImage, UploadGrant, testing::FakeLedgerStorage,
 };
 use edge_storage::{ObjectFacts, UploadKey};
 use edge_types::{UploadLimits, UserId};
@@ -41,19 +41,22 @@ fn each_upload_has_its_own_key_and_a_lease_by_the_clock() {
 }
 
 #[test]
-fn a_removal_purges_the_copies_of_all_variants() {
+fn a_removal_purges_the_copies_of_derived_pictures() {
     let (deps, storage) = (TestHarness::default(), CachedStorage::fake());
     let owner = UserId::parse("7").expect("valid");
     let [key, other] = [1, 2].map(|random| {
         UploadKey::new(&owner, NOW_MS, [random; 16]).object_key(Format::Gif).expect("a key")
     });
-    for url in cache_urls(BASE_URL, &key).chain(cache_urls(BASE_URL, &other)) {
+    let name = "thumb".to_owned();
+    let lease = DeriveImage { key: key.clone(), name: name.clone(), lease_ms: Some(1) };
+    execute(&deps, &storage, lease);
+    let urls = |key| [None, Some(&*name)].map(|derived| copy_url(BASE_URL, key, derived));
+    for url in urls(&key).into_iter().chain(urls(&other)) {
         let facts = ObjectFacts { size_bytes: 1, etag: "\"1\"".to_owned() };
         deps.edge_cache.put(&url, Picture { content: vec![1], facts, format: Format::Gif });
     }
-    assert_eq!(execute(&deps, &storage, RemoveImage::new(key)), RemovalOutcome::Finished);
+    let removal = execute(&deps, &storage, RemoveImage::new(key.clone()));
+    assert_eq!((removal.outcome, removal.derived), (RemovalOutcome::Finished, vec![name.clone()]));
     let left: Vec<_> = deps.edge_cache.copies.borrow().keys().cloned().collect();
-    let mut expected: Vec<_> = cache_urls(BASE_URL, &other).collect();
-    expected.sort();
-    assert_eq!(left, expected);
+    assert_eq!(left, urls(&other));
 }

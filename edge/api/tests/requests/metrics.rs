@@ -141,6 +141,8 @@ fn a_component_that_does_not_answer_is_named_in_time_and_counted() {
     let app = app_with_metrics();
     assert_eq!(send(&app, get("/readyz"), b"").status, StatusCode::OK);
     app.ports.store.hanging.set(true);
+    // The last answer is remembered for two seconds.
+    app.ports.set_time(app.ports.clock.now_ms() + 2_000);
     let began_ms = app.ports.clock.now_ms();
     let refused = send(&app, get("/readyz"), b"");
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);

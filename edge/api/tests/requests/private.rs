@@ -6,6 +6,7 @@ use futures_executor::block_on;
 use http::{Method, StatusCode, header, request::Builder};
 use serde_json::{Value, json};
 
+use crate::delivery::{PHOTO, size_of};
 use crate::harness::{
     BASE_URL, PIXEL, TestApp, TestResponse, app, app_with, ask, get, gif, guest_token, send,
     upload_of, user_token,
@@ -28,11 +29,18 @@ pub fn put_form(app: &TestApp, policy: &Value) -> TestResponse {
 
 /// Sends a GIF to the private form.
 pub fn send_picture(app: &TestApp, token: &str, shade: u8) -> TestResponse {
+    send_file(app, token, "image/gif", &gif(shade))
+}
+
+/// Sends a file to the private form.
+pub fn send_file(app: &TestApp, token: &str, media_type: &str, bytes: &[u8]) -> TestResponse {
     let mut body = b"--b\r\ncontent-disposition: form-data; name=\"formId\"\r\n\r\nsecret\r\n\
         --b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.gif\"\r\n\
-        content-type: image/gif\r\n\r\n"
+        content-type: "
         .to_vec();
-    body.extend_from_slice(&gif(shade));
+    body.extend_from_slice(media_type.as_bytes());
+    body.extend_from_slice(b"\r\n\r\n");
+    body.extend_from_slice(bytes);
     body.extend_from_slice(b"\r\n--b--\r\n");
     send(app, upload_of("multipart/form-data; boundary=b", token), &body)
 }
@@ -58,7 +66,7 @@ pub fn read(app: &TestApp, path: &str) -> TestResponse {
 }
 
 /// A path with its query and a signature.
-fn signed(key: &str, purpose: UrlPurpose, path: &str, query: &str) -> String {
+pub fn signed(key: &str, purpose: UrlPurpose, path: &str, query: &str) -> String {
     format!("{path}?{query}&sig={}", UrlKeys::new(key, None).sign(purpose, path, query))
 }
 
@@ -103,6 +111,19 @@ fn a_public_picture_has_no_signed_url() {
     let url = ask(&app, Method::POST, "/images/1/url", &json!({"sub": "123"}), &wanted);
     let expected = format!("{}?v=thumb", text(&data["imageUrl"]));
     assert_eq!(url.json["data"], json!({"url": expected, "expiresAt": null}));
+    // A size that not everybody may ask for.
+    let wanted = json!({"w": 12, "h": 12, "fit": "cover"});
+    let url = ask(&app, Method::POST, "/images/1/url", &json!({"sub": "123"}), &wanted);
+    let url = text(&url.json["data"]["url"]);
+    let (bare, sig) = url.split_once("?fit=cover&h=12&w=12&sig=").expect("signed");
+    assert_eq!(bare, data["imageUrl"]);
+    assert_eq!(sig.len(), 43);
+    assert_eq!(read(&app, path(url)).status, StatusCode::OK);
+    let keyless = app_with(&[]);
+    send(&keyless, upload_of("image/gif", &user_token()), PIXEL);
+    let refused = ask(&keyless, Method::POST, "/images/1/url", &json!({"sub": "123"}), &wanted);
+    assert_eq!(refused.code(), "MALFORMED_REQUEST");
+    assert!(text(&refused.json["detail"]).contains("URL_SIGNING_KEY"), "{}", refused.json);
 }
 
 #[test]
@@ -256,6 +277,51 @@ fn a_private_picture_is_in_no_shared_cache() {
 }
 
 #[test]
+fn a_size_of_a_private_picture_is_signed_and_goes_with_it() {
+    let app = private_app();
+    let data = send_file(&app, &user_token(), "image/jpeg", PHOTO).json["data"].clone();
+    let key = text(&data["key"]);
+    let (bare, folder) = (format!("/{key}"), key.trim_end_matches(".jpeg"));
+    let folder = folder.replacen("private/", "private/derived/", 1);
+    let sign = |size: &str| {
+        signed(KEY, UrlPurpose::Private, &bare, &format!("exp={}&{size}", NOW_S + 3600))
+    };
+    for (size, expected, name) in [
+        ("w=16", (16, 10), "w16-q80-1"),
+        ("fit=cover&h=12&w=12", (12, 12), "w12-h12-cover-q80-1"),
+        ("h=12&q=50", (20, 12), "h12-q50-1"),
+    ] {
+        let before = app.ports.stored();
+        let found = read(&app, &sign(size));
+        assert_eq!((found.status, size_of(&found)), (StatusCode::OK, expected), "{size}");
+        assert_eq!(found.headers[header::CACHE_CONTROL], "private, max-age=300");
+        let mut derived = app.ports.stored();
+        derived.retain(|key| !before.contains(key));
+        assert_eq!(derived, [format!("{folder}/{name}.jpeg")]);
+        assert_eq!(read(&app, &sign(size)).bytes, found.bytes);
+        let unsigned = read(&app, &format!("/{}", derived[0]));
+        assert_eq!(unsigned.code(), "NOT_FOUND", "a derived picture has no URL of its own");
+    }
+    let url = sign("w=16");
+    for altered in [
+        url.replace("w=16", "w=17"),
+        url.replace("&w=16", ""),
+        format!("{url}&h=12"),
+        format!("{url}&format=png"),
+        format!("{url}&w=16"),
+        format!("{bare}?w=16"),
+        signed(KEY, UrlPurpose::Derive, &bare, &format!("exp={}&w=16", NOW_S + 3600)),
+    ] {
+        assert_eq!(read(&app, &altered).code(), "SIGNATURE_INVALID", "{altered}");
+    }
+    assert!(app.ports.edge_cache.copies.borrow().is_empty());
+    let deleted = ask(&app, Method::DELETE, "/images/1", &json!({"sub": "123"}), &Value::Null);
+    assert_eq!(deleted.status, StatusCode::OK, "{}", deleted.json);
+    assert_eq!(app.ports.stored(), [""; 0]);
+    assert_eq!(read(&app, &url).code(), "IMAGE_NOT_FOUND");
+}
+
+#[test]
 fn urls_of_a_rotated_key_work_until_it_is_dropped() {
     let old = private_app();
     let data = upload(&old, &user_token(), 0);
@@ -301,6 +367,10 @@ fn the_owner_and_back_ends_get_urls_for_a_time() {
     let url = text(&thumb.json["data"]["url"]);
     assert!(url.contains(&format!("exp={}&v=thumb&sig=", NOW_S + 3600)), "{url}");
     assert_eq!(read(&app, path(url)).status, StatusCode::OK);
+    let wide = sign(&user, json!({"w": 300, "format": "auto"}));
+    let url = text(&wide.json["data"]["url"]);
+    assert!(url.contains(&format!("exp={}&format=auto&w=300&sig=", NOW_S + 3600)), "{url}");
+    assert_eq!(read(&app, path(url)).status, StatusCode::OK);
     assert_eq!(sign(&json!({"sub": "124"}), json!({})).code(), "USER_MISMATCH");
     let missing = ask(&app, Method::POST, "/images/2/url", &user, &json!({}));
     assert_eq!(missing.code(), "IMAGE_NOT_FOUND");
@@ -310,6 +380,10 @@ fn the_owner_and_back_ends_get_urls_for_a_time() {
         json!({"expiresIn": -1}),
         json!({"expiresIn": "60"}),
         json!({"v": "huge"}),
+        json!({"v": "thumb", "w": 300}),
+        json!({"format": "avif"}),
+        json!({"fit": "contain&w=300"}),
+        json!({"w": "300"}),
         json!({"size": "thumb"}),
     ] {
         assert_eq!(sign(&user, wrong.clone()).code(), "MALFORMED_REQUEST", "{wrong}");

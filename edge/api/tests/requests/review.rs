@@ -1,15 +1,16 @@
 //! Held pictures: the queue, the decisions, and what the uploader sees.
 
 use edge_api::jobs;
-use edge_auth::testing::NOW_MS;
+use edge_auth::{UrlPurpose, testing::NOW_MS};
 use edge_registry::Review;
 use futures_executor::block_on;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
+    delivery::{PHOTO, size_of},
     harness::{BASE_URL, TestApp, TestResponse, app_with, ask, guest_token, user_token},
-    private::{KEY, path, put_form, read, send_picture, text, upload},
+    private::{KEY, path, put_form, read, send_file, send_picture, signed, text, upload},
 };
 
 fn held_app(policy: &Value) -> TestApp {
@@ -53,7 +54,7 @@ fn a_held_picture_has_its_key_and_is_read_by_signature_until_it_is_released() {
     assert_eq!(read(&app, &public).code(), "IMAGE_NOT_FOUND");
     assert_eq!(
         read(&app, &format!("{public}?{}", signed.split_once('?').expect("a query").1)).code(),
-        "IMAGE_NOT_FOUND"
+        "SIGNATURE_INVALID"
     );
     assert_eq!(read(&app, &signed).status, StatusCode::OK);
     assert_eq!(record(&app, 1)["imageUrl"], format!("{BASE_URL}{public}"));
@@ -219,6 +220,34 @@ fn deletions_erasures_and_exports_know_held_pictures() {
     block_on(jobs::run_scheduled(&app));
     assert!(app.ports.stored().is_empty());
     assert!(app.ports.registry.keys().is_empty());
+}
+
+#[test]
+fn sizes_of_a_held_picture_go_when_it_is_decided() {
+    for action in ["release", "refuse"] {
+        let app = held_app(&json!({"review": "held"}));
+        let key = text(&send_file(&app, &user_token(), "image/jpeg", PHOTO).json["data"]["key"])
+            .to_owned();
+        let size = |path: &str| {
+            signed(KEY, UrlPurpose::Private, path, &format!("exp={}&w=16", NOW_MS / 1000 + 60))
+        };
+        let held = size(&format!("/private/{key}"));
+        let public = format!("/{key}?v=thumb");
+        assert_eq!(size_of(&read(&app, &held)), (16, 10));
+        assert_eq!(read(&app, &public).code(), "IMAGE_NOT_FOUND");
+        assert_eq!(app.ports.stored().len(), 2);
+        decide(&app, 1, action, &json!({"reason": "no"}));
+        if action == "refuse" {
+            assert_eq!(app.ports.stored(), [""; 0]);
+            assert_eq!(read(&app, &held).code(), "IMAGE_NOT_FOUND");
+            continue;
+        }
+        assert_eq!(app.ports.stored(), [key.clone()]);
+        assert_eq!(read(&app, &public).status, StatusCode::OK, "at once");
+        assert_eq!(size_of(&read(&app, &held)), (16, 10), "of the public object");
+        let folder = format!("derived/{}/", key.trim_end_matches(".jpeg"));
+        assert!(app.ports.stored().iter().any(|key| key.starts_with(&folder)));
+    }
 }
 
 #[test]

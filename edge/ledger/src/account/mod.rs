@@ -1,6 +1,7 @@
 //! The account of one subject: limits, abuse record and what an administrator sees. Uploads and their
 //! removal are in the modules below.
 
+mod derivation;
 mod erasure;
 mod removal;
 mod review;
@@ -10,7 +11,7 @@ pub use review::Decision;
 pub use uploads::{ClaimStep, CommitStep, Duplicate};
 
 use edge_registry::Event;
-use edge_storage::{ObjectKey, UploadKey};
+use edge_storage::{DerivedKey, ObjectKey, UploadKey};
 use edge_types::{ImageId, UploadLimitStatuses, UploadLimits, UserId};
 
 use crate::{
@@ -307,6 +308,10 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
     pub fn look_up(&self, command: LookUpUploads) -> StorageResult<Vec<KnownUpload>> {
         let mut found = Vec::new();
         for text in command.keys {
+            if let Some(key) = DerivedKey::parse(&text) {
+                found.extend(self.look_up_derived(&key)?);
+                continue;
+            }
             let object_key = ObjectKey::parse(&text);
             let upload_key = object_key.as_ref().map(UploadKey::of);
             let Some(upload_key) = upload_key.or_else(|| UploadKey::parse(&text)) else { continue };

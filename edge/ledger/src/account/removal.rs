@@ -68,7 +68,7 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
 
     /// Queues the event of a deletion: once, when the removal begins.
     fn push_deleted(&self, command: &RemoveImage, known: Option<&Upload>) -> StorageResult<()> {
-        let Some(events) = self.events else { return Ok(()) };
+        let Some(events) = self.events.filter(|_| !command.is_repair) else { return Ok(()) };
         let state = known.map(|upload| &upload.state);
         // One that is still being registered was no event yet.
         if matches!(
@@ -127,18 +127,20 @@ impl<S: LedgerStorage> LedgerAccount<'_, S> {
         Ok(due)
     }
 
-    /// Row, object and copies are gone: forgets the upload, unless a row may have appeared since the removal
-    /// began or another command has changed the upload.
+    /// Row, objects and copies are gone: forgets the upload, unless a row or a derived picture may have appeared since
+    /// the removal began, or another command has changed the upload.
     pub fn end_removal(&self, upload: &Upload, began_ms: u64) -> StorageResult<()> {
         if !self.is_unchanged(upload)? {
             return Ok(());
         }
-        match upload.row_expected_until_ms().filter(|until_ms| *until_ms > began_ms) {
-            Some(due_ms) => {
-                self.storage.write_upload(&Upload { due_ms, tries: 0, ..upload.clone() })
-            }
-            None => self.storage.delete_upload(&upload.key),
+        let expected_ms =
+            [upload.row_expected_until_ms(), self.derivations_settle_ms(&upload.key)?];
+        let last_ms = expected_ms.into_iter().flatten().max();
+        if let Some(due_ms) = last_ms.filter(|until_ms| *until_ms > began_ms) {
+            return self.storage.write_upload(&Upload { due_ms, tries: 0, ..upload.clone() });
         }
+        self.storage.delete_derivations(&upload.key)?;
+        self.storage.delete_upload(&upload.key)
     }
 
     /// An upload was given up while its row was being written, so a row may exist or appear: the alarm

@@ -185,7 +185,7 @@ fn a_removed_picture_frees_its_place_even_when_the_form_does_not_answer_at_once(
         &ledger,
         RemoveImage { place: place.clone(), ..RemoveImage::new(key.clone()) },
     );
-    assert_eq!(removal, RemovalOutcome::Underway);
+    assert_eq!(removal.outcome, RemovalOutcome::Underway);
     assert_eq!(left(&ledger), 2);
     ledger.deps.is_cut_off.set(false);
     run_alarms_for(&ledger, 120_000);

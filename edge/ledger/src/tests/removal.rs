@@ -66,7 +66,7 @@ fn a_row_that_arrives_after_its_image_was_removed_is_removed_too() {
     drop(claim);
     ledger.deps.registry.slow.set(0);
     let removal = send_to_owner(&ledger, RemoveImage::new(key.clone()));
-    assert_eq!(removal, RemovalOutcome::Finished);
+    assert_eq!(removal.outcome, RemovalOutcome::Finished);
     let image = image(&key, "1", NOW_MS);
     block_on(ledger.deps.registry.add(new_image(&image, &user("ann")))).expect("added");
     run_alarms_for(&ledger, 600_000);
@@ -141,7 +141,7 @@ fn a_removal_that_half_fails_is_finished_by_the_alarm() {
     let (key, _) = upload(&ledger, 1, Disposition::Register);
     ledger.deps.store.broken.set(true);
     let removal = send_to_owner(&ledger, RemoveImage::new(key.clone()));
-    assert_eq!(removal, RemovalOutcome::Underway);
+    assert_eq!(removal.outcome, RemovalOutcome::Underway);
     assert!(ledger.deps.registry.keys().is_empty(), "the row is removed first");
     run_alarms_for(&ledger, 60_000);
     assert_eq!(objects(&ledger), [key.as_str()]);
@@ -164,7 +164,7 @@ fn what_is_removed_twice_is_refunded_once() {
     ledger.deps.store.broken.set(true);
     for _ in 0..2 {
         let removal = send_to_owner(&ledger, RemoveImage::new(key.clone()));
-        assert_eq!(removal, RemovalOutcome::Underway);
+        assert_eq!(removal.outcome, RemovalOutcome::Underway);
         assert_eq!(remaining(), before);
     }
 }
@@ -177,7 +177,7 @@ fn what_was_registered_long_ago_is_removed_too() {
     let known = send_to_owner(&ledger, LookUpUploads { keys: vec![key.to_string()] });
     assert!(known.is_empty(), "forgotten after a day");
     let removal = send_to_owner(&ledger, RemoveImage::new(key));
-    assert_eq!(removal, RemovalOutcome::Finished);
+    assert_eq!(removal.outcome, RemovalOutcome::Finished);
     assert!(objects(&ledger).is_empty());
     assert!(ledger.deps.registry.keys().is_empty());
 }
@@ -200,7 +200,7 @@ fn what_was_kept_is_counted_although_it_was_removed() {
     let (key, _) = upload(&ledger, 1, Disposition::Register);
     let before = daily_remaining(&ledger);
     let removal = send_to_owner(&ledger, RemoveImage::new(key));
-    assert_eq!(removal, RemovalOutcome::Finished);
+    assert_eq!(removal.outcome, RemovalOutcome::Finished);
     // Otherwise a quota of one image a day would allow any number of them.
     assert_eq!(daily_remaining(&ledger), before, "a kept image is not refunded");
 }
@@ -212,7 +212,7 @@ fn a_removal_that_went_well_once_is_tried_anew_as_if_it_had_never_failed() {
     let due_in_ms = || inspect(&ledger).latest[0].due_ms - ledger.deps.clock_ms.get();
     ledger.deps.store.broken.set(true);
     let removal = send_to_owner(&ledger, RemoveImage::new(key));
-    assert_eq!((removal, due_in_ms()), (RemovalOutcome::Underway, 2_000));
+    assert_eq!((removal.outcome, due_in_ms()), (RemovalOutcome::Underway, 2_000));
     wait(&ledger, 2_000);
     block_on(ledger.run_alarms());
     assert_eq!(due_in_ms(), 4_000);

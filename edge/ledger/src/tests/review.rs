@@ -20,13 +20,13 @@ use crate::{
 const DAY_MS: u64 = 86_400_000;
 
 /// Stores and commits a held image of user 7.
-fn upload_held(ledger: &FakeLedger, content: u8, disposition: Disposition) -> ObjectKey {
+pub fn upload_held(ledger: &FakeLedger, content: u8, disposition: Disposition) -> ObjectKey {
     let key = grant(ledger).upload_key.object_key(Format::Png).expect("a key");
     hold(ledger, &key, content, disposition);
     key
 }
 
-fn hold(ledger: &FakeLedger, key: &ObjectKey, content: u8, disposition: Disposition) {
+pub fn hold(ledger: &FakeLedger, key: &ObjectKey, content: u8, disposition: Disposition) {
     let digest = hex::encode(&[content; 32]);
     let image = image(key, &digest, ledger.deps.clock_ms.get());
     let image = StoredImage { is_held: true, ..image };
@@ -42,11 +42,11 @@ fn hold(ledger: &FakeLedger, key: &ObjectKey, content: u8, disposition: Disposit
     assert!(matches!(outcome, CommitOutcome::Accepted(_)), "{outcome:?}");
 }
 
-fn release(ledger: &FakeLedger, key: &ObjectKey) -> ReviewOutcome {
+pub fn release(ledger: &FakeLedger, key: &ObjectKey) -> ReviewOutcome {
     send_to_owner(ledger, ReleaseImage { key: key.clone() })
 }
 
-fn refuse(ledger: &FakeLedger, key: &ObjectKey) -> ReviewOutcome {
+pub fn refuse(ledger: &FakeLedger, key: &ObjectKey) -> ReviewOutcome {
     let reason = "Too dark".to_owned();
     send_to_owner(ledger, RefuseImage { key: key.clone(), reason, place: None })
 }
@@ -95,7 +95,8 @@ fn a_refused_image_is_gone_and_its_row_says_why() {
     assert_eq!(review(&ledger), refused, "the row stays");
     assert_eq!((phase(&ledger, &key), refuse(&ledger, &key)), (None, ReviewOutcome::Decided));
     // The uploader removes the record.
-    assert_eq!(send_to_owner(&ledger, RemoveImage::new(key)), RemovalOutcome::Finished);
+    let removal = send_to_owner(&ledger, RemoveImage::new(key));
+    assert_eq!(removal.outcome, RemovalOutcome::Finished);
     assert!(ledger.deps.registry.keys().is_empty());
 }
 

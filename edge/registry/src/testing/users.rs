@@ -34,9 +34,11 @@ impl FakeUserStore {
 
     /// The user, with an image only while it is registered.
     fn visible(&self, user: &User) -> User {
-        let find_registered = self.registry.keys();
-        let image_key = user.image_key.clone().filter(|key| find_registered.contains(key));
-        User { image_key, ..user.clone() }
+        let rows = self.registry.rows.borrow();
+        let row = rows.iter().find(|row| Some(&row.key) == user.image_key.as_ref());
+        let (image_key, image_review) =
+            (row.map(|it| it.key.clone()), row.and_then(|it| it.review));
+        User { image_key, image_review, ..user.clone() }
     }
 }
 
@@ -84,6 +86,7 @@ impl UserStore for FakeUserStore {
             role: Role::User,
             nickname: new.nickname.map(|name| name.as_str().to_owned()),
             image_key: new.image_key.map(ToString::to_string),
+            image_review: None,
             created_ms: new.created_ms,
         };
         users.push((user, new.password.clone()));

@@ -21,8 +21,8 @@ pub use http_client::{HttpBody, HttpClient, HttpError, HttpRequest, HttpResponse
 pub use settings::{Service, ServiceParts, ServiceProblem};
 
 use super::{
-    Content, DEPLOYMENT_ID_KEY, Description, InvalidReply, NewObject, ObjectFacts, ObjectKey,
-    ObjectStore, Page, Span, StoreError, StoredObject,
+    Content, DEPLOYMENT_ID_KEY, Description, InvalidReply, NewObject, ObjectFacts, ObjectStore,
+    Page, Span, StoreError, StoreKey, StoredObject,
 };
 use retry::{Attempt, RetryPolicy, retry};
 use sign::S3Request;
@@ -160,21 +160,21 @@ impl<O: HttpClient> ObjectStore for S3Store<O> {
         self.write(&object).await
     }
 
-    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectFacts>, StoreError> {
+    async fn head(&self, key: &dyn StoreKey) -> Result<Option<ObjectFacts>, StoreError> {
         let attempt = async |timeout_ms| self.try_head(key.as_str(), timeout_ms).await;
         retry(&self.http_client, self.retry_policy(), attempt).await
     }
 
     async fn get(
         &self,
-        key: &ObjectKey,
+        key: &dyn StoreKey,
         span: Option<Span>,
     ) -> Result<Option<StoredObject<O::Body>>, StoreError> {
         let attempt = async |timeout_ms| self.try_get(key.as_str(), span, timeout_ms).await;
         retry(&self.http_client, self.retry_policy(), attempt).await
     }
 
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+    async fn delete(&self, key: &dyn StoreKey) -> Result<(), StoreError> {
         let attempt = async |timeout_ms| self.try_delete(key.as_str(), timeout_ms).await;
         retry(&self.http_client, self.retry_policy(), attempt).await
     }
@@ -184,7 +184,7 @@ impl<O: HttpClient> ObjectStore for S3Store<O> {
         retry(&self.http_client, self.retry_policy(), attempt).await
     }
 
-    async fn describe(&self, key: &ObjectKey) -> Result<Option<Description>, StoreError> {
+    async fn describe(&self, key: &dyn StoreKey) -> Result<Option<Description>, StoreError> {
         let attempt = async |timeout_ms| self.try_describe(key.as_str(), timeout_ms).await;
         retry(&self.http_client, self.retry_policy(), attempt).await
     }

@@ -19,7 +19,7 @@ use super::{
 use crate::{Content, DEPLOYMENT_ID_KEY, InvalidReply, NewObject, ObjectMetadata, StoreError};
 
 /// Objects never change, and services hand this out when they are asked directly.
-const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+const CACHE_CONTROL: &str = "public, max-age=86400";
 const CHECKSUM: &str = "x-amz-checksum-sha256";
 /// What the names of an object's own metadata begin with.
 const METADATA: &str = "x-amz-meta-";
@@ -92,7 +92,7 @@ impl<O: HttpClient> Writing<'_, O> {
     fn request(&self) -> S3Request<'_> {
         let request = S3Request::object(Method::Put, self.object.key.as_str())
             .header("content-type", self.object.format.media_type())
-            .header("cache-control", IMMUTABLE)
+            .header("cache-control", CACHE_CONTROL)
             .header(CHECKSUM, self.digest)
             .body(&self.object.bytes);
         self.object.metadata.pairs().into_iter().fold(request, |request, (name, value)| {

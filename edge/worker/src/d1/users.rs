@@ -2,8 +2,8 @@
 //! calls one succeeds.
 
 use edge_registry::{
-    Created, NewUser, PasswordHash, RefreshFamily, RegistryError, Reservation, TokenRotation, User,
-    UserChange, UserStore, WhichSessions,
+    Created, NewUser, PasswordHash, RefreshFamily, RegistryError, Reservation, Review,
+    TokenRotation, User, UserChange, UserStore, WhichSessions,
 };
 use edge_storage::ObjectKey;
 use edge_types::{Email, Nickname, Role, UserId};
@@ -24,9 +24,9 @@ const CREATE: &str = "INSERT INTO users (id, email, password_hash, nickname, ima
      ON CONFLICT DO NOTHING RETURNING id";
 const ID_TAKEN: &str = "SELECT id FROM users WHERE id = ?1 AND email IS NOT ?2";
 // A profile does not show an image that was deleted.
-const BY_EMAIL: &str = "SELECT users.*, images.key AS registered_key FROM users \
+const BY_EMAIL: &str = "SELECT users.*, images.key AS registered_key, images.review FROM users \
      LEFT JOIN images ON images.key = users.image_key WHERE users.email = ?1";
-const BY_ID: &str = "SELECT users.*, images.key AS registered_key FROM users \
+const BY_ID: &str = "SELECT users.*, images.key AS registered_key, images.review FROM users \
      LEFT JOIN images ON images.key = users.image_key WHERE users.id = ?1";
 const CHANGE: &str = "UPDATE users SET nickname = CASE ?2 WHEN 1 THEN ?3 ELSE nickname END, \
      image_key = CASE ?4 WHEN 1 THEN ?5 ELSE image_key END WHERE id = ?1";
@@ -62,6 +62,7 @@ struct UserRow {
     role: Role,
     nickname: Option<String>,
     registered_key: Option<String>,
+    review: Option<Review>,
     created_ms: u64,
 }
 
@@ -73,6 +74,7 @@ impl UserRow {
             role: self.role,
             nickname: self.nickname,
             image_key: self.registered_key,
+            image_review: self.review,
             created_ms: self.created_ms,
         };
         (user, self.password_hash.map(PasswordHash))

@@ -2,7 +2,10 @@
 //! really takes; here they are held, so that what is admitted changes only when somebody means it to.
 
 use super::*;
-use crate::{Policy, plan::tests::report};
+use crate::{
+    Policy,
+    plan::{Output, tests::report},
+};
 
 const SIZE: (u32, u32) = (1000, 800);
 
@@ -21,7 +24,8 @@ fn half(quality: u8, effort: Effort) -> Target {
         first_frame: false,
         most_bytes: 10_000,
         is_oversize: true,
-        is_preview: false,
+        output: Output::Source,
+        crop: None,
         may_reduce_colors: true,
         policy: Policy::EDGE,
     }

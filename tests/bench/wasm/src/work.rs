@@ -5,7 +5,9 @@ use std::{
     task::{Context, Waker},
 };
 
-use image_rules::{ImageError, Plan, Policy, inspect, process, process_in_steps};
+use image_rules::{
+    Bounds, ImageError, Output, Plan, Policy, inspect, process, process_in_steps,
+};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::effort_of;
@@ -82,10 +84,11 @@ impl Task {
 
     fn plan(&self) -> Result<Plan, ImageError> {
         let report = inspect(&self.bytes, &self.policy)?;
+        let bounds = Bounds::Edge(self.policy.max_edge);
         match self.kind {
             Kind::Upload => Plan::new(&report, &self.policy),
-            Kind::Preview => Plan::preview(&report, &self.policy),
-            Kind::Still => Plan::still(&report, &self.policy),
+            Kind::Preview => Plan::derive(&report, &self.policy, bounds, Output::Preview),
+            Kind::Still => Plan::still(&report, &self.policy, bounds),
         }
     }
 }

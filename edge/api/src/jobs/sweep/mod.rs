@@ -7,9 +7,9 @@ mod register;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use edge_ledger::{LedgerClient, LookUpUploads};
+use edge_ledger::{FormPlace, LedgerClient, LookUpUploads, RemoveImage};
 use edge_registry::{Event, ImageStore, Registry};
-use edge_storage::{BucketBinding, ObjectKey, ObjectStore};
+use edge_storage::{BucketBinding, DerivedKey, ObjectKey, ObjectStore, UploadKey};
 use edge_types::{UserId, log};
 use serde::Serialize;
 
@@ -185,12 +185,9 @@ async fn sweep_rows<P: Ports>(app: &App<P>, findings: &mut Findings) -> Result<(
         missing: lost.len(),
     };
     if may_repair(app, findings, step).await? && app.config.sweep_repair == SweepRepair::Remove {
-        let keys: Vec<_> = lost.iter().map(|(key, _)| key.clone()).collect();
-        registry.remove(&keys).await?;
         for (key, row) in &lost {
-            if let Some(place) = forms::place_of(app, row).await? {
-                forms::release(app, &place.form, key, &place.owner).await;
-            }
+            let place = forms::place_of(app, row).await?;
+            remove(app, key, place).await?;
         }
         findings.repaired |= !lost.is_empty();
     }
@@ -218,12 +215,16 @@ async fn sweep_objects<P: Ports>(
     let checked: Vec<_> = page.keys.into_iter().filter(|key| is_settled(app, key)).collect();
     let checked_count = checked.len();
     let (unknown, mut has_more) = find_unknown(app, checked).await?;
-    findings.objects_without_row = unknown.iter().map(ToString::to_string).collect();
+    findings.objects_without_row.clone_from(&unknown);
+    let (originals, derived): (Vec<_>, Vec<_>) = (
+        unknown.iter().filter_map(|key| ObjectKey::parse(key)).collect(),
+        unknown.iter().filter_map(|key| DerivedKey::parse(key)).collect(),
+    );
     match app.config.sweep_repair {
         // Many objects without a row are expected here: the database was lost, not the bucket.
         SweepRepair::Register if findings.bucket == BucketBinding::Bound => {
-            has_more |= unknown.len() > REGISTRATIONS;
-            for key in unknown.iter().take(REGISTRATIONS) {
+            has_more |= originals.len() > REGISTRATIONS;
+            for key in originals.iter().take(REGISTRATIONS) {
                 findings.registered += usize::from(register(app, key).await?);
             }
         }
@@ -236,7 +237,10 @@ async fn sweep_objects<P: Ports>(
             };
             let may_repair = may_repair(app, findings, step).await?;
             if may_repair && app.config.sweep_repair == SweepRepair::Remove {
-                for key in &unknown {
+                for key in &originals {
+                    remove(app, key, None).await?;
+                }
+                for key in &derived {
                     store.delete(key).await?;
                 }
                 findings.repaired |= !unknown.is_empty();
@@ -254,34 +258,51 @@ async fn sweep_objects<P: Ports>(
 async fn find_unknown<P: Ports>(
     app: &App<P>,
     keys: Vec<String>,
-) -> Result<(Vec<ObjectKey>, bool), InternalError> {
+) -> Result<(Vec<String>, bool), InternalError> {
     let registered = app.ports.registry().find_registered(&keys).await?;
     let registered: BTreeSet<_> = registered.into_iter().collect();
-    let owners = by_owner(keys.into_iter().filter(|key| !registered.contains(key)));
+    let mut owners = by_owner(keys.into_iter().filter(|key| !registered.contains(key)));
     let has_more = owners.len() > OWNERS;
+    // A page of derived pictures has many owners. Each pass begins with another one, so that all have their turn.
+    let begin = app.ports.random_u64() % owners.len().max(1) as u64;
+    owners.rotate_left(usize::try_from(begin).unwrap_or(0));
     let mut unknown = Vec::new();
     for (owner, keys) in owners.into_iter().take(OWNERS) {
         let command = LookUpUploads { keys: keys.clone() };
         let known = app.ports.ledger().send_to_user(&owner, command).await?;
         let known: BTreeSet<_> = known.into_iter().map(|upload| upload.key).collect();
-        let others = keys.into_iter().filter(|key| !known.contains(key));
-        unknown.extend(others.filter_map(|key| ObjectKey::parse(&key)));
+        unknown.extend(keys.into_iter().filter(|key| !known.contains(key)));
     }
     Ok((unknown, has_more))
 }
 
-/// Whether the key is that of an image whose upload is over in any case. Other objects in the bucket are left alone.
+/// Removes an image by the ledger that its key names, which knows its derived pictures.
+async fn remove<P: Ports>(
+    app: &App<P>,
+    key: &ObjectKey,
+    place: Option<FormPlace>,
+) -> Result<(), InternalError> {
+    let Some(owner) = key.owner() else { return Ok(()) };
+    let command = RemoveImage { place, is_repair: true, ..RemoveImage::new(key.clone()) };
+    app.ports.ledger().send_to_user(&owner, command).await?;
+    Ok(())
+}
+
+/// Whether the key is that of a derived picture, or of an image whose upload is over in any case. Other objects in the
+/// bucket are left alone.
 fn is_settled<P: Ports>(app: &App<P>, key: &str) -> bool {
     let lease_ms = u64::from(app.config.uploads.lease_s) * 1000;
-    ObjectKey::parse(key)
-        .is_some_and(|key| key.written_ms().saturating_add(lease_ms) < app.ports.now_ms())
+    let is_over = |key: ObjectKey| key.written_ms().saturating_add(lease_ms) < app.ports.now_ms();
+    ObjectKey::parse(key).map_or_else(|| DerivedKey::parse(key).is_some(), is_over)
 }
 
 /// The keys by the user whose ledger has their uploads.
 fn by_owner(keys: impl Iterator<Item = String>) -> Vec<(UserId, Vec<String>)> {
     let mut owners: BTreeMap<String, (UserId, Vec<String>)> = BTreeMap::new();
     for key in keys {
-        if let Some(owner) = ObjectKey::parse(&key).and_then(|key| key.owner()) {
+        let original = ObjectKey::parse(&key).map(|key| UploadKey::of(&key));
+        let upload = original.or_else(|| DerivedKey::parse(&key)?.upload_key());
+        if let Some(owner) = upload.and_then(|upload| upload.owner()) {
             owners.entry(owner.to_string()).or_insert((owner, Vec::new())).1.push(key);
         }
     }

@@ -5,7 +5,10 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{access_token, bearer, sign_up};
-use crate::harness::{PIXEL, TestApp, TestResponse, app, get, send, upload, upload_with};
+use crate::{
+    harness::{self, PIXEL, TestApp, TestResponse, app, app_with, get, send, upload, upload_with},
+    private::{self, KEY, path, put_form, read, text},
+};
 
 fn ask(app: &TestApp, method: Method, path: &str, bearer: &str, body: &Value) -> TestResponse {
     let request = get(path)
@@ -66,6 +69,36 @@ fn only_an_own_registered_image_is_accepted() {
     }
     let read = ask(&app, Method::GET, &path, &bearer(&signed_up), &Value::Null);
     assert_eq!(read.json["data"]["profileImageKey"], Value::Null);
+}
+
+#[test]
+fn a_private_profile_image_has_a_signed_url() {
+    let app = app_with(&[("URL_SIGNING_KEY", KEY)]);
+    let signed_up = sign_up(&app, "ann@example.org");
+    let (bearer, token) = (bearer(&signed_up), access_token(&signed_up).to_owned());
+    let id = signed_up.json["data"]["user"]["id"].clone();
+    let profile = format!("/users/{}", id.as_str().expect("text"));
+    let show = |image: &Value| {
+        let body = json!({"imageId": image["imageId"]});
+        let shown = ask(&app, Method::PATCH, &profile, &bearer, &body);
+        assert_eq!(shown.json["data"]["profileImageKey"], image["key"], "{}", shown.json);
+        shown.json["data"]["profileImageUrl"].clone()
+    };
+    put_form(&app, &json!({"visibility": "private"}));
+    let image = private::upload(&app, &token, 0);
+    assert_eq!(show(&image), image["signedUrl"]);
+    assert_eq!(read(&app, path(text(&show(&image)))).status, StatusCode::OK);
+    // A held one has no public object before the decision, and none after a refusal.
+    put_form(&app, &json!({"review": "held"}));
+    let image = private::upload(&app, &token, 1);
+    let url = show(&image);
+    assert_eq!(read(&app, path(text(&url))).status, StatusCode::OK, "{url}");
+    let refusal = format!("/images/{}/refuse", image["imageId"]);
+    let service = json!({"sub": "back-end", "role": "SERVICE"});
+    let refused = harness::ask(&app, Method::POST, &refusal, &service, &json!({"reason": "no"}));
+    assert_eq!(refused.status, StatusCode::OK, "{}", refused.json);
+    let user = ask(&app, Method::GET, &profile, &bearer, &Value::Null);
+    assert_eq!(user.json["data"]["profileImageUrl"], Value::Null);
 }
 
 #[test]

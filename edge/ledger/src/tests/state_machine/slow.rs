@@ -6,7 +6,7 @@ use edge_registry::{
     Event, FormImage, ImageRow, NewImage, Registry, RegistryError, Review, testing::FakeRegistry,
 };
 use edge_storage::{
-    Description, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreError,
+    Description, NewObject, ObjectFacts, ObjectKey, ObjectStore, Page, Span, StoreError, StoreKey,
     StoredObject,
 };
 use edge_types::{Clock, FormName, ImageId, Random, UserId};
@@ -75,20 +75,20 @@ impl ObjectStore for Slow {
         stored
     }
 
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+    async fn delete(&self, key: &dyn StoreKey) -> Result<(), StoreError> {
         self.pause().await;
         self.inner.store.delete(key).await?;
         self.pause().await;
         Ok(())
     }
 
-    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectFacts>, StoreError> {
+    async fn head(&self, key: &dyn StoreKey) -> Result<Option<ObjectFacts>, StoreError> {
         self.inner.store.head(key).await
     }
 
     async fn get(
         &self,
-        key: &ObjectKey,
+        key: &dyn StoreKey,
         span: Option<Span>,
     ) -> Result<Option<StoredObject<Vec<u8>>>, StoreError> {
         self.inner.store.get(key, span).await
@@ -98,7 +98,7 @@ impl ObjectStore for Slow {
         self.inner.store.list(after, limit).await
     }
 
-    async fn describe(&self, key: &ObjectKey) -> Result<Option<Description>, StoreError> {
+    async fn describe(&self, key: &dyn StoreKey) -> Result<Option<Description>, StoreError> {
         self.inner.store.describe(key).await
     }
 
@@ -215,7 +215,7 @@ impl LedgerDeps for Slow {
         &self.inner.registry
     }
 
-    async fn purge_copies(&self, _key: &ObjectKey) {}
+    async fn purge_copies(&self, _key: &ObjectKey, _derived: &[String]) {}
 
     fn event_settings(&self) -> Option<&EventSettings> {
         self.inner.event_settings()

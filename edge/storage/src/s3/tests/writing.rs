@@ -32,7 +32,7 @@ fn a_write_has_its_content_type_and_never_overwrites() {
     assert_eq!(seen.method, "PUT");
     assert_eq!(paths(std::slice::from_ref(&seen)), [format!("https://s3.example/pictures/{KEY}")]);
     assert_eq!(seen.header("content-type"), Some("image/png"));
-    assert_eq!(seen.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(seen.header("cache-control"), Some("public, max-age=86400"));
     assert_eq!(seen.header("if-none-match"), Some("*"));
     assert_eq!(seen.header("x-amz-checksum-sha256"), Some(digest(PICTURE).as_str()));
     assert_eq!(seen.body.as_deref(), Some(PICTURE));
