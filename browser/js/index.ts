@@ -11,5 +11,6 @@ export type { RetryOptions } from "./client/retry.js";
 export { describePolicy } from "./element/texts.js";
 export { clearQueue, type OutboxOptions } from "./offline/outbox.js";
 export type { QueueKey } from "./offline/seal.js";
+export { srcset, type SrcsetOptions } from "./client/srcset.js";
 export type { ItemState, UploadItem } from "./uploader/task.js";
 export { Uploader, type UploaderEvents, type UploaderOptions } from "./uploader/uploader.js";

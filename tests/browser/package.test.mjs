@@ -41,6 +41,18 @@ test("every entry of `exports` exists, with its types", () => {
   assert.equal(output, "@the-form/preflight\n");
 });
 
+test("srcset names the widths below that of the picture, and nothing for a private picture", async () => {
+  const { srcset } = await import(join(project, "node_modules/@the-form/preflight/index.js"));
+  const image = { imageUrl: "https://image.example/a.jpeg", width: 500, signedUrl: null };
+  assert.equal(
+    srcset(image),
+    "https://image.example/a.jpeg?w=160&format=auto 160w, https://image.example/a.jpeg?w=320&format=auto 320w, " +
+      "https://image.example/a.jpeg?w=480&format=auto 480w, https://image.example/a.jpeg?format=auto 500w",
+  );
+  assert.equal(srcset(image, { widths: [600, 200], format: "webp" }), "https://image.example/a.jpeg?w=200&format=webp 200w, https://image.example/a.jpeg?format=webp 500w");
+  assert.equal(srcset({ ...image, signedUrl: "https://image.example/private/a.jpeg?exp=1&sig=A" }), "");
+});
+
 test("the types compile in a strict project, and reject a wrong call", () => {
   const source = `import { type Code, type Prepared, preflight, Refusal, warmUp } from "@the-form/preflight";
 export async function send(file: File): Promise<Prepared | Code> {

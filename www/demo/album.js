@@ -1,5 +1,6 @@
 // The user's pictures: view them, make one the profile picture, delete one.
 import { confirmDeletion } from "../confirm.js";
+import { srcset } from "../preflight/index.js";
 import { $, announce, showError, el, renderList, showMore, size, currentLanguage, texts, whileBusy } from "./page.js";
 import { requestAsUser, updateProfile, user } from "./session.js";
 
@@ -42,7 +43,9 @@ function row(picture) {
   const { isFace } = picture;
   const name = picture.originalFilename ?? texts().nameless;
   const when = new Date(picture.createdAt).toLocaleString(currentLanguage(), { dateStyle: "medium", timeStyle: "short" });
-  const image = el("img", { src: picture.signedThumbnailUrl ?? `${picture.imageUrl}?v=small`, alt: name, loading: "lazy", width: 240, height: 180 });
+  // The order matters: a source that is set after `src` would be loaded in addition. The place has a fixed shape, so nothing shifts.
+  const source = { sizes: "240px", srcset: srcset(picture), src: picture.signedThumbnailUrl ?? `${picture.imageUrl}?v=small` };
+  const image = el("img", { ...source, alt: name, loading: "lazy", width: 240, height: 180 });
   const link = el("a", { href: picture.signedUrl ?? picture.imageUrl, target: "_blank", rel: "noopener" }, image);
   const facts = `${picture.width} × ${picture.height} · ${size(picture.fileSize)}`;
   const face = el("button", { type: "button", className: "quiet face", ariaDisabled: isFace ? "true" : null }, isFace ? texts().isFace : texts().makeFace);

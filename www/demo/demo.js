@@ -159,6 +159,9 @@ $("#log-out").addEventListener("click", async () => {
   }
 });
 
+/** A signed URL is that of one size. */
+const thumbnail = (url) => (url.includes("?") ? url : `${url}?v=thumb`);
+
 function showAccount() {
   const current = user();
   $("#log-in").hidden = current !== undefined;
@@ -166,7 +169,7 @@ function showAccount() {
   $("#who").hidden = current === undefined;
   $("#who").textContent = current ? (current.nickname ?? current.email) : "";
   $("#face").hidden = !current?.profileImageUrl;
-  if (current?.profileImageUrl) $("#face").src = `${current.profileImageUrl}?v=thumb`;
+  if (current?.profileImageUrl) $("#face").src = thumbnail(current.profileImageUrl);
   showKeep();
 }
 
