@@ -242,7 +242,7 @@ fn sizes_of_a_held_picture_go_when_it_is_decided() {
             assert_eq!(read(&app, &held).code(), "IMAGE_NOT_FOUND");
             continue;
         }
-        assert_eq!(app.ports.stored(), [key.clone()]);
+        assert_eq!(app.ports.stored(), std::slice::from_ref(&key));
         assert_eq!(read(&app, &public).status, StatusCode::OK, "at once");
         assert_eq!(size_of(&read(&app, &held)), (16, 10), "of the public object");
         let folder = format!("derived/{}/", key.trim_end_matches(".jpeg"));
