@@ -49,6 +49,7 @@ export type Code =
   | "TICKET_SPENT"
   | "GUEST_NOT_ALLOWED"
   | "CHALLENGE_REQUIRED"
+  | "PASSWORD_COMMON"
   | "USER_ERASING"
   | "FILE_MISSING"
   | "FILE_TOO_LARGE"
@@ -170,6 +171,13 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
     title: "Challenge required",
     en: "There were many requests from your network, so your browser must be checked first. Reload the page and try again.",
     ko: "같은 네트워크에서 온 요청이 많아 먼저 브라우저를 확인해야 합니다. 페이지를 새로 고치고 다시 시도해 주세요.",
+  },
+  PASSWORD_COMMON: {
+    status: 422,
+    backendCode: "AUTH-016",
+    title: "Password too common",
+    en: "This password is among the first that are guessed. Choose another, such as several words.",
+    ko: "누구나 쉽게 추측하는 비밀번호입니다. 단어 여러 개를 이어 쓰는 등 다른 비밀번호를 골라 주세요.",
   },
   USER_ERASING: {
     status: 409,

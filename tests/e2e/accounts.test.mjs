@@ -291,6 +291,26 @@ test("sessions are listed, ended one by one or all others at once, and an ended 
   assert.deepEqual(reasons.map(({ reason, detail }) => [reason, detail]), [["by_the_user", null], ["by_the_user", null], ["administrator", "by boss"]]);
 });
 
+test("a password is changed with the old one, which ends the other sessions; of concurrent changes one succeeds", async () => {
+  const { email, id, token, cookie } = await signUp();
+  const other = await logIn(email);
+  const change = (oldPassword, newPassword) => ask("POST", `/users/${id}/password`, { token, json: { oldPassword, newPassword } });
+  assert.equal((await ask("POST", "/users/signup", { json: { email: "common@example.org", password: "Password1" } })).code, "PASSWORD_COMMON");
+  const common = await change(PASSWORD, "qwertyuiop");
+  assert.deepEqual([common.status, common.code, common.backendCode], [422, "PASSWORD_COMMON", "AUTH-016"]);
+  assert.equal((await change("guess", "another horse")).code, "CREDENTIALS_INVALID");
+  const all = await Promise.all([1, 2, 3].map((number) => change(PASSWORD, `another horse ${number}`)));
+  const won = all.findIndex(({ status }) => status === 200);
+  assert.deepEqual(all.map(({ status }) => status).sort(), [200, 401, 401], JSON.stringify(all));
+  assert.deepEqual([all[won].message, all[won].data], ["change_password_success", { endedSessions: 1 }]);
+  assert.equal((await refresh(other.cookie)).code, "TOKEN_INVALID");
+  assert.equal((await refresh(cookie)).status, 200, "the own session goes on");
+  assert.equal((await logIn(email)).code, "CREDENTIALS_INVALID");
+  assert.equal((await logIn(email, `another horse ${won + 1}`)).status, 200);
+  const changes = server.rows("events").filter(({ kind, subject }) => kind === "password" && subject === `user:${id}`);
+  assert.equal(changes.length, 1);
+});
+
 test("a session ends absolutely, and an administrator who is demoted or logged out is refused within a minute", async () => {
   const { email } = await signUp();
   server.changeRows("UPDATE users SET role = 'ADMIN' WHERE email = ?", email);

@@ -116,7 +116,7 @@ test("the examples of the API description succeed", async () => {
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}='${value}'`);
   const samples = Object.values(paths).flatMap((methods) => Object.values(methods).flatMap((operation) => operation["x-codeSamples"]));
   // Examples that delete a picture or a user run after those that read them.
-  const lasts = ['DELETE "$EDGE/images', '$USER_ID/withdraw', 'DELETE "$EDGE/users'];
+  const lasts = ['DELETE "$EDGE/images', '$USER_ID/password', '$USER_ID/withdraw', 'DELETE "$EDGE/users'];
   const order = ({ source }) => lasts.findIndex((last) => source.includes(last));
   samples.sort((one, other) => order(one) - order(other));
   const script = samples.map(({ source }) => `echo ${JSON.stringify(`## ${source.split("\n")[0].replaceAll(/["$\\]/g, "")}`)}\n${source.replace("-o picture.jpeg", "-o target/picture.jpeg")}\necho`);

@@ -6,7 +6,7 @@ import { logIn, signUp } from "./session.js";
 const dialog = $("#entry");
 const form = $("#entry-form");
 /** The fields that each refusal is about. */
-const FIELDS = { CREDENTIALS_INVALID: ["email", "password"], EMAIL_TAKEN: ["email"] };
+const FIELDS = { CREDENTIALS_INVALID: ["email", "password"], EMAIL_TAKEN: ["email"], PASSWORD_COMMON: ["password"] };
 let isNew = false;
 let keysOf = () => [];
 let onEntered = () => {};

@@ -96,6 +96,8 @@ pub enum ProtectedEndpoint {
     EraseUser(UserId),
     /// `POST /users/{id}/withdraw`
     Withdraw(UserId),
+    /// `POST /users/{id}/password`
+    ChangePassword(UserId),
     /// `GET /users/{id}/export`
     ExportUser(UserId),
     /// `GET /auth/sessions`
@@ -247,6 +249,7 @@ pub const fn rights(endpoint: &ProtectedEndpoint) -> Rights {
         ProtectedEndpoint::ListSessions
         | ProtectedEndpoint::EndOtherSessions
         | ProtectedEndpoint::EndSession(_)
+        | ProtectedEndpoint::ChangePassword(_)
         | ProtectedEndpoint::Withdraw(_) => {
             Rights { open_session: true, ..of(ACCOUNT_ROLES, NOBODY) }
         }
@@ -292,11 +295,16 @@ pub fn has_refresh_cookie(path: &str) -> bool {
 
 /// Whether an endpoint exists only with the built-in accounts. A user can be erased without.
 pub fn needs_accounts(path: &str, endpoint: Option<&Endpoint>) -> bool {
-    use ProtectedEndpoint::{ChangeUser, ReadUser, Withdraw};
+    use ProtectedEndpoint::{ChangePassword, ChangeUser, ReadUser, Withdraw};
     has_refresh_cookie(path)
         || SESSIONS.iter().any(|(fixed, ..)| *fixed == path)
         || session(path).is_some()
-        || matches!(endpoint, Some(Endpoint::Protected(ReadUser(_) | ChangeUser(_) | Withdraw(_))))
+        || matches!(
+            endpoint,
+            Some(Endpoint::Protected(
+                ReadUser(_) | ChangeUser(_) | ChangePassword(_) | Withdraw(_)
+            ))
+        )
 }
 
 /// Finds the endpoint of a request.
@@ -348,6 +356,9 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     }
     if let Some(id) = path.strip_suffix("/withdraw").and_then(user) {
         return vec![("POST", Protected(P::Withdraw(id)))];
+    }
+    if let Some(id) = path.strip_suffix("/password").and_then(user) {
+        return vec![("POST", Protected(P::ChangePassword(id)))];
     }
     if let Some(id) = path.strip_suffix("/export").and_then(user) {
         return vec![("GET", Protected(P::ExportUser(id)))];

@@ -19,8 +19,8 @@ pub use removals::{
     Erasure, NewRemoval, Removal, RemovalScope, RemovalStore, Trace, TraceSource, Until,
 };
 pub use users::{
-    Created, Edit, NewUser, PasswordHash, RefreshFamily, Reservation, TokenRotation, User,
-    UserChange, UserStore, WhichSessions,
+    Created, Edit, NewPassword, NewUser, PasswordHash, RefreshFamily, Reservation, TokenRotation,
+    User, UserChange, UserStore, WhichSessions,
 };
 
 pub use webhooks::{

@@ -40,6 +40,13 @@ pub trait UserStore {
         change: &UserChange,
     ) -> impl Future<Output = Result<Option<User>, RegistryError>>;
 
+    /// Replaces the password when it is still the old one, and ends sessions with it. How many there were; [`None`] when the
+    /// password was changed before.
+    fn change_password(
+        &self,
+        change: &NewPassword<'_>,
+    ) -> impl Future<Output = Result<Option<u32>, RegistryError>>;
+
     /// Adds a family, and deletes the expired ones of the user.
     fn open(&self, family: &RefreshFamily) -> impl Future<Output = Result<(), RegistryError>>;
 
@@ -174,6 +181,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Edit<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Option::deserialize(deserializer).map(|value| value.map_or(Self::Remove, Self::Set))
     }
+}
+
+/// A password that replaces another one.
+pub struct NewPassword<'a> {
+    pub user: &'a UserId,
+    pub old: &'a PasswordHash,
+    pub new: &'a PasswordHash,
+    /// The sessions that end.
+    pub ends: WhichSessions<'a>,
+    pub now_ms: u64,
 }
 
 /// All refresh tokens of one login: a session.

@@ -1,6 +1,7 @@
-//! The built-in accounts: signing up, logging in, sessions, profiles, withdrawal; guest tokens; and the export of what is
+//! The built-in accounts: signing up, logging in, sessions, profiles, passwords, withdrawal; guest tokens; and the export of what is
 //! kept about a user.
 
+mod change_password;
 mod cookie;
 mod device_cookie;
 mod export;
@@ -17,6 +18,7 @@ mod tokens;
 mod transfer;
 mod withdrawal;
 
+pub use change_password::change_password;
 pub use export::export_user;
 pub use login::login;
 pub use profile::{change_user, read_user};

@@ -1,7 +1,8 @@
-//! Password hashes (argon2id, RFC 9106).
+//! Passwords that may be chosen, and their hashes (argon2id, RFC 9106).
 
 use argon2::{Argon2, Params, PasswordHasher};
 use edge_registry::PasswordHash;
+use image_rules::Code;
 
 use crate::{
     app::App,
@@ -19,13 +20,27 @@ const MEMORY_BYTES: u64 = MEMORY_KIB as u64 * 1024;
 /// For unknown addresses, so that their answer takes as long.
 const DUMMY_SALT: &[u8] = b"nobody has this.";
 
+/// The 4,000 most frequent passwords of at least 8 characters, in lower case, one a line, in the order of bytes.
+const COMMON: &str = include_str!("common_passwords.txt");
+
 /// A password that may be chosen: 8 to 128 characters of any kind (NIST SP 800-63B §3.1.1.2 requires eight and no
-/// other rules). There is no `Debug`, so that it is never printed.
+/// other rules but a list of common ones). There is no `Debug`, so that it is never printed.
 pub struct Password(String);
 
 impl Password {
-    pub fn parse(text: String) -> Option<Self> {
-        (8..=128).contains(&text.chars().count()).then_some(Self(text))
+    /// # Errors
+    /// `MALFORMED_REQUEST` for another length, `PASSWORD_COMMON` for one that is guessed first: of the list, or the e-mail
+    /// address or what stands before its `@`.
+    pub fn parse(text: String, email: &str) -> Result<Self, Code> {
+        if !(8..=128).contains(&text.chars().count()) {
+            return Err(Code::MalformedRequest);
+        }
+        let lower = text.to_lowercase();
+        let local = email.split('@').next().unwrap_or_default();
+        if [email, local].contains(&&*lower) || COMMON.lines().any(|common| common == lower) {
+            return Err(Code::PasswordCommon);
+        }
+        Ok(Self(text))
     }
 }
 
@@ -82,4 +97,45 @@ async fn compute<P: Ports>(
     let hash = Argon2::from(params).hash_password_with_salt(password, salt);
     drop(lease);
     Ok(hash.map_err(|_| InternalError::PasswordHash)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(text: &str) -> Option<Code> {
+        Password::parse(text.to_owned(), "ann.lee@example.org").err()
+    }
+
+    #[test]
+    fn the_list_has_what_passes_the_length() {
+        assert_eq!(COMMON.lines().count(), 4_000);
+        assert!(COMMON.lines().is_sorted());
+        for line in COMMON.lines() {
+            assert!((8..=128).contains(&line.len()) && line == line.to_lowercase(), "{line}");
+        }
+    }
+
+    #[test]
+    fn common_passwords_are_refused_in_any_case() {
+        for text in
+            ["password1", "12345678", "QwertyUiop", "iloveyou", "Ann.Lee@example.org", "ann.LEE"]
+        {
+            let expected =
+                if text.len() < 8 { Code::MalformedRequest } else { Code::PasswordCommon };
+            assert_eq!(outcome(text), Some(expected), "{text}");
+        }
+        for text in
+            ["testpassword1", "correct horse", "password1 and more", "비밀번호입니다만", "ann.lee."]
+        {
+            assert_eq!(outcome(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_the_address_is_refused() {
+        let of = |email| Password::parse("Jimin.Lee".to_owned(), email).err();
+        assert_eq!(of("jimin.lee@example.org"), Some(Code::PasswordCommon));
+        assert_eq!(of("jimin@example.org"), None);
+    }
 }

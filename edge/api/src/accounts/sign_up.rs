@@ -46,7 +46,7 @@ struct SignUp {
 /// Creates an account and logs its owner in. After any error there is no account.
 ///
 /// # Errors
-/// `EMAIL_TAKEN`, `MALFORMED_REQUEST`, `INVALID_IMAGE_URL` for what names no image here, those of [`count_new_identity`] after too many accounts from the client IP, and those
+/// `EMAIL_TAKEN`, `MALFORMED_REQUEST`, `PASSWORD_COMMON`, `INVALID_IMAGE_URL` for what names no image here, those of [`count_new_identity`] after too many accounts from the client IP, and those
 /// of the image transfer.
 pub async fn sign_up<P: Ports>(
     app: &App<P>,
@@ -60,7 +60,7 @@ pub async fn sign_up<P: Ports>(
         None => None,
     };
     let transfer = request.transfer(app, context).await?;
-    let password = Password::parse(request.password).ok_or(Code::MalformedRequest)?;
+    let password = Password::parse(request.password, email.as_str())?;
     if app.ports.users().by_email(&email).await?.is_some() {
         return Err(Code::EmailTaken.into());
     }

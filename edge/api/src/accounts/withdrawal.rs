@@ -3,14 +3,12 @@
 
 use edge_auth::Principal;
 use edge_registry::UserStore;
-use edge_types::{Email, SessionId, UserId};
+use edge_types::{SessionId, UserId};
 use http::header;
 use image_rules::Code;
 use serde::Deserialize;
 
-use super::{
-    cookie::RefreshToken, device_cookie::DeviceId, login_throttle::LoginAttempt, password,
-};
+use super::{change_password::check_password, cookie::RefreshToken};
 use crate::{
     app::App,
     body::{BodyStream, read_json_of},
@@ -46,7 +44,9 @@ pub async fn withdraw<P: Ports>(
     let request: Withdrawal = read_json_of(caller, context.head, body).await?;
     let user = app.ports.users().by_id(id).await?.ok_or(Code::NotFound)?;
     match &request.password {
-        Some(password) => check_password(app, context, &user.email, password).await?,
+        Some(password) => {
+            check_password(app, context, &user.email, password).await?;
+        }
         None if has_recent_login(app, caller.session()).await? => {}
         None => return Err(Code::CredentialsInvalid.into()),
     }
@@ -54,25 +54,6 @@ pub async fn withdraw<P: Ports>(
     let cookie = RefreshToken::delete_cookie();
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     Ok(response)
-}
-
-/// Counts as a login attempt, so that a stolen token does not help to guess the password.
-async fn check_password<P: Ports>(
-    app: &App<P>,
-    context: &RequestContext<'_>,
-    email: &str,
-    password: &str,
-) -> Result<(), ApiError> {
-    let email = Email::parse(email).ok_or(Code::CredentialsInvalid)?;
-    let device = DeviceId::read(context.head, &app.config.auth.signing, &email, app.ports.now_ms());
-    let attempt = LoginAttempt::count(app, context, &email, device.as_ref()).await?;
-    let found = app.ports.users().by_email(&email).await?;
-    let hash = found.as_ref().map(|(_, hash)| hash);
-    if !password::is_right(app, hash, password).await? {
-        return Err(Code::CredentialsInvalid.into());
-    }
-    attempt.refund(app).await;
-    Ok(())
 }
 
 async fn has_recent_login<P: Ports>(

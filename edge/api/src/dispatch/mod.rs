@@ -169,6 +169,9 @@ async fn handle_protected<P: Ports>(
         ProtectedEndpoint::Withdraw(id) => {
             accounts::withdraw(app, context, &caller, &id, body).await
         }
+        ProtectedEndpoint::ChangePassword(id) => {
+            accounts::change_password(app, context, &caller, &id, body).await
+        }
         ProtectedEndpoint::ExportUser(id) => {
             accounts::export_user(app, context, &caller, &id).await
         }

@@ -85,6 +85,7 @@ impl Route {
                 ProtectedEndpoint::DeleteImages => ("delete_images", Area::Images),
                 ProtectedEndpoint::ReadRemoval(_) => ("read_removal", Area::Images),
                 ProtectedEndpoint::EraseUser(_) => ("erase_user", Area::Auth),
+                ProtectedEndpoint::ChangePassword(_) => ("change_password", Area::Auth),
                 ProtectedEndpoint::Withdraw(_) => ("withdraw", Area::Auth),
                 ProtectedEndpoint::ExportUser(_) => ("export_user", Area::Auth),
                 ProtectedEndpoint::ReadUser(_) => ("read_user", Area::Auth),

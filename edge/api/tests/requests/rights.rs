@@ -18,9 +18,9 @@ const ROLES: [(Role, &str); 4] = [
     (Role::Admin, "ADMIN"),
 ];
 
-/// Paths with a variable part, once for each of their endpoints, and a preflight; all are of user 123. The first ten
-/// concern what belongs to the user.
-const VARIABLE: [(&str, &str); 23] = [
+/// Paths with a variable part, once for each of their endpoints, and a preflight; all are of user 123. The first
+/// eleven concern what belongs to the user.
+const VARIABLE: [(&str, &str); 24] = [
     ("/images/1", "GET"),
     ("/images/1", "DELETE"),
     ("/images/1/url", "POST"),
@@ -31,6 +31,7 @@ const VARIABLE: [(&str, &str); 23] = [
     ("/users/123", "DELETE"),
     ("/users/123/export", "GET"),
     ("/users/123/withdraw", "POST"),
+    ("/users/123/password", "POST"),
     ("/removals/0123456789abcdef0123456789abcdef", "GET"),
     ("/users/123/images/1-00000000-0000-4000-8000-000000000000.gif", "GET"),
     ("/admin/api/bans/user:123", "DELETE"),
@@ -124,9 +125,10 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Protected(P::Admin(A::Webhooks)) => 53,
         Endpoint::Protected(P::Admin(A::ResendEvents)) => 54,
         Endpoint::Protected(P::Admin(A::PingWebhook)) => 55,
+        Endpoint::Protected(P::ChangePassword(_)) => 56,
     }
 }
-const ENDPOINTS: usize = 56;
+const ENDPOINTS: usize = 57;
 
 /// Path, method and endpoint of every endpoint.
 pub fn endpoints() -> Vec<(&'static str, &'static str, Endpoint)> {
@@ -192,7 +194,7 @@ fn each_endpoint_admits_the_roles_of_the_table() {
 
 #[test]
 fn only_the_roles_of_the_table_access_resources_of_others() {
-    for (path, method) in &VARIABLE[..10] {
+    for (path, method) in &VARIABLE[..11] {
         let endpoint = find(&method.parse().expect("a method"), path, true).expect("an endpoint");
         let Access::Token(rights) = access(&endpoint) else { panic!("{path} is open") };
         for (role, name) in ROLES {

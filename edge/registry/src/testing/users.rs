@@ -10,8 +10,8 @@ use edge_types::{Email, Role, UserId};
 
 use super::FakeRegistry;
 use crate::{
-    Created, NewUser, PasswordHash, RefreshFamily, Registry, RegistryError, Reservation,
-    TokenRotation, User, UserChange, UserStore, WhichSessions,
+    Created, NewPassword, NewUser, PasswordHash, RefreshFamily, Registry, RegistryError,
+    Reservation, TokenRotation, User, UserChange, UserStore, WhichSessions,
 };
 
 /// Users in memory; fails when the registry beside it does.
@@ -124,6 +124,22 @@ impl UserStore for FakeUserStore {
             user.image_key = change.image_key.value().map(ToString::to_string);
         }
         Ok(Some(self.visible(user)))
+    }
+
+    async fn change_password(
+        &self,
+        change: &NewPassword<'_>,
+    ) -> Result<Option<u32>, RegistryError> {
+        self.registry.probe().await?;
+        let is_theirs =
+            |it: &&mut (User, PasswordHash)| it.0.id == *change.user && it.1.0 == change.old.0;
+        let has_changed = self.users.borrow_mut().iter_mut().find(is_theirs).map(|(_, hash)| {
+            *hash = change.new.clone();
+        });
+        if has_changed.is_none() {
+            return Ok(None);
+        }
+        self.revoke_of(change.user, change.ends, change.now_ms).await.map(Some)
     }
 
     async fn open(&self, family: &RefreshFamily) -> Result<(), RegistryError> {

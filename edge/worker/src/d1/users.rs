@@ -2,7 +2,7 @@
 //! calls one succeeds.
 
 use edge_registry::{
-    Created, NewUser, PasswordHash, RefreshFamily, RegistryError, Reservation, Review,
+    Created, NewPassword, NewUser, PasswordHash, RefreshFamily, RegistryError, Reservation, Review,
     TokenRotation, User, UserChange, UserStore, WhichSessions,
 };
 use edge_storage::ObjectKey;
@@ -31,6 +31,9 @@ const BY_ID: &str = "SELECT users.*, images.key AS registered_key, images.review
 const CHANGE: &str = "UPDATE users SET nickname = CASE ?2 WHEN 1 THEN ?3 ELSE nickname END, \
      image_key = CASE ?4 WHEN 1 THEN ?5 ELSE image_key END WHERE id = ?1";
 
+const CHANGE_PASSWORD: &str =
+    "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
+
 const DELETE_EXPIRED_FAMILIES: &str =
     "DELETE FROM refresh_families WHERE user_id = ?1 AND expires_ms <= ?2";
 const OPEN: &str = "INSERT INTO refresh_families \
@@ -45,10 +48,11 @@ const REVOKE: &str = "UPDATE refresh_families SET revoked_ms = ?2 \
      WHERE id = ?1 AND revoked_ms IS NULL RETURNING user_id AS id";
 const SESSIONS: &str = "SELECT * FROM refresh_families WHERE user_id = ?1 AND expires_ms > ?2 \
      AND revoked_ms IS NULL ORDER BY used_ms DESC LIMIT ?3";
-// `?3` is the only session or the kept one, as `?4` says.
+// `?3` is the only session or the kept one, as `?4` says. With `?5` only if the user has this password now.
 const REVOKE_OF: &str = "UPDATE refresh_families SET revoked_ms = ?2 \
      WHERE user_id = ?1 AND expires_ms > ?2 AND revoked_ms IS NULL \
      AND CASE ?4 WHEN 'only' THEN id = ?3 WHEN 'all_but' THEN id <> ?3 ELSE 1 END \
+     AND (?5 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?5)) \
      RETURNING user_id AS id";
 const SESSION_ROLE: &str = "SELECT users.role FROM refresh_families \
      JOIN users ON users.id = refresh_families.user_id WHERE refresh_families.id = ?1 \
@@ -189,6 +193,24 @@ impl UserStore for D1Registry {
         self.by_id(id).await
     }
 
+    async fn change_password(
+        &self,
+        change: &NewPassword<'_>,
+    ) -> Result<Option<u32>, RegistryError> {
+        let NewPassword { user, old, new, ends, now_ms } = *change;
+        let values = [user.as_str(), &old.0, &new.0].map(D1Type::Text);
+        let statements = vec![
+            self.bind(CHANGE_PASSWORD, &values)?,
+            self.bind(REVOKE_OF, &revocation(user, ends, now_ms, Some(new)))?,
+        ];
+        let results = self.batch(statements).await?;
+        if results.rows::<FoundRow>(0)?.is_empty() {
+            return Ok(None);
+        }
+        let ended = results.rows::<FoundRow>(1)?.len();
+        Ok(Some(u32::try_from(ended).unwrap_or(u32::MAX)))
+    }
+
     async fn open(&self, family: &RefreshFamily) -> Result<(), RegistryError> {
         let (user, created_ms) = (family.user.as_str(), number(family.created_ms));
         let values = [
@@ -250,13 +272,7 @@ impl UserStore for D1Registry {
         which: WhichSessions<'_>,
         now_ms: u64,
     ) -> Result<u32, RegistryError> {
-        let (id, kind) = match which {
-            WhichSessions::All => ("", "all"),
-            WhichSessions::Only(id) => (id, "only"),
-            WhichSessions::AllBut(id) => (id, "all_but"),
-        };
-        let values =
-            [D1Type::Text(user.as_str()), number(now_ms), D1Type::Text(id), D1Type::Text(kind)];
+        let values = revocation(user, which, now_ms, None);
         let rows: Vec<FoundRow> = self.rows(REVOKE_OF, &values).await?;
         Ok(u32::try_from(rows.len()).unwrap_or(u32::MAX))
     }
@@ -271,4 +287,25 @@ impl UserStore for D1Registry {
         let row: Option<RoleRow> = self.first(SESSION_ROLE, &values).await?;
         Ok(row.map(|row| row.role))
     }
+}
+
+/// The values of [`REVOKE_OF`].
+fn revocation<'a>(
+    user: &'a UserId,
+    which: WhichSessions<'a>,
+    now_ms: u64,
+    password: Option<&'a PasswordHash>,
+) -> [D1Type<'a>; 5] {
+    let (id, kind) = match which {
+        WhichSessions::All => ("", "all"),
+        WhichSessions::Only(id) => (id, "only"),
+        WhichSessions::AllBut(id) => (id, "all_but"),
+    };
+    [
+        D1Type::Text(user.as_str()),
+        number(now_ms),
+        D1Type::Text(id),
+        D1Type::Text(kind),
+        text(password.map(|hash| &*hash.0)),
+    ]
 }

@@ -2,6 +2,7 @@
 
 mod claim;
 mod login_throttle;
+mod passwords;
 mod profiles;
 mod sessions;
 
@@ -90,6 +91,8 @@ fn an_invalid_sign_up_is_refused() {
         ("ANN@example.org ", PASSWORD, "EMAIL_TAKEN"),
         ("no address", PASSWORD, "MALFORMED_REQUEST"),
         ("bob@example.org", "1234567", "MALFORMED_REQUEST"),
+        ("bob@example.org", "Password1", "PASSWORD_COMMON"),
+        ("bob@example.org", "Bob@Example.org", "PASSWORD_COMMON"),
         ("bob@example.org", &"가".repeat(129), "MALFORMED_REQUEST"),
         ("bob@example.org", &"가".repeat(128), "none"),
     ] {
