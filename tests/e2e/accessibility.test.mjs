@@ -142,6 +142,12 @@ const STATES = {
       await page.locator("#pictures .remove").click();
       await page.locator("#confirm-text").waitFor();
     },
+    "changing the password": async (page) => {
+      await page.keyboard.press("Escape");
+      await page.locator("#change-password").click();
+      await page.locator("#secret-go").click();
+      await page.locator("#secret-problem").waitFor();
+    },
   },
   admin: {
     "with everything open": async (page) => {

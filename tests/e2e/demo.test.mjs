@@ -177,6 +177,54 @@ test("the page works by keyboard and in both languages", async () => {
   await close();
 });
 
+test("people change their password by keyboard, in both languages", async () => {
+  for (const [locale, email, wrong, common, changed] of [
+    ["en-US", "ann@example.com", /not the password/, /first that are guessed/, /is changed/],
+    ["ko-KR", "jimin@example.com", /지금 쓰는 비밀번호가 아닙니다/, /추측하는/, /바꾸었습니다/],
+  ]) {
+    const { page, complaints, close } = await open(locale, { mayFail: /401|422/, viewport: { width: 390, height: 800 } });
+    const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
+    const problem = (hasText) => page.locator("#secret-problem", { hasText }).waitFor();
+    await page.locator("#log-in").press("Enter");
+    await page.locator("#entry-other").press("Enter");
+    await page.locator("#entry [name=email]").focus();
+    await page.keyboard.type(email);
+    await press("Tab");
+    await page.keyboard.type(PASSWORD);
+    await press("Enter");
+    await page.locator("#change-password").waitFor();
+    await page.locator("#change-password").press("Enter");
+    await page.keyboard.type("guess what");
+    await press("Tab");
+    await page.keyboard.type("another horse");
+    await press("Enter");
+    await problem(wrong);
+    // The focus is in the field that is wrong.
+    await press("ControlOrMeta+a");
+    await page.keyboard.type(PASSWORD);
+    await press("Tab", "ControlOrMeta+a");
+    await page.keyboard.type("Password1");
+    await press("Enter");
+    await problem(common);
+    await press("ControlOrMeta+a");
+    await page.keyboard.type("another horse");
+    await press("Enter");
+    await page.locator("#announcer", { hasText: changed }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.id), "change-password", "the focus returns");
+    await page.locator("#log-out").press("Enter");
+    // Hidden until the session has ended.
+    await page.locator("#log-in").waitFor();
+    await page.locator("#log-in").press("Enter");
+    await page.keyboard.type(email);
+    await press("Tab");
+    await page.keyboard.type("another horse");
+    await press("Enter");
+    await page.locator("#who", { hasText: email }).waitFor();
+    assert.deepEqual(complaints, []);
+    await close();
+  }
+});
+
 test("in flight mode a picture waits, also after the page is closed, and is sent once", async () => {
   const { page, complaints, load, close } = await open("en-US", { mayFail: /127\.0\.0\.1:1\/|ERR_|Refused to connect/ });
   const objectsBefore = server.objects().size;

@@ -3,6 +3,7 @@
 import "../preflight/element/index.js";
 import { refreshAlbum } from "./album.js";
 import { openEntry, prepareEntry } from "./entry.js";
+import "./password.js";
 import { $, announce, showError, el, size, setLanguage, currentLanguage, texts, whileBusy } from "./page.js";
 import * as samples from "./samples.js";
 import { logOut, resume, token, user } from "./session.js";

@@ -88,6 +88,11 @@ export async function updateProfile(profile) {
   document.dispatchEvent(new Event("session"));
 }
 
+/** Changes the password; resolves with how many other sessions ended. */
+export async function changePassword(oldPassword, newPassword) {
+  return requestAsUser("POST", `/users/${session.user.id}/password`, { oldPassword, newPassword });
+}
+
 async function claim(keys) {
   const outcomes = await Promise.allSettled(
     keys.map((key) => request("POST", "/images/metadata", { key, guestToken: claimToken(key) })),
