@@ -19,6 +19,8 @@ const context = {
   token: process.env.DOCTOR_TOKEN,
   adminToken: process.env.DOCTOR_ADMIN_TOKEN,
   form: values.form,
+  /** Sends its requests to this version of a deployment in steps. */
+  version: process.env.DOCTOR_VERSION,
 };
 const outcomes = new Map();
 

@@ -1,11 +1,18 @@
-# Operating a deployment: deploy, check from outside, rotate keys, name administrators, keep the list of erased users, bind a bucket.
+# Operating a deployment: deploy, delete, check from outside, rotate keys, name administrators, keep the list of erased users, bind a bucket.
 
 ENV ?= staging
 
-.PHONY: deploy
-deploy: setup edge www ## Deploy to Cloudflare (ENV=staging or production)
-	wrangler d1 migrations apply REGISTRY --remote --env $(ENV)
-	wrangler deploy --env $(ENV)
+.PHONY: deploy destroy
+# In the environment, because every process of the machine can read arguments.
+deploy: export DOCTOR_TOKEN = $(TOKEN)
+deploy: export DOCTOR_ADMIN_TOKEN = $(ADMIN_TOKEN)
+deploy: export ORIGIN := $(ORIGIN)
+deploy: export FORM := $(FORM)
+deploy: setup edge www ## Deploy to Cloudflare, also into an empty account, and roll back if the doctor finds a problem (ENV=staging or production; STEPS=10,50,100 PAUSE=300, URL=…, ORIGIN=…, FORM=…, TOKEN=…)
+	@node .make/deploy.mjs --env "$(ENV)" $(if $(URL),--url "$(URL)") $(if $(STEPS),--steps "$(STEPS)") $(if $(PAUSE),--pause "$(PAUSE)")
+
+destroy: $(STAMPS)/node ## Delete a deployment with its database and bucket (ENV=…); asks twice
+	@node .make/destroy.mjs --env "$(ENV)"
 
 .PHONY: rotate
 # The secrets of webhooks are in the environment, because every process of the machine can read arguments.

@@ -9,7 +9,7 @@ CORPORA ?= $(abspath $(wildcard ../shared/corpora))
 .PHONY: test-long
 LONG := node --test --test-concurrency=1 --test-timeout=1500000
 FUZZ_SECONDS ?= 3600
-LONG_PARTS := faults hostile load api corpora fuzz mutants
+LONG_PARTS := faults hostile load api ship corpora fuzz mutants
 # A failed part does not stop the others; the table at the end has all results.
 test-long: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(TOOLS)/cargo-fuzz $(TOOLS)/cargo-mutants $(STAMPS)/bench-node $(STAMPS)/browser-node \
 	$(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) $(STAMPS)/redbot-$(REDBOT_VERSION)
@@ -34,6 +34,10 @@ test-long-load: setup edge www $(STAMPS)/browser-node
 
 test-long-api:
 	$(MAKE) test-api API_EXAMPLES=500
+
+test-long-ship: setup edge www server
+	$(call say,Deployment (three minutes))
+	$(LONG) tests/ship/*.test.mjs
 
 test-long-corpora:
 	$(if $(CORPORA),$(MAKE) corpora DIR='$(CORPORA)',$(call say,No corpora: set CORPORA to their folder))

@@ -10,9 +10,10 @@ const LEEWAY_S = 30;
 const RENEW_DAYS = 14;
 const DAY_MS = 86_400_000;
 
-async function ask({ base, origin }, path, { headers = {}, ...options } = {}) {
+async function ask({ base, origin, version }, path, { headers = {}, ...options } = {}) {
   const url = new URL(path, base);
-  const answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS), ...options, headers: { Origin: origin, ...headers } });
+  const always = { Origin: origin, ...(version ? { "Cloudflare-Workers-Version-Overrides": version } : {}) };
+  const answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS), ...options, headers: { ...always, ...headers } });
   const bytes = Buffer.from(await answer.arrayBuffer());
   const header = (name) => answer.headers.get(name) ?? "";
   let json;

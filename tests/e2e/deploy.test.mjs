@@ -42,11 +42,12 @@ test("every environment limits the CPU time of a request to 30 s", async () => {
   }
 });
 
-test("`make deploy` applies the migrations and then deploys the named environment", () => {
-  const planned = execFileSync("make", ["--dry-run", "--silent", "deploy", "ENV=staging"], { encoding: "utf8" });
-  const [migrate, deploy] = planned.split("\n").filter((line) => line.startsWith("wrangler "));
-  assert.equal(migrate, "wrangler d1 migrations apply REGISTRY --remote --env staging");
-  assert.equal(deploy, "wrangler deploy --env staging");
+test("no environment has an id of a database, and each names the secrets without which it is not deployed", async () => {
+  const { unstable_readConfig: readConfig } = await import("wrangler");
+  for (const env of ["staging", "production"]) {
+    const { d1_databases: [database], secrets } = readConfig({ config: "wrangler.toml", env }, { hideWarnings: true });
+    assert.deepEqual([database.database_id, secrets.required], [undefined, ["SIGNING_JWK", "URL_SIGNING_KEY", "METRICS_TOKEN"]], env);
+  }
 });
 
 /** The S3 action that a request needs, and its key. */
