@@ -120,6 +120,11 @@ sbom: browser $(TOOLS)/cargo-cyclonedx ## Write the bills of materials (CycloneD
 	$(call say,Bills of materials)
 	@node .make/sbom.mjs
 
+.PHONY: release
+release: edge www packages sbom ## Write the archives, npm packages, bills of materials and checksums of a release to target/dist/
+	$(call say,Release)
+	@node .make/archives.mjs
+
 # The generated file is committed for readers and editors; `make check` fails when it is out of date.
 .PHONY: codes
 codes: ## Generate browser/js/codes.ts from the codes in Rust

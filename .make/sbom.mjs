@@ -1,6 +1,7 @@
 // Writes the bills of materials (CycloneDX 1.5, JSON) of what is shipped to target/sbom/: worker.cdx.json has the crates of the Worker,
 // package.cdx.json those of the npm package, which contains no npm package (.make/package.mjs checks it).
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 
 const OUT = "target/sbom";
@@ -8,7 +9,13 @@ const OUT = "target/sbom";
 const NAME = "the-form-sbom";
 /** Without the folder of this machine, which cargo-cyclonedx writes into references to crates of the workspace. */
 const read = (path) => JSON.parse(readFileSync(path, "utf8").replaceAll(`file://${process.cwd()}/`, "workspace/"));
-const write = (name, bom) => writeFileSync(`${OUT}/${name}.cdx.json`, `${JSON.stringify(bom, null, 2)}\n`);
+/** With the time of the commit and a number made from the content, so that a commit always gives the same bytes. */
+function write(name, { serialNumber: _, ...bom }) {
+  const metadata = { ...bom.metadata, timestamp: execFileSync("git", ["log", "-1", "--format=%cI"], { encoding: "utf8" }).trim() };
+  const hash = createHash("sha256").update(JSON.stringify({ ...bom, metadata })).digest("hex");
+  const serialNumber = `urn:uuid:${hash.slice(0, 8)}-${hash.slice(8, 12)}-5${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
+  writeFileSync(`${OUT}/${name}.cdx.json`, `${JSON.stringify({ ...bom, serialNumber, metadata }, null, 2)}\n`);
+}
 
 /** The crates that a crate is built of for wasm, without those of its tests and build scripts. */
 function crates(folder) {

