@@ -8,6 +8,10 @@ const TIMEOUT_MS = 15_000;
 /** Tolerated difference between two clocks, as in the check of tokens. */
 const LEEWAY_S = 30;
 const RENEW_DAYS = 14;
+/** Half a year. */
+const HSTS_S = 15_552_000;
+/** The sweep runs every five minutes; the alert of docs/monitoring has the same limit. */
+const SWEEP_S = 1_800;
 const DAY_MS = 86_400_000;
 
 async function ask({ base, origin, version }, path, { headers = {}, ...options } = {}) {
@@ -50,7 +54,8 @@ async function reach(context, report) {
   return `${context.base} answers.`;
 }
 
-async function transport({ base }, report) {
+async function transport(context, report) {
+  const { base } = context;
   const { protocol, hostname, port } = new URL(base);
   if (protocol === "http:") {
     report.expect(isLocal(base), "It is served without TLS, so tokens can be read on the network. Use the https address.");
@@ -62,7 +67,21 @@ async function transport({ base }, report) {
   socket.destroy();
   const days = Math.floor((Date.parse(certificate.valid_to) - Date.now()) / DAY_MS);
   report.expect(days >= RENEW_DAYS, `Its certificate expires in ${days} days and should have been renewed. Check the domain's edge certificates.`);
-  return `${version}; the certificate is valid for ${days} more days.`;
+  // Browsers load names below workers.dev by https only.
+  if (!hostname.endsWith(".workers.dev")) await plainText(hostname, report);
+  const page = await ask(context, "/");
+  const [, age] = /max-age=(\d+)/.exec(page.header("strict-transport-security")) ?? [];
+  report.expect(Number(age) >= HSTS_S, `Strict-Transport-Security is "${page.header("strict-transport-security")}" on the page /, so browsers may come by http. Check for a rule that removes headers.`);
+  return `${version}; the certificate is valid for ${days} more days, and browsers are kept on https.`;
+}
+
+/** Without TLS, a request must be redirected, or not be answered at all. */
+async function plainText(hostname, report) {
+  const url = `http://${hostname}:${process.env.DOCTOR_HTTP_PORT || 80}/healthz`;
+  const answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => undefined);
+  if (!answer) return;
+  const isSafe = [301, 302, 307, 308].includes(answer.status) && (answer.headers.get("location") ?? "").startsWith("https://");
+  report.expect(isSafe, `${url} answers ${answer.status} and does not redirect to https, so tokens can be read on the network. Switch on "Always Use HTTPS" for the zone.`);
 }
 
 const PARTS = {
@@ -220,6 +239,32 @@ async function delivery(context, report) {
   return "The image is served byte for byte; HEAD, 304, 206, caching and security headers are right.";
 }
 
+/** The limits that are enforced are those that are announced. */
+async function limits(context, report) {
+  const { policy, guest, token } = context;
+  if (!context.stored || policy.requireTicket) return void report.note("Skipped, because no image was uploaded without a ticket.");
+  const bearer = token || (await ask(context, "/auth/guest-token")).json?.data?.token || guest;
+  const headers = { Authorization: `Bearer ${bearer}`, "Content-Type": "image/png" };
+  const answer = await ask(context, "/images", { method: "POST", headers, body: new Uint8Array(policy.limits.maxBytes + 1) });
+  report.expect(answer.code === "FILE_TOO_LARGE", `A file one byte above the ${policy.limits.maxBytes} of /policy answers ${answer.status} ${answer.code ?? ""}, not FILE_TOO_LARGE. Check that all traffic is on one version, and for a body limit in front of the Worker.`);
+  const most = policy.form ? undefined : policy.maxEdge;
+  if (most) report.expect(context.stored.width <= most && context.stored.height <= most, `The stored image has ${context.stored.width} by ${context.stored.height} pixels, above the maxEdge of /policy (${most}).`);
+  return "A file above the announced size is refused.";
+}
+
+/** The job that compares database and store ran within the last half hour. Its time is in the metrics. */
+async function sweep({ adminToken, ...context }, report) {
+  if (!adminToken) return void report.note("Skipped: set ADMIN_TOKEN=… of an administrator to read when the last sweep ran.");
+  const answer = await ask(context, "/metrics", { headers: { Authorization: `Bearer ${adminToken}` } });
+  if (!report.expect(answer.status === 200, `/metrics answers ${answer.status} ${answer.code ?? ""}. ADMIN_TOKEN must be a token with the role ADMIN.`)) return undefined;
+  const text = answer.bytes.toString();
+  const [, seconds] = /^image_edge_swept_timestamp_seconds(?:\{[^}]*\})? ([\d.e+]+)$/m.exec(text) ?? [];
+  if (!Number(seconds)) return void report.note("No sweep has run yet. It runs every five minutes (crons in wrangler.toml).");
+  const age = Math.round(Date.now() / 1000 - Number(seconds));
+  report.expect(age <= SWEEP_S, `The last sweep ended ${age} s ago. Check the cron trigger, and image_edge_sweeps_total at /metrics.`);
+  return `The last sweep ended ${age} s ago.`;
+}
+
 /** A private picture is refused by the Worker, and not looked for among the pages. */
 async function privacy(context, report) {
   const path = "/private/users/doctor/images/1-00000000-0000-4000-8000-000000000000.png";
@@ -274,7 +319,9 @@ export const checks = [
   { name: "clock", needs: ["token"], run: clock },
   { name: "upload", needs: ["token"], run: upload },
   { name: "delivery", needs: ["upload"], run: delivery },
+  { name: "limits", needs: ["upload"], run: limits },
   { name: "privacy", needs: ["policy"], run: privacy },
   { name: "removal", needs: ["upload"], run: removal },
+  { name: "sweep", needs: ["ready"], run: sweep },
   { name: "events", needs: ["policy"], run: events },
 ];

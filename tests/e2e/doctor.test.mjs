@@ -1,7 +1,11 @@
 // `make doctor` against a deployment without problems and against broken ones: it names each problem and nothing else.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, request } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 
@@ -157,6 +161,60 @@ test("a test event reaches the back end, and one that is refused fails `events` 
   const { names, failed } = await doctor(withBackEnd.url, admin);
   assert.deepEqual(names, ["events"]);
   assert.match(failed[0].sentence, /same WEBHOOK_SECRET/);
+});
+
+test("with an administrator's token it says when the last sweep ran, and a sweep that is late fails `sweep`", async (t) => {
+  const admin = `ADMIN_TOKEN=${server.token({ sub: "root", role: "ADMIN" })}`;
+  assert.ok((await server.runCron()).ok);
+  const { failed, stdout } = await doctor(server.url, admin);
+  assert.deepEqual(failed, []);
+  assert.match(stdout, /^ok +sweep +The last sweep ended \d+ s ago/m);
+  assert.match(stdout, /^ok +limits +A file above the announced size is refused/m);
+  const hourAgo = Math.round(Date.now() / 1000) - 3600;
+  const late = await startProxy(t, ({ headers, body, url }) => ({ headers, body: url === "/metrics" ? Buffer.from(body.toString().replace(/^(image_edge_swept_timestamp_seconds) \d+/m, `$1 ${hourAgo}`)) : body }));
+  const { names, failed: found } = await doctor(late, admin);
+  assert.ok(names.includes("sweep"), names.join());
+  assert.match(found.find(({ check }) => check === "sweep").sentence, /36\d\d s ago.*cron/);
+});
+
+test("an announced size that is not the enforced one fails `limits`", async (t) => {
+  const announcing = await startProxy(t, ({ headers, body, url }) => ({ headers, body: url.startsWith("/policy") ? Buffer.from(body.toString().replace(/"maxBytes":\d+/, '"maxBytes":1000000')) : body }));
+  const { names, failed } = await doctor(announcing);
+  assert.ok(names.includes("limits"), names.join());
+  assert.match(failed.find(({ check }) => check === "limits").sentence, /one byte above the 1000000.*not FILE_TOO_LARGE/);
+});
+
+test("over https, requests without TLS must be redirected, and the page must have Strict-Transport-Security", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "the-form-tls-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  await run("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert]);
+  let hsts = "max-age=31536000";
+  let status = 301;
+  const answer = (incoming, outgoing) => {
+    const onward = request(new URL(incoming.url, server.url), { method: incoming.method, headers: { ...incoming.headers, host: new URL(server.url).host } }, (response) => {
+      const { "strict-transport-security": _, ...headers } = response.headers;
+      outgoing.writeHead(response.statusCode, { ...headers, ...(hsts ? { "strict-transport-security": hsts } : {}) });
+      response.pipe(outgoing);
+    });
+    incoming.pipe(onward);
+  };
+  const secure = createSecureServer({ key: readFileSync(key), cert: readFileSync(cert) }, answer);
+  const plain = createServer((_, response) => response.writeHead(status, status === 301 ? { Location: "https://localhost/" } : {}).end());
+  for (const it of [secure, plain]) {
+    await new Promise((resolve) => it.listen(0, "127.0.0.1", resolve));
+    t.after(() => (it.closeAllConnections(), it.close()));
+  }
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: cert, DOCTOR_HTTP_PORT: String(plain.address().port) };
+  const tls = async () => {
+    const { stdout } = await run("node", [".make/doctor.mjs", "--url", `https://localhost:${secure.address().port}`], { encoding: "utf8", env }).catch((error) => error);
+    return stdout.split("\n").filter((line) => / tls /.test(line)).join("\n");
+  };
+  assert.match(await tls(), /^ok +tls +TLSv1\.[23]; the certificate is valid for (89|90) more days, and browsers are kept on https/);
+  hsts = undefined;
+  assert.match(await tls(), /^FAIL +tls +Strict-Transport-Security is ""/);
+  [hsts, status] = ["max-age=31536000", 200];
+  assert.match(await tls(), /^FAIL +tls +http:\/\/localhost:\d+\/healthz answers 200 and does not redirect.*Always Use HTTPS/);
 });
 
 test("an invalid variable fails `ready` and is named", async (t) => {
