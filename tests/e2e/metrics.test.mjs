@@ -103,8 +103,8 @@ test("promtool accepts the metrics, the rules, their tests and the configuration
   const { tool } = findPrometheus();
   const input = await (await scrape(TOKEN)).text();
   assert.equal(execFileSync(tool, ["check", "metrics"], { input, encoding: "utf8" }), "");
-  execFileSync(tool, ["check", "rules", "--lint-fatal", `${MONITORING}/alerts.yml`], { stdio: "pipe" });
-  execFileSync(tool, ["test", "rules", "alerts.test.yml"], { cwd: MONITORING, stdio: "pipe" });
+  execFileSync(tool, ["check", "rules", "--lint-fatal", `${MONITORING}/alerts.yml`, `${MONITORING}/objectives.yml`], { stdio: "pipe" });
+  execFileSync(tool, ["test", "rules", "alerts.test.yml", "objectives.test.yml"], { cwd: MONITORING, stdio: "pipe" });
   execFileSync(tool, ["check", "config", "--syntax-only", `${MONITORING}/prometheus.yml`], { stdio: "pipe" });
   const { activeAlertmanagers } = await prometheus.ask("/api/v1/alertmanagers");
   assert.deepEqual(activeAlertmanagers.map(({ url }) => new URL(url).host), ["localhost:9093"], "alerts are sent to the Alertmanager");
@@ -118,8 +118,8 @@ test("the dashboard and the rules name existing metrics only, and the documentat
   const expressions = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
   assert.ok(expressions.length > 10);
   const read = (file) => readFileSync(`${MONITORING}/${file}`, "utf8");
-  const names = (texts) => new Set(texts.flatMap((text) => text.match(/image_edge_\w+/g) ?? []));
-  assert.deepEqual([...names([...expressions, read("alerts.yml"), read("alerts.test.yml")])].filter((name) => !existing.has(name)), []);
+  const names = (texts) => new Set(texts.flatMap((text) => text.match(/\bimage_edge_\w+/g) ?? []));
+  assert.deepEqual([...names([...expressions, ...["alerts.yml", "alerts.test.yml", "objectives.yml", "objectives.test.yml"].map(read)])].filter((name) => !existing.has(name)), []);
   // The documentation names families: all of them.
   const families = new Set([...existing].map((name) => name.replace(/(_seconds)_(bucket|sum|count)$/, "$1")));
   assert.deepEqual([...names([read("README.md")])].sort(), [...families].sort());

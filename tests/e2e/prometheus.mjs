@@ -17,7 +17,7 @@ export async function startPrometheus(target, token) {
   const local = ours.replace("https", "http").replace('"image.the-form"', `"${target}"`).replaceAll("30s", "2s");
   writeFileSync(config, local);
   writeFileSync(join(folder, "metrics-token"), token, { mode: 0o600 });
-  copyFileSync("docs/monitoring/alerts.yml", join(folder, "alerts.yml"));
+  for (const name of ["alerts.yml", "objectives.yml"]) copyFileSync(join("docs/monitoring", name), join(folder, name));
   const options = [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, "data")}`, `--web.listen-address=127.0.0.1:${port}`];
   let log = "";
   const child = spawn(findPrometheus().server, options, { stdio: ["ignore", "pipe", "pipe"] });

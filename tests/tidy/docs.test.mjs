@@ -69,6 +69,17 @@ function anchors(path) {
   return headings.map((heading) => heading.replace(/^#+ /, "").toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-"));
 }
 
+test("every alert links a section of the runbooks that exists", () => {
+  for (const path of ["docs/monitoring/alerts.yml", "docs/monitoring/objectives.yml"]) {
+    const alerts = read(path).split("- alert: ").slice(1);
+    assert.ok(alerts.length >= 6);
+    for (const alert of alerts) {
+      const [, anchor] = /runbook_url: "https:\/\/\{\{ \$labels\.instance \}\}\/docs\/operate#([\w-]+)"/.exec(alert) ?? [];
+      assert.ok(anchors("docs/operate.md").includes(anchor), `${path}: ${alert.split("\n")[0]} links ${anchor}`);
+    }
+  }
+});
+
 test("links, anchors and the files that documents name exist", () => {
   const missing = documents.flatMap((path) => {
     // What is in a code block is an example.
