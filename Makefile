@@ -25,6 +25,7 @@ BROWSER_RUST := $(shell find browser/src -name '*.rs') browser/Cargo.toml
 BROWSER_SCRIPTS := $(shell find browser/js browser/types -name '*.ts' -o -name '*.svelte')
 SERVER_SCRIPTS := $(wildcard server/js/*.ts)
 PAGES := $(shell find www -type f -not -path '*/node_modules/*')
+DOCUMENTS := $(shell find docs -type f) $(wildcard *.md) server/README.md browser/README.md .make/site.mjs
 MIGRATIONS := $(wildcard edge/migrations/*.sql)
 # The npm tarball of the browser package.
 TARBALL := target/the-form-preflight.tgz
@@ -201,11 +202,12 @@ $(SERVER_TARBALL): $(SERVER_SCRIPTS) server/package.json server/README.md server
 	$(call say,Building the package for back ends)
 	@node .make/server-package.mjs target/server $@
 
-$(STAMPS)/www: target/browser/index.js $(PAGES)
+$(STAMPS)/www: target/browser/index.js $(PAGES) $(DOCUMENTS)
 	@rm -rf target/www && mkdir -p target/www/preflight $(STAMPS)
 	@cp -R www/. target/www/
 	@rm -rf $(addprefix target/www/examples/,README.md react vue svelte) # built by their own bundlers
 	@cp -R target/browser/. target/www/preflight/
+	@node .make/site.mjs target/www >/dev/null
 	@touch $@
 
 .wrangler/migrated: $(MIGRATIONS) | $(STAMPS)/node
