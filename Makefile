@@ -48,11 +48,17 @@ include .make/tools.mk
 
 # --- Serving -----------------------------------------------------------------------------------------
 
-.PHONY: dev
-dev: setup .wrangler/migrated edge www ## Install, build, migrate and serve on http://127.0.0.1:8787 (PORT=… changes it)
-	$(call say,Serving on http://127.0.0.1:$(PORT))
-	@TOKEN=$$(node .make/token.mjs --role SERVICE --sub demo) node .make/demo-forms.mjs --url http://127.0.0.1:$(PORT) & \
-		exec wrangler dev --ip 127.0.0.1 --port $(PORT) --show-interactive-dev-session=false
+SCHEME := $(if $(HTTPS),https,http)
+.PHONY: dev dev-all
+# With HTTPS=1, wrangler makes the certificate, which no program knows.
+dev: setup .wrangler/migrated edge www ## Install, build, migrate and serve on http://127.0.0.1:8787 (PORT=… changes it, HTTPS=1 serves https)
+	$(call say,Serving on $(SCHEME)://127.0.0.1:$(PORT))
+	@TOKEN=$$(node .make/token.mjs --role SERVICE --sub demo) $(if $(HTTPS),NODE_NO_WARNINGS=1 NODE_TLS_REJECT_UNAUTHORIZED=0) node .make/demo-forms.mjs --url $(SCHEME)://127.0.0.1:$(PORT) & \
+		exec wrangler dev --ip 127.0.0.1 --port $(PORT) --show-interactive-dev-session=false $(if $(HTTPS),--local-protocol https)
+
+dev-all: setup edge www prometheus $(TOOLS)/s3s-fs ## Serve together with an S3 server as the store and Prometheus with the alerts, in temporary folders
+	$(call say,Starting the Worker and an S3 server and Prometheus)
+	@exec node --disable-warning=ExperimentalWarning .make/stack.mjs
 
 .PHONY: token
 token: $(STAMPS)/node .dev.vars ## Print a token for the local server (ROLE=USER SUB=123 TTL=3600)

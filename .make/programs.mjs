@@ -1,4 +1,4 @@
-// Finds Chromium with its driver, Firefox, and Prometheus with promtool. `node .make/programs.mjs chromium` installs a missing
+// Finds Chromium with its driver, Firefox, Prometheus with promtool, and rclone. `node .make/programs.mjs chromium` installs a missing
 // program with apt when run as root on Debian, and otherwise prints how to install it. Tests import the finders.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -28,6 +28,11 @@ const PROGRAMS = {
     isInstalled: findFirefox,
     packages: ["firefox-esr"],
     missing: "Firefox. Install it (Debian: apt-get install firefox-esr; macOS: brew install --cask firefox) or set FIREFOX to its path.",
+  },
+  rclone: {
+    isInstalled: () => which("rclone"),
+    packages: ["rclone"],
+    missing: "rclone 1.59 or newer. Install it (Debian: apt-get install rclone; macOS: brew install rclone; others: rclone.org/install).",
   },
   prometheus: {
     isInstalled: () => (process.env.PROMETHEUS || which("prometheus")) && (process.env.PROMTOOL || which("promtool")),

@@ -35,8 +35,8 @@ test-long-load: setup edge www $(STAMPS)/browser-node
 test-long-api:
 	$(MAKE) test-api API_EXAMPLES=500
 
-test-long-ship: setup edge www server
-	$(call say,Deployment (three minutes))
+test-long-ship: setup edge www server prometheus rclone $(TOOLS)/s3s-fs $(TOOLS)/cargo-cyclonedx $(STAMPS)/browser-node
+	$(call say,Deployment and release (half an hour))
 	$(LONG) tests/ship/*.test.mjs
 
 test-long-corpora:

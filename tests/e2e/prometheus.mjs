@@ -30,6 +30,7 @@ export async function startPrometheus(target, token) {
     return data;
   };
   const prometheus = {
+    url,
     ask,
     /** The current result of an expression: a list of labels with their values. */
     query: async (expression) => (await ask(`/api/v1/query?query=${encodeURIComponent(expression)}`)).result,
