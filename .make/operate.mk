@@ -35,6 +35,16 @@ admin: $(STAMPS)/node .wrangler/migrated ## Make an account an administrator (EM
 erased: $(STAMPS)/node .wrangler/migrated ## Save the list of erased users (SAVE=file), or load it into a restored database (LOAD=file; locally, or ENV=… REMOTE=1)
 	@node .make/erased.mjs $(if $(SAVE),--save "$(SAVE)") $(if $(LOAD),--load "$(LOAD)") $(if $(REMOTE),--env "$(ENV)") $(if $(STATE),--state "$(STATE)")
 
+.PHONY: copy-pictures
+copy-pictures: rclone ## Copy all pictures to another bucket and compare them (FROM=r2:bucket TO=backup:bucket, remotes of rclone; WITH_ID=1 also the deployment id)
+	@node .make/copy-pictures.mjs --from "$(FROM)" --to "$(TO)" $(if $(WITH_ID),--with-id)
+
+.PHONY: audit-export
+# In the environment, because every process of the machine can read arguments.
+audit-export: export AUDIT_TOKEN = $(TOKEN)
+audit-export: $(STAMPS)/node ## Write the audit log as one JSON object a line (URL=…, TOKEN=… of an administrator, TO=file)
+	@node .make/audit-export.mjs --url "$(URL)" --to "$(TO)"
+
 .PHONY: bind-bucket
 # In the environment, because every process of the machine can read arguments.
 bind-bucket: export BIND_URL = $(URL)

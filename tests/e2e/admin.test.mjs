@@ -1,6 +1,11 @@
 // The admin API on the built Worker: statistics, status, bans, user lookup, and rejection of other roles.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 
 import { gif } from "./pictures.mjs";
 import { startServer } from "./server.mjs";
@@ -127,4 +132,18 @@ test("other roles get 403, no token gets 401, and preflights are answered as on 
   assert.equal(preflight.headers.get("allow"), "DELETE, OPTIONS");
   assert.equal(preflight.headers.get("access-control-allow-origin"), "https://team.example");
   assert.equal((await ask("PUT", "/admin/api/bans", { headers: { Origin: "https://team.example" } })).code, "METHOD_NOT_ALLOWED");
+});
+
+test("`make audit-export` writes every event of the audit log, and no file when it is refused", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "the-form-audit-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  server.changeRows("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250) INSERT INTO events (idempotency_key, at_ms, kind, subject, reason) SELECT 'test-' || i, unixepoch() * 1000 - i, 'signup', 'user:' || i, '' FROM n");
+  const to = join(folder, "audit.ndjson");
+  const run = (token) => promisify(execFile)("make", ["--silent", "audit-export", `URL=${server.url}`, `TO=${to}`, `TOKEN=${token}`]);
+  await assert.rejects(run(server.token()), /403 ROLE_NOT_ALLOWED/);
+  assert.ok(!existsSync(to));
+  await run(boss);
+  const events = readFileSync(to, "utf8").trim().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(events.map(({ id }) => id).sort((a, b) => a - b), server.rows("events").map(({ id }) => id).sort((a, b) => a - b));
+  assert.ok(events.length >= 250);
 });
