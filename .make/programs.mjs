@@ -1,4 +1,4 @@
-// Finds Chromium with its driver, Firefox, Prometheus with promtool, and rclone. `node .make/programs.mjs chromium` installs a missing
+// Finds Chromium with its driver, Firefox, Prometheus with promtool, rclone and logrotate. `node .make/programs.mjs chromium` installs a missing
 // program with apt when run as root on Debian, and otherwise prints how to install it. Tests import the finders.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -33,6 +33,11 @@ const PROGRAMS = {
     isInstalled: () => which("rclone"),
     packages: ["rclone"],
     missing: "rclone 1.59 or newer. Install it (Debian: apt-get install rclone; macOS: brew install rclone; others: rclone.org/install).",
+  },
+  logrotate: {
+    isInstalled: () => which("logrotate") || existsSync("/usr/sbin/logrotate"),
+    packages: ["logrotate"],
+    missing: "logrotate. Install it (Debian: apt-get install logrotate; macOS: brew install logrotate).",
   },
   prometheus: {
     isInstalled: () => (process.env.PROMETHEUS || which("prometheus")) && (process.env.PROMTOOL || which("promtool")),

@@ -57,7 +57,7 @@ function target(href, from, files) {
   const page = pageOf(file);
   if (page && existsSync(file)) return urlOf(page) + (anchor === undefined ? "" : `#${anchor}`);
   if (file === "www/openapi.json") return "/openapi.json";
-  if (!/\.(json|yml|png|svg)$/.test(file) || !existsSync(file)) return undefined;
+  if (!/\.(json|yml|conf|png|svg)$/.test(file) || !existsSync(file)) return undefined;
   const copy = `files/${file.replace(/^docs\//, "").replace(/^\./, "")}`;
   files.set(file, copy);
   return `/docs/${copy}`;

@@ -76,6 +76,6 @@ $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION):
 $(STAMPS)/redbot-$(REDBOT_VERSION):
 	$(call python_command,redbot,$(REDBOT_VERSION))
 
-.PHONY: chromium firefox prometheus rclone
-chromium firefox prometheus rclone: | $(STAMPS)/node
+.PHONY: chromium firefox prometheus rclone logrotate
+chromium firefox prometheus rclone logrotate: | $(STAMPS)/node
 	@node .make/programs.mjs $@
