@@ -13,4 +13,4 @@ export { clearQueue, type OutboxOptions } from "./offline/outbox.js";
 export type { QueueKey } from "./offline/seal.js";
 export { srcset, type SrcsetOptions } from "./client/srcset.js";
 export type { ItemState, UploadItem } from "./uploader/task.js";
-export { Uploader, type UploaderEvents, type UploaderOptions } from "./uploader/uploader.js";
+export { type ListProgress, Uploader, type UploaderEvents, type UploaderOptions } from "./uploader/uploader.js";

@@ -18,8 +18,8 @@ const ARGUMENTS = [
 /** Twice the default of Playwright, for busy machines. */
 const PATIENCE_MS = 60_000;
 
-export async function startBrowser() {
-  const browser = await chromium.launch({ executablePath: findChromium(), headless: true, args: ARGUMENTS });
+export async function startBrowser(...more) {
+  const browser = await chromium.launch({ executablePath: findChromium(), headless: true, args: [...ARGUMENTS, ...more] });
   const open = browser.newContext.bind(browser);
   browser.newContext = async (options) => patient(await open(options));
   return browser;

@@ -11,12 +11,12 @@ import type { AssetUrls } from "../preflight/messages.js";
 import { warmUp } from "../preflight/preflight.js";
 import { isReady } from "../preflight/queue.js";
 import type { UploadItem } from "../uploader/task.js";
-import { Uploader, type UploaderOptions } from "../uploader/uploader.js";
+import { NO_PROGRESS, Uploader, type UploaderOptions } from "../uploader/uploader.js";
 import { create } from "./dom.js";
-import { List, type Removed } from "./list.js";
+import { List, type Moved, type Removed } from "./list.js";
 import { Picker } from "./picker.js";
 import { styleSheet } from "./styles.js";
-import { describePolicy, sentenceOf, textsFor, type Texts, whyClosed } from "./texts.js";
+import { describePolicy, type ImageUploadTexts, sentenceOf, textsFor, type Texts, whyClosed } from "./texts.js";
 
 /** `change` fires, as for other fields, whenever the value has changed. */
 export interface ImageUploadEventMap extends HTMLElementEventMap {
@@ -52,28 +52,36 @@ const MAX_WAIT_MS = 3_600_000;
 /** How often a page asks for the decision about pictures that wait for a review. */
 const REVIEW_INTERVAL_MS = 60_000;
 /** Pages may set these before the element is defined. */
-const PROPERTIES = ["assets", "token", "ticket", "endpoint", "name", "formId", "offline", "offlineKey", "maxFiles", "required", "disabled", "value"] as const;
+const PROPERTIES = ["assets", "token", "ticket", "endpoint", "name", "formId", "offline", "offlineKey", "maxFiles", "required", "disabled", "directory", "sortable", "texts", "value"] as const;
 /** Servers can import this module, and have no elements. */
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
 /**
- * Attributes: `endpoint`, `form-id`, `name`, `max-files`, `required`, `disabled`, `lang`; `offline`, whose value is the id of the user whose
+ * Attributes: `endpoint`, `form-id`, `name`, `max-files`, `required`, `disabled`, `lang`; `value`, the keys at first; `directory` for a button that
+ * chooses a folder; `sortable`, so that people can change the order; `offline`, whose value is the id of the user whose
  * pictures are kept on this device until the form is sent; `on-remove`: with `delete`, removing a picture that was uploaded here also deletes it
  * at the edge while the form has not been sent (default `keep`). `token` is the source of tokens; pictures wait some seconds for it, and are
  * sent whenever it is set.
  */
 export class ImageUpload extends Base {
   static readonly formAssociated = true;
-  static readonly observedAttributes = ["form-id", "max-files", "required", "disabled", "lang", "offline"];
+  static readonly observedAttributes = ["form-id", "max-files", "required", "disabled", "directory", "sortable", "lang", "offline"];
 
   /** Implemented in part or not at all by jsdom and happy-dom. */
   readonly #internals: Partial<ElementInternals> = this.attachInternals?.() ?? {};
   readonly #status = create("p", { className: "status", role: "status", "aria-live": "polite" });
-  readonly #picker = new Picker((files) => this.add(files));
+  readonly #picker = new Picker(
+    (files) => this.add(files),
+    () => void this.#takePhoto(),
+  );
   readonly #list = new List(
     (item) => this.#uploader?.retry(item),
     (removed) => this.#removed(removed),
+    (moved, isAtEnd) => this.#moved(moved, isAtEnd),
   );
+  readonly #overallText = create("p");
+  readonly #overallBar = create("progress", { max: 1, part: "overall-progress" });
+  readonly #overall = create("div", { className: "overall", part: "overall", hidden: true }, this.#overallText, this.#overallBar);
   #uploader: Uploader | undefined;
   /** The items that were stored when the form was sent. */
   readonly #sentItems = new WeakSet<UploadItem>();
@@ -92,6 +100,9 @@ export class ImageUpload extends Base {
   #token: TokenSource | undefined;
   #ticket: TicketSource | undefined;
   #offlineKey: QueueKey | undefined;
+  #ownTexts: ImageUploadTexts | undefined;
+  /** Whether the keys of the attribute `value` have been set. */
+  #hasInitialValue = false;
   /** Whether an upload has failed because there was no token source. */
   #hasLackedToken = false;
   #resolveToken!: () => void;
@@ -103,7 +114,7 @@ export class ImageUpload extends Base {
     root.adoptedStyleSheets = [styleSheet()];
     // The `input` event of the file input would leave the shadow root, unlike its `change`.
     root.addEventListener("input", (event) => event.stopPropagation());
-    root.append(this.#picker.element, this.#list.element, this.#status);
+    root.append(this.#picker.element, this.#overall, this.#list.element, this.#status);
     this.#internals.role = "group";
   }
 
@@ -147,6 +158,7 @@ export class ImageUpload extends Base {
     return this.#list.keys;
   }
   set value(keys: readonly string[] | null | undefined) {
+    this.#hasInitialValue = true;
     keys ??= [];
     if (JSON.stringify(keys) === JSON.stringify(this.value)) return;
     this.#list.setKeys(keys, this.endpoint, this.#texts);
@@ -236,6 +248,28 @@ export class ImageUpload extends Base {
   set disabled(isDisabled: boolean) {
     this.toggleAttribute("disabled", isDisabled);
   }
+  /** Whether people can also choose a folder. */
+  get directory(): boolean {
+    return this.hasAttribute("directory");
+  }
+  set directory(hasFolders: boolean) {
+    this.toggleAttribute("directory", hasFolders);
+  }
+  /** Whether people can change the order of the pictures. */
+  get sortable(): boolean {
+    return this.hasAttribute("sortable");
+  }
+  set sortable(isSortable: boolean) {
+    this.toggleAttribute("sortable", isSortable);
+  }
+  /** Texts in place of those of the element, for other languages or other words. Set another object to change them. */
+  get texts(): ImageUploadTexts | undefined {
+    return this.#ownTexts;
+  }
+  set texts(texts: ImageUploadTexts | undefined) {
+    this.#ownTexts = texts;
+    if (this.#connection) this.#render();
+  }
   get maxFiles(): number {
     const max = Number(this.getAttribute("max-files"));
     return Number.isInteger(max) && max > 0 ? max : Infinity;
@@ -268,6 +302,7 @@ export class ImageUpload extends Base {
 
   connectedCallback(): void {
     for (const name of PROPERTIES) this.#upgradeProperty(name);
+    if (!this.#hasInitialValue) this.#setInitialValue();
     this.#connection = new AbortController();
     const { signal } = this.#connection;
     this.#picker.listen(this, signal);
@@ -312,6 +347,7 @@ export class ImageUpload extends Base {
 
   formResetCallback(): void {
     this.#list.removeAll();
+    this.#setInitialValue();
     this.#update();
   }
 
@@ -329,7 +365,7 @@ export class ImageUpload extends Base {
   }
 
   get #texts(): Texts {
-    return textsFor(this.#language);
+    return textsFor(this.#language, this.#ownTexts);
   }
 
   #startedUploader(): Uploader {
@@ -365,7 +401,10 @@ export class ImageUpload extends Base {
       if (item.image) this.#dispatchChange();
     });
     uploader.on("changed", ({ item }) => this.#changed(item));
-    uploader.on("progress", ({ item }) => this.#list.render(item, this.#texts));
+    uploader.on("progress", ({ item }) => {
+      this.#list.render(item, this.#texts);
+      this.#showProgress();
+    });
     uploader.on("uploaded", (detail) => {
       this.#renewInTime(detail.item, detail.image);
       this.#watchReview();
@@ -429,6 +468,11 @@ export class ImageUpload extends Base {
     );
     if (formId !== this.formId || !this.isConnected) return;
     [this.#policy, this.#unknownForm] = [policy, error];
+    // Nothing was sent before the policy was known.
+    if (this.#list.size > this.#most) {
+      this.#list.trim(this.#most);
+      this.#picker.problem = this.#texts.tooMany(this.#most);
+    }
     this.#render();
     if (policy?.form?.state !== "not_yet_open" || !policy.form.opensAt) return;
     // The clock of this device may be wrong.
@@ -445,6 +489,39 @@ export class ImageUpload extends Base {
   /** The largest number of pictures: of the attribute or the form. */
   get #most(): number {
     return Math.min(this.maxFiles, this.#policy?.form?.maxFilesPerUser ?? Infinity);
+  }
+
+  #setInitialValue(): void {
+    const keys = this.getAttribute("value")?.split(/[\s,]+/).filter(Boolean);
+    if (keys?.length) this.value = keys;
+  }
+
+  async #takePhoto(): Promise<void> {
+    try {
+      const { takePhoto } = await import("./camera.js");
+      const photo = await takePhoto(this.shadowRoot!, this.#texts);
+      if (photo) this.add([photo]);
+    } catch (error) {
+      this.#picker.problem = this.#texts.cameraFailed;
+      console.warn("@the-form/preflight:", error);
+    }
+  }
+
+  /** Shows the progress of the whole list while several pictures are on their way. */
+  #showProgress(): void {
+    const { total, uploaded, part } = this.#uploader?.progress ?? NO_PROGRESS;
+    this.#overall.hidden = total < 2 || !this.#list.isBusy;
+    this.#overallText.textContent = this.#overallBar.ariaLabel = this.#texts.overall(uploaded, total);
+    this.#overallBar.value = part;
+  }
+
+  #moved({ name, position }: Moved, isAtEnd: boolean): void {
+    const texts = this.#texts;
+    this.#list.renderOrder(texts);
+    if (!isAtEnd) return;
+    this.#announce(texts.announceMoved(name ?? texts.unnamed, position, this.#list.size));
+    this.#update();
+    this.#dispatchChange();
   }
 
   /** Sends the pictures that failed because there was neither a token nor a ticket. */
@@ -542,8 +619,9 @@ export class ImageUpload extends Base {
   /** Shows everything that depends on the language and on attributes. */
   #render(): void {
     const policy = this.#policy;
-    const asked = policy && describePolicy(policy, this.#language, this.#most);
-    this.#picker.render(this.#texts, this.#most === 1, asked, policy && selectableTypes(policy));
+    const asked = policy && describePolicy(policy, this.#language, this.#most, this.#texts);
+    this.#list.isSortable = this.sortable;
+    this.#picker.render(this.#texts, this.#most === 1, this.directory, asked, policy && selectableTypes(policy));
     this.#list.renderAll(this.#texts);
     this.#update();
   }
@@ -570,6 +648,8 @@ export class ImageUpload extends Base {
     // The buttons are hidden when the field takes no more, and would drop the focus to the page's body.
     if (takesNone && hadFocus) this.#picker.anchor.focus();
     this.#list.isDisabled = isDisabled;
+    this.#list.renderOrder(texts);
+    this.#showProgress();
     this.#internals.ariaDisabled = String(isDisabled);
   }
 

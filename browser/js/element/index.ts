@@ -3,8 +3,10 @@ import type { TicketSource, TokenSource } from "../client/credentials.js";
 import type { QueueKey } from "../offline/seal.js";
 import type { AssetUrls } from "../preflight/messages.js";
 import { ImageUpload, type ImageUploadEventMap } from "./image-upload.js";
+import type { ImageUploadTexts } from "./texts.js";
 
 export { ImageUpload, type ImageUploadEventMap } from "./image-upload.js";
+export type { ImageUploadTexts } from "./texts.js";
 
 /** The properties, attributes and listeners of `<image-upload>` in a template, beside those of every element. */
 export interface ImageUploadProps extends ImageUploadListeners {
@@ -21,6 +23,9 @@ export interface ImageUploadProps extends ImageUploadListeners {
   "on-remove"?: "keep" | "delete";
   required?: boolean;
   disabled?: boolean;
+  directory?: boolean;
+  sortable?: boolean;
+  texts?: ImageUploadTexts | undefined;
   value?: readonly string[];
   assets?: AssetUrls | undefined;
 }

@@ -31,6 +31,8 @@ class Row {
   readonly #state = create("p", { className: "state", part: "state" });
   readonly #progress = create("progress", { max: 1, value: 0, part: "progress" });
   readonly #retryButton: HTMLButtonElement;
+  /** Moves the row; shown in lists that people may sort. */
+  readonly moveButton = create("button", { type: "button", className: "action move", part: "move" }, icon("move"));
 
   constructor(source: UploadItem | string, onRetry: (item: UploadItem) => void, onRemove: (row: Row) => void) {
     if (typeof source === "string") this.givenKey = source;
@@ -40,7 +42,7 @@ class Row {
     this.#retryButton = button("retry", () => this.item && onRetry(this.item));
     this.removeButton = button("remove", () => onRemove(this));
     const facts = create("div", {}, this.#name, this.#meta, this.#removed, this.#state, this.#progress);
-    const buttons = create("div", { className: "actions" }, this.#retryButton, this.removeButton);
+    const buttons = create("div", { className: "actions" }, this.#retryButton, this.moveButton, this.removeButton);
     this.element = create("li", {}, this.#preview, facts, buttons);
   }
 
@@ -58,7 +60,7 @@ class Row {
   }
 
   set isDisabled(isDisabled: boolean) {
-    this.#retryButton.disabled = this.removeButton.disabled = isDisabled;
+    this.#retryButton.disabled = this.moveButton.disabled = this.removeButton.disabled = isDisabled;
   }
 
   render(texts: Texts): void {
@@ -119,15 +121,26 @@ export interface Removed {
   isByPerson: boolean;
 }
 
+/** A picture that the person moved: its name and its new position, from 1. */
+export interface Moved {
+  name: string | null;
+  position: number;
+}
+
 export class List {
   readonly element = create("ul", { className: "list", part: "list", role: "list" });
   readonly #onRetry: (item: UploadItem) => void;
   readonly #onRemoved: (removed: Removed) => void;
+  readonly #onMoved: (moved: Moved, isAtEnd: boolean) => void;
   #rows: Row[] = [];
+  /** Whether people may change the order. */
+  isSortable = false;
 
-  constructor(onRetry: (item: UploadItem) => void, onRemoved: (removed: Removed) => void) {
+  /** `onMoved` gets each step of a move, and at its end whether it has ended. */
+  constructor(onRetry: (item: UploadItem) => void, onRemoved: (removed: Removed) => void, onMoved: (moved: Moved, isAtEnd: boolean) => void) {
     this.#onRetry = onRetry;
     this.#onRemoved = onRemoved;
+    this.#onMoved = onMoved;
   }
 
   /** The keys of the stored pictures in the order of the list; each once. A refused picture is not stored any more. */
@@ -201,6 +214,20 @@ export class List {
 
   renderAll(texts: Texts): void {
     for (const row of this.#rows) row.render(texts);
+    this.renderOrder(texts);
+  }
+
+  /** Shows what depends on the order. */
+  renderOrder(texts: Texts): void {
+    this.#rows.forEach(({ moveButton, name }, index) => {
+      moveButton.hidden = !this.isSortable || this.size < 2;
+      moveButton.ariaLabel = texts.move(name ?? texts.unnamed, index + 1, this.size);
+    });
+  }
+
+  /** Removes the last pictures that are not stored, so that at most this many pictures remain. */
+  trim(most: number): void {
+    for (const row of [...this.#rows].reverse()) if (this.size > most && row.key === undefined) this.#remove(row, false);
   }
 
   /** Removes all pictures, also those that are being sent. */
@@ -222,7 +249,54 @@ export class List {
     this.#rows.push(row);
     this.element.append(row.element);
     row.render(texts);
+    this.#listenToMoves(row);
     return row;
+  }
+
+  #listenToMoves(row: Row): void {
+    const { moveButton } = row;
+    const moved = (isAtEnd: boolean) => this.#onMoved({ name: row.name, position: this.#rows.indexOf(row) + 1 }, isAtEnd);
+    moveButton.addEventListener("keydown", (event) => {
+      const at = this.#rows.indexOf(row);
+      const to = { ArrowUp: at - 1, ArrowLeft: at - 1, ArrowDown: at + 1, ArrowRight: at + 1, Home: 0, End: this.size - 1 }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      if (this.#move(row, to)) moved(true);
+    });
+    moveButton.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || moveButton.disabled) return;
+      moveButton.setPointerCapture(event.pointerId);
+      const end = new AbortController();
+      const from = this.#rows.indexOf(row);
+      row.element.classList.add("dragged");
+      const follow = ({ clientY }: PointerEvent) => {
+        const to = this.#rows.findIndex(({ element }) => clientY < element.getBoundingClientRect().bottom);
+        if (this.#move(row, to < 0 ? this.size - 1 : to)) moved(false);
+      };
+      moveButton.addEventListener("pointermove", follow, { signal: end.signal });
+      moveButton.addEventListener(
+        "lostpointercapture",
+        () => {
+          end.abort();
+          row.element.classList.remove("dragged");
+          if (this.#rows.includes(row) && this.#rows.indexOf(row) !== from) moved(true);
+        },
+        { signal: end.signal },
+      );
+    });
+  }
+
+  /** Returns whether the row has another position now. The other elements move, because one that moves loses focus and pointer. */
+  #move(row: Row, to: number): boolean {
+    const from = this.#rows.indexOf(row);
+    to = Math.min(Math.max(to, 0), this.size - 1);
+    if (from === to) return false;
+    this.#rows.splice(from, 1);
+    this.#rows.splice(to, 0, row);
+    const at = (index: number) => this.#rows[index]!.element;
+    for (let index = from; index < to; index++) row.element.before(at(index));
+    for (let index = from; index > to; index--) row.element.after(at(index));
+    return true;
   }
 
   #removeByPerson(row: Row): void {

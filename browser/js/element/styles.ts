@@ -78,14 +78,14 @@ svg { display: block; width: 22px; height: 22px; fill: none; stroke: currentcolo
 .button:hover { filter: brightness(1.06); }
 .button.secondary { background: none; color: var(--accent); }
 .button svg { width: 20px; height: 20px; }
-.camera { display: none; }
+.camera:not(.webcam) { display: none; }
 .hint { margin-top: 6px; }
 .types { color: var(--faint); font-size: 0.87em; }
 .drop.dragover { border-color: var(--accent); background: var(--soft); }
 .drop.dragover .symbol { background: var(--card); }
 @media (hover: hover) { .drop:not(.disabled):hover { border-color: var(--accent); } }
 @media (pointer: coarse) {
-  .camera { display: inline-flex; }
+  .camera.camera { display: inline-flex; }
   .hint { display: none; }
   .types { margin-top: 8px; }
   .button { min-height: 48px; }
@@ -99,6 +99,7 @@ svg { display: block; width: 22px; height: 22px; fill: none; stroke: currentcolo
 .drop .problem { margin-top: 6px; }
 .drop.full .problem { margin: 0; color: var(--faint); }
 
+.overall { margin-top: 12px; color: var(--faint); font-size: 0.87em; font-variant-numeric: tabular-nums; }
 .list { display: grid; gap: 10px; list-style: none; }
 .list:not(:empty) { margin-top: 12px; }
 .item {
@@ -159,6 +160,8 @@ progress::-moz-progress-bar { border-radius: 3px; background: var(--accent); }
 }
 .action:hover { background: var(--soft); color: var(--ink); }
 .retry { color: var(--bad); }
+.move { cursor: grab; touch-action: none; }
+.item.dragged { border-color: var(--accent); box-shadow: 0 4px 16px rgb(0 0 0 / 0.18); }
 .status { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (pointer: coarse) { .action { width: 44px; height: 44px; } }
 @media (max-width: 420px) {

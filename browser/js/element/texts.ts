@@ -1,5 +1,6 @@
 // The texts of the element in both languages. The sentences of refusals come from the image rules and the edge.
 import type { FormPolicy } from "../client/policy.js";
+import type { Code } from "../codes.js";
 import { ConnectionBroken, Refusal } from "../errors.js";
 import type { MetadataKind } from "../preflight/messages.js";
 
@@ -8,7 +9,12 @@ const en = {
   choose: "Choose pictures",
   chooseOne: "Choose a picture",
   hint: "or drop them here, or paste",
+  chooseFolder: "Choose a folder",
+  noPictures: "The folder contains no pictures.",
   camera: "Take a photo",
+  capture: "Take the photo",
+  cancel: "Cancel",
+  cameraFailed: "The camera cannot be used. Allow it in your browser, or choose a picture.",
   types: "JPEG, PNG, GIF, WebP and more",
   square: "square",
   ratio: (ratio: string) => `in the ratio ${ratio} (width to height)`,
@@ -32,7 +38,9 @@ const en = {
   turnedDown: (reason: string) => `Not accepted: ${reason}`,
   connectionBroken: "The connection broke. Check your network and try again.",
   failed: "The picture could not be sent because of a fault on our side, not your network. Try again later.",
+  overall: (stored: number, total: number) => `${stored} of ${total} pictures stored`,
   retry: (name: string) => `Try ${name} again`,
+  move: (name: string, position: number, total: number) => `Move ${name}, ${position} of ${total}. Use the arrow keys.`,
   remove: (name: string) => `Remove ${name}`,
   tooMany: (max: number) => (max === 1 ? "One picture is enough. Remove it to choose another." : `At most ${max} pictures. Remove one to add another.`),
   missing: "Add a picture.",
@@ -55,16 +63,26 @@ const en = {
   announceRefused: (name: string, sentence: string) => `${name} was not accepted. ${sentence}`,
   announceWaiting: (name: string) => `${name} is waiting for the network.`,
   announceRemoved: (name: string) => `${name} was removed.`,
+  announceMoved: (name: string, position: number, total: number) => `${name} is now ${position} of ${total}.`,
+  /** Sentences of refusals in place of those of the image rules and the service, which are in English and Korean. */
+  refusals: {} as Partial<Record<Code, string>>,
 };
 
 export type Texts = typeof en;
+/** Texts of a page in place of those of the element, for other languages or other words. */
+export type ImageUploadTexts = { [Name in keyof Texts]?: Name extends "kinds" ? Partial<Texts["kinds"]> : Texts[Name] };
 
 const ko: Texts = {
   language: "ko",
   choose: "사진 고르기",
   chooseOne: "사진 한 장 고르기",
   hint: "여기에 놓거나 붙여넣어도 됩니다",
+  chooseFolder: "폴더 고르기",
+  noPictures: "폴더에 사진이 없습니다.",
   camera: "사진 찍기",
+  capture: "찍기",
+  cancel: "취소",
+  cameraFailed: "카메라를 쓸 수 없습니다. 브라우저에서 카메라를 허용하거나 사진을 골라 주세요.",
   types: "JPEG, PNG, GIF, WebP 등",
   square: "정사각형",
   ratio: (ratio) => `가로세로 비율 ${ratio}`,
@@ -88,7 +106,9 @@ const ko: Texts = {
   turnedDown: (reason) => `받지 않은 사진입니다: ${reason}`,
   connectionBroken: "연결이 끊어졌습니다. 네트워크를 확인하고 다시 시도해 주세요.",
   failed: "네트워크가 아니라 저희 쪽 문제로 사진을 보내지 못했습니다. 잠시 후 다시 시도해 주세요.",
+  overall: (stored, total) => `사진 ${total}장 중 ${stored}장 저장됨`,
   retry: (name) => `${name} 다시 시도`,
+  move: (name, position, total) => `${name} 옮기기, ${total}장 중 ${position}번째. 화살표 키로 옮깁니다.`,
   remove: (name) => `${name} 빼기`,
   tooMany: (max) => `사진은 ${max}장까지 올릴 수 있습니다. 더 올리려면 한 장을 빼 주세요.`,
   missing: "사진을 추가해 주세요.",
@@ -111,11 +131,14 @@ const ko: Texts = {
   announceRefused: (name, sentence) => `${name} 사진을 올릴 수 없습니다. ${sentence}`,
   announceWaiting: (name) => `${name} 사진이 네트워크 연결을 기다리고 있습니다.`,
   announceRemoved: (name) => `${name} 사진을 뺐습니다.`,
+  announceMoved: (name, position, total) => `${name} 사진을 ${total}장 중 ${position}번째로 옮겼습니다.`,
+  refusals: {},
 };
 
-/** The texts for a language tag; English for those that are not there. */
-export function textsFor(language: string): Texts {
-  return /^ko\b/i.test(language) ? ko : en;
+/** The texts for a language tag; English for other languages, and where `own` has no text. */
+export function textsFor(language: string, own: ImageUploadTexts = {}): Texts {
+  const texts = /^ko\b/i.test(language) ? ko : en;
+  return { ...texts, ...own, kinds: { ...texts.kinds, ...own.kinds } };
 }
 
 /** What a policy asks of pictures, in two sentences; `maxFiles` is the largest number of them. */
@@ -123,8 +146,8 @@ export function describePolicy(
   { acceptedTypes, minWidth, minHeight, aspectRatio, form, limits }: FormPolicy,
   language = globalThis.navigator?.language ?? "",
   maxFiles = form?.maxFilesPerUser ?? Infinity,
+  texts = textsFor(language),
 ): string {
-  const texts = textsFor(language);
   const names = acceptedTypes.map(nameOfType);
   const types = names.length > 3 ? texts.types : new Intl.ListFormat(texts.language, { type: "disjunction" }).format(names);
   const parts = [
@@ -154,6 +177,6 @@ export function sizeOf(bytes: number): string {
 
 /** What went wrong, for the person who uploads. Errors that only developers can fix have one general sentence. */
 export function sentenceOf(error: unknown, texts: Texts): string {
-  if (error instanceof Refusal) return error.message;
+  if (error instanceof Refusal) return texts.refusals[error.code] ?? error.message;
   return error instanceof ConnectionBroken ? texts.connectionBroken : texts.failed;
 }

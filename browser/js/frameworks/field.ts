@@ -23,6 +23,12 @@ export interface ImageUploadFieldProps {
   disabled?: boolean | undefined;
   /** Whether a picture that a person removes is deleted at the service, if it was uploaded here and the form was not sent. */
   deleteOnRemove?: boolean | undefined;
+  /** Whether people can also choose a folder. */
+  directory?: boolean | undefined;
+  /** Whether people can change the order of the pictures, which is that of the keys. */
+  sortable?: boolean | undefined;
+  /** Texts in place of those of the element. */
+  texts?: ImageUpload["texts"];
   assets?: ImageUpload["assets"];
 }
 
@@ -55,6 +61,9 @@ const SET: { [Name in keyof Settable]-?: (element: ImageUpload, value: Settable[
   required: (element, required = false) => (element.required = required),
   disabled: (element, disabled = false) => (element.disabled = disabled),
   deleteOnRemove: (element, isDeleted) => (isDeleted ? element.setAttribute("on-remove", "delete") : element.removeAttribute("on-remove")),
+  directory: (element, directory = false) => (element.directory = directory),
+  sortable: (element, sortable = false) => (element.sortable = sortable),
+  texts: (element, texts) => (element.texts = texts),
   assets: (element, assets) => (element.assets = assets),
 };
 const NAMES = Object.keys(SET) as (keyof Settable)[];

@@ -1,5 +1,5 @@
 // The pictures of an Uploader as values that do not change, because frameworks compare by identity and an Uploader changes its items in place.
-import { type TokenOrTicket, type Uploaded, Uploader, type UploaderOptions, type UploadItem } from "../index.js";
+import { type ListProgress, type TokenOrTicket, type Uploaded, Uploader, type UploaderOptions, type UploadItem } from "../index.js";
 
 export type ImageUploaderOptions = UploaderOptions & TokenOrTicket;
 
@@ -74,6 +74,9 @@ export class UploadList implements ImageUploaderActions {
   get isOpen(): boolean {
     return this.#uploader !== undefined;
   }
+
+  /** The progress of the whole list. */
+  readonly progress = (): ListProgress => this.#uploader?.progress ?? { total: 0, uploaded: 0, failed: 0, part: 0 };
 
   /** The same array until a picture changes. */
   readonly pictures = (): readonly UploadedPicture[] => this.#pictures;

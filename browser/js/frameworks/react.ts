@@ -18,6 +18,7 @@ import {
 
 import type { ImageUpload as ImageUploadElement } from "../element/index.js";
 import { attributesOf, Field, type ImageUploadFieldEvents, type ImageUploadFieldProps, type Keys } from "./field.js";
+import type { ListProgress } from "../index.js";
 import { identityOf, type ImageUploaderActions, type ImageUploaderOptions, isBusy, keysOf, NO_PICTURES, type UploadedPicture, UploadList } from "./list.js";
 
 export * from "../element/index.js";
@@ -56,9 +57,9 @@ const useBeforePaint = typeof document === "undefined" ? useEffect : useLayoutEf
  * A field for pictures. It works with `value` and `onChange`, with `defaultValue`, and with `<Controller>` of react-hook-form. Its ref is the element.
  */
 export const ImageUpload: ForwardRefExoticComponent<ImageUploadComponentProps & RefAttributes<ImageUploadElement>> = forwardRef<ImageUploadElement, ImageUploadComponentProps>((props, ref) => {
-  const { endpoint, token, ticket, user, name, formId, maxFiles, offline, offlineKey, required, disabled, deleteOnRemove, assets, ...others } = props;
+  const { endpoint, token, ticket, user, name, formId, maxFiles, offline, offlineKey, required, disabled, deleteOnRemove, directory, sortable, texts, assets, ...others } = props;
   const { value, defaultValue, onChange: _, onUploaded: _1, onRefused: _2, onFailed: _3, onRemoved: _4, className, children, ...attributes } = others;
-  const own = { endpoint, token, ticket, user, name, formId, maxFiles, offline, offlineKey, required, disabled, deleteOnRemove, assets };
+  const own = { endpoint, token, ticket, user, name, formId, maxFiles, offline, offlineKey, required, disabled, deleteOnRemove, directory, sortable, texts, assets };
   const element = useRef<ImageUploadElement | null>(null);
   const field = useRef<Field | undefined>(undefined);
   const latest = useRef(props);
@@ -95,6 +96,7 @@ export interface ImageUploader extends ImageUploaderActions {
   readonly keys: readonly string[];
   /** Whether a picture is on its way. */
   readonly isBusy: boolean;
+  readonly progress: ListProgress;
 }
 
 /**
@@ -115,6 +117,6 @@ export function useImageUploader(options: ImageUploaderOptions): ImageUploader {
   const pictures = useSyncExternalStore(list.subscribe, list.pictures, () => NO_PICTURES);
   return useMemo(() => {
     const { add, retry, cancel, pause, resume, remove, delete: deletePicture, forgetToken, markSent } = list;
-    return { pictures, keys: keysOf(pictures), isBusy: isBusy(pictures), add, retry, cancel, pause, resume, remove, delete: deletePicture, forgetToken, markSent };
+    return { pictures, keys: keysOf(pictures), isBusy: isBusy(pictures), progress: list.progress(), add, retry, cancel, pause, resume, remove, delete: deletePicture, forgetToken, markSent };
   }, [list, pictures]);
 }

@@ -2,6 +2,7 @@
 // compiles with the page, is in ImageUpload.svelte.
 import type { ImageUpload as ImageUploadElement } from "../element/index.js";
 import { Field, type ImageUploadFieldEvents, type ImageUploadFieldProps, type Keys } from "./field.js";
+import type { ListProgress } from "../index.js";
 import { type ImageUploaderActions, type ImageUploaderOptions, isBusy, keysOf, type UploadedPicture, UploadList } from "./list.js";
 
 export * from "../element/index.js";
@@ -44,6 +45,7 @@ export interface ImageUploads {
   readonly keys: readonly string[];
   /** Whether a picture is on its way. */
   readonly isBusy: boolean;
+  readonly progress: ListProgress;
 }
 
 export interface ImageUploaderStore extends ImageUploaderActions {
@@ -60,7 +62,7 @@ export function imageUploader(options: ImageUploaderOptions | (() => ImageUpload
   const latest = () => (typeof options === "function" ? options() : options);
   const current = (): ImageUploads => {
     const pictures = list.pictures();
-    return { pictures, keys: keysOf(pictures), isBusy: isBusy(pictures) };
+    return { pictures, keys: keysOf(pictures), isBusy: isBusy(pictures), progress: list.progress() };
   };
   const subscribe = (run: (uploads: ImageUploads) => void) => {
     subscribers += 1;

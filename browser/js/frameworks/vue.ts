@@ -19,6 +19,7 @@ import {
 
 import type { ImageUpload as ImageUploadElement } from "../element/index.js";
 import { attributesOf, Field, type ImageUploadFieldEvents, type ImageUploadFieldProps, type Keys } from "./field.js";
+import type { ListProgress } from "../index.js";
 import { identityOf, type ImageUploaderActions, type ImageUploaderOptions, isBusy, keysOf, NO_PICTURES, type UploadedPicture, UploadList } from "./list.js";
 
 export * from "../element/index.js";
@@ -43,13 +44,13 @@ interface ImageUploadInstance {
   readonly element: ImageUploadElement | null;
 }
 
-const NAMES = ["endpoint", "token", "ticket", "user", "name", "formId", "maxFiles", "offline", "offlineKey", "required", "disabled", "deleteOnRemove", "assets"] as const;
+const NAMES = ["endpoint", "token", "ticket", "user", "name", "formId", "maxFiles", "offline", "offlineKey", "required", "disabled", "deleteOnRemove", "directory", "sortable", "texts", "assets"] as const;
 
 /** A field for pictures: `<ImageUpload v-model="keys" endpoint="…" :token="token" />`. */
 export const ImageUpload = defineComponent({
   name: "ImageUpload",
   // Without `type: Boolean`, because a missing one would become false.
-  props: Object.fromEntries([...NAMES, "modelValue"].map((name) => [name, ["required", "disabled", "deleteOnRemove"].includes(name) ? { type: Boolean, default: undefined } : { type: null, default: undefined }])),
+  props: Object.fromEntries([...NAMES, "modelValue"].map((name) => [name, ["required", "disabled", "deleteOnRemove", "directory", "sortable"].includes(name) ? { type: Boolean, default: undefined } : { type: null, default: undefined }])),
   emits: ["update:modelValue", "uploaded", "refused", "failed", "removed"],
   setup(props: ImageUploadComponentProps, { emit, expose, slots }) {
     const element = shallowRef<ImageUploadElement | null>(null);
@@ -76,6 +77,7 @@ export interface ImageUploader extends ImageUploaderActions {
   readonly keys: ComputedRef<string[]>;
   /** Whether a picture is on its way. */
   readonly isBusy: ComputedRef<boolean>;
+  readonly progress: ComputedRef<ListProgress>;
 }
 
 /**
@@ -94,5 +96,5 @@ export function useImageUploader(options: MaybeRefOrGetter<ImageUploaderOptions>
     list.close();
   });
   const { add, retry, cancel, pause, resume, remove, delete: deletePicture, forgetToken, markSent } = list;
-  return { pictures, keys: computed(() => keysOf(pictures.value)), isBusy: computed(() => isBusy(pictures.value)), add, retry, cancel, pause, resume, remove, delete: deletePicture, forgetToken, markSent };
+  return { pictures, keys: computed(() => keysOf(pictures.value)), isBusy: computed(() => isBusy(pictures.value)), progress: computed(() => (pictures.value, list.progress())), add, retry, cancel, pause, resume, remove, delete: deletePicture, forgetToken, markSent };
 }

@@ -3,6 +3,7 @@
 import { delay } from "../abort.js";
 import type { ApiClient, ClientOptions, Payload, Uploaded } from "../client/api-client.js";
 import { RETRY, retryDelayMs, type RetryOptions, uploadsOffDelayMs } from "../client/retry.js";
+import type { FormPolicy } from "../client/policy.js";
 import type { Effort } from "../codes.js";
 import { ConnectionBroken, Refusal } from "../errors.js";
 import type { Connectivity } from "../offline/connectivity.js";
@@ -59,6 +60,8 @@ export interface TaskContext {
   notBeforeMs: number;
   /** Why they wait, while uploads are switched off. */
   uploadsOff: Refusal | undefined;
+  /** The position of a task among those that are stored or on their way, from 1. */
+  placeOf(task: UploadTask): number;
   onState(task: UploadTask): void;
   onProgress(task: UploadTask): void;
 }
@@ -147,6 +150,8 @@ export class UploadTask implements UploadItem {
     this.setState("preparing");
     const policy = (await options.policy) ?? (await client.policy());
     signal.throwIfAborted();
+    const most = (policy as Partial<FormPolicy> | undefined)?.form?.maxFilesPerUser ?? Infinity;
+    if (this.#context.placeOf(this) > most) throw new Refusal(tooMany(most, language ?? navigator.language), "FORM_FULL");
     const prepared = await preflight(this.file, { signal, assets, ...defined({ policy, language, effort }) });
     this.prepared = prepared;
     this.totalBytes = prepared.blob.size;
@@ -225,6 +230,12 @@ export class UploadTask implements UploadItem {
     this.setState("waiting");
     this.#context.slots.release(this);
   }
+}
+
+/** The service would refuse it after the upload. */
+function tooMany(most: number, language: string): string {
+  if (/^ko\b/i.test(language)) return `이 설문에는 한 사람이 사진을 ${most}장까지 올릴 수 있습니다.`;
+  return `This form takes at most ${most} ${most === 1 ? "picture" : "pictures"} of one person.`;
 }
 
 /** The properties that are not undefined. */

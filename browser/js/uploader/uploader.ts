@@ -20,6 +20,19 @@ export interface UploaderOptions extends ClientOptions, TaskOptions {
   offline?: false | (Partial<OutboxOptions> & Pick<OutboxOptions, "owner">) | undefined;
 }
 
+/** The progress of all pictures of a list. */
+export interface ListProgress {
+  /** The number of pictures, without canceled ones. */
+  readonly total: number;
+  readonly uploaded: number;
+  /** Refused or failed. */
+  readonly failed: number;
+  /** The part that was sent, by bytes: 0 to 1. Pictures that were refused or failed count as sent. */
+  readonly part: number;
+}
+
+export const NO_PROGRESS: ListProgress = Object.freeze({ total: 0, uploaded: 0, failed: 0, part: 0 });
+
 /** The events of an Uploader: `on("uploaded", ({ item, image }) => …)`. */
 export interface UploaderEvents {
   /** A picture was added, or found in the outbox. */
@@ -78,6 +91,7 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
       slots: this.#slots,
       options,
       resumeQueue: this.#resumeQueue,
+      placeOf: (task) => this.items.filter(({ state }) => !["canceled", "failed", "refused"].includes(state)).indexOf(task) + 1,
       connectivity: this.#resumeQueue && new Connectivity(() => client.isReachable(), this.#closing.signal),
       notBeforeMs: 0,
       uploadsOff: undefined,
@@ -95,6 +109,17 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
   /** The pictures in the order in which they were added: the same array until an event reports a change. */
   get items(): readonly UploadItem[] {
     return (this.#items ??= [...this.#tasks.values()].sort((one, other) => one.addedMs - other.addedMs));
+  }
+
+  /** The progress of the whole list. */
+  get progress(): ListProgress {
+    const items = this.items.filter(({ state }) => state !== "canceled");
+    const count = (...states: UploadItem["state"][]) => items.filter(({ state }) => states.includes(state)).length;
+    const [uploaded, failed] = [count("uploaded"), count("refused", "failed")];
+    const bytes = items.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
+    const isSettled = ({ state }: UploadItem) => ["uploaded", "refused", "failed"].includes(state);
+    const sent = items.reduce((sum, item) => sum + (isSettled(item) ? item.totalBytes : item.sentBytes), 0);
+    return { total: items.length, uploaded, failed, part: bytes > 0 ? sent / bytes : 0 };
   }
 
   /** Adds a listener; the function that it returns removes it. */
