@@ -2,6 +2,7 @@
 export { BROWSER_POLICY, CODES, EDGE_POLICY, type Code, type CodeMeaning, type Effort, type Policy } from "./codes.js";
 export { ConnectionBroken, Refusal, SetupError } from "./errors.js";
 export type { AssetUrls, MetadataKind, Report } from "./preflight/messages.js";
+export { type Crop, cropTo, type Edit, ratioOf, turnedSize } from "./preflight/edit.js";
 export { preflight, type Prepared, type PreflightOptions, warmUp } from "./preflight/preflight.js";
 export { type PictureRecord, type Review, type TokenOrTicket, upload, type Uploaded, type UploadOptions } from "./client/api-client.js";
 export { type ChallengeOptions, type ChallengePurpose, withChallenge } from "./client/challenge.js";

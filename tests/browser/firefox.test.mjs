@@ -72,6 +72,7 @@ test("a photo and a drawing become the same bytes in both engines, in a worker",
     ["/files/photo.jpg", "image/jpeg", { effort: "small", policy: { maxEdge: 800 } }],
     ["/fixtures/png/private.png", "image/png", {}],
     ["/fixtures/png/rgb8.png", "image/png", { policy: { maxEdge: 16 } }],
+    ["/fixtures/png/rgb8.png", "image/png", { edit: { flip: true, rotate: 90, crop: { left: 2, top: 3, width: 12, height: 9 } } }],
   ]) {
     const { bytes, contentType, width, height, removed, placeholder } = await prepare(page, url, { type, options });
     const sha256 = createHash("sha256").update(bytes).digest("hex");

@@ -91,7 +91,7 @@ export function Form() {
   );
 
 test("the component of React", () => {
-  assert.equal(reactComponent(`endpoint="" className="wide" defaultValue={["k"]} onChange={(keys: string[]) => keys} onRefused={({ error }) => error.code} deleteOnRemove lang="ko"`), "");
+  assert.equal(reactComponent(`endpoint="" className="wide" defaultValue={["k"]} onChange={(keys: string[]) => keys} onRefused={({ error }) => error.code} deleteOnRemove sortable directory edit="round" texts={{ remove: (name) => name }} lang="ko"`), "");
   const wrong = reactComponent(`endPoint="" /><ImageUpload onUploaded={({ nothing }) => nothing}`);
   for (const expected of [/'endPoint' does not exist/, /'nothing' does not exist/]) assert.match(wrong, expected);
 });
@@ -123,7 +123,7 @@ ownKeys.value satisfies string[];`,
 
 test("Vue", () => {
   assert.equal(vue(`endpoint="" form-id="f-1" :max-files="4" required name="photo" class="wide" :token="token" @uploaded="({ detail }) => stored(detail.image)"`), "");
-  assert.equal(vueComponent(`:max-files="3" @uploaded="({ image }) => stored(image)"`), "");
+  assert.equal(vueComponent(`:max-files="3" sortable edit="round" @uploaded="({ image }) => stored(image)"`), "");
   assert.match(vueComponent(`:max-files="true" @uploaded="({ image }) => stored(image.nothing)"`), /Type 'boolean' is not assignable to type 'number[\s\S]*'nothing' does not exist/);
   assert.match(vue(`:token="4" @uploaded="({ detail }) => stored(detail.image)"`), /Type 'number' is not assignable to type 'TokenSource/);
   assert.match(vue(`:token="token" @uploaded="({ detail }) => stored(detail.nothing)"`), /'nothing' does not exist/);
@@ -151,7 +151,7 @@ const svelte = (attributes, component = "") =>
   );
 
 test("Svelte", () => {
-  assert.match(svelte(`endpoint="" form-id="f-1" max-files="4" required name="photo" class="wide" {token} onchange={({ target }) => (keys = target.value)}`), / 0 ERRORS/);
+  assert.match(svelte(`endpoint="" form-id="f-1" max-files="4" required name="photo" class="wide" {token} edit="round" sortable onchange={({ target }) => (keys = target.value)}`, `edit directory`), / 0 ERRORS/);
   const wrong = svelte(`token={4}`, `maxFiles="many" onuploaded={({ image }) => image.key}`);
   for (const expected of [/ERROR .*Type 'number' is not assignable to type 'TokenSource/, /ERROR .*Type 'string' is not assignable to type 'number/]) assert.match(wrong, expected);
 });

@@ -30,7 +30,7 @@ function check(source) {
 
 test("the documented calls compile", () => {
   const output = check(`
-import { describePolicy, guestToken, loadPolicy, type Refusal, upload, type Uploaded, Uploader, withChallenge } from "@the-form/preflight";
+import { cropTo, describePolicy, type Edit, guestToken, loadPolicy, type Refusal, upload, type Uploaded, Uploader, withChallenge } from "@the-form/preflight";
 import "@the-form/preflight/element";
 import { filePondRestrictions, filePondServer } from "@the-form/preflight/filepond";
 import { preflightPlugin, uppyRestrictions } from "@the-form/preflight/uppy";
@@ -39,11 +39,14 @@ import { create } from "filepond";
 
 const uploader = new Uploader({ endpoint: "", token: async ({ refresh }) => (refresh ? "new" : "old"), offline: { owner: "7" } });
 export const end: () => void = uploader.on("uploaded", ({ image }) => image.key.length);
+const edit: Edit = { rotate: 90, crop: cropTo({ width: 4, height: 3 }, 1) };
+export const part: number = uploader.add(new Blob(), "a.png", { edit }).edit?.rotate ?? uploader.progress.part;
 uploader.addEventListener("progress", ({ detail }) => detail.sentBytes / detail.totalBytes);
 const field = document.querySelector("image-upload")!;
 field.token = guestToken("", "ko", { onProgress: (solved) => solved / 2 });
 export const status: Promise<number> = withChallenge("", "login", async (headers) => (await fetch("/auth/login", { headers })).status);
 field.addEventListener("refused", ({ detail }) => { const why: Refusal = detail.error; return why; });
+field.texts = { choose: "Bilder wählen", apply: "Anwenden", count: (most) => String(most), refusals: { FORM_FULL: "Voll." } };
 export const keys: string[] = field.value;
 export const image: Promise<Uploaded> = upload(new Blob(), { endpoint: "", token: "t" });
 new Uppy().use(preflightPlugin(BasePlugin), { language: "ko" }).use(preflightPlugin(BasePlugin), { endpoint: "", formId: "stay" });

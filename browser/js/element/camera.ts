@@ -1,20 +1,22 @@
 // Takes a photo with a camera of a desktop computer. It loads when a person asks for it.
 import { openDialog } from "./dialog.js";
+import { dialogTextsFor } from "./dialog-texts.js";
 import { create, icon } from "./dom.js";
-import type { Texts } from "./texts.js";
+import type { ImageUploadTexts, Texts } from "./texts.js";
 
 /** More than what services keep; cameras give their nearest size. */
 const IDEAL = { width: { ideal: 4096 }, height: { ideal: 2160 } };
 
 /** The photo; undefined when the person cancels. Rejects when the camera cannot be used. */
-export async function takePhoto(root: ShadowRoot, texts: Texts): Promise<File | undefined> {
+export async function takePhoto(root: ShadowRoot, texts: Texts, language: string, own?: ImageUploadTexts): Promise<File | undefined> {
+  const words = dialogTextsFor(language, own);
   const stream = await navigator.mediaDevices.getUserMedia({ video: IDEAL });
   try {
     const video = create("video", { muted: true, playsInline: true, srcObject: stream, ariaLabel: texts.camera });
     let photo: Promise<Blob | null> | undefined;
     const isTaken = await openDialog(root, texts.camera, "", (finish) => {
-      const capture = create("button", { type: "button", className: "button", part: "capture", disabled: true }, icon("camera"), texts.capture);
-      const cancel = create("button", { type: "button", className: "button secondary", part: "cancel", onclick: () => finish(false) }, texts.cancel);
+      const capture = create("button", { type: "button", className: "button", part: "capture", disabled: true }, icon("camera"), words.capture);
+      const cancel = create("button", { type: "button", className: "button secondary", part: "cancel", onclick: () => finish(false) }, words.cancel);
       video.addEventListener("playing", () => {
         capture.disabled = false;
         capture.focus();

@@ -39,7 +39,7 @@ export function openDialog(root: ShadowRoot, label: string, css: string, fill: (
     dialog.close();
   };
   dialog.append(...fill(finish));
-  // Enter in the dialog must not send the form of the page.
+  // Shortcuts of the page are not for the dialog.
   dialog.addEventListener("keydown", (event) => event.stopPropagation());
   root.append(dialog);
   dialog.showModal();

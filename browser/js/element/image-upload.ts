@@ -7,12 +7,14 @@ import { type FormPolicy, isAboutForm, POLICY_MAX_AGE_MS, selectableTypes } from
 import { Refusal, SetupError } from "../errors.js";
 import { clearQueue } from "../offline/outbox.js";
 import type { QueueKey } from "../offline/seal.js";
+import type { Edit } from "../preflight/edit.js";
 import type { AssetUrls } from "../preflight/messages.js";
 import { warmUp } from "../preflight/preflight.js";
 import { isReady } from "../preflight/queue.js";
 import type { UploadItem } from "../uploader/task.js";
 import { NO_PROGRESS, Uploader, type UploaderOptions } from "../uploader/uploader.js";
 import { create } from "./dom.js";
+import type { EditorOptions } from "./editor.js";
 import { List, type Moved, type Removed } from "./list.js";
 import { Picker } from "./picker.js";
 import { styleSheet } from "./styles.js";
@@ -52,20 +54,20 @@ const MAX_WAIT_MS = 3_600_000;
 /** How often a page asks for the decision about pictures that wait for a review. */
 const REVIEW_INTERVAL_MS = 60_000;
 /** Pages may set these before the element is defined. */
-const PROPERTIES = ["assets", "token", "ticket", "endpoint", "name", "formId", "offline", "offlineKey", "maxFiles", "required", "disabled", "directory", "sortable", "texts", "value"] as const;
+const PROPERTIES = ["assets", "token", "ticket", "endpoint", "name", "formId", "offline", "offlineKey", "maxFiles", "required", "disabled", "directory", "sortable", "edit", "texts", "value"] as const;
 /** Servers can import this module, and have no elements. */
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
 /**
  * Attributes: `endpoint`, `form-id`, `name`, `max-files`, `required`, `disabled`, `lang`; `value`, the keys at first; `directory` for a button that
- * chooses a folder; `sortable`, so that people can change the order; `offline`, whose value is the id of the user whose
+ * chooses a folder; `sortable`, so that people can change the order; `edit`, so that people can crop and turn pictures, with `round` shown as a circle; `offline`, whose value is the id of the user whose
  * pictures are kept on this device until the form is sent; `on-remove`: with `delete`, removing a picture that was uploaded here also deletes it
  * at the edge while the form has not been sent (default `keep`). `token` is the source of tokens; pictures wait some seconds for it, and are
  * sent whenever it is set.
  */
 export class ImageUpload extends Base {
   static readonly formAssociated = true;
-  static readonly observedAttributes = ["form-id", "max-files", "required", "disabled", "directory", "sortable", "lang", "offline"];
+  static readonly observedAttributes = ["form-id", "max-files", "required", "disabled", "directory", "sortable", "edit", "lang", "offline"];
 
   /** Implemented in part or not at all by jsdom and happy-dom. */
   readonly #internals: Partial<ElementInternals> = this.attachInternals?.() ?? {};
@@ -76,6 +78,7 @@ export class ImageUpload extends Base {
   );
   readonly #list = new List(
     (item) => this.#uploader?.retry(item),
+    (item) => void this.#editAgain(item),
     (removed) => this.#removed(removed),
     (moved, isAtEnd) => this.#moved(moved, isAtEnd),
   );
@@ -101,6 +104,8 @@ export class ImageUpload extends Base {
   #ticket: TicketSource | undefined;
   #offlineKey: QueueKey | undefined;
   #ownTexts: ImageUploadTexts | undefined;
+  /** Pictures that are being added one after the other, because their ratio may not fit. */
+  #adding: Promise<void> = Promise.resolve();
   /** Whether the keys of the attribute `value` have been set. */
   #hasInitialValue = false;
   /** Whether an upload has failed because there was no token source. */
@@ -197,7 +202,9 @@ export class ImageUpload extends Base {
     const free = this.#most - this.#list.size;
     const uploader = this.#startedUploader();
     this.#picker.problem = all.length > free ? this.#texts.tooMany(this.#most) : "";
-    for (const file of all.slice(0, Math.max(0, free))) uploader.add(file);
+    const taken = all.slice(0, Math.max(0, free));
+    if (this.edit === null || this.formId === undefined) for (const file of taken) uploader.add(file);
+    else this.#adding = this.#adding.then(() => this.#addFitting(taken)).catch((error) => console.error("@the-form/preflight:", error));
   }
 
   get endpoint(): string {
@@ -261,6 +268,13 @@ export class ImageUpload extends Base {
   }
   set sortable(isSortable: boolean) {
     this.toggleAttribute("sortable", isSortable);
+  }
+  /** Whether people can crop and turn pictures: null for no, `round` to show the crop as a circle. */
+  get edit(): string | null {
+    return this.getAttribute("edit");
+  }
+  set edit(edit: string | boolean | null | undefined) {
+    this.#setAttribute("edit", edit === true ? "" : edit === false ? null : edit);
   }
   /** Texts in place of those of the element, for other languages or other words. Set another object to change them. */
   get texts(): ImageUploadTexts | undefined {
@@ -496,10 +510,48 @@ export class ImageUpload extends Base {
     if (keys?.length) this.value = keys;
   }
 
+  /** Adds files; if the ratio of one is not that of the form, the person crops it first. */
+  async #addFitting(files: readonly File[]): Promise<void> {
+    const policy = await this.#startedUploader().policy().catch(() => undefined);
+    for (const file of files) {
+      const edit = policy?.aspectRatio ? await this.#openEditor("fitToRatio", file, { aspectRatio: policy.aspectRatio }) : undefined;
+      if (edit === null) continue;
+      if (!this.isConnected || this.#list.size >= this.#most) return;
+      this.#startedUploader().add(file, file.name, { edit });
+    }
+  }
+
+  /** Opens the editor for a picture of the list, and sends the result in its place. */
+  async #editAgain(item: UploadItem): Promise<void> {
+    const edit = await this.#openEditor("editPicture", item.file, { edit: item.edit, aspectRatio: this.#policy?.aspectRatio });
+    if (!edit || JSON.stringify(edit) === JSON.stringify(item.edit) || !this.items.includes(item)) return;
+    const key = item.image?.key;
+    const position = this.#list.take(item);
+    // The form may take no other picture while it has this one.
+    await this.#discard(item, this.getAttribute("on-remove") === "delete");
+    this.#dispatch("removed", { key, item, isByPerson: true });
+    const edited = this.#startedUploader().add(item.file, item.name, { edit });
+    this.#list.place(edited, position);
+    this.#list.focus(edited);
+    if (key !== undefined) this.#dispatchChange();
+  }
+
+  /** The editor loads when it is needed first. */
+  async #openEditor(name: "editPicture" | "fitToRatio", file: Blob, options: Pick<EditorOptions, "edit" | "aspectRatio">): Promise<Edit | undefined | null> {
+    try {
+      const editor = await import("./editor.js");
+      return await editor[name](this.shadowRoot!, file, { ...options, language: this.#language, own: this.#ownTexts, isRound: this.edit === "round" });
+    } catch (error) {
+      this.#picker.problem = this.#texts.failed;
+      console.warn("@the-form/preflight: the editor could not be opened.", error);
+      return undefined;
+    }
+  }
+
   async #takePhoto(): Promise<void> {
     try {
       const { takePhoto } = await import("./camera.js");
-      const photo = await takePhoto(this.shadowRoot!, this.#texts);
+      const photo = await takePhoto(this.shadowRoot!, this.#texts, this.#language, this.#ownTexts);
       if (photo) this.add([photo]);
     } catch (error) {
       this.#picker.problem = this.#texts.cameraFailed;
@@ -560,7 +612,7 @@ export class ImageUpload extends Base {
   }
 
   #removed({ key, name, item, isByPerson }: Removed): void {
-    if (item) this.#discard(item, isByPerson && this.getAttribute("on-remove") === "delete");
+    if (item) void this.#discard(item, isByPerson && this.getAttribute("on-remove") === "delete");
     this.#picker.problem = "";
     if (isByPerson) {
       this.#update();
@@ -572,11 +624,11 @@ export class ImageUpload extends Base {
   }
 
   /** Removes an item; deletes its picture unless the form was sent or a field of the form has the same picture. */
-  #discard(item: UploadItem, mayDelete: boolean): void {
+  async #discard(item: UploadItem, mayDelete: boolean): Promise<void> {
     const fields = [this, ...(this.form?.elements ?? [])];
     const isUsed = fields.some((field) => field instanceof ImageUpload && field.value.includes(item.image?.key ?? ""));
     if (!mayDelete || isUsed || this.#sentItems.has(item)) return this.#uploader?.remove(item);
-    this.#uploader?.delete(item).catch((error) => console.warn("@the-form/preflight: a removed picture could not be deleted.", error));
+    await this.#uploader?.delete(item).catch((error) => console.warn("@the-form/preflight: a removed picture could not be deleted.", error));
   }
 
   /** Renews a picture that the service keeps for a limited time, before it expires, until the form is sent. */
@@ -621,6 +673,7 @@ export class ImageUpload extends Base {
     const policy = this.#policy;
     const asked = policy && describePolicy(policy, this.#language, this.#most, this.#texts);
     this.#list.isSortable = this.sortable;
+    this.#list.isEditable = this.edit !== null;
     this.#picker.render(this.#texts, this.#most === 1, this.directory, asked, policy && selectableTypes(policy));
     this.#list.renderAll(this.#texts);
     this.#update();

@@ -25,6 +25,7 @@ export interface ImageUploadProps extends ImageUploadListeners {
   disabled?: boolean;
   directory?: boolean;
   sortable?: boolean;
+  edit?: boolean | "" | "round" | null;
   texts?: ImageUploadTexts | undefined;
   value?: readonly string[];
   assets?: AssetUrls | undefined;

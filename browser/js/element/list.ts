@@ -2,12 +2,15 @@
 import { urlOf } from "../client/http.js";
 import { challengeProgress } from "../client/challenge.js";
 import { isAboutPicture } from "../client/retry.js";
+import { clamped, type Edit, matrixOf, turnedSize } from "../preflight/edit.js";
 import { isReady } from "../preflight/queue.js";
 import type { PictureRecord, Review } from "../client/api-client.js";
 import type { UploadItem } from "../uploader/task.js";
 import { create, focusOn, hasFocus, icon } from "./dom.js";
 import { sentenceOf, sizeOf, type Texts } from "./texts.js";
 
+/** States in which a person may edit a picture. */
+const EDITABLE: readonly string[] = ["uploaded", "refused", "failed"] satisfies UploadItem["state"][];
 /** The states in which an item reaches its end by itself. */
 const BUSY: readonly string[] = ["queued", "preparing", "sending", "waiting", "paused"] satisfies UploadItem["state"][];
 
@@ -31,18 +34,20 @@ class Row {
   readonly #state = create("p", { className: "state", part: "state" });
   readonly #progress = create("progress", { max: 1, value: 0, part: "progress" });
   readonly #retryButton: HTMLButtonElement;
+  readonly #editButton: HTMLButtonElement;
   /** Moves the row; shown in lists that people may sort. */
   readonly moveButton = create("button", { type: "button", className: "action move", part: "move" }, icon("move"));
 
-  constructor(source: UploadItem | string, onRetry: (item: UploadItem) => void, onRemove: (row: Row) => void) {
+  constructor(source: UploadItem | string, onRetry: (item: UploadItem) => void, onEdit: (item: UploadItem) => void, onRemove: (row: Row) => void) {
     if (typeof source === "string") this.givenKey = source;
     else this.item = source;
-    const button = (name: "retry" | "remove", onclick: () => void) =>
+    const button = (name: "retry" | "edit" | "remove", onclick: () => void) =>
       create("button", { type: "button", className: `action ${name}`, part: name, onclick }, icon(name));
     this.#retryButton = button("retry", () => this.item && onRetry(this.item));
+    this.#editButton = button("edit", () => this.item && onEdit(this.item));
     this.removeButton = button("remove", () => onRemove(this));
     const facts = create("div", {}, this.#name, this.#meta, this.#removed, this.#state, this.#progress);
-    const buttons = create("div", { className: "actions" }, this.#retryButton, this.moveButton, this.removeButton);
+    const buttons = create("div", { className: "actions" }, this.#retryButton, this.#editButton, this.moveButton, this.removeButton);
     this.element = create("li", {}, this.#preview, facts, buttons);
   }
 
@@ -60,10 +65,10 @@ class Row {
   }
 
   set isDisabled(isDisabled: boolean) {
-    this.#retryButton.disabled = this.moveButton.disabled = this.removeButton.disabled = isDisabled;
+    this.#retryButton.disabled = this.#editButton.disabled = this.moveButton.disabled = this.removeButton.disabled = isDisabled;
   }
 
-  render(texts: Texts): void {
+  render(texts: Texts, isEditable: boolean): void {
     const { item } = this;
     const isRefused = this.review === "refused";
     const state = isRefused ? "refused" : (item?.state ?? "uploaded");
@@ -72,6 +77,10 @@ class Row {
     this.element.setAttribute("part", `item ${state}`);
     this.#name.textContent = this.#name.title = this.#progress.ariaLabel = name;
     this.#retryButton.ariaLabel = texts.retry(name);
+    this.#editButton.ariaLabel = texts.editName(name);
+    // An edit would make a still of an animation.
+    const isStill = item?.file.type !== "image/gif" && (item?.prepared?.report.frames ?? 1) === 1;
+    this.#editButton.hidden = !isEditable || !item || !isStill || !EDITABLE.includes(state);
     this.removeButton.ariaLabel = texts.remove(name);
     const done = isRefused ? texts.turnedDown(this.record?.reviewReason ?? "") : this.review === "held" ? texts.held : texts.stored;
     this.#state.replaceChildren(...(state === "uploaded" ? [icon("done")] : []), item && state !== "uploaded" && !isRefused ? stateOf(item, texts) : done);
@@ -97,16 +106,21 @@ class Row {
   }
 
   /** Draws a small copy of the file; if the browser cannot decode it, the icon stays. */
-  async previewFile(file: Blob): Promise<void> {
+  async previewFile(file: Blob, edit: Edit = {}): Promise<void> {
     // A canvas, because pages would have to allow an image with a blob: URL.
     const bitmap = await globalThis.createImageBitmap?.(file).catch(() => undefined);
     if (!bitmap) return;
-    const side = Math.min(bitmap.width, bitmap.height);
+    const all = turnedSize(bitmap, edit);
+    const crop = clamped(edit.crop ?? { left: 0, top: 0, ...all }, all);
+    const side = Math.min(crop.width, crop.height);
+    const scale = PREVIEW_PIXELS / side;
     const canvas = create("canvas", { width: PREVIEW_PIXELS, height: PREVIEW_PIXELS });
-    const [left, top] = [(bitmap.width - side) / 2, (bitmap.height - side) / 2];
+    const [left, top] = [crop.left + (crop.width - side) / 2, crop.top + (crop.height - side) / 2];
     const context = canvas.getContext("2d");
     if (context) context.imageSmoothingQuality = "high";
-    context?.drawImage(bitmap, left, top, side, side, 0, 0, PREVIEW_PIXELS, PREVIEW_PIXELS);
+    context?.setTransform(scale, 0, 0, scale, -left * scale, -top * scale);
+    context?.transform(...matrixOf(edit, bitmap));
+    context?.drawImage(bitmap, 0, 0);
     bitmap.close();
     this.#preview.replaceChildren(canvas);
   }
@@ -130,15 +144,19 @@ export interface Moved {
 export class List {
   readonly element = create("ul", { className: "list", part: "list", role: "list" });
   readonly #onRetry: (item: UploadItem) => void;
+  readonly #onEdit: (item: UploadItem) => void;
   readonly #onRemoved: (removed: Removed) => void;
   readonly #onMoved: (moved: Moved, isAtEnd: boolean) => void;
   #rows: Row[] = [];
+  /** Whether people may edit pictures. */
+  isEditable = false;
   /** Whether people may change the order. */
   isSortable = false;
 
   /** `onMoved` gets each step of a move, and at its end whether it has ended. */
-  constructor(onRetry: (item: UploadItem) => void, onRemoved: (removed: Removed) => void, onMoved: (moved: Moved, isAtEnd: boolean) => void) {
+  constructor(onRetry: (item: UploadItem) => void, onEdit: (item: UploadItem) => void, onRemoved: (removed: Removed) => void, onMoved: (moved: Moved, isAtEnd: boolean) => void) {
     this.#onRetry = onRetry;
+    this.#onEdit = onEdit;
     this.#onRemoved = onRemoved;
     this.#onMoved = onMoved;
   }
@@ -162,7 +180,26 @@ export class List {
     // After a reload the browser may have restored its key already.
     const restored = this.#rows.find(({ givenKey }) => givenKey !== undefined && givenKey === item.image?.key);
     if (restored) this.#drop(restored);
-    void this.#push(item, texts).previewFile(item.file);
+    void this.#push(item, texts).previewFile(item.file, item.edit);
+  }
+
+  /** Takes an item out of the list without an event; returns its position. */
+  take(item: UploadItem): number {
+    const index = this.#rows.findIndex((row) => row.item === item);
+    if (index >= 0) this.#drop(this.#rows[index]!);
+    return index;
+  }
+
+  /** Moves an item to this position. */
+  place(item: UploadItem, position: number): void {
+    const row = this.#rows.find((row) => row.item === item);
+    if (row && position >= 0) this.#move(row, position);
+  }
+
+  /** Moves the focus to an item. */
+  focus(item: UploadItem): void {
+    const row = this.#rows.find((row) => row.item === item);
+    if (row) focusOn(row.element);
   }
 
   /** Makes these keys the stored pictures, in this order. Pictures that are not stored follow them, unchanged. */
@@ -209,11 +246,11 @@ export class List {
   }
 
   render(item: UploadItem, texts: Texts): void {
-    this.#rows.find((row) => row.item === item)?.render(texts);
+    this.#rows.find((row) => row.item === item)?.render(texts, this.isEditable);
   }
 
   renderAll(texts: Texts): void {
-    for (const row of this.#rows) row.render(texts);
+    for (const row of this.#rows) row.render(texts, this.isEditable);
     this.renderOrder(texts);
   }
 
@@ -245,10 +282,10 @@ export class List {
   }
 
   #push(source: UploadItem | string, texts: Texts): Row {
-    const row = new Row(source, this.#onRetry, (row) => this.#removeByPerson(row));
+    const row = new Row(source, this.#onRetry, this.#onEdit, (row) => this.#removeByPerson(row));
     this.#rows.push(row);
     this.element.append(row.element);
-    row.render(texts);
+    row.render(texts, this.isEditable);
     this.#listenToMoves(row);
     return row;
   }

@@ -2,6 +2,7 @@
 import type { FormPolicy } from "../client/policy.js";
 import type { Code } from "../codes.js";
 import { ConnectionBroken, Refusal } from "../errors.js";
+import type { DialogTexts } from "./dialog-texts.js";
 import type { MetadataKind } from "../preflight/messages.js";
 
 const en = {
@@ -12,8 +13,6 @@ const en = {
   chooseFolder: "Choose a folder",
   noPictures: "The folder contains no pictures.",
   camera: "Take a photo",
-  capture: "Take the photo",
-  cancel: "Cancel",
   cameraFailed: "The camera cannot be used. Allow it in your browser, or choose a picture.",
   types: "JPEG, PNG, GIF, WebP and more",
   square: "square",
@@ -38,6 +37,7 @@ const en = {
   turnedDown: (reason: string) => `Not accepted: ${reason}`,
   connectionBroken: "The connection broke. Check your network and try again.",
   failed: "The picture could not be sent because of a fault on our side, not your network. Try again later.",
+  editName: (name: string) => `Edit ${name}`,
   overall: (stored: number, total: number) => `${stored} of ${total} pictures stored`,
   retry: (name: string) => `Try ${name} again`,
   move: (name: string, position: number, total: number) => `Move ${name}, ${position} of ${total}. Use the arrow keys.`,
@@ -70,7 +70,7 @@ const en = {
 
 export type Texts = typeof en;
 /** Texts of a page in place of those of the element, for other languages or other words. */
-export type ImageUploadTexts = { [Name in keyof Texts]?: Name extends "kinds" ? Partial<Texts["kinds"]> : Texts[Name] };
+export type ImageUploadTexts = { [Name in keyof Texts]?: Name extends "kinds" ? Partial<Texts["kinds"]> : Texts[Name] } & Partial<DialogTexts>;
 
 const ko: Texts = {
   language: "ko",
@@ -80,8 +80,6 @@ const ko: Texts = {
   chooseFolder: "폴더 고르기",
   noPictures: "폴더에 사진이 없습니다.",
   camera: "사진 찍기",
-  capture: "찍기",
-  cancel: "취소",
   cameraFailed: "카메라를 쓸 수 없습니다. 브라우저에서 카메라를 허용하거나 사진을 골라 주세요.",
   types: "JPEG, PNG, GIF, WebP 등",
   square: "정사각형",
@@ -106,6 +104,7 @@ const ko: Texts = {
   turnedDown: (reason) => `받지 않은 사진입니다: ${reason}`,
   connectionBroken: "연결이 끊어졌습니다. 네트워크를 확인하고 다시 시도해 주세요.",
   failed: "네트워크가 아니라 저희 쪽 문제로 사진을 보내지 못했습니다. 잠시 후 다시 시도해 주세요.",
+  editName: (name) => `${name} 편집`,
   overall: (stored, total) => `사진 ${total}장 중 ${stored}장 저장됨`,
   retry: (name) => `${name} 다시 시도`,
   move: (name, position, total) => `${name} 옮기기, ${total}장 중 ${position}번째. 화살표 키로 옮깁니다.`,

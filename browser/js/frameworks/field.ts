@@ -27,6 +27,8 @@ export interface ImageUploadFieldProps {
   directory?: boolean | undefined;
   /** Whether people can change the order of the pictures, which is that of the keys. */
   sortable?: boolean | undefined;
+  /** Whether people can crop and turn pictures; with `round` the crop is shown as a circle. */
+  edit?: boolean | "round" | undefined;
   /** Texts in place of those of the element. */
   texts?: ImageUpload["texts"];
   assets?: ImageUpload["assets"];
@@ -63,6 +65,7 @@ const SET: { [Name in keyof Settable]-?: (element: ImageUpload, value: Settable[
   deleteOnRemove: (element, isDeleted) => (isDeleted ? element.setAttribute("on-remove", "delete") : element.removeAttribute("on-remove")),
   directory: (element, directory = false) => (element.directory = directory),
   sortable: (element, sortable = false) => (element.sortable = sortable),
+  edit: (element, edit = false) => (element.edit = edit),
   texts: (element, texts) => (element.texts = texts),
   assets: (element, assets) => (element.assets = assets),
 };

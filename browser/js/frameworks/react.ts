@@ -57,9 +57,9 @@ const useBeforePaint = typeof document === "undefined" ? useEffect : useLayoutEf
  * A field for pictures. It works with `value` and `onChange`, with `defaultValue`, and with `<Controller>` of react-hook-form. Its ref is the element.
  */
 export const ImageUpload: ForwardRefExoticComponent<ImageUploadComponentProps & RefAttributes<ImageUploadElement>> = forwardRef<ImageUploadElement, ImageUploadComponentProps>((props, ref) => {
-  const { endpoint, token, ticket, user, name, formId, maxFiles, offline, offlineKey, required, disabled, deleteOnRemove, directory, sortable, texts, assets, ...others } = props;
+  const { endpoint, token, ticket, user, name, formId, maxFiles, offline, offlineKey, required, disabled, deleteOnRemove, directory, sortable, edit, texts, assets, ...others } = props;
   const { value, defaultValue, onChange: _, onUploaded: _1, onRefused: _2, onFailed: _3, onRemoved: _4, className, children, ...attributes } = others;
-  const own = { endpoint, token, ticket, user, name, formId, maxFiles, offline, offlineKey, required, disabled, deleteOnRemove, directory, sortable, texts, assets };
+  const own = { endpoint, token, ticket, user, name, formId, maxFiles, offline, offlineKey, required, disabled, deleteOnRemove, directory, sortable, edit, texts, assets };
   const element = useRef<ImageUploadElement | null>(null);
   const field = useRef<Field | undefined>(undefined);
   const latest = useRef(props);

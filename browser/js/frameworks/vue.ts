@@ -44,13 +44,13 @@ interface ImageUploadInstance {
   readonly element: ImageUploadElement | null;
 }
 
-const NAMES = ["endpoint", "token", "ticket", "user", "name", "formId", "maxFiles", "offline", "offlineKey", "required", "disabled", "deleteOnRemove", "directory", "sortable", "texts", "assets"] as const;
+const NAMES = ["endpoint", "token", "ticket", "user", "name", "formId", "maxFiles", "offline", "offlineKey", "required", "disabled", "deleteOnRemove", "directory", "sortable", "edit", "texts", "assets"] as const;
 
 /** A field for pictures: `<ImageUpload v-model="keys" endpoint="…" :token="token" />`. */
 export const ImageUpload = defineComponent({
   name: "ImageUpload",
   // Without `type: Boolean`, because a missing one would become false.
-  props: Object.fromEntries([...NAMES, "modelValue"].map((name) => [name, ["required", "disabled", "deleteOnRemove", "directory", "sortable"].includes(name) ? { type: Boolean, default: undefined } : { type: null, default: undefined }])),
+  props: Object.fromEntries([...NAMES, "modelValue"].map((name) => [name, ["required", "disabled", "deleteOnRemove", "directory", "sortable"].includes(name) ? { type: Boolean, default: undefined } : name === "edit" ? { type: [Boolean, String], default: undefined } : { type: null, default: undefined }])),
   emits: ["update:modelValue", "uploaded", "refused", "failed", "removed"],
   setup(props: ImageUploadComponentProps, { emit, expose, slots }) {
     const element = shallowRef<ImageUploadElement | null>(null);

@@ -1,7 +1,7 @@
 // Runs the image rules' wasm in whichever thread loads this: the Web Worker, or the page where there can be none.
 import init, { checkSize, Preparation, solvePuzzle } from "preflight-wasm";
 import { ConnectionBroken, connectionError, SetupError } from "../errors.js";
-import { prepareForeign } from "./foreign.js";
+import { prepareEdited, prepareForeign } from "./foreign.js";
 import type { Job, PreflightJob, PreflightResult } from "./messages.js";
 
 let loading: ReturnType<typeof init> | undefined;
@@ -46,6 +46,14 @@ async function prepare(job: PreflightJob, pause?: () => Promise<void>): Promise<
   const tooLarge = checkSize(file, policy, language);
   if (tooLarge) return tooLarge;
   const bytes = new Uint8Array(await file.arrayBuffer());
+  if (job.edit) {
+    // The file must pass the image rules, too; what a form asks of the size is checked after the edit.
+    const anySize = { ...policy, minWidth: null, minHeight: null, aspectRatio: null };
+    const found = new Preparation(file, bytes, anySize, language).result();
+    if (found && "code" in found) return found;
+    await pause?.();
+    return prepareEdited(job, bytes, found && "mediaType" in found ? found.mediaType : file.type);
+  }
   const preparation = new Preparation(file, bytes, policy, language);
   for (let hasNext = true; hasNext; hasNext = preparation.step()) {
     await pause?.().catch((reason: unknown) => {
@@ -53,7 +61,7 @@ async function prepare(job: PreflightJob, pause?: () => Promise<void>): Promise<
       throw reason;
     });
   }
-  const result = preparation.result();
+  const result = preparation.result()!;
   return "mediaType" in result ? prepareForeign(job, bytes, result) : result;
 }
 

@@ -1,6 +1,7 @@
-// Files of types that only the browser decodes, such as AVIF, or HEIC in Safari: it decodes some rows at a time, and the image
-// rules resize and encode them.
+// Files that the browser decodes: those of types that only it decodes, such as AVIF, or HEIC in Safari, and those that a person has edited. It
+// decodes some rows at a time, and the image rules resize and encode them.
 import { PixelBuffer, undecoded } from "preflight-wasm";
+import { clamped, type Edit, matrixOf, turnedSize } from "./edit.js";
 import type { ForeignType, PreflightJob, PreflightResult, Report } from "./messages.js";
 
 /** The pixels of a file, as coded: the orientation is not yet applied. */
@@ -27,6 +28,30 @@ export async function prepareForeign({ file, policy, language }: PreflightJob, b
   try {
     const { width, height, orientation } = decoded;
     const buffer = new PixelBuffer(file, head, width, height, orientation, policy, language);
+    const hasAlpha = buffer.isOpen && (await fill(buffer, decoded));
+    const result = buffer.prepare();
+    return "code" in result ? result : { ...result, report: reportOf(file, mediaType, decoded, hasAlpha) };
+  } finally {
+    decoded.close();
+  }
+}
+
+/** The image rules choose the encoding of pixels by a type: that of photos or of drawings. */
+const OF_PHOTOS = { head: "\0\0\0\x1Cftypavif\0\0\0\0mif1avif", type: "image/avif" };
+const OF_DRAWINGS = { head: "BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", type: "image/bmp" };
+
+/** Flips, turns and crops a file that the image rules accept, at its full size. */
+export async function prepareEdited({ file, policy, language, edit = {} }: PreflightJob, bytes: Uint8Array<ArrayBuffer>, mediaType: string): Promise<PreflightResult> {
+  let decoded: Decoded;
+  try {
+    decoded = await decodeBitmap(bytes, mediaType, edit);
+  } catch {
+    return undecoded(file, bytes.subarray(0, HEAD_BYTES), true, language);
+  }
+  try {
+    const { head, type } = /png|gif|bmp|tiff/.test(mediaType) ? OF_DRAWINGS : OF_PHOTOS;
+    const { width, height } = decoded;
+    const buffer = new PixelBuffer(file.slice(0, file.size, type), new TextEncoder().encode(head), width, height, 1, policy, language);
     const hasAlpha = buffer.isOpen && (await fill(buffer, decoded));
     const result = buffer.prepare();
     return "code" in result ? result : { ...result, report: reportOf(file, mediaType, decoded, hasAlpha) };
@@ -110,14 +135,17 @@ function orientationOf(image: VideoFrame): number {
  * Reads a bitmap through a canvas of a few rows, because large canvases fail silently on phones. Some browsers add noise to what is read from
  * a canvas; a page cannot prevent that.
  */
-async function decodeBitmap(bytes: Uint8Array<ArrayBuffer>, mediaType: string): Promise<Decoded> {
+async function decodeBitmap(bytes: Uint8Array<ArrayBuffer>, mediaType: string, edit: Edit = {}): Promise<Decoded> {
   // The browser applies the orientation.
   const image = await createImageBitmap(new Blob([bytes], { type: mediaType }), { premultiplyAlpha: "none" });
-  const { width, height } = image;
+  const all = turnedSize(image, edit);
+  const { left, top, width, height } = clamped(edit.crop ?? { left: 0, top: 0, ...all }, all);
+  const [a, b, c, d, x, y] = matrixOf(edit, image);
   const rows = async (first: number, count: number) => {
     const context = new OffscreenCanvas(width, count).getContext("2d", { willReadFrequently: true });
     if (!context) throw new Error("There is no canvas to read from.");
-    context.drawImage(image, 0, -first);
+    context.setTransform(a, b, c, d, x - left, y - top - first);
+    context.drawImage(image, 0, 0);
     return new Uint8Array(context.getImageData(0, 0, width, count).data.buffer as ArrayBuffer);
   };
   return { width, height, orientation: 1, rows, close: () => image.close() };

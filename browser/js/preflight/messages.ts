@@ -1,5 +1,6 @@
 // The messages between the page and its Web Worker, and the report of the image rules on a file (browser/src/lib.rs).
 import type { Code, Policy } from "../codes.js";
+import type { Edit } from "./edit.js";
 
 /** The addresses of the package's own files, for bundlers that do not follow `new URL("…", import.meta.url)`. */
 export interface AssetUrls {
@@ -20,6 +21,8 @@ export interface PreflightJob {
   /** The policy of the edge; what it leaves out, or has of another type, is as in the default policy. */
   policy: { [Name in keyof Policy]?: unknown };
   language: string;
+  /** What to do with the picture before it is resized. */
+  edit?: Edit | undefined;
 }
 
 /** A puzzle of a proof of work: the number whose hash with the salt begins with so many zero bits. */

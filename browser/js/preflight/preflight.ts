@@ -2,6 +2,7 @@
 import { abortable } from "../abort.js";
 import type { Effort, Policy } from "../codes.js";
 import { Refusal } from "../errors.js";
+import type { Edit } from "./edit.js";
 import type { Accepted, AssetUrls, MetadataKind, PreflightJob, Report } from "./messages.js";
 import { setAssets, start, submit } from "./queue.js";
 
@@ -18,6 +19,8 @@ export interface PreflightOptions {
   language?: string;
   /** How much time to spend on fewer bytes. By default as the policy says. */
   effort?: Effort;
+  /** Flips, turns and crops the picture before it is resized. Of an animation the first frame remains. */
+  edit?: Edit | undefined;
   signal?: AbortSignal;
   /**
    * Where `worker.js` and the wasm are. Bundlers that follow `new URL("…", import.meta.url)` do not need it; esbuild does:
@@ -59,7 +62,7 @@ export async function preflight(file: Blob, options: PreflightOptions = {}): Pro
   signal?.throwIfAborted();
   setAssets(options.assets);
   const policy = await abortable(readPolicy(options.policy), signal);
-  const { result, elapsedMs } = await submit({ file, policy: effort ? { ...policy, effort } : policy, language }, signal);
+  const { result, elapsedMs } = await submit({ file, policy: effort ? { ...policy, effort } : policy, language, edit: options.edit && plain(options.edit) }, signal);
   if ("code" in result) throw new Refusal(result.message, result.code);
   const { bytes, placeholder, ...facts } = result;
   return {
@@ -86,6 +89,11 @@ async function readPolicy(source: PolicySource | undefined): Promise<PreflightJo
   } catch {
     return {};
   }
+}
+
+/** Without a framework's reactive objects. */
+function plain({ flip = false, rotate = 0, crop }: Edit): Edit {
+  return { flip, rotate, ...(crop && { crop: { left: crop.left, top: crop.top, width: crop.width, height: crop.height } }) };
 }
 
 /** Gives the name the extension of another format where the format has changed. */

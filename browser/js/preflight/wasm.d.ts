@@ -20,8 +20,8 @@ declare module "preflight-wasm" {
     constructor(file: Blob, bytes: Uint8Array, policy: Policy, language: string);
     /** Makes the next step; returns whether there is another. */
     step(): boolean;
-    /** Takes the result after the last step. The object cannot be used any more. */
-    result(): Result | ForeignType;
+    /** Takes the result after the last step; before it, only a refusal or a foreign type. The object cannot be used any more. */
+    result(): Result | ForeignType | undefined;
     free(): void;
   }
 

@@ -8,6 +8,7 @@ import type { Effort } from "../codes.js";
 import { ConnectionBroken, Refusal } from "../errors.js";
 import type { Connectivity } from "../offline/connectivity.js";
 import type { ResumeQueue } from "../offline/resume-queue.js";
+import type { Edit } from "../preflight/edit.js";
 import { preflight, type Prepared, type PreflightOptions } from "../preflight/preflight.js";
 import type { Slots } from "./slots.js";
 
@@ -23,6 +24,8 @@ export interface UploadItem {
   readonly name: string | null;
   /** The file that was chosen; after a reload, the prepared bytes. */
   readonly file: Blob;
+  /** What is done with the file before it is sent. */
+  readonly edit: Edit | undefined;
   readonly state: ItemState;
   /** The result of the check; undefined before it, and after a reload. */
   readonly prepared: Prepared | undefined;
@@ -67,12 +70,13 @@ export interface TaskContext {
 }
 
 /** What is known of an upload before it starts. */
-type Source = Pick<UploadTask, "id" | "addedMs" | "file" | "name">;
+type Source = Pick<UploadTask, "id" | "addedMs" | "file" | "name"> & { edit?: Edit | undefined };
 
 export class UploadTask implements UploadItem {
   readonly id: string;
   readonly name: string | null;
   readonly file: Blob;
+  readonly edit: Edit | undefined;
   /** When it was added; different for each task of a page. */
   readonly addedMs: number;
   state: ItemState = "queued";
@@ -96,11 +100,12 @@ export class UploadTask implements UploadItem {
   reject!: (error: unknown) => void;
   readonly #context: TaskContext;
 
-  constructor({ id, addedMs, file, name }: Source, context: TaskContext) {
+  constructor({ id, addedMs, file, name, edit }: Source, context: TaskContext) {
     this.id = id;
     this.addedMs = addedMs;
     this.file = file;
     this.name = name;
+    this.edit = edit;
     this.totalBytes = file.size;
     this.#context = context;
     this.renewPromise();
@@ -152,7 +157,7 @@ export class UploadTask implements UploadItem {
     signal.throwIfAborted();
     const most = (policy as Partial<FormPolicy> | undefined)?.form?.maxFilesPerUser ?? Infinity;
     if (this.#context.placeOf(this) > most) throw new Refusal(tooMany(most, language ?? navigator.language), "FORM_FULL");
-    const prepared = await preflight(this.file, { signal, assets, ...defined({ policy, language, effort }) });
+    const prepared = await preflight(this.file, { signal, assets, edit: this.edit, ...defined({ policy, language, effort }) });
     this.prepared = prepared;
     this.totalBytes = prepared.blob.size;
     return { blob: prepared.blob, fileName: prepared.fileName ?? this.name };

@@ -8,6 +8,7 @@ import { logForDevelopers, Refusal } from "../errors.js";
 import { Connectivity } from "../offline/connectivity.js";
 import type { OutboxOptions } from "../offline/outbox.js";
 import { ResumeQueue, type Resumed } from "../offline/resume-queue.js";
+import type { Edit } from "../preflight/edit.js";
 import { warmUp } from "../preflight/preflight.js";
 import { findDuplicate, hex } from "./duplicates.js";
 import { Slots } from "./slots.js";
@@ -129,11 +130,11 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
     return () => this.removeEventListener(type, listen as EventListener);
   }
 
-  /** Adds a picture; `name` is for blobs, which have no name. */
-  add(file: Blob, name = file instanceof File ? file.name : null): UploadItem {
+  /** Adds a picture; `name` is for blobs, which have no name, and `edit` says how it is flipped, turned and cropped. */
+  add(file: Blob, name = file instanceof File ? file.name : null, { edit }: { edit?: Edit | undefined } = {}): UploadItem {
     this.#lastAddedMs = Math.max(this.#lastAddedMs + 1, Date.now());
     const id = hex(crypto.getRandomValues(new Uint8Array(16))); // `randomUUID` exists in secure contexts only.
-    const task = new UploadTask({ id, addedMs: this.#lastAddedMs, file, name }, this.#context);
+    const task = new UploadTask({ id, addedMs: this.#lastAddedMs, file, name, edit }, this.#context);
     this.#start(task);
     return task;
   }
@@ -293,7 +294,7 @@ export class Uploader extends (EventTarget as new () => UploaderEventTarget) {
   async #imageOfDuplicate(task: UploadTask): Promise<Uploaded | undefined> {
     if (task.payload) return undefined;
     const { signal } = task.stop;
-    const earlier = (this.items as UploadTask[]).filter(({ addedMs, state }) => addedMs < task.addedMs && !["canceled", "failed", "refused"].includes(state));
+    const earlier = (this.items as UploadTask[]).filter(({ addedMs, edit, state }) => addedMs < task.addedMs && JSON.stringify(edit) === JSON.stringify(task.edit) && !["canceled", "failed", "refused"].includes(state));
     const duplicate = await findDuplicate(task, earlier);
     signal.throwIfAborted();
     if (!duplicate) return undefined;
