@@ -196,7 +196,7 @@ $(MODULE)/preflight_bg.wasm: $(BROWSER_RUST) $(RULES_SOURCES) | $(STAMPS)/node $
 	wasm-bindgen --target web --omit-default-module-path --out-dir $(@D) target/wasm32-unknown-unknown/browser/preflight.wasm
 	wasm-opt -O3 --code-folding -O3 --reorder-functions --strip-producers $(WASM_FEATURES) -o $@.opt $@ && mv $@.opt $@
 
-target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS) browser/package.json browser/README.md .make/package.mjs .make/manifest.mjs
+target/browser/index.js: $(MODULE)/preflight_bg.wasm $(BROWSER_SCRIPTS) browser/package.json browser/README.md browser/CHANGELOG.md .make/package.mjs .make/manifest.mjs
 	@node .make/package.mjs $(MODULE) $(@D) $(TARBALL)
 
 # Packed together with the folder, and again when the file is missing.
@@ -204,7 +204,7 @@ $(TARBALL): target/browser/index.js
 	@test -f $@ || node .make/package.mjs $(MODULE) target/browser $@
 	@touch $@
 
-$(SERVER_TARBALL): $(SERVER_SCRIPTS) server/package.json server/README.md server/tsconfig.json .make/server-package.mjs .make/manifest.mjs | $(STAMPS)/node
+$(SERVER_TARBALL): $(SERVER_SCRIPTS) server/package.json server/README.md server/CHANGELOG.md server/tsconfig.json .make/server-package.mjs .make/manifest.mjs | $(STAMPS)/node
 	$(call say,Building the package for back ends)
 	@node .make/server-package.mjs target/server $@
 

@@ -69,7 +69,7 @@ writeFileSync(join(out, renamed["./preflight.wasm"]), bytes);
 execFileSync("tsc", ["-p", "browser", "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", out], { stdio: "inherit" });
 for (const types of readdirSync("browser/types")) copyFileSync(join("browser/types", types), join(out, types));
 writeFileSync(join(out, "package.json"), `${JSON.stringify(withRepository(manifest, "browser"), null, 2)}\n`);
-copyFileSync("browser/README.md", join(out, "README.md"));
+for (const name of ["README.md", "CHANGELOG.md"]) copyFileSync(join("browser", name), join(out, name));
 for (const licence of ["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"]) copyFileSync(licence, join(out, licence));
 checkSize();
 const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", dirname(tarball), `./${out}`], { encoding: "utf8" });

@@ -12,7 +12,7 @@ if (manifest.dependencies) throw new Error("The package must need no npm package
 rmSync(out, { recursive: true, force: true });
 execFileSync("tsc", ["-p", "server", "--noEmit", "false", "--declaration", "--outDir", out], { stdio: "inherit" });
 writeFileSync(join(out, "package.json"), `${JSON.stringify(withRepository(manifest, "server"), null, 2)}\n`);
-copyFileSync("server/README.md", join(out, "README.md"));
+for (const name of ["README.md", "CHANGELOG.md"]) copyFileSync(join("server", name), join(out, name));
 for (const licence of ["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"]) copyFileSync(licence, join(out, licence));
 const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", dirname(tarball), `./${out}`], { encoding: "utf8" });
 renameSync(join(dirname(tarball), packed.trim().split("\n").at(-1)), tarball);

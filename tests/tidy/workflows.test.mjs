@@ -78,20 +78,21 @@ test("only a release publishes, each package with its provenance, after a check 
   for (const path of workflows.filter((path) => !path.endsWith("/publish.yml"))) assert.doesNotMatch(read(path), /npm publish/, path);
 });
 
-test("a release has the version of both packages and a section in the changelog, and a package the repository that publishes it", (t) => {
+test("a release has the version of both packages and a section in each changelog, and a package the repository that publishes it", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "the-form-release-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  const check = (tag, { browser = "1.2.3", server = "1.2.3", changelog = "# Changelog\n\n## 1.2.3\n" } = {}) => {
+  const check = (tag, { browser = "1.2.3", server = "1.2.3", changelog = "# Changelog\n\n## 1.2.3\n", ofServer = changelog } = {}) => {
     for (const [name, version] of Object.entries({ browser, server })) {
       mkdirSync(join(folder, name), { recursive: true });
       writeFileSync(join(folder, name, "package.json"), JSON.stringify({ name, version }));
     }
-    writeFileSync(join(folder, "CHANGELOG.md"), changelog);
+    for (const path of ["CHANGELOG.md", "browser/CHANGELOG.md"]) writeFileSync(join(folder, path), changelog);
+    writeFileSync(join(folder, "server/CHANGELOG.md"), ofServer);
     const { status, stderr } = spawnSync(process.execPath, [join(process.cwd(), ".make/release.mjs"), tag], { cwd: folder, encoding: "utf8" });
     return { status, stderr };
   };
   assert.deepEqual(check("v1.2.3"), { status: 0, stderr: "" });
-  for (const [tag, files, expected] of [["v1.2.4", {}, /browser has version 1\.2\.3/], ["v1.2.3", { server: "1.2.2" }, /server has version 1\.2\.2/], ["v1.2.3", { changelog: "## Unreleased\n" }, /no section/], ["", {}, /without a tag/]]) {
+  for (const [tag, files, expected] of [["v1.2.4", {}, /browser has version 1\.2\.3/], ["v1.2.3", { server: "1.2.2" }, /server has version 1\.2\.2/], ["v1.2.3", { changelog: "## Unreleased\n" }, /no section/], ["v1.2.3", { ofServer: "" }, /server\/CHANGELOG\.md has no section/], ["", {}, /without a tag/]]) {
     const { status, stderr } = check(tag, files);
     assert.equal(status, 1, tag);
     assert.match(stderr, expected);
