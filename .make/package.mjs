@@ -42,7 +42,7 @@ const bundle = (options) =>
     format: "esm",
     target: "es2022",
     minify: true,
-    sourcemap: true,
+    sourcemap: "external",
     logLevel: "warning",
     plugins: [{ name: "rename", setup: ({ onLoad }) => onLoad({ filter: /(engine|runner)\.ts$/ }, ({ path }) => ({ contents: renamedIn(readFileSync(path, "utf8")), loader: "ts" })) }],
     ...options,
@@ -60,7 +60,7 @@ const { metafile: final } = await bundle({ metafile: true });
 const isOnDemand = ({ inputs }) => Object.keys(inputs).some((path) => /\/element\/(camera|dialog|dialog-texts|editor)\.ts$/.test(path));
 const onDemandScripts = Object.keys(final.outputs).filter((path) => isOnDemand(final.outputs[path])).map((path) => path.slice(out.length + 1));
 const ofFrameworks = globSync(`${SCRIPTS}/${FRAMEWORKS}/*.ts`).filter((path) => !path.endsWith(".d.ts"));
-await build({ entryPoints: ofFrameworks, outdir: join(out, FRAMEWORKS), format: "esm", target: "es2022", minify: true, sourcemap: true, logLevel: "warning" });
+await build({ entryPoints: ofFrameworks, outdir: join(out, FRAMEWORKS), format: "esm", target: "es2022", minify: true, sourcemap: "external", logLevel: "warning" });
 for (const path of globSync(`${SCRIPTS}/${FRAMEWORKS}/*.svelte`)) copyFileSync(path, join(out, FRAMEWORKS, basename(path)));
 manifest.exports["./worker"] = renamed["./worker.js"];
 manifest.exports["./preflight.wasm"] = renamed["./preflight.wasm"];

@@ -97,13 +97,13 @@ async fn encode_raster(
 ) -> Optimised {
     let has_alpha = picture.raster.layout.has_alpha();
     let is_photo = report.format == Format::WebP && !report.lossless;
-    if !has_alpha && (is_photo || target.output == Output::Jpeg) {
+    if !has_alpha && (is_photo || target.output() == Output::Jpeg) {
         // A drawing has no quality that it must keep within its bytes.
         let source = if is_photo { source } else { to_usize(target.most_bytes) };
         let planes = subsampled(picture.raster, target, pace).await;
         return encode_photo(&planes, picture.icc, source, target, pace).await;
     }
-    let format = match target.output {
+    let format = match target.output() {
         Output::Source | Output::Preview => report.format,
         Output::WebP => Format::WebP,
         Output::Compatible | Output::Jpeg | Output::Png => Format::Png,
@@ -151,7 +151,7 @@ async fn resized_and_turned(
             let samples = if planes.chroma.is_some() { 3 } else { 1 };
             turn(orientation, target, samples, pace).await;
             let planes = orient::planes(planes, orientation);
-            let planes = match target.crop {
+            let planes = match target.crop() {
                 Some(size) => crop::planes(planes, to_usizes(size)),
                 None => planes,
             };
@@ -175,7 +175,7 @@ async fn upright(raster: Raster, orientation: Orientation, target: &Target, pace
 }
 
 fn cropped(raster: Raster, target: &Target) -> Raster {
-    match target.crop {
+    match target.crop() {
         Some(size) => crop::raster(raster, to_usizes(size)),
         None => raster,
     }
@@ -272,8 +272,8 @@ async fn gif(
     let encoded = encoded.ok().map(|bytes| Encoded {
         format: Format::Gif,
         bytes,
-        width: target.crop.map_or(target.width, |(width, _)| width),
-        height: target.crop.map_or(target.height, |(_, height)| height),
+        width: target.crop().map_or(target.width, |(width, _)| width),
+        height: target.crop().map_or(target.height, |(_, height)| height),
     });
     Ok(Optimised { encoded, placeholder })
 }
@@ -293,7 +293,7 @@ async fn animation(
     let position = ReadPosition::default();
     let size_before = (report.width, report.height);
     let mut source = decode::gif::Animation::open(bytes, size_before, &position)?;
-    let limit = if target.first_frame { usize::MAX } else { limit };
+    let limit = if target.first_frame() { usize::MAX } else { limit };
     let mut hash = Vec::new();
     let mut out = None;
     while let Some(shown) = source.next(pace).await? {
@@ -313,7 +313,7 @@ async fn animation(
             Ok(mut animation) => animation.frame(canvas, shown, pace).await.map(|()| animation),
             Err(error) => Err(error),
         });
-        if target.first_frame {
+        if target.first_frame() {
             break;
         }
     }
@@ -378,8 +378,8 @@ async fn smallest(
     let aim = target.target_bytes.map_or(most, to_usize);
     let may_be_jpeg = !raster.layout.has_alpha()
         && target.policy.accepted_types.contains(Format::Jpeg)
-        && target.output != Output::Png;
-    if may_be_jpeg && (size_bytes > aim || target.output.is_preview()) {
+        && target.output() != Output::Png;
+    if may_be_jpeg && (size_bytes > aim || target.output().is_preview()) {
         let Target { quality, effort, .. } = *target;
         let settings = encode::jpeg::Settings { quality, effort, icc };
         let planes = subsampled(raster, target, pace).await;

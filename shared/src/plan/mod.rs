@@ -83,7 +83,7 @@ impl Output {
 
     /// Whether a picture that is not resized is encoded anew for its format.
     fn converts(self, report: &Report) -> bool {
-        let still = report.frames == 1;
+        let still = cfg!(feature = "derive") && report.frames == 1;
         match self {
             Self::Source | Self::Preview => false,
             Self::Compatible => still && report.format == Format::WebP,
@@ -204,6 +204,23 @@ pub struct Target {
     pub policy: Policy,
 }
 
+impl Target {
+    /// [`Self::output`], where pictures are derived at all.
+    pub fn output(&self) -> Output {
+        if cfg!(feature = "derive") { self.output } else { Output::Source }
+    }
+
+    /// [`Self::first_frame`], where pictures are derived at all.
+    pub fn first_frame(&self) -> bool {
+        cfg!(feature = "derive") && self.first_frame
+    }
+
+    /// [`Self::crop`], where pictures are derived at all.
+    pub fn crop(&self) -> Option<(u32, u32)> {
+        self.crop.filter(|_| cfg!(feature = "derive"))
+    }
+}
+
 /// What is to be done with one picture. Only [`Plan::new`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -284,8 +301,8 @@ impl Plan {
             // Not below the size that is asked for, unless the aim is.
             let (least_width, least_height) = least_size(report, policy);
             let near = |length: u32, least: u32| match aim.crop {
-                Some(_) => length,
-                None => (length - length / 16).max(least.min(length)),
+                Some(_) if cfg!(feature = "derive") => length,
+                _ => (length - length / 16).max(least.min(length)),
             };
             scale.of(report.width) >= near(aim.size.0, least_width)
                 && scale.of(report.height) >= near(aim.size.1, least_height)

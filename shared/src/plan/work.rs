@@ -132,7 +132,7 @@ pub fn estimate(report: &Report, target: Option<&Target>) -> Duration {
     let carried_out = match target {
         None => verify(report),
         // A picture that does not become smaller in bytes is kept, and for that it is decoded once more.
-        Some(target) if !target.is_oversize && !target.first_frame => {
+        Some(target) if !target.is_oversize && !target.first_frame() => {
             optimise(report, target).saturating_add(verify(report))
         }
         Some(target) => optimise(report, target),
@@ -356,7 +356,7 @@ fn encode_drawing(target: &Target, content: Content) -> u64 {
         (true, false) => times(out, cost::REDUCED_PIXEL),
         (true, true) => times(out, cost::REDUCED_ALPHA_PIXEL),
     };
-    let is_photo = (target.output.is_preview() || target.output == Output::Jpeg) && !has_alpha;
+    let is_photo = (target.output().is_preview() || target.output() == Output::Jpeg) && !has_alpha;
     sum(&[
         times(out, cost::drawn_pixel(target.effort, has_many_colors)),
         times(bins, cost::BIN),
@@ -375,7 +375,7 @@ fn optimise_gif(report: &Report, target: &Target) -> u64 {
     let resized = resize((report.width, report.height), target, 4);
     let written = times(out, cost::GIF_WRITTEN_PIXEL);
     let frame = resized.saturating_add(written);
-    let (pixels, frames) = if target.first_frame {
+    let (pixels, frames) = if target.first_frame() {
         (report.coded.pixels.min(canvas(report)), 1)
     } else {
         (report.coded.pixels, u64::from(report.frames))
