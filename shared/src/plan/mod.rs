@@ -221,7 +221,7 @@ impl Target {
     }
 }
 
-/// What is to be done with one picture. Only [`Plan::new`] makes one.
+/// What is to be done with one picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     report: Report,
