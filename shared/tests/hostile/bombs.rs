@@ -204,10 +204,10 @@ fn files_that_take_long_to_process_are_rejected_before_decoding() {
     for (name, bytes, expected) in [
         ("GIF of 200 frames to resize", flat_gif(2052, 1218, 200), Some(true)),
         ("GIF of 40 frames to resize", flat_gif(2052, 1218, 40), Some(true)),
-        ("JPEG of 100 scans", scans_jpeg(8000, 6000, 100), Some(false)),
         // To decode them takes less than the limit.
         ("APNG of 200 frames", flat_png(2048, 1220, 200), None),
         ("GIF of 60 frames", flat_gif(2048, 1218, 60), None),
+        ("JPEG of 100 scans", scans_jpeg(8000, 6000, 100), None),
         ("smaller JPEG of 100 scans", scans_jpeg(2048, 2048, 100), None),
     ] {
         let decide = || inspect(&bytes, &policy).and_then(|report| Plan::new(&report, &policy));
