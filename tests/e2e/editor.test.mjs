@@ -43,7 +43,8 @@ async function open(t, attributes, options) {
 
 const add = (page, ...paths) => page.locator("image-upload input[type=file]").first().setInputFiles(paths);
 const stored = (page, count) => page.waitForFunction((count) => document.querySelector("image-upload").value.length === count, count);
-const sizeText = (page) => page.locator("image-upload dialog .size").innerText();
+/** The size is shown when the picture has been decoded. */
+const sizeText = (page) => page.locator("image-upload dialog .size", { hasText: /\d/ }).innerText();
 const shot = async (page, name) => process.env.SHOTS && (await page.screenshot({ path: join(process.env.SHOTS, `${name}.png`) }));
 
 /** The stored picture of a key: its size and the colours of its left and right edge. */
