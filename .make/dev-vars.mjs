@@ -10,6 +10,8 @@ const keys = {
   METRICS_TOKEN: secret,
   // Locally `make token` acts as the platform and prints tokens of administrators as well.
   PLATFORM_ADMIN: () => "true",
+  // Mails are shown at /dev/mail.
+  DEV_MAILBOX: () => "true",
   SIGNING_JWK: () => `'${JSON.stringify(signingKey())}'`,
   URL_SIGNING_KEY: secret,
 };

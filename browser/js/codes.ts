@@ -49,6 +49,8 @@ export type Code =
   | "TICKET_SPENT"
   | "GUEST_NOT_ALLOWED"
   | "CHALLENGE_REQUIRED"
+  | "EMAIL_NOT_VERIFIED"
+  | "LINK_INVALID"
   | "PASSWORD_COMMON"
   | "USER_ERASING"
   | "FILE_MISSING"
@@ -171,6 +173,20 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
     title: "Challenge required",
     en: "There were many requests from your network, so your browser must be checked first. Reload the page and try again.",
     ko: "같은 네트워크에서 온 요청이 많아 먼저 브라우저를 확인해야 합니다. 페이지를 새로 고치고 다시 시도해 주세요.",
+  },
+  EMAIL_NOT_VERIFIED: {
+    status: 403,
+    backendCode: "AUTH-012",
+    title: "E-mail address not verified",
+    en: "Your e-mail address is not verified yet. Open the link in the mail that we sent you, then try again.",
+    ko: "아직 이메일 주소가 확인되지 않았습니다. 보내 드린 메일의 링크를 연 뒤 다시 시도해 주세요.",
+  },
+  LINK_INVALID: {
+    status: 410,
+    backendCode: "AUTH-013",
+    title: "Link invalid",
+    en: "This link has expired or was used before. Ask for a new one.",
+    ko: "링크가 만료되었거나 이미 사용되었습니다. 새 링크를 요청해 주세요.",
   },
   PASSWORD_COMMON: {
     status: 422,

@@ -58,8 +58,26 @@ CREATE TABLE users (
     role          TEXT    NOT NULL DEFAULT 'USER' CHECK (role IN ('USER', 'SERVICE', 'ADMIN')),
     nickname      TEXT,
     image_key     TEXT,
-    created_ms    INTEGER NOT NULL
+    created_ms    INTEGER NOT NULL,
+    -- When the e-mail address was verified by a link.
+    verified_ms   INTEGER
 ) STRICT;
+
+-- Single-use links in mails, by the SHA-256 of their token.
+CREATE TABLE mail_links (
+    digest        TEXT    NOT NULL PRIMARY KEY,
+    kind          TEXT    NOT NULL CHECK (kind IN ('sign_up', 'verify', 'reset')),
+    email         TEXT    NOT NULL,
+    -- Of a sign-up there is no user yet.
+    user_id       TEXT    REFERENCES users (id) ON DELETE CASCADE,
+    -- Of a sign-up: what the account will have.
+    nickname      TEXT,
+    expires_ms    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX mail_links_by_email ON mail_links (email);
+CREATE INDEX mail_links_by_user ON mail_links (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX mail_links_by_end ON mail_links (expires_ms);
 
 -- E-mail addresses that a sign-up holds while it claims the image of its guest. A sign-up deletes its
 -- reservation; an expired one is ignored.

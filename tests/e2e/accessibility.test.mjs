@@ -1,4 +1,4 @@
-// Accessibility of the demo, the administrators' page, the API reference and the example: all rules of axe-core and a walk by Tab, in English and
+// Accessibility of the demo, the page of links in mails, the administrators' page, the API reference and the example: all rules of axe-core and a walk by Tab, in English and
 // Korean, light, dark, in forced colours and at 320 pixels; the focus when a control is removed; contrast; updates that can be paused; layout shifts.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -69,6 +69,7 @@ function fileOf(name, bytes) {
 
 const PAGES = {
   demo: { path: "/", open: openDemo },
+  account: { path: "/account/", open: openAccount },
   admin: { path: "/admin/", open: openAdmin },
   api: { path: "/api/", open: openApi },
   example: { path: "/examples/html/", open: openExample },
@@ -77,6 +78,12 @@ const PAGES = {
 async function openDemo(t, options) {
   const page = await open(t, "/", options);
   await page.locator("#portrait [part=types]", { hasText: "200" }).waitFor();
+  return page;
+}
+
+async function openAccount(t, options) {
+  const page = await open(t, "/account/#forgotten", options);
+  await page.locator("#go").waitFor();
   return page;
 }
 
@@ -147,6 +154,12 @@ const STATES = {
       await page.locator("#change-password").click();
       await page.locator("#secret-go").click();
       await page.locator("#secret-problem").waitFor();
+    },
+  },
+  account: {
+    "with an error": async (page) => {
+      await page.locator("#go").click();
+      await page.locator("#problem").waitFor();
     },
   },
   admin: {

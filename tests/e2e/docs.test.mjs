@@ -25,7 +25,7 @@ before(async () => {
   // The secrets of `make dev`, so that the examples run as written.
   const keys = readFileSync(".dev.vars", "utf8");
   const [secret, METRICS_TOKEN] = ["AUTH_HS256_SECRET", "METRICS_TOKEN"].map((name) => new RegExp(`^${name}=(.+)$`, "m").exec(keys)[1]);
-  server = await startServer({ secret, secrets: { METRICS_TOKEN, WEBHOOK_SECRET: backEnd.secret, ...TURNSTILE.secrets }, vars: { IP_PER_MINUTE: 10_000, WEBHOOK_URL: backEnd.url, ...TURNSTILE.vars } });
+  server = await startServer({ secret, secrets: { METRICS_TOKEN, WEBHOOK_SECRET: backEnd.secret, ...TURNSTILE.secrets }, vars: { IP_PER_MINUTE: 10_000, WEBHOOK_URL: backEnd.url, DEV_MAILBOX: "true", ...TURNSTILE.vars } });
 });
 after(() => Promise.all([server?.stop(), backEnd?.stop()]));
 
@@ -95,6 +95,17 @@ test("the examples of the API description succeed", async () => {
     return ask("/images", user, { method: "POST", body });
   };
   const held = await hold("gray.jpg");
+  /** The token of the newest link of this kind in the mailbox of development; the mail is written after the response. */
+  const mailed = async (kind) => {
+    for (;;) {
+      const token = new RegExp(`#${kind}=([0-9a-f]{64})`).exec(await (await fetch(`${server.url}/dev/mail`)).text());
+      if (token) return token[1];
+    }
+  };
+  await ask(`/users/${session.user.id}/verification`, session.accessToken, { method: "POST" });
+  const forgetful = { method: "POST", headers: json, body: JSON.stringify({ email: "forgetful@example.org", password: "correct horse battery" }) };
+  await ask("/users/signup", undefined, forgetful);
+  await ask("/auth/password-reset", undefined, { method: "POST", headers: json, body: '{"email":"forgetful@example.org"}' });
   const environment = {
     EDGE: server.url,
     HELD_ID: held.imageId,
@@ -110,6 +121,8 @@ test("the examples of the API description succeed", async () => {
     REMOVAL_ID: removal.id,
     USER_ID: session.user.id,
     ACCESS_TOKEN: session.accessToken,
+    VERIFY_TOKEN: await mailed("verify"),
+    RESET_TOKEN: await mailed("reset"),
     SESSION_ID: await sessionId(),
     OTHER_SESSION_ID: await sessionId(),
   };

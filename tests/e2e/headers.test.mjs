@@ -9,7 +9,7 @@ import { startFirefox } from "../browser/firefox.mjs";
 import { startBrowser } from "./browser.mjs";
 import { startServer } from "./server.mjs";
 
-const PAGES = ["/", "/admin/", "/api/", "/examples/html/"];
+const PAGES = ["/", "/account/", "/admin/", "/api/", "/examples/html/"];
 const TRACING = {
   traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
   tracestate: "dd=s:1",

@@ -1,6 +1,6 @@
 // The dialog in which people sign up or log in.
 import { Refusal } from "../preflight/index.js";
-import { $, showError, texts, whileBusy } from "./page.js";
+import { $, announce, showError, texts, whileBusy } from "./page.js";
 import { logIn, signUp } from "./session.js";
 
 const dialog = $("#entry");
@@ -31,6 +31,7 @@ function show(asNew) {
   $("#entry-other").textContent = asNew ? texts().haveAccount : texts().noAccount;
   $("#entry-hint").textContent = keysOf().length > 0 ? texts().entryKeeps(keysOf().length) : "";
   $("#nickname").hidden = !asNew;
+  $("#forgotten").hidden = asNew;
   form.elements.password.autocomplete = asNew ? "new-password" : "current-password";
   showError($("#entry-problem"));
 }
@@ -53,6 +54,12 @@ async function enter() {
     const kept = isNew
       ? await signUp({ email, password, ...(nickname && { nickname }) }, keys, showProgress)
       : await logIn({ email, password }, keys, showProgress);
+    if (kept === undefined) {
+      // The account is made by the link in the mail.
+      show(false);
+      $("#entry-hint").textContent = texts().signUpPending;
+      return announce(texts().signUpPending);
+    }
     dialog.close();
     onEntered(kept, keys.length);
   } catch (error) {

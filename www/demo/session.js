@@ -67,7 +67,15 @@ function requestWithChallenge(purpose, path, json, onProgress) {
 export async function signUp(person, keys, onProgress) {
   const [first, ...others] = keys.filter(claimToken);
   const claimed = first ? { imageKey: first, guestToken: claimToken(first) } : {};
-  startSession(await requestWithChallenge("sign_up", "/users/signup", { ...person, ...claimed }, onProgress));
+  const send = (json) => requestWithChallenge("sign_up", "/users/signup", json, onProgress);
+  const opened = await send({ ...person, ...claimed }).catch((error) => {
+    // Where addresses are verified first, a sign-up takes no picture: the first login claims it.
+    if (first && error.code === "MALFORMED_REQUEST") return send(person);
+    throw error;
+  });
+  // Where addresses are verified first, there is no session yet.
+  if (!opened.accessToken) return undefined;
+  startSession(opened);
   return (first ? 1 : 0) + (await claim(others));
 }
 

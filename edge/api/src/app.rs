@@ -1,7 +1,7 @@
 //! The configuration, the state of the isolate and the ports: what every request needs.
 
 use std::{
-    cell::{Cell, OnceCell},
+    cell::{Cell, OnceCell, RefCell},
     rc::Rc,
 };
 
@@ -16,7 +16,7 @@ use crate::{
     erased_bans::ErasedBans,
     form_cache::FormCache,
     missing_pictures::MissingPictures,
-    ports::Ports,
+    ports::{Mail, Ports},
     readiness::ReadinessCache,
     session_cache::SessionCache,
     telemetry::{Counters, LineLimiter},
@@ -45,6 +45,10 @@ pub struct Isolate {
     pub day_totals: Cell<Option<DayTotals>>,
     /// Whether the bucket need not be bound any more.
     pub is_binding_decided: Cell<bool>,
+    /// Mails that are sent after the response.
+    pub mails: RefCell<Vec<Mail>>,
+    /// What the mailbox of development shows, with the time.
+    pub mailbox: RefCell<Vec<(u64, Mail)>>,
     id: OnceCell<String>,
 }
 

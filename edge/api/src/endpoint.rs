@@ -35,6 +35,14 @@ pub enum OpenEndpoint {
     Refresh,
     /// `POST /auth/logout`
     Logout,
+    /// `POST /auth/verify-email`
+    VerifyEmail,
+    /// `POST /auth/password-reset`
+    ForgetPassword,
+    /// `POST /auth/password-reset/confirm`
+    ResetPassword,
+    /// `GET /dev/mail`
+    Mailbox,
     /// `GET /auth/challenge`
     Challenge,
     /// `GET /auth/challenge/widget`
@@ -98,6 +106,8 @@ pub enum ProtectedEndpoint {
     Withdraw(UserId),
     /// `POST /users/{id}/password`
     ChangePassword(UserId),
+    /// `POST /users/{id}/verification`
+    SendVerification(UserId),
     /// `GET /users/{id}/export`
     ExportUser(UserId),
     /// `GET /auth/sessions`
@@ -199,6 +209,13 @@ pub const ACCOUNTS: &[Row] = &[
     open("/auth/refresh_token", "POST", OpenEndpoint::Refresh),
     open("/auth/logout", "POST", OpenEndpoint::Logout),
 ];
+/// Those of the built-in accounts with links in mails.
+pub const LINKS: &[Row] = &[
+    open("/auth/verify-email", "POST", OpenEndpoint::VerifyEmail),
+    open("/auth/password-reset", "POST", OpenEndpoint::ForgetPassword),
+    open("/auth/password-reset/confirm", "POST", OpenEndpoint::ResetPassword),
+    open("/dev/mail", "GET", OpenEndpoint::Mailbox),
+];
 /// Those of the built-in accounts that need an access token.
 pub const SESSIONS: &[Row] = &[
     protected("/auth/sessions", "GET", ProtectedEndpoint::ListSessions),
@@ -250,6 +267,7 @@ pub const fn rights(endpoint: &ProtectedEndpoint) -> Rights {
         | ProtectedEndpoint::EndOtherSessions
         | ProtectedEndpoint::EndSession(_)
         | ProtectedEndpoint::ChangePassword(_)
+        | ProtectedEndpoint::SendVerification(_)
         | ProtectedEndpoint::Withdraw(_) => {
             Rights { open_session: true, ..of(ACCOUNT_ROLES, NOBODY) }
         }
@@ -284,7 +302,13 @@ pub const fn has_flood_limit(endpoint: &Endpoint) -> bool {
 pub const fn counts_client_ip(endpoint: &OpenEndpoint) -> bool {
     matches!(
         endpoint,
-        OpenEndpoint::GuestToken | OpenEndpoint::SignUp | OpenEndpoint::Login | OpenEndpoint::Panic
+        OpenEndpoint::GuestToken
+            | OpenEndpoint::SignUp
+            | OpenEndpoint::Login
+            | OpenEndpoint::VerifyEmail
+            | OpenEndpoint::ForgetPassword
+            | OpenEndpoint::ResetPassword
+            | OpenEndpoint::Panic
     )
 }
 
@@ -295,14 +319,15 @@ pub fn has_refresh_cookie(path: &str) -> bool {
 
 /// Whether an endpoint exists only with the built-in accounts. A user can be erased without.
 pub fn needs_accounts(path: &str, endpoint: Option<&Endpoint>) -> bool {
-    use ProtectedEndpoint::{ChangePassword, ChangeUser, ReadUser, Withdraw};
+    use ProtectedEndpoint::{ChangePassword, ChangeUser, ReadUser, SendVerification, Withdraw};
     has_refresh_cookie(path)
+        || LINKS.iter().any(|(fixed, ..)| *fixed == path)
         || SESSIONS.iter().any(|(fixed, ..)| *fixed == path)
         || session(path).is_some()
         || matches!(
             endpoint,
             Some(Endpoint::Protected(
-                ReadUser(_) | ChangeUser(_) | ChangePassword(_) | Withdraw(_)
+                ReadUser(_) | ChangeUser(_) | ChangePassword(_) | SendVerification(_) | Withdraw(_)
             ))
         )
 }
@@ -331,7 +356,7 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     use Endpoint::{Open, Protected};
     use ProtectedEndpoint as P;
     let faults = if fault_injection { FAULTS } else { &[] };
-    let fixed = FIXED.iter().chain(ACCOUNTS).chain(SESSIONS).chain(faults);
+    let fixed = FIXED.iter().chain(ACCOUNTS).chain(LINKS).chain(SESSIONS).chain(faults);
     let fixed = fixed.filter(|(fixed, ..)| *fixed == path);
     let fixed: Vec<_> = fixed.map(|(_, method, endpoint)| (*method, endpoint.clone())).collect();
     if !fixed.is_empty() {
@@ -359,6 +384,9 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     }
     if let Some(id) = path.strip_suffix("/password").and_then(user) {
         return vec![("POST", Protected(P::ChangePassword(id)))];
+    }
+    if let Some(id) = path.strip_suffix("/verification").and_then(user) {
+        return vec![("POST", Protected(P::SendVerification(id)))];
     }
     if let Some(id) = path.strip_suffix("/export").and_then(user) {
         return vec![("GET", Protected(P::ExportUser(id)))];

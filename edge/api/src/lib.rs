@@ -25,6 +25,7 @@ pub mod health;
 mod images;
 pub mod jobs;
 mod look_up;
+mod mails;
 mod metrics;
 mod missing_pictures;
 pub mod ports;

@@ -3,18 +3,22 @@
 
 use edge_auth::KeyServer;
 use edge_ledger::LedgerDeps;
-use edge_registry::{AuditStore, FormStore, ImageStore, MetricsStore, RemovalStore, UserStore};
+use edge_registry::{
+    AuditStore, FormStore, ImageStore, MailLinkStore, MetricsStore, RemovalStore, UserStore,
+};
 use edge_storage::{Content, ObjectFacts, ObjectStore};
 use edge_types::ClientIp;
 use image_rules::Format;
+use serde::Serialize;
 
 /// All ports.
 pub trait Ports: LedgerDeps<Registry: ImageStore + FormStore + AuditStore + MetricsStore> {
     type EdgeCache: EdgeCache<Content = <Self::Store as ObjectStore>::Content>;
-    type UserStore: UserStore + RemovalStore;
+    type UserStore: UserStore + RemovalStore + MailLinkStore;
     type RateLimiter: RateLimiter;
     type KeyServer: KeyServer;
     type AlertSink: AlertSink;
+    type Mailer: Mailer;
     type SiteVerify: SiteVerify;
     type WebhookClient: WebhookClient;
 
@@ -23,6 +27,7 @@ pub trait Ports: LedgerDeps<Registry: ImageStore + FormStore + AuditStore + Metr
     fn rate_limiter(&self) -> &Self::RateLimiter;
     fn key_server(&self) -> &Self::KeyServer;
     fn alert_sink(&self) -> &Self::AlertSink;
+    fn mailer(&self) -> &Self::Mailer;
     fn site_verify(&self) -> &Self::SiteVerify;
     fn webhook_client(&self) -> &Self::WebhookClient;
     fn sha256(&self, bytes: &[u8]) -> impl Future<Output = [u8; 32]>;
@@ -81,6 +86,42 @@ pub trait AlertSink {
 /// Why an alert was not taken. The URL is a secret and in none of the messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AlertSinkError {
+    #[error("unreachable")]
+    Unreachable,
+    #[error("status {0}")]
+    Status(u16),
+    #[error("no answer in time")]
+    Timeout,
+}
+
+/// A mail as the service gets it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Mail {
+    pub to: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub from: String,
+    pub kind: &'static str,
+    pub language: &'static str,
+    pub subject: &'static str,
+    pub text: String,
+    pub html: String,
+}
+
+/// Hands mails to the service that sends them.
+pub trait Mailer {
+    /// Posts JSON to the URL, with the bearer token if there is one. The caller sets the timeout: dropping the future aborts
+    /// the request.
+    fn send(
+        &self,
+        url: &str,
+        token: Option<&str>,
+        body: String,
+    ) -> impl Future<Output = Result<(), MailError>>;
+}
+
+/// Why a mail was not taken. The URL is a secret and in none of the messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MailError {
     #[error("unreachable")]
     Unreachable,
     #[error("status {0}")]

@@ -39,6 +39,9 @@ pub(crate) struct OwnClaims {
     /// When the account was created, in seconds; in access tokens, and in tickets that follow from them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) account_since: Option<u64>,
+    /// False until the link in a mail is opened, where that is asked for.
+    #[serde(default = "verified_by_default", skip_serializing_if = "is_true")]
+    pub(crate) email_verified: bool,
     /// Whether this guest's token allows one upload.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) once: bool,
@@ -57,6 +60,15 @@ const fn is_false(value: &bool) -> bool {
     !*value
 }
 
+const fn verified_by_default() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
+const fn is_true(value: &bool) -> bool {
+    *value
+}
+
 fn known_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
     String::deserialize(deserializer).map(|name| Role::try_from(name).ok())
 }
@@ -71,6 +83,7 @@ impl OwnClaims {
             email: None,
             sid: None,
             account_since: None,
+            email_verified: true,
             once: false,
             ticket: None,
         }
@@ -81,6 +94,7 @@ impl OwnClaims {
         check_times(&claims, now_ms)?;
         let expires = claims.expiration.map(|time| time.timestamp_millis());
         let expires_ms = expires.and_then(|ms| u64::try_from(ms).ok()).ok_or(INVALID)?;
+        let is_unverified = !claims.custom.email_verified;
         let Self { sub, role, sid, account_since: account_since_s, once, ticket, .. } =
             claims.custom;
         let use_of = |id| SingleUse { id, expires_ms };
@@ -103,6 +117,7 @@ impl OwnClaims {
             role,
             session,
             account_since_s,
+            is_unverified,
             ticket,
             single_use,
             may_access_others: false,

@@ -23,6 +23,8 @@ pub struct AccountClaims<'a> {
     pub email: &'a str,
     pub session: &'a SessionId,
     pub created_ms: u64,
+    /// Whether the e-mail address should be verified and is not.
+    pub is_unverified: bool,
 }
 
 /// The user of a ticket.
@@ -31,6 +33,8 @@ pub struct TicketHolder<'a> {
     pub user: &'a UserId,
     /// Of the token that the ticket is issued for, unless it is a back end's.
     pub account_since_s: Option<u64>,
+    /// Likewise.
+    pub is_unverified: bool,
 }
 
 impl SigningKey {
@@ -64,6 +68,7 @@ impl SigningKey {
             email: Some(account.email.to_owned()),
             sid: Some(account.session.to_string()),
             account_since: Some(account.created_ms / 1000),
+            email_verified: !account.is_unverified,
             ..OwnClaims::new()
         };
         self.sign(claims, lifetime_s, now_ms)
@@ -83,6 +88,7 @@ impl SigningKey {
             // A back end that asks for a guest's ticket does not make the guest a user.
             role: Some(if holder.user.is_guest() { Role::Guest } else { Role::User }),
             account_since: holder.account_since_s,
+            email_verified: !holder.is_unverified,
             ticket: Some(TicketClaims::new(uuid(random), scope)),
             ..OwnClaims::new()
         };

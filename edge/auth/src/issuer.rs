@@ -105,6 +105,7 @@ impl Issuer {
             // A `sid` of theirs is none of our sessions, and the age of their accounts is unknown.
             session: None,
             account_since_s: None,
+            is_unverified: false,
             ticket: None,
             single_use: None,
             may_access_others: false,

@@ -37,6 +37,8 @@ pub struct Principal {
     pub(crate) session: Option<SessionId>,
     /// When the built-in account was created.
     pub(crate) account_since_s: Option<u64>,
+    /// With a built-in account whose e-mail address should be verified and is not.
+    pub(crate) is_unverified: bool,
     pub(crate) ticket: Option<Ticket>,
     /// For a ticket, and for a guest's token that allows one upload.
     pub(crate) single_use: Option<SingleUse>,
@@ -55,6 +57,12 @@ impl Principal {
     /// When the built-in account was created, in seconds since 1970; also with a ticket that the user was issued.
     pub const fn account_since_s(&self) -> Option<u64> {
         self.account_since_s
+    }
+
+    /// Whether the e-mail address of the built-in account should be verified and is not; also with a ticket that the user
+    /// was issued.
+    pub const fn is_unverified(&self) -> bool {
+        self.is_unverified
     }
 
     /// The session of the built-in accounts that the token belongs to. A token with the role SERVICE or ADMIN has one,
@@ -105,12 +113,12 @@ impl Principal {
     /// # Errors
     /// `ROLE_NOT_ALLOWED`, and `TICKET_REQUIRED` for a token that is no ticket where one is required.
     pub fn may_upload(self, require_ticket: bool) -> Result<Permit, Problem> {
-        let Self { user: owner, role, account_since_s, ticket, single_use, .. } =
+        let Self { user: owner, role, account_since_s, is_unverified, ticket, single_use, .. } =
             self.authorize(UPLOAD)?;
         if require_ticket && ticket.is_none() {
             return Err(Problem::new(Code::TicketRequired));
         }
-        Ok(Permit { owner, role, account_since_s, ticket, single_use })
+        Ok(Permit { owner, role, account_since_s, is_unverified, ticket, single_use })
     }
 }
 
@@ -120,16 +128,27 @@ pub struct Permit {
     owner: UserId,
     role: Role,
     account_since_s: Option<u64>,
+    is_unverified: bool,
     ticket: Option<Ticket>,
     single_use: Option<SingleUse>,
 }
 
 impl Permit {
-    /// Whether the uploader is a guest, or has a built-in account that is younger than a day.
+    /// Whose limits the uploader has: an account with an unverified e-mail address has those of a guest.
+    pub const fn limits_of(&self) -> Role {
+        if self.is_unverified { Role::Guest } else { self.role }
+    }
+
+    /// Whether the e-mail address of the uploader should be verified and is not.
+    pub const fn is_unverified(&self) -> bool {
+        self.is_unverified
+    }
+
+    /// Whether the uploader is a guest, or has a built-in account that is younger than a day or unverified.
     pub fn is_newcomer(&self, now_ms: u64) -> bool {
         const DAY_S: u64 = 86_400;
         let is_young = |since_s: u64| now_ms / 1000 < since_s.saturating_add(DAY_S);
-        self.role == Role::Guest || self.account_since_s.is_some_and(is_young)
+        self.limits_of() == Role::Guest || self.account_since_s.is_some_and(is_young)
     }
 
     pub const fn ticket(&self) -> Option<&Ticket> {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod forms;
+mod mail_links;
 mod metrics;
 mod removals;
 #[cfg(any(test, feature = "testing"))]
@@ -11,6 +12,7 @@ mod webhooks;
 
 pub use audit::{AuditStore, Event, EventQuery, HourUploaders, StoredEvent, Uploader};
 pub use forms::{FormImage, FormPictures, FormRow, FormStore, NewForm};
+pub use mail_links::{AccountLink, LinkKind, MailLinkStore, OpenLink, OpenedSignUp, SignUpLink};
 pub use metrics::{
     AlertState, CounterBatch, HourCount, IsolateMemory, MetricsSnapshot, MetricsStore, Timing,
     Total, Unreported,

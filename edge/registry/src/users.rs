@@ -104,6 +104,8 @@ pub struct User {
     /// The review of the profile image.
     pub image_review: Option<Review>,
     pub created_ms: u64,
+    /// Whether a link in a mail was opened.
+    pub has_verified_email: bool,
 }
 
 impl User {

@@ -20,6 +20,8 @@ pub enum Subject {
     Login(String),
     /// Logins with one e-mail address and a solved challenge, by the digest of the address.
     ChallengedLogin(String),
+    /// Mails to one e-mail address, by its digest.
+    Mail(String),
     /// Logins of a browser that has logged in before, by its id.
     Device(String),
     /// The pictures of a form with a limit are counted there; nobody is banned by it.
@@ -184,6 +186,7 @@ impl fmt::Display for Subject {
             Self::Email(digest) => write!(f, "email:{digest}"),
             Self::Login(digest) => write!(f, "login:{digest}"),
             Self::ChallengedLogin(digest) => write!(f, "challenged:{digest}"),
+            Self::Mail(digest) => write!(f, "mail:{digest}"),
             Self::Device(id) => write!(f, "device:{id}"),
             Self::Form(name) => write!(f, "form:{name}"),
             Self::Network(network) => write!(f, "net:{network}"),

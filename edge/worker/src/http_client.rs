@@ -2,7 +2,8 @@
 //! configuration. Redirects are not followed: they would lead to a URL that nobody configured.
 
 use edge_api::ports::{
-    AlertSink, AlertSinkError, MAX_SITE_VERIFY_BYTES, SiteVerify, SiteVerifyError, WebhookClient,
+    AlertSink, AlertSinkError, MAX_SITE_VERIFY_BYTES, MailError, Mailer, SiteVerify,
+    SiteVerifyError, WebhookClient,
 };
 use edge_auth::{KeyServer, KeyServerError, MAX_KEY_SET_BYTES};
 use edge_storage::s3::{HttpClient, HttpError, HttpRequest, HttpResponse};
@@ -113,6 +114,22 @@ impl AlertSink for Runtime {
         match response.map_err(|_| AlertSinkError::Unreachable)?.status_code() {
             200..=299 => Ok(()),
             status => Err(AlertSinkError::Status(status)),
+        }
+    }
+}
+
+impl Mailer for Runtime {
+    async fn send(&self, url: &str, token: Option<&str>, body: String) -> Result<(), MailError> {
+        // The platform's message may contain the URL, which is a secret.
+        let unreachable = |_| MailError::Unreachable;
+        let bearer = token.map(|token| ("authorization", format!("Bearer {token}")));
+        let headers: Vec<_> = bearer.into_iter().collect();
+        let request = json_request_with(url, &headers, &body).map_err(unreachable)?;
+        let (_guard, signal) = FetchGuard::new();
+        let response = Fetch::Request(request).send_with_signal(&signal).await;
+        match response.map_err(unreachable)?.status_code() {
+            200..=299 => Ok(()),
+            status => Err(MailError::Status(status)),
         }
     }
 }

@@ -150,6 +150,7 @@ impl Ports for Bindings {
     type RateLimiter = FloodLimit;
     type KeyServer = Runtime;
     type AlertSink = Runtime;
+    type Mailer = Runtime;
     type SiteVerify = Runtime;
     type WebhookClient = Runtime;
 
@@ -170,6 +171,10 @@ impl Ports for Bindings {
     }
 
     fn alert_sink(&self) -> &Runtime {
+        &Runtime
+    }
+
+    fn mailer(&self) -> &Runtime {
         &Runtime
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     device_cookie::DeviceId,
     login_throttle::LoginAttempt,
+    mail_links::forgotten_url,
     password::{self, Password},
 };
 use crate::{
@@ -18,7 +19,9 @@ use crate::{
     body::{BodyStream, read_json_of},
     context::RequestContext,
     error::ApiError,
+    mails::{self, Letter},
     ports::Ports,
+    request::base_url,
     response::{self, HandlerResult},
 };
 
@@ -76,6 +79,8 @@ pub async fn change_password<P: Ports>(
         detail: None,
     })
     .await;
+    let url = forgotten_url(&base_url(&app.config, context.head));
+    mails::send_later(app, &user.email, &Letter::PasswordChanged { url }, context.language());
     let changed = ChangedPassword { ended_sessions };
     Ok(response::success(StatusCode::OK, "change_password_success", &changed, now_ms))
 }

@@ -4,8 +4,8 @@
 use edge_auth::Principal;
 use edge_ledger::{AccountSnapshot, Inspect, LedgerClient, ListOpenUploads, OpenUpload};
 use edge_registry::{
-    EventRecord, ImageListing, RefreshFamily, RemovalScope, RemovalStore, StoredEvent, Until,
-    UserStore, WebhookStore,
+    EventRecord, ImageListing, LinkKind, MailLinkStore, OpenLink, RefreshFamily, RemovalScope,
+    RemovalStore, StoredEvent, Until, UserStore, WebhookStore,
 };
 use edge_types::{ImageId, Role, Subject, UserId, timestamp};
 use http::StatusCode;
@@ -47,6 +47,7 @@ struct Export {
 struct Rest {
     account: Option<UserView>,
     sessions: Vec<Session>,
+    links: Vec<Link>,
     image_count: u64,
     pending_uploads: Vec<Upload>,
     limits: Limits,
@@ -64,6 +65,14 @@ struct Session {
     used_at: String,
     expires_at: String,
     ended_at: Option<String>,
+}
+
+/// A link in a mail that was not opened yet.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Link {
+    kind: LinkKind,
+    expires_at: String,
 }
 
 #[derive(Serialize)]
@@ -156,6 +165,7 @@ async fn rest<P: Ports>(
     Ok(Rest {
         account: account.map(|user| UserView::new(user, app, context)),
         sessions: users.all_sessions(id, MAX_SESSIONS).await?.into_iter().map(session).collect(),
+        links: users.links_of(id, app.ports.now_ms()).await?.into_iter().map(link).collect(),
         image_count: users.count_images(&scope, Until::ALL).await?,
         pending_uploads: ledger
             .send_to_user(id, ListOpenUploads)
@@ -194,6 +204,10 @@ fn session(family: RefreshFamily) -> Session {
         expires_at: timestamp(family.expires_ms),
         ended_at: family.revoked_ms.map(timestamp),
     }
+}
+
+fn link(open: OpenLink) -> Link {
+    Link { kind: open.kind, expires_at: timestamp(open.expires_ms) }
 }
 
 fn upload(open: OpenUpload) -> Upload {

@@ -6,11 +6,15 @@ use http::StatusCode;
 use image_rules::Code;
 use serde::Deserialize;
 
-use super::{device_cookie::DeviceId, login_throttle::LoginAttempt, password, session};
+use super::{
+    device_cookie::DeviceId, login_throttle::LoginAttempt, mail_links::invite_to_verify, password,
+    session,
+};
 use crate::{
     admission,
     app::App,
     body::{BodyStream, read_json},
+    config::EmailVerification,
     context::RequestContext,
     ports::Ports,
     response::HandlerResult,
@@ -27,7 +31,7 @@ struct Credentials {
 ///
 /// # Errors
 /// `ALREADY_LOGGED_IN`, `CREDENTIALS_INVALID`, `RATE_LIMITED` or `CHALLENGE_REQUIRED` after too many wrong passwords,
-/// `USER_BANNED`, `MALFORMED_REQUEST`.
+/// `USER_BANNED`, `EMAIL_NOT_VERIFIED`, `MALFORMED_REQUEST`.
 pub async fn login<P: Ports>(
     app: &App<P>,
     context: &RequestContext<'_>,
@@ -47,5 +51,10 @@ pub async fn login<P: Ports>(
     let (user, _) = found.filter(|_| is_right).ok_or(Code::CredentialsInvalid)?;
     attempt.refund(app).await;
     admission::check_user_ban(app, context, &user.id).await?;
+    // Only accounts from before the setting, whose owner knows the password.
+    if app.config.email_verification == EmailVerification::Required && !user.has_verified_email {
+        invite_to_verify(app, context, &email).await?;
+        return Err(Code::EmailNotVerified.into());
+    }
     session::open(app, context, (StatusCode::OK, "login_success"), user, &email, device).await
 }

@@ -7,6 +7,7 @@ mod device_cookie;
 mod export;
 mod login;
 mod login_throttle;
+mod mail_links;
 mod origin_check;
 mod password;
 mod profile;
@@ -21,6 +22,7 @@ mod withdrawal;
 pub use change_password::change_password;
 pub use export::export_user;
 pub use login::login;
+pub use mail_links::{forget_password, reset_password, send_verification, verify_email};
 pub use profile::{change_user, read_user};
 pub use refresh::{logout, refresh};
 pub use sessions::{

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{cookie::RefreshToken, device_cookie::DeviceId};
 use crate::{
     app::App,
+    config::EmailVerification,
     context::RequestContext,
     delivery::picture_url,
     error::ApiError,
@@ -26,6 +27,7 @@ use crate::{
 pub(super) struct UserView {
     id: String,
     email: String,
+    email_verified: bool,
     nickname: Option<String>,
     role: Role,
     /// Signed if the picture is private.
@@ -45,6 +47,7 @@ impl UserView {
             profile_image_url: user.image_object().map(url),
             id: user.id.to_string(),
             email: user.email,
+            email_verified: user.has_verified_email,
             nickname: user.nickname,
             role: user.role,
             profile_image_key: user.image_key,
@@ -146,6 +149,8 @@ pub(super) fn respond<P: Ports>(
         email: &user.email,
         session: &session,
         created_ms: user.created_ms,
+        is_unverified: app.config.email_verification != EmailVerification::Off
+            && !user.has_verified_email,
     };
     let access_token = app.config.auth.signing.issue_access_token(&account, expires_in, now_ms)?;
     let (sub, email) = (user.id.to_string(), user.email.clone());

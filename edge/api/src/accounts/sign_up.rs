@@ -9,6 +9,7 @@ use image_rules::Code;
 use serde::Deserialize;
 
 use super::{
+    mail_links::{begin_sign_up, count_mail, invite_to_verify},
     password::{self, Password},
     session,
     transfer::{GuestImageTransfer, ImageName, user_id},
@@ -17,6 +18,7 @@ use crate::{
     admission::count_new_identity,
     app::App,
     body::{BodyStream, read_json},
+    config::EmailVerification,
     context::RequestContext,
     error::ApiError,
     images,
@@ -34,7 +36,8 @@ const LEEWAY_MS: u64 = 60_000;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SignUp {
     email: String,
-    password: String,
+    /// Ignored where addresses are verified first: who opens the link chooses it.
+    password: Option<String>,
     nickname: Option<String>,
     image_id: Option<ImageId>,
     image_key: Option<String>,
@@ -59,8 +62,20 @@ pub async fn sign_up<P: Ports>(
         Some(text) => Some(Nickname::parse(text).ok_or(Code::MalformedRequest)?),
         None => None,
     };
+    // The token of the guest expires before the link is opened, and whether the picture is claimed would tell whether
+    // the address has an account.
+    if app.config.email_verification == EmailVerification::Required {
+        if request.names_image() {
+            let expected = Some("nothing, while addresses are verified");
+            return Err(Problem::field("imageKey", expected).into());
+        }
+        count_new_identity(app, context, NewIdentity::Account).await?;
+        count_mail(app, context, &email).await?;
+        return begin_sign_up(app, context, &email, nickname.as_ref()).await;
+    }
     let transfer = request.transfer(app, context).await?;
-    let password = Password::parse(request.password, email.as_str())?;
+    let password = request.password.ok_or_else(|| Problem::field("password", None))?;
+    let password = Password::parse(password, email.as_str())?;
     if app.ports.users().by_email(&email).await?.is_some() {
         return Err(Code::EmailTaken.into());
     }
@@ -92,10 +107,20 @@ pub async fn sign_up<P: Ports>(
         detail: None,
     })
     .await;
+    // The account exists in any case, and its owner can ask for the mail again.
+    if app.config.email_verification == EmailVerification::Optional
+        && let Err(error) = invite_to_verify(app, context, &email).await
+    {
+        log::error("verification_unsent", &[("cause", &error.to_string())]);
+    }
     session::open(app, context, (StatusCode::CREATED, "signup_success"), user, &email, None).await
 }
 
 impl SignUp {
+    const fn names_image(&self) -> bool {
+        self.image_id.is_some() || self.image_key.is_some() || self.image_url.is_some()
+    }
+
     /// The image to transfer, with the token of its guest.
     async fn transfer<P: Ports>(
         &self,
@@ -172,6 +197,7 @@ async fn create<P: Ports>(app: &App<P>, new: &NewUser<'_>) -> Result<User, ApiEr
                 image_key: new.image_key.map(ToString::to_string),
                 image_review: None,
                 created_ms: new.created_ms,
+                has_verified_email: false,
             })
         }
         Created::EmailTaken => Err(Code::EmailTaken.into()),

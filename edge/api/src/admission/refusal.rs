@@ -23,6 +23,7 @@ pub(super) fn refuse<P: Ports>(
         | Subject::Email(_)
         | Subject::Login(_)
         | Subject::ChallengedLogin(_)
+        | Subject::Mail(_)
         | Subject::Device(_)
         | Subject::Network(_)
         | Subject::Form(_) => Limit::ClientIp(kind),

@@ -164,7 +164,7 @@ async fn grant_upload<P: Ports>(
     let ticket =
         spent.map(|spent| SpentTicket { id: spent.id.clone(), expires_ms: spent.expires_ms });
     let command = AdmitUpload {
-        limits: app.config.limits.of_role(permit.role()),
+        limits: app.config.limits.of_role(permit.limits_of()),
         bytes,
         lease_s: app.config.uploads.lease_s,
         ticket,

@@ -3,6 +3,7 @@
 mod alert_webhook;
 mod challenge;
 mod delivery;
+mod mail;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use subtle::ConstantTimeEq;
 pub use alert_webhook::AlertWebhook;
 pub use challenge::{ChallengeSettings, Turnstile};
 pub use delivery::DeliverySettings;
+pub use mail::{EmailVerification, MailService, MailSettings, is_local};
 pub use storage::Storage;
 pub use webhooks::WebhookSettings;
 
@@ -38,6 +40,9 @@ pub struct Config {
     /// Whether a guest token allows one upload.
     pub guest_single_use: bool,
     pub accounts: AccountSettings,
+    /// Where mails to people go. Without them nobody can reset a password.
+    pub mail: Option<MailSettings>,
+    pub email_verification: EmailVerification,
     /// What callers solve who have used up a limit.
     pub challenge: Option<ChallengeSettings>,
     pub policy: Policy,
@@ -88,6 +93,8 @@ impl Config {
         let guest_token_s = reader.number("GUEST_TOKEN_S", 300, 1..=86_400);
         let guest_single_use = reader.flag("GUEST_SINGLE_USE", false);
         let accounts = AccountSettings::read(&mut reader);
+        let mail = MailSettings::read(&mut reader, public_base_url.as_deref());
+        let email_verification = EmailVerification::read(&mut reader, mail.is_some());
         let challenge = challenge::read(&mut reader, &allowed_origins);
         let policy = policy(&mut reader);
         // Below 16 MiB a phone's photo could not be decoded beside its body; above 96 MiB nothing of an
@@ -122,6 +129,8 @@ impl Config {
                 guest_token_s,
                 guest_single_use,
                 accounts,
+                mail,
+                email_verification,
                 challenge,
                 policy,
                 memory_budget_bytes,

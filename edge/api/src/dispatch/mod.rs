@@ -19,7 +19,7 @@ use crate::{
     context::{RequestContext, RequestId},
     delivery,
     endpoint::{self, Endpoint, OpenEndpoint, ProtectedEndpoint},
-    forms, health, images, metrics,
+    forms, health, images, mails, metrics,
     ports::{Ports, StoreContent},
     removals, request,
     response::{self, Body, HandlerResult, Response},
@@ -125,6 +125,10 @@ async fn handle_open<P: Ports>(
         OpenEndpoint::Login => accounts::login(app, context, body).await,
         OpenEndpoint::Refresh => accounts::refresh(app, context).await,
         OpenEndpoint::Logout => accounts::logout(app, context).await,
+        OpenEndpoint::VerifyEmail => accounts::verify_email(app, context, body).await,
+        OpenEndpoint::ForgetPassword => accounts::forget_password(app, context, body).await,
+        OpenEndpoint::ResetPassword => accounts::reset_password(app, context, body).await,
+        OpenEndpoint::Mailbox => mails::mailbox(app, context),
         OpenEndpoint::Challenge => challenge::issue(app, context),
         OpenEndpoint::ChallengeWidget => challenge::widget(app, context),
         OpenEndpoint::PublicKeys => Ok(accounts::public_keys(app)),
@@ -171,6 +175,9 @@ async fn handle_protected<P: Ports>(
         }
         ProtectedEndpoint::ChangePassword(id) => {
             accounts::change_password(app, context, &caller, &id, body).await
+        }
+        ProtectedEndpoint::SendVerification(id) => {
+            accounts::send_verification(app, context, &caller, &id).await
         }
         ProtectedEndpoint::ExportUser(id) => {
             accounts::export_user(app, context, &caller, &id).await

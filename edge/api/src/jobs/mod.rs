@@ -7,11 +7,18 @@ mod sweep;
 pub use flush::{HOUR_MS, KEPT_ISOLATES_MS, flush, flush_after_alarm, flush_later, isolate_memory};
 pub use sweep::{Findings, sweep};
 
-use edge_registry::RemovalStore;
+use edge_registry::{MailLinkStore, RemovalStore};
 use edge_types::log;
-use futures_util::future::join;
+use futures_util::future::join3;
 
-use crate::{alerts, app::App, error::InternalError, health, ports::Ports, removals, webhooks};
+use crate::{
+    alerts,
+    app::App,
+    error::InternalError,
+    health, mails,
+    ports::{Mail, Ports},
+    removals, webhooks,
+};
 
 /// How long the progress of a removal can be read after its end.
 const KEPT_REMOVALS_MS: u64 = 7 * 24 * HOUR_MS;
@@ -34,12 +41,14 @@ pub async fn run_scheduled<P: Ports>(app: &App<P>) {
 async fn end_removals<P: Ports>(app: &App<P>) -> Result<(), InternalError> {
     removals::settle(app).await?;
     let before_ms = app.ports.now_ms().saturating_sub(KEPT_REMOVALS_MS);
-    Ok(app.ports.users().delete_removals(before_ms).await?)
+    app.ports.users().delete_removals(before_ms).await?;
+    Ok(app.ports.users().delete_expired_links(app.ports.now_ms()).await?)
 }
 
 /// What is to be done after a response. It is decided before, because another request of the isolate may follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct AfterResponse {
+    mails: Vec<Mail>,
     flushes: bool,
     removes: bool,
     enqueues: bool,
@@ -51,7 +60,13 @@ impl AfterResponse {
         let flushes = app.isolate.counters.plan_flush(app.ports.now_ms());
         let removes = app.isolate.has_removals.take();
         let enqueues = app.isolate.has_events.take();
-        (flushes || removes || enqueues).then_some(Self { flushes, removes, enqueues })
+        let mails = app.isolate.mails.take();
+        (flushes || removes || enqueues || !mails.is_empty()).then_some(Self {
+            mails,
+            flushes,
+            removes,
+            enqueues,
+        })
     }
 
     pub async fn run<P: Ports>(self, app: &App<P>) {
@@ -68,6 +83,6 @@ impl AfterResponse {
                 removals::run(app).await;
             }
         };
-        join(flushing, removing).await;
+        join3(flushing, removing, mails::send_waiting(app, self.mails)).await;
     }
 }

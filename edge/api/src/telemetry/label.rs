@@ -61,6 +61,11 @@ impl Route {
                 OpenEndpoint::Challenge | OpenEndpoint::ChallengeWidget => {
                     ("challenge", Area::Auth)
                 }
+                OpenEndpoint::VerifyEmail => ("verify_email", Area::Auth),
+                OpenEndpoint::ForgetPassword | OpenEndpoint::ResetPassword => {
+                    ("reset_password", Area::Auth)
+                }
+                OpenEndpoint::Mailbox => ("mailbox", Area::Other),
                 OpenEndpoint::PublicKeys => ("public_keys", Area::Auth),
                 OpenEndpoint::Policy => ("policy", Area::Other),
                 OpenEndpoint::Alive => ("healthz", Area::Other),
@@ -86,6 +91,7 @@ impl Route {
                 ProtectedEndpoint::ReadRemoval(_) => ("read_removal", Area::Images),
                 ProtectedEndpoint::EraseUser(_) => ("erase_user", Area::Auth),
                 ProtectedEndpoint::ChangePassword(_) => ("change_password", Area::Auth),
+                ProtectedEndpoint::SendVerification(_) => ("send_verification", Area::Auth),
                 ProtectedEndpoint::Withdraw(_) => ("withdraw", Area::Auth),
                 ProtectedEndpoint::ExportUser(_) => ("export_user", Area::Auth),
                 ProtectedEndpoint::ReadUser(_) => ("read_user", Area::Auth),

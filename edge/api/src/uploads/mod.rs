@@ -12,9 +12,9 @@ pub use tickets::issue_ticket;
 
 use edge_auth::{Permit, Principal};
 use edge_ledger::{AwaitAnswer, LedgerClient};
-use edge_types::{FormId, Role, UserId, with_timeout};
+use edge_types::{FormId, Problem, Role, UserId, with_timeout};
 use futures_util::{StreamExt, future::join_all, stream};
-use image_rules::{Format, Limits};
+use image_rules::{Code, Format, Limits};
 
 use crate::{
     admission::{AdmittedUpload, FileOrder, admit_upload},
@@ -97,8 +97,15 @@ async fn rules_of<P: Ports>(
     form_id: Option<&FormId>,
 ) -> Result<UploadRules, ApiError> {
     let rules = UploadRules::of(app, form_id).await?;
-    rules.admit(permit.role(), app.ports.now_ms())?;
-    Ok(rules)
+    match rules.admit(permit.limits_of(), app.ports.now_ms()) {
+        Err(Problem { code: Code::GuestNotAllowed, .. }) if permit.is_unverified() => {
+            Err(Code::EmailNotVerified.into())
+        }
+        outcome => {
+            outcome?;
+            Ok(rules)
+        }
+    }
 }
 
 /// Reads the body, once its first bytes are there and there is memory for the others.

@@ -56,7 +56,8 @@ pub async fn issue_ticket<P: Ports>(
     let (signing, random) = (&app.config.auth.signing, app.ports.random());
     // A new account has no larger budget with tickets than without.
     let account_since_s = caller.account_since_s().filter(|_| *caller.user() == user);
-    let holder = TicketHolder { user: &user, account_since_s };
+    let is_unverified = caller.is_unverified() && *caller.user() == user;
+    let holder = TicketHolder { user: &user, account_since_s, is_unverified };
     let ticket = signing.issue_ticket(holder, &scope, random, expires_in, now_ms)?;
     let data = Issued { ticket, expires_in };
     Ok(response::success(StatusCode::CREATED, "issue_ticket_success", &data, now_ms))

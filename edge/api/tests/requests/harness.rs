@@ -12,8 +12,8 @@ use edge_api::{
     config::Config,
     dispatch::serve,
     ports::{
-        AlertSink, AlertSinkError, Deployment, EdgeCache, Picture, Ports, RateLimiter,
-        RateLimiterError, SiteVerify, SiteVerifyError, WebhookClient,
+        AlertSink, AlertSinkError, Deployment, EdgeCache, MailError, Mailer, Picture, Ports,
+        RateLimiter, RateLimiterError, SiteVerify, SiteVerifyError, WebhookClient,
     },
     purge_copies,
     response::Body,
@@ -52,6 +52,7 @@ pub struct TestHarness {
     pub ledger: FakeLedger,
     pub key_server: FakeKeyServer,
     pub alert_sink: FakeAlertSink,
+    pub mailer: FakeMailer,
     pub site_verify: FakeSiteVerify,
     pub back_end: Rc<FakeBackEnd>,
     pub clock: Rc<TestClock>,
@@ -73,6 +74,7 @@ impl Default for TestHarness {
             rate_limiter: FakeRateLimiter::default(),
             key_server: FakeKeyServer::new(&clock),
             alert_sink: FakeAlertSink::default(),
+            mailer: FakeMailer::default(),
             site_verify: FakeSiteVerify::default(),
             back_end: Rc::default(),
             clock,
@@ -156,6 +158,7 @@ impl Ports for TestHarness {
     type RateLimiter = FakeRateLimiter;
     type KeyServer = FakeKeyServer;
     type AlertSink = FakeAlertSink;
+    type Mailer = FakeMailer;
     type SiteVerify = FakeSiteVerify;
     type WebhookClient = FakeBackEnd;
 
@@ -177,6 +180,10 @@ impl Ports for TestHarness {
 
     fn alert_sink(&self) -> &FakeAlertSink {
         &self.alert_sink
+    }
+
+    fn mailer(&self) -> &FakeMailer {
+        &self.mailer
     }
 
     fn site_verify(&self) -> &FakeSiteVerify {
@@ -239,6 +246,31 @@ impl AlertSink for FakeAlertSink {
         }
         self.sent.borrow_mut().push((url.to_owned(), body));
         self.status.get().map_or(Ok(()), |status| Err(AlertSinkError::Status(status)))
+    }
+}
+
+/// Takes mails, and records what it got.
+#[derive(Default)]
+pub struct FakeMailer {
+    pub sent: RefCell<Vec<SentMail>>,
+    /// The next answers; without one it takes the mail.
+    pub answers: RefCell<VecDeque<Result<(), MailError>>>,
+}
+
+/// What a mail service got.
+#[derive(Clone, Debug)]
+pub struct SentMail {
+    pub url: String,
+    pub token: Option<String>,
+    pub mail: Value,
+}
+
+impl Mailer for FakeMailer {
+    async fn send(&self, url: &str, token: Option<&str>, body: String) -> Result<(), MailError> {
+        let mail = serde_json::from_str(&body).expect("JSON");
+        let (url, token) = (url.to_owned(), token.map(str::to_owned));
+        self.sent.borrow_mut().push(SentMail { url, token, mail });
+        self.answers.borrow_mut().pop_front().unwrap_or(Ok(()))
     }
 }
 
@@ -354,7 +386,8 @@ struct TestVariables<'a>(&'a [(&'a str, &'a str)]);
 impl Variables for TestVariables<'_> {
     fn read(&self, name: &str) -> Option<String> {
         if let Some((_, value)) = self.0.iter().find(|(variable, _)| *variable == name) {
-            return Some((*value).to_owned());
+            // An empty text stands for a variable that is not set.
+            return (!value.is_empty()).then(|| (*value).to_owned());
         }
         let value = match name {
             "SIGNING_JWK" => SIGNING_JWK,

@@ -1,7 +1,7 @@
 //! The permission table against what really happens: every endpoint, every role, and no token.
 
 use edge_api::endpoint::{
-    ACCOUNTS, AdminEndpoint as A, Endpoint, FAULTS, FIXED, OpenEndpoint as O,
+    ACCOUNTS, AdminEndpoint as A, Endpoint, FAULTS, FIXED, LINKS, OpenEndpoint as O,
     ProtectedEndpoint as P, SESSIONS, find, rights,
 };
 use edge_auth::{Rights, UPLOAD, testing::hs256};
@@ -19,8 +19,8 @@ const ROLES: [(Role, &str); 4] = [
 ];
 
 /// Paths with a variable part, once for each of their endpoints, and a preflight; all are of user 123. The first
-/// eleven concern what belongs to the user.
-const VARIABLE: [(&str, &str); 24] = [
+/// twelve concern what belongs to the user.
+const VARIABLE: [(&str, &str); 25] = [
     ("/images/1", "GET"),
     ("/images/1", "DELETE"),
     ("/images/1/url", "POST"),
@@ -32,6 +32,7 @@ const VARIABLE: [(&str, &str); 24] = [
     ("/users/123/export", "GET"),
     ("/users/123/withdraw", "POST"),
     ("/users/123/password", "POST"),
+    ("/users/123/verification", "POST"),
     ("/removals/0123456789abcdef0123456789abcdef", "GET"),
     ("/users/123/images/1-00000000-0000-4000-8000-000000000000.gif", "GET"),
     ("/admin/api/bans/user:123", "DELETE"),
@@ -126,13 +127,18 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Protected(P::Admin(A::ResendEvents)) => 54,
         Endpoint::Protected(P::Admin(A::PingWebhook)) => 55,
         Endpoint::Protected(P::ChangePassword(_)) => 56,
+        Endpoint::Protected(P::SendVerification(_)) => 57,
+        Endpoint::Open(O::VerifyEmail) => 58,
+        Endpoint::Open(O::ForgetPassword) => 59,
+        Endpoint::Open(O::ResetPassword) => 60,
+        Endpoint::Open(O::Mailbox) => 61,
     }
 }
-const ENDPOINTS: usize = 57;
+const ENDPOINTS: usize = 62;
 
 /// Path, method and endpoint of every endpoint.
 pub fn endpoints() -> Vec<(&'static str, &'static str, Endpoint)> {
-    let fixed = [FIXED, ACCOUNTS, SESSIONS, FAULTS].concat();
+    let fixed = [FIXED, ACCOUNTS, LINKS, SESSIONS, FAULTS].concat();
     let variable = VARIABLE.map(|(path, method)| {
         let endpoint = find(&method.parse().expect("a method"), path, true);
         (path, method, endpoint.expect("an endpoint"))
@@ -194,7 +200,7 @@ fn each_endpoint_admits_the_roles_of_the_table() {
 
 #[test]
 fn only_the_roles_of_the_table_access_resources_of_others() {
-    for (path, method) in &VARIABLE[..11] {
+    for (path, method) in &VARIABLE[..12] {
         let endpoint = find(&method.parse().expect("a method"), path, true).expect("an endpoint");
         let Access::Token(rights) = access(&endpoint) else { panic!("{path} is open") };
         for (role, name) in ROLES {

@@ -93,6 +93,7 @@ fn access_token(tester: &TokenTester, user: &UserId, role: Role) -> String {
         email: "a@example.com",
         session: &session(),
         created_ms: NOW_MS,
+        is_unverified: false,
     };
     tester.config.signing.issue_access_token(&account, 900, NOW_MS).expect("signed")
 }

@@ -10,11 +10,13 @@
 )]
 
 mod audit;
+mod mail_links;
 mod metrics;
 mod removals;
 mod users;
 mod webhooks;
 
+pub use mail_links::FakeLink;
 pub use removals::FakeRemoval;
 pub use users::FakeUserStore;
 pub use webhooks::FakeWebhookEvent;

@@ -8,7 +8,7 @@ use std::{
 
 use edge_types::{Email, Role, UserId};
 
-use super::FakeRegistry;
+use super::{FakeRegistry, mail_links::FakeLink};
 use crate::{
     Created, NewPassword, NewUser, PasswordHash, RefreshFamily, Registry, RegistryError,
     Reservation, TokenRotation, User, UserChange, UserStore, WhichSessions,
@@ -21,6 +21,7 @@ pub struct FakeUserStore {
     pub families: RefCell<Vec<RefreshFamily>>,
     /// By address: the user and the end.
     pub reservations: RefCell<BTreeMap<String, (UserId, u64)>>,
+    pub links: RefCell<Vec<FakeLink>>,
     /// Whether the next `create` fails, as when a request is cancelled before it.
     pub cut_off: Cell<bool>,
     pub(super) registry: Rc<FakeRegistry>,
@@ -88,6 +89,7 @@ impl UserStore for FakeUserStore {
             image_key: new.image_key.map(ToString::to_string),
             image_review: None,
             created_ms: new.created_ms,
+            has_verified_email: false,
         };
         users.push((user, new.password.clone()));
         self.registry.add_new_event(new.event);

@@ -3,6 +3,7 @@
 
 mod audit;
 mod forms;
+mod mail_links;
 mod metrics;
 mod removals;
 mod users;

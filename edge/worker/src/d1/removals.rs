@@ -35,7 +35,7 @@ const FINISH: &str = "UPDATE removals SET finished_ms = ?2, target = NULL \
 const NOTE_ERASED: &str = "INSERT INTO erased (name, erased_ms) \
      SELECT value, ?2 FROM json_each(?1) WHERE true ON CONFLICT (name) DO NOTHING";
 
-// Sessions are deleted with their user.
+// Sessions and links in mails are deleted with their user.
 const DELETE_USER: &str = "DELETE FROM users WHERE id = ?1 AND created_ms < ?2";
 const DELETE_RESERVATIONS: &str = "DELETE FROM reservations WHERE user_id = ?1";
 // A key of an event may name the user as well, so it becomes one that does not.

@@ -68,6 +68,7 @@ struct UserRow {
     registered_key: Option<String>,
     review: Option<Review>,
     created_ms: u64,
+    verified_ms: Option<u64>,
 }
 
 impl UserRow {
@@ -80,6 +81,7 @@ impl UserRow {
             image_key: self.registered_key,
             image_review: self.review,
             created_ms: self.created_ms,
+            has_verified_email: self.verified_ms.is_some(),
         };
         (user, self.password_hash.map(PasswordHash))
     }

@@ -2,6 +2,7 @@
 
 mod claim;
 mod login_throttle;
+mod mail_links;
 mod passwords;
 mod profiles;
 mod sessions;
