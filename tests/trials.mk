@@ -35,7 +35,7 @@ test-long-load: setup edge www $(STAMPS)/browser-node
 test-long-api:
 	$(MAKE) test-api API_EXAMPLES=500
 
-test-long-ship: setup edge www server prometheus rclone logrotate $(TOOLS)/s3s-fs $(TOOLS)/cargo-cyclonedx $(STAMPS)/browser-node
+test-long-ship: setup edge www server sbom prometheus rclone logrotate $(TOOLS)/s3s-fs $(STAMPS)/browser-node
 	$(call say,Deployment and release (half an hour))
 	$(LONG) tests/ship/*.test.mjs
 

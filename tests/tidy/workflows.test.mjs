@@ -1,4 +1,4 @@
-// The workflows on GitHub: pinned actions, read-only permissions, job timeouts; and the warning of `make check` when advisories
+// The workflows on GitHub: pinned actions, read-only permissions, job timeouts; and the warning of `make audit` when advisories
 // could not be checked.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

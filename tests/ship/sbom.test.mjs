@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 
-const require = createRequire(new URL("package.json", import.meta.url));
+const require = createRequire(new URL("../browser/package.json", import.meta.url));
 const { Spec, Validation } = require("@cyclonedx/cyclonedx-library");
 
 const text = (name) => readFileSync(`target/sbom/${name}.cdx.json`, "utf8");
