@@ -44,7 +44,7 @@ const bundle = (options) =>
     minify: true,
     sourcemap: "external",
     logLevel: "warning",
-    plugins: [{ name: "rename", setup: ({ onLoad }) => onLoad({ filter: /(engine|runner)\.ts$/ }, ({ path }) => ({ contents: renamedIn(readFileSync(path, "utf8")), loader: "ts" })) }],
+    plugins: [{ name: "rename", setup: ({ onLoad }) => onLoad({ filter: /runner\.ts$/ }, ({ path }) => ({ contents: renamedIn(readFileSync(path, "utf8")), loader: "ts" })) }],
     ...options,
   });
 

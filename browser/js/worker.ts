@@ -5,12 +5,12 @@ import type { Job, StartMessage, WorkerMessage } from "./preflight/messages.js";
 self.addEventListener("message", async ({ data }: MessageEvent<StartMessage | Job>) => {
   try {
     if ("wasm" in data) {
-      await load(data.wasm);
+      load(data.wasm);
       return post({ isReady: true });
     }
     const result = await run(data);
     const bytes = typeof result === "number" ? undefined : result.bytes;
-    post({ result, memoryBytes: await memoryBytes() }, bytes ? [bytes.buffer] : []);
+    post({ result, memoryBytes: memoryBytes() }, bytes ? [bytes.buffer] : []);
   } catch (error) {
     post({ error });
   }

@@ -1,34 +1,13 @@
 // Runs the image rules' wasm in whichever thread loads this: the Web Worker, or the page where there can be none.
-import init, { checkSize, Preparation, solvePuzzle } from "preflight-wasm";
-import { ConnectionBroken, connectionError, SetupError } from "../errors.js";
+import { checkSize, initSync, Preparation, solvePuzzle } from "preflight-wasm";
 import { prepareEdited, prepareForeign } from "./foreign.js";
 import type { Job, PreflightJob, PreflightResult } from "./messages.js";
 
-let loading: ReturnType<typeof init> | undefined;
+let memory: WebAssembly.Memory | undefined;
 
-/** Compiles the wasm, once. Rejects with `ConnectionBroken` or `SetupError`, and the next call tries again. */
-export async function load(wasm: string | URL = new URL("./preflight.wasm", import.meta.url)): Promise<void> {
-  loading ??= compile(wasm);
-  try {
-    await loading;
-  } catch (error) {
-    loading = undefined;
-    throw error;
-  }
-}
-
-async function compile(wasm: string | URL): ReturnType<typeof init> {
-  const remedy = "Check `assets` and the Content-Security-Policy.";
-  const response = await fetch(wasm).catch(async () => {
-    throw await connectionError(wasm, remedy);
-  });
-  if (!response.ok) throw new SetupError(`${response.url} answered ${response.status}. ${remedy}`);
-  try {
-    return await init({ module_or_path: response });
-  } catch (error) {
-    // A body that breaks off throws a TypeError.
-    throw error instanceof TypeError ? new ConnectionBroken() : new SetupError(`${response.url}: ${error}. ${remedy}`);
-  }
+/** Starts the compiled wasm. */
+export function load(module: WebAssembly.Module): void {
+  ({ memory } = initSync({ module }));
 }
 
 /** Runs a job. Throws when the wasm panics; the engine cannot be used any more then. */
@@ -66,6 +45,4 @@ async function prepare(job: PreflightJob, pause?: () => Promise<void>): Promise<
 }
 
 /** The size of the wasm's memory, which never shrinks. */
-export async function memoryBytes(): Promise<number> {
-  return loading ? (await loading).memory.buffer.byteLength : 0;
-}
+export const memoryBytes = (): number => memory?.buffer.byteLength ?? 0;

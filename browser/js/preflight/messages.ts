@@ -10,9 +10,9 @@ export interface AssetUrls {
   wasm?: string | URL | undefined;
 }
 
-/** The first message to the worker: where the wasm is, or undefined for its place in the package. */
+/** The first message to the worker. */
 export interface StartMessage {
-  wasm: string | undefined;
+  wasm: WebAssembly.Module;
 }
 
 /** A file to prepare. */

@@ -1,5 +1,5 @@
 // Runs jobs in a Web Worker or, where a page may have none, in the page itself.
-import { ConnectionBroken, responds, SetupError } from "../errors.js";
+import { ConnectionBroken, connectionError, responds, SetupError } from "../errors.js";
 import type { AssetUrls, Job, ResultOf, StartMessage, WorkerMessage } from "./messages.js";
 
 export interface Runner {
@@ -11,24 +11,41 @@ export interface Runner {
   memoryBytes(): number;
 }
 
-/** A runner that is ready for its first job. */
+let compiling: Promise<WebAssembly.Module> | undefined;
+
+/** A runner that is ready for its first job. Rejects with `ConnectionBroken` or `SetupError`, and the next call tries again. */
 export async function startRunner({ worker, wasm }: AssetUrls): Promise<Runner> {
-  // Resolved here, because the worker would resolve it against its own address.
-  const message: StartMessage = { wasm: wasm && new Request(wasm).url };
+  // Compiled while the worker starts, and once for all runners.
+  const compiled = (compiling ??= compile(wasm ?? new URL("./preflight.wasm", import.meta.url)));
+  compiled.catch(() => (compiling = undefined));
   try {
-    return await startWorker(worker, message);
+    return await startWorker(worker, compiled);
   } catch {
     // No workers here, or a policy that forbids this one. Any other cause makes the page's own runner fail, too.
-    return startInPage(message);
+    return startInPage(await compiled);
   }
 }
 
-function startWorker(script: string | URL | undefined, message: StartMessage): Promise<Runner> {
+async function compile(wasm: string | URL): Promise<WebAssembly.Module> {
+  const remedy = "Check `assets` and the Content-Security-Policy.";
+  const response = await fetch(wasm).catch(async () => {
+    throw await connectionError(wasm, remedy);
+  });
+  if (!response.ok) throw new SetupError(`${response.url} answered ${response.status}. ${remedy}`);
+  try {
+    const isTyped = response.headers.get("content-type") === "application/wasm";
+    return await (isTyped ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
+  } catch (error) {
+    // A body that breaks off throws a TypeError.
+    throw error instanceof TypeError ? new ConnectionBroken() : new SetupError(`${response.url}: ${error}. ${remedy}`);
+  }
+}
+
+function startWorker(script: string | URL | undefined, compiled: Promise<WebAssembly.Module>): Promise<Runner> {
   // Bundlers only follow the second form.
   const worker = script
     ? new Worker(script, { type: "module" })
     : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  worker.postMessage(message);
   let memoryBytes = 0;
   let pending: { resolve(result: unknown): void; reject(reason: unknown): void } | undefined;
   let failure: { reason: unknown } | undefined;
@@ -49,6 +66,7 @@ function startWorker(script: string | URL | undefined, message: StartMessage): P
       reject(reason);
       pending?.reject(reason);
     };
+    compiled.then((wasm) => worker.postMessage({ wasm } satisfies StartMessage), fail);
     worker.addEventListener("error", (event) => fail(new Error(event.message || "The worker did not start.")));
     worker.addEventListener("message", ({ data }: MessageEvent<WorkerMessage>) => {
       if ("error" in data) return fail(data.error);
@@ -59,12 +77,12 @@ function startWorker(script: string | URL | undefined, message: StartMessage): P
   });
 }
 
-async function startInPage({ wasm }: StartMessage): Promise<Runner> {
+async function startInPage(wasm: WebAssembly.Module): Promise<Runner> {
   const { load, run } = await import("./engine.js").catch(async (error: unknown) => {
     if (!(await responds(location.href))) throw new ConnectionBroken();
     throw new SetupError(`${error}. Are the files of this build still there?`);
   });
-  await load(wasm);
+  load(wasm);
   let isStopped = false;
   // A timer, so that the page can handle events between the steps.
   const pause = async () => {

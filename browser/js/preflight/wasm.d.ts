@@ -5,8 +5,8 @@ declare module "preflight-wasm" {
   type Refused = import("./messages.js").Refused;
   type ForeignType = import("./messages.js").ForeignType;
 
-  /** Compiles the wasm. */
-  export default function init(options: { module_or_path: Response }): Promise<{ memory: WebAssembly.Memory }>;
+  /** Starts the compiled wasm. */
+  export function initSync(options: { module: WebAssembly.Module }): { memory: WebAssembly.Memory };
   /** The refusal of a file that has too many bytes to be read. */
   export function checkSize(file: Blob, policy: Policy, language: string): Refused | undefined;
   /** The refusal of a file that the browser could not decode. */
