@@ -82,7 +82,7 @@ test-browser: $(TOOLS)/wasm-bindgen browser chromium firefox $(STAMPS)/browser-n
 	$(call say,The browser module in Chromium)
 	@sh tests/browser/wasm.sh
 	$(call say,The browser package in Chromium and Firefox and through Vite)
-	node tests/run.mjs tests/browser/*.test.mjs
+	node tests/run.mjs $(filter-out tests/browser/templates.test.mjs,$(wildcard tests/browser/*.test.mjs))
 
 test-server: server $(STAMPS)/browser-node
 	$(call say,The package for back ends)
@@ -90,7 +90,7 @@ test-server: server $(STAMPS)/browser-node
 
 test-e2e: setup edge www server chromium firefox prometheus $(TOOLS)/s3s-fs $(STAMPS)/browser-node $(STAMPS)/redbot-$(REDBOT_VERSION)
 	$(call say,End to end: wrangler dev and Chromium and Prometheus)
-	node tests/run.mjs tests/e2e/*.test.mjs tests/conformance/*.test.mjs tests/hostile/*.test.mjs \
+	node tests/run.mjs tests/e2e/*.test.mjs tests/conformance/*.test.mjs tests/hostile/polyglots.test.mjs tests/hostile/tokens.test.mjs \
 		tests/faults/kill.test.mjs tests/faults/storage.test.mjs tests/load/memory.test.mjs
 
 API_EXAMPLES ?= 10
@@ -98,16 +98,18 @@ test-api: setup edge www $(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) ## Test 
 	$(call say,The API against its description ($(API_EXAMPLES) examples an operation))
 	API_EXAMPLES=$(API_EXAMPLES) node tests/api/run.mjs
 
+# With all features, as for `cargo test`, so that no dependency is built again.
+CODES := cargo build --quiet --workspace --all-features --example codes_ts && target/debug/examples/codes_ts
 .PHONY: check
 check: $(STAMPS)/node $(STAMPS)/targets $(STAMPS)/browser-node test-tidy ## Check documents, imports, formatting, lints, types, generated files, no_std, packages
 	$(call say,Formatting and lints)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
-	cargo clippy -p image-edge -p preflight --target wasm32-unknown-unknown -- -D warnings
+	cargo clippy --workspace --all-features --target wasm32-unknown-unknown -- -D warnings
 	$(call say,The rules, resizing and orientation without std)
 	cargo clippy --quiet -p image-rules --target wasm32v1-none -- -D warnings
 	$(call say,Generated codes and types)
-	cargo run --quiet -p image-rules --example codes_ts | diff -u browser/js/codes.ts - \
+	$(CODES) | diff -u browser/js/codes.ts - \
 		|| { echo 'browser/js/codes.ts is not what the Rust codes say: run make codes'; exit 1; }
 	node .make/api-types.mjs | diff -u server/js/api.ts - \
 		|| { echo 'server/js/api.ts is not what www/openapi.json says: run make api-types'; exit 1; }
@@ -138,7 +140,7 @@ release: edge www packages sbom ## Write the archives, npm packages, bills of ma
 # The generated file is committed for readers and editors; `make check` fails when it is out of date.
 .PHONY: codes
 codes: ## Generate browser/js/codes.ts from the codes in Rust
-	cargo run --quiet -p image-rules --example codes_ts > browser/js/codes.ts.new
+	$(CODES) > browser/js/codes.ts.new
 	@mv browser/js/codes.ts.new browser/js/codes.ts
 
 .PHONY: api-types

@@ -1,10 +1,10 @@
 // Runs test files that start their own servers and browsers, and prints the duration of each.
 //
-// `node tests/run.mjs FILE…`. LANES files run in parallel (default 3: they wait more than they compute). A file that fails is run again alone after the others.
+// `node tests/run.mjs FILE…`. LANES files run in parallel (default 2). A file that fails is run again alone after the others.
 // One that then passes depends on the machine and is listed as unstable; one that fails twice fails the run.
 import { spawn } from "node:child_process";
 
-const LANES = Number(process.env.LANES ?? 3);
+const LANES = Number(process.env.LANES ?? 2);
 const TIMEOUT_MS = 600_000;
 const files = process.argv.slice(2);
 

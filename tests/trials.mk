@@ -9,7 +9,7 @@ CORPORA ?= $(abspath $(wildcard ../shared/corpora))
 .PHONY: test-long
 LONG := node --test --test-concurrency=1 --test-timeout=1500000
 FUZZ_SECONDS ?= 3600
-LONG_PARTS := faults hostile load api ship corpora fuzz mutants
+LONG_PARTS := faults hostile load pages api ship corpora fuzz mutants
 # A failed part does not stop the others; the table at the end has all results.
 test-long: setup edge www chromium prometheus $(TOOLS)/s3s-fs $(TOOLS)/cargo-fuzz $(TOOLS)/cargo-mutants $(STAMPS)/bench-node $(STAMPS)/browser-node \
 	$(STAMPS)/schemathesis-$(SCHEMATHESIS_VERSION) $(STAMPS)/redbot-$(REDBOT_VERSION)
@@ -31,6 +31,11 @@ test-long-hostile: setup edge www chromium $(STAMPS)/browser-node $(STAMPS)/redb
 test-long-load: setup edge www $(STAMPS)/browser-node
 	$(call say,Load and memory (half an hour))
 	CORPORA='$(CORPORA)' LOAD_SECONDS=600 $(LONG) tests/load/*.test.mjs
+
+test-long-pages: export EVERY_MODE := 1
+test-long-pages: setup edge www chromium $(STAMPS)/browser-node
+	$(call say,Pages in every language and colour and the types of templates (ten minutes))
+	$(LONG) tests/e2e/accessibility.test.mjs tests/e2e/uploaders.test.mjs tests/browser/templates.test.mjs
 
 test-long-api:
 	$(MAKE) test-api API_EXAMPLES=500
