@@ -35,6 +35,13 @@ admin: $(STAMPS)/node .wrangler/migrated ## Make an account an administrator (EM
 erased: $(STAMPS)/node .wrangler/migrated ## Save the list of erased users (SAVE=file), or load it into a restored database (LOAD=file; locally, or ENV=… REMOTE=1)
 	@node .make/erased.mjs $(if $(SAVE),--save "$(SAVE)") $(if $(LOAD),--load "$(LOAD)") $(if $(REMOTE),--env "$(ENV)") $(if $(STATE),--state "$(STATE)")
 
+.PHONY: backup restore
+backup: $(STAMPS)/node .wrangler/migrated ## Back up the database and the list of erased users to a new folder (TO=…; locally, or ENV=… REMOTE=1)
+	@node .make/backup.mjs --to "$(TO)" $(if $(REMOTE),--env "$(ENV)") $(if $(STATE),--state "$(STATE)")
+
+restore: $(STAMPS)/node ## Restore a backup into an empty database, and erase again who was erased since (FROM=…, ERASED=newer list; locally, or ENV=… REMOTE=1)
+	@node --disable-warning=ExperimentalWarning .make/restore.mjs --from "$(FROM)" $(if $(ERASED),--erased "$(ERASED)") $(if $(REMOTE),--env "$(ENV)") $(if $(STATE),--state "$(STATE)")
+
 .PHONY: copy-pictures
 copy-pictures: rclone ## Copy all pictures to another bucket and compare them (FROM=r2:bucket TO=backup:bucket, remotes of rclone; WITH_ID=1 also the deployment id)
 	@node .make/copy-pictures.mjs --from "$(FROM)" --to "$(TO)" $(if $(WITH_ID),--with-id)

@@ -2,7 +2,7 @@
 // and account, accepts uploads, and erases again who was erased after the backup.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
@@ -21,7 +21,7 @@ before(async () => {
   stops.push(server.stop);
   const folder = mkdtempSync(join(tmpdir(), "the-form-backup-"));
   stops.push(() => rmSync(folder, { recursive: true }));
-  backup = join(folder, "backup.sql");
+  backup = join(folder, "backup");
   erasedFile = join(folder, "erased.sql");
 });
 after(async () => {
@@ -33,20 +33,9 @@ const upload = async (at, body) => (await post(at, "/images", body, { Authorizat
 const list = async (at) => (await (await fetch(`${at.url}/images`, { headers: { Authorization: `Bearer ${at.token()}` } })).json()).data.images;
 const json = { "Content-Type": "application/json" };
 
-/** `wrangler d1 export --local` reads only the state beside its configuration, so this creates a folder with both. */
-function exportDatabase() {
-  const [, binding] = /(\[\[d1_databases\]\][^[]+)/.exec(readFileSync("wrangler.toml", "utf8"));
-  const folder = mkdtempSync(join(tmpdir(), "the-form-export-"));
-  mkdirSync(join(folder, ".wrangler"));
-  symlinkSync(server.state, join(folder, ".wrangler/state"));
-  writeFileSync(join(folder, "wrangler.toml"), `name = "backup"\ncompatibility_date = "2026-11-01"\n${binding}`);
-  const env = { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false" };
-  execFileSync(resolve("node_modules/.bin/wrangler"), ["d1", "export", "the-form-images-dev", "--local", "--output", backup], { cwd: folder, env, stdio: "pipe" });
-  rmSync(folder, { recursive: true });
-}
-
-/** Saves or loads the list of the erased, as `make erased` does. */
-const make = (option, file, { state }) => execFileSync("node", [".make/erased.mjs", option, file, "--state", state], { env: { ...process.env, CI: "1", PATH: `${resolve("node_modules/.bin")}:${process.env.PATH}` }, stdio: "pipe" });
+/** Runs a script of `.make` as make does. */
+const make = (name, ...words) =>
+  execFileSync("node", [`.make/${name}.mjs`, ...words], { encoding: "utf8", env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", PATH: `${resolve("node_modules/.bin")}:${process.env.PATH}` }, stdio: "pipe" });
 
 async function erase(at, user) {
   const headers = { Authorization: `Bearer ${at.token({ sub: "api", role: "SERVICE" })}` };
@@ -67,15 +56,18 @@ test("a deployment from an exported database and a copied bucket has all images 
   const leaver = { Authorization: `Bearer ${server.token({ sub: "leaver" })}`, "Content-Type": "image/gif" };
   const gone = (await (await post(server, "/images", gif(9), leaver)).json()).data;
 
-  exportDatabase();
+  make("backup", "--to", backup, "--state", server.state);
+  assert.equal(statSync(backup).mode & 0o077, 0, "only its owner reads the backup");
   const copy = await startS3({ bucket: "restored" });
   t.after(copy.stop);
   for (const [key, bytes] of s3.objects()) copy.plant(key, bytes);
   // A user is erased after the backup.
   await erase(server, "leaver");
-  make("--save", erasedFile, server);
+  make("erased", "--save", erasedFile, "--state", server.state);
   const { secret, signing } = server;
-  const restored = await startServer({ vars: { ...copy.vars(), PUBLIC_BASE_URL: server.url }, secret, signing, backup });
+  // With the list as it was, so that the restore has whom it must erase.
+  const restore = (state) => make("restore", "--from", backup, "--state", state);
+  const restored = await startServer({ vars: { ...copy.vars(), PUBLIC_BASE_URL: server.url }, secret, signing, restore });
   t.after(restored.stop);
 
   assert.deepEqual(await list(restored), before);
@@ -87,9 +79,14 @@ test("a deployment from an exported database and a copied bucket has all images 
   const { data } = await upload(restored, gif(3));
   assert.ok(data.imageId > Math.max(...uploaded.map(({ data: { imageId } }) => imageId)), "new ids are larger than the restored ones");
   assert.ok(restored.rows().some(({ key }) => key === gone.key), "the restore has brought the erased user back");
-  make("--load", erasedFile, restored);
+  assert.throws(() => restore(restored.state), /The database has tables already/);
+  make("erased", "--load", erasedFile, "--state", restored.state);
   for (let times = 0; times < 3; times += 1) assert.ok((await restored.runCron()).ok);
   assert.ok(!restored.rows().some(({ key }) => key === gone.key) && !copy.objects().has(gone.key), "and the list erases them again");
   assert.equal(restored.rows("erased").length, 1);
   assert.deepEqual(restored.rows("events").filter(({ kind }) => kind === "sweep"), [], "the sweep finds no difference");
+
+  assert.throws(() => make("backup", "--to", backup, "--state", server.state), /exists already/);
+  appendFileSync(join(backup, "database.sql"), "DROP TABLE images;\n");
+  assert.throws(() => restore(mkdtempSync(join(tmpdir(), "the-form-restore-"))), /is damaged/);
 });

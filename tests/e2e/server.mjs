@@ -32,9 +32,9 @@ const jwk = (key) => JSON.stringify((key instanceof KeyObject ? key : KeyObject.
 
 /**
  * Starts a Worker. `vars` are added to those of wrangler.toml, `secrets` to its secrets; `signing` and `secret` replace the
- * generated keys, `previous` is the previous signing key. `backup` is an SQL file that is loaded into the database first.
+ * generated keys, `previous` is the previous signing key. `restore` makes the database in the state folder that it gets; without it the database is new.
  */
-export async function startServer({ vars = {}, secrets = {}, signing, previous, secret = randomBytes(32).toString("base64url"), backup } = {}) {
+export async function startServer({ vars = {}, secrets = {}, signing, previous, secret = randomBytes(32).toString("base64url"), restore } = {}) {
   const state = mkdtempSync(join(tmpdir(), "the-form-"));
   const urlKey = randomBytes(32).toString("base64url");
   const privateKey = signing ?? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
@@ -48,12 +48,8 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
   };
   change({});
 
-  if (backup) {
-    await d1(state, "execute", "REGISTRY", "--yes", "--file", backup);
-    await migrate(state);
-  } else {
-    cpSync(await migratedState(), state, { recursive: true });
-  }
+  if (restore) await restore(state);
+  else cpSync(await migratedState(), state, { recursive: true });
   const port = await freePort();
   let changed = {};
   const extra = () => Object.entries({ ...vars, ...changed }).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
@@ -138,8 +134,7 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
   return server;
 }
 
-const d1 = (state, ...words) => promisify(execFile)(WRANGLER, ["d1", ...words, "--local", "--persist-to", state], { env: QUIET });
-const migrate = (state) => d1(state, "migrations", "apply", "REGISTRY");
+const migrate = (state) => promisify(execFile)(WRANGLER, ["d1", "migrations", "apply", "REGISTRY", "--local", "--persist-to", state], { env: QUIET });
 
 /** A state folder with an empty, migrated database. It is made once for these migrations and copied by each server, because wrangler needs seconds. */
 async function migratedState() {
