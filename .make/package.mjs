@@ -42,6 +42,8 @@ const bundle = (options) =>
     format: "esm",
     target: "es2022",
     minify: true,
+    // Modules are UTF-8 everywhere, and escaped Korean is twice as long.
+    charset: "utf8",
     sourcemap: "external",
     logLevel: "warning",
     plugins: [{ name: "rename", setup: ({ onLoad }) => onLoad({ filter: /runner\.ts$/ }, ({ path }) => ({ contents: renamedIn(readFileSync(path, "utf8")), loader: "ts" })) }],
@@ -60,7 +62,7 @@ const { metafile: final } = await bundle({ metafile: true });
 const isOnDemand = ({ inputs }) => Object.keys(inputs).some((path) => /\/element\/(camera|dialog|dialog-texts|editor)\.ts$/.test(path));
 const onDemandScripts = Object.keys(final.outputs).filter((path) => isOnDemand(final.outputs[path])).map((path) => path.slice(out.length + 1));
 const ofFrameworks = globSync(`${SCRIPTS}/${FRAMEWORKS}/*.ts`).filter((path) => !path.endsWith(".d.ts"));
-await build({ entryPoints: ofFrameworks, outdir: join(out, FRAMEWORKS), format: "esm", target: "es2022", minify: true, sourcemap: "external", logLevel: "warning" });
+await build({ entryPoints: ofFrameworks, outdir: join(out, FRAMEWORKS), format: "esm", target: "es2022", minify: true, charset: "utf8", sourcemap: "external", logLevel: "warning" });
 for (const path of globSync(`${SCRIPTS}/${FRAMEWORKS}/*.svelte`)) copyFileSync(path, join(out, FRAMEWORKS, basename(path)));
 manifest.exports["./worker"] = renamed["./worker.js"];
 manifest.exports["./preflight.wasm"] = renamed["./preflight.wasm"];
