@@ -12,7 +12,7 @@ import markdown from "markdown-it";
 /** The groups of the contents, with their pages in order. */
 const GROUPS = [
   { en: "Start", ko: "시작", pages: ["index", "quick-start"] },
-  { en: "Use it", ko: "사용", pages: ["integrate", "package", "preflight", "uploaders", "server", "back-ends", "webhooks", "api", "troubleshoot", "examples"] },
+  { en: "Use it", ko: "사용", pages: ["integrate", "package", "preflight", "uploaders", "server", "back-ends", "webhooks", "sign-in", "api", "troubleshoot", "examples"] },
   { en: "Run it", ko: "운영", pages: ["configuration", "operate", "monitoring/index", "cost", "scale"] },
   { en: "Judge it", ko: "평가", pages: ["security", "reliability", "asvs", "report-a-vulnerability"] },
   { en: "Change it", ko: "개발", pages: ["architecture", "contributing", "adr/index", "changelog"] },

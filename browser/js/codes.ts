@@ -51,6 +51,7 @@ export type Code =
   | "CHALLENGE_REQUIRED"
   | "EMAIL_NOT_VERIFIED"
   | "LINK_INVALID"
+  | "SIGN_IN_FAILED"
   | "PASSWORD_COMMON"
   | "USER_ERASING"
   | "FILE_MISSING"
@@ -187,6 +188,13 @@ export const CODES: Readonly<Record<Code, CodeMeaning>> = {
     title: "Link invalid",
     en: "This link has expired or was used before. Ask for a new one.",
     ko: "링크가 만료되었거나 이미 사용되었습니다. 새 링크를 요청해 주세요.",
+  },
+  SIGN_IN_FAILED: {
+    status: 401,
+    backendCode: "AUTH-015",
+    title: "Sign-in failed",
+    en: "Signing in did not work. Please start again.",
+    ko: "로그인하지 못했습니다. 처음부터 다시 시도해 주세요.",
   },
   PASSWORD_COMMON: {
     status: 422,

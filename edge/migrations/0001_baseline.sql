@@ -79,6 +79,28 @@ CREATE INDEX mail_links_by_email ON mail_links (email);
 CREATE INDEX mail_links_by_user ON mail_links (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX mail_links_by_end ON mail_links (expires_ms);
 
+-- Accounts at providers with which users sign in.
+CREATE TABLE identities (
+    issuer     TEXT    NOT NULL,
+    -- Of the person, chosen by the issuer.
+    subject    TEXT    NOT NULL,
+    user_id    TEXT    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    created_ms INTEGER NOT NULL,
+    PRIMARY KEY (issuer, subject)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX identities_by_user ON identities (user_id);
+
+-- Sign-ins at providers that have begun, by the SHA-256 of their state, and those that wait for a password.
+CREATE TABLE sign_ins (
+    digest     TEXT    NOT NULL PRIMARY KEY,
+    -- JSON.
+    content    TEXT    NOT NULL,
+    expires_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX sign_ins_by_end ON sign_ins (expires_ms);
+
 -- E-mail addresses that a sign-up holds while it claims the image of its guest. A sign-up deletes its
 -- reservation; an expired one is ignored.
 CREATE TABLE reservations (

@@ -233,7 +233,7 @@ export interface components {
          * @description Error code from a fixed list. `x-codes` has the sentences and back-end codes.
          * @enum {unknown}
          */
-        Code: "TOKEN_MISSING" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "CREDENTIALS_INVALID" | "EMAIL_TAKEN" | "ALREADY_LOGGED_IN" | "ROLE_NOT_ALLOWED" | "USER_MISMATCH" | "USER_BANNED" | "TICKET_REQUIRED" | "TICKET_SPENT" | "GUEST_NOT_ALLOWED" | "CHALLENGE_REQUIRED" | "EMAIL_NOT_VERIFIED" | "LINK_INVALID" | "PASSWORD_COMMON" | "USER_ERASING" | "FILE_MISSING" | "FILE_TOO_LARGE" | "INVALID_FILE_TYPE" | "INVALID_FILE_SIGNATURE" | "INVALID_IMAGE_URL" | "IMAGE_CORRUPT" | "IMAGE_TOO_LARGE" | "IMAGE_NOT_FOUND" | "IMAGE_ALREADY_REGISTERED" | "IMAGE_DIMENSIONS" | "SIGNATURE_INVALID" | "ADDRESS_EXPIRED" | "REVIEW_DECIDED" | "FORM_NOT_FOUND" | "FORM_CLOSED" | "FORM_FULL" | "FORM_REQUIRED" | "MALFORMED_REQUEST" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "RATE_LIMITED" | "QUOTA_EXCEEDED" | "BUSY" | "STORAGE_UNAVAILABLE" | "UPLOADS_OFF" | "INTERNAL";
+        Code: "TOKEN_MISSING" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "CREDENTIALS_INVALID" | "EMAIL_TAKEN" | "ALREADY_LOGGED_IN" | "ROLE_NOT_ALLOWED" | "USER_MISMATCH" | "USER_BANNED" | "TICKET_REQUIRED" | "TICKET_SPENT" | "GUEST_NOT_ALLOWED" | "CHALLENGE_REQUIRED" | "EMAIL_NOT_VERIFIED" | "LINK_INVALID" | "SIGN_IN_FAILED" | "PASSWORD_COMMON" | "USER_ERASING" | "FILE_MISSING" | "FILE_TOO_LARGE" | "INVALID_FILE_TYPE" | "INVALID_FILE_SIGNATURE" | "INVALID_IMAGE_URL" | "IMAGE_CORRUPT" | "IMAGE_TOO_LARGE" | "IMAGE_NOT_FOUND" | "IMAGE_ALREADY_REGISTERED" | "IMAGE_DIMENSIONS" | "SIGNATURE_INVALID" | "ADDRESS_EXPIRED" | "REVIEW_DECIDED" | "FORM_NOT_FOUND" | "FORM_CLOSED" | "FORM_FULL" | "FORM_REQUIRED" | "MALFORMED_REQUEST" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "RATE_LIMITED" | "QUOTA_EXCEEDED" | "BUSY" | "STORAGE_UNAVAILABLE" | "UPLOADS_OFF" | "INTERNAL";
         FormId: string;
         UserId: string;
         /** @description Start of a page of a list. */
@@ -408,6 +408,12 @@ export interface components {
                 /** @enum {unknown} */
                 kind: "verify" | "reset";
                 expiresAt: components["schemas"]["Timestamp"];
+            }[];
+            /** @description Accounts at providers with which the user signs in. */
+            identities?: {
+                issuer: string;
+                subject: string;
+                createdAt: components["schemas"]["Timestamp"];
             }[];
             imageCount?: number;
             pendingUploads?: {

@@ -9,6 +9,7 @@ import { after, before, test } from "node:test";
 import { startBackEnd } from "./back_end.mjs";
 import { chooseByKeyboard, startBrowser } from "./browser.mjs";
 import { blocks, differs, documents } from "./examples.mjs";
+import { startNaver } from "./providers.mjs";
 import { startServer } from "./server.mjs";
 
 const LOCAL = "http://127.0.0.1:8787";
@@ -20,14 +21,17 @@ const TURNSTILE = {
 };
 let server;
 let backEnd;
+let naver;
 before(async () => {
   backEnd = await startBackEnd();
   // The secrets of `make dev`, so that the examples run as written.
   const keys = readFileSync(".dev.vars", "utf8");
   const [secret, METRICS_TOKEN] = ["AUTH_HS256_SECRET", "METRICS_TOKEN"].map((name) => new RegExp(`^${name}=(.+)$`, "m").exec(keys)[1]);
-  server = await startServer({ secret, secrets: { METRICS_TOKEN, WEBHOOK_SECRET: backEnd.secret, ...TURNSTILE.secrets }, vars: { IP_PER_MINUTE: 10_000, WEBHOOK_URL: backEnd.url, DEV_MAILBOX: "true", ...TURNSTILE.vars } });
+  naver = await startNaver("someone");
+  const providers = { OIDC_PROVIDERS: JSON.stringify([{ name: "naver", type: "naver", issuer: naver.url, clientId: "images" }]), OIDC_RETURN_URLS: "https://app.example/signed-in", OIDC_SECRET_NAVER: "secret of naver" };
+  server = await startServer({ secret, secrets: { METRICS_TOKEN, WEBHOOK_SECRET: backEnd.secret, ...providers, ...TURNSTILE.secrets }, vars: { IP_PER_MINUTE: 10_000, WEBHOOK_URL: backEnd.url, DEV_MAILBOX: "true", ...TURNSTILE.vars } });
 });
-after(() => Promise.all([server?.stop(), backEnd?.stop()]));
+after(() => Promise.all([server?.stop(), backEnd?.stop(), naver?.stop()]));
 
 /** Runs a script in bash. Each curl request comes from another client IP, and an HTTP error ends the script. */
 async function bash(script) {
@@ -106,8 +110,20 @@ test("the examples of the API description succeed", async () => {
   const forgetful = { method: "POST", headers: json, body: JSON.stringify({ email: "forgetful@example.org", password: "correct horse battery" }) };
   await ask("/users/signup", undefined, forgetful);
   await ask("/auth/password-reset", undefined, { method: "POST", headers: json, body: '{"email":"forgetful@example.org"}' });
+  /** A sign-in at the provider that has begun. */
+  const beginSignIn = async (cookie = "") => {
+    const { headers } = await fetch(`${server.url}/auth/sign-in/naver`, { redirect: "manual", headers: { cookie } });
+    return { state: new URL(headers.get("location")).searchParams.get("state"), cookie: headers.get("set-cookie").split(";")[0] };
+  };
+  const { state, cookie } = await beginSignIn();
+  const ofAccount = await fetch(`${server.url}/auth/sign-in/naver/callback?code=forgetful&state=${(await beginSignIn(cookie)).state}`, { redirect: "manual", headers: { cookie } });
   const environment = {
     EDGE: server.url,
+    SIGN_IN_COOKIE: cookie,
+    CODE: "someone",
+    STATE: state,
+    OTHER_STATE: (await beginSignIn(cookie)).state,
+    LINK_TOKEN: ofAccount.headers.get("location").split("#link=")[1],
     HELD_ID: held.imageId,
     SIGNED_URL: held.signedUrl,
     OTHER_HELD_ID: (await hold("rgb.jpg")).imageId,

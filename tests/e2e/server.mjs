@@ -33,8 +33,9 @@ const jwk = (key) => JSON.stringify((key instanceof KeyObject ? key : KeyObject.
 /**
  * Starts a Worker. `vars` are added to those of wrangler.toml, `secrets` to its secrets; `signing` and `secret` replace the
  * generated keys, `previous` is the previous signing key. `restore` makes the database in the state folder that it gets; without it the database is new.
+ * `port` is for tests that configure the URL of the server.
  */
-export async function startServer({ vars = {}, secrets = {}, signing, previous, secret = randomBytes(32).toString("base64url"), restore } = {}) {
+export async function startServer({ vars = {}, secrets = {}, signing, previous, secret = randomBytes(32).toString("base64url"), restore, port: given } = {}) {
   const state = mkdtempSync(join(tmpdir(), "the-form-"));
   const urlKey = randomBytes(32).toString("base64url");
   const privateKey = signing ?? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
@@ -50,7 +51,7 @@ export async function startServer({ vars = {}, secrets = {}, signing, previous, 
 
   if (restore) await restore(state);
   else cpSync(await migratedState(), state, { recursive: true });
-  const port = await freePort();
+  const port = given ?? (await freePort());
   let changed = {};
   const extra = () => Object.entries({ ...vars, ...changed }).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const options = ["--ip", "127.0.0.1", "--port", port, "--persist-to", state, "--env-file", keys];

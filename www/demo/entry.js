@@ -1,7 +1,7 @@
 // The dialog in which people sign up or log in.
 import { Refusal } from "../preflight/index.js";
-import { $, announce, showError, texts, whileBusy } from "./page.js";
-import { logIn, signUp } from "./session.js";
+import { $, announce, el, showError, texts, whileBusy } from "./page.js";
+import { logIn, providers, signInAt, signUp } from "./session.js";
 
 const dialog = $("#entry");
 const form = $("#entry-form");
@@ -20,6 +20,7 @@ export function prepareEntry(options) {
 export function openEntry(asNew) {
   form.reset();
   show(asNew);
+  showProviders();
   dialog.showModal();
   form.elements.email.focus();
 }
@@ -34,6 +35,18 @@ function show(asNew) {
   $("#forgotten").hidden = asNew;
   form.elements.password.autocomplete = asNew ? "new-password" : "current-password";
   showError($("#entry-problem"));
+}
+
+/** Shows a button for each provider that is configured. */
+async function showProviders() {
+  const group = $("#providers");
+  // Without built-in accounts there are none, and without a network there is no sign-in at all.
+  const found = await providers().catch(() => []);
+  group.replaceChildren(
+    ...found.map((provider) => el("button", { type: "button", textContent: texts().signInAt(provider.title), onclick: () => signInAt(provider) })),
+  );
+  group.setAttribute("aria-label", texts().providers);
+  group.hidden = found.length === 0;
 }
 
 $("#entry-other").addEventListener("click", () => show(!isNew));

@@ -85,6 +85,17 @@ export async function logIn(person, keys, onProgress) {
   return claim(keys.filter(claimToken));
 }
 
+/** The providers that people can sign in with, with titles in the language of the page. */
+export async function providers() {
+  return (await request("GET", "/auth/sign-in", undefined, "")).providers;
+}
+
+/** Leaves the page for a provider, and comes back with a session. */
+export function signInAt({ name }) {
+  localStorage.setItem(HINT, "1");
+  location.assign(`/auth/sign-in/${name}`);
+}
+
 export async function logOut() {
   await request("POST", "/auth/logout", {}, "");
   endSession();

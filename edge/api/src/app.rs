@@ -7,7 +7,7 @@ use std::{
 
 use edge_auth::{Authenticator, RemoteKeys};
 use edge_registry::{Event, Registry};
-use edge_types::log;
+use edge_types::{UserId, log};
 
 use crate::{
     concurrency::{Resources, Scheduler},
@@ -17,6 +17,7 @@ use crate::{
     form_cache::FormCache,
     missing_pictures::MissingPictures,
     ports::{Mail, Ports},
+    provider_cache::ProviderCache,
     readiness::ReadinessCache,
     session_cache::SessionCache,
     telemetry::{Counters, LineLimiter},
@@ -28,6 +29,8 @@ pub struct Isolate {
     pub resources: Resources,
     /// The keys that were fetched from the key server.
     pub remote_keys: RemoteKeys,
+    /// The metadata that was fetched from providers of sign-in.
+    pub providers: ProviderCache,
     pub counters: Rc<Counters>,
     pub line_limiter: LineLimiter,
     pub sessions: SessionCache,
@@ -84,6 +87,26 @@ impl<P: Ports> App<P> {
             clock: &self.ports,
             key_server: self.ports.key_server(),
         }
+    }
+
+    /// Writes an audit event about a user, at this moment.
+    pub async fn record_of(
+        &self,
+        idempotency_key: String,
+        kind: &str,
+        user: &UserId,
+        reason: &str,
+    ) {
+        self.record(Event {
+            idempotency_key,
+            at_ms: self.ports.now_ms(),
+            kind: kind.to_owned(),
+            subject: format!("user:{user}"),
+            reason: reason.to_owned(),
+            until_ms: None,
+            detail: None,
+        })
+        .await;
     }
 
     /// Writes an audit event. What it reports has happened in any case, so a failure is only logged.

@@ -9,6 +9,8 @@ use http::Method;
 use image_rules::Code;
 use percent_encoding::percent_decode_str;
 
+use crate::config::is_provider_name;
+
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -41,6 +43,14 @@ pub enum OpenEndpoint {
     ForgetPassword,
     /// `POST /auth/password-reset/confirm`
     ResetPassword,
+    /// `GET /auth/sign-in`
+    ListProviders,
+    /// `GET /auth/sign-in/{name}`
+    BeginSignIn(String),
+    /// `GET` and `POST /auth/sign-in/{name}/callback`
+    FinishSignIn(String),
+    /// `POST /auth/sign-in/link`
+    LinkIdentity,
     /// `GET /dev/mail`
     Mailbox,
     /// `GET /auth/challenge`
@@ -209,11 +219,13 @@ pub const ACCOUNTS: &[Row] = &[
     open("/auth/refresh_token", "POST", OpenEndpoint::Refresh),
     open("/auth/logout", "POST", OpenEndpoint::Logout),
 ];
-/// Those of the built-in accounts with links in mails.
+/// Those of the built-in accounts with links in mails and with providers.
 pub const LINKS: &[Row] = &[
     open("/auth/verify-email", "POST", OpenEndpoint::VerifyEmail),
     open("/auth/password-reset", "POST", OpenEndpoint::ForgetPassword),
     open("/auth/password-reset/confirm", "POST", OpenEndpoint::ResetPassword),
+    open("/auth/sign-in", "GET", OpenEndpoint::ListProviders),
+    open("/auth/sign-in/link", "POST", OpenEndpoint::LinkIdentity),
     open("/dev/mail", "GET", OpenEndpoint::Mailbox),
 ];
 /// Those of the built-in accounts that need an access token.
@@ -308,6 +320,9 @@ pub const fn counts_client_ip(endpoint: &OpenEndpoint) -> bool {
             | OpenEndpoint::VerifyEmail
             | OpenEndpoint::ForgetPassword
             | OpenEndpoint::ResetPassword
+            | OpenEndpoint::BeginSignIn(_)
+            | OpenEndpoint::FinishSignIn(_)
+            | OpenEndpoint::LinkIdentity
             | OpenEndpoint::Panic
     )
 }
@@ -324,6 +339,7 @@ pub fn needs_accounts(path: &str, endpoint: Option<&Endpoint>) -> bool {
         || LINKS.iter().any(|(fixed, ..)| *fixed == path)
         || SESSIONS.iter().any(|(fixed, ..)| *fixed == path)
         || session(path).is_some()
+        || path.starts_with("/auth/sign-in/")
         || matches!(
             endpoint,
             Some(Endpoint::Protected(
@@ -403,6 +419,9 @@ fn endpoints(path: &str, fault_injection: bool) -> Vec<(&'static str, Endpoint)>
     if let Some(id) = session(path) {
         return vec![("DELETE", Protected(P::EndSession(id)))];
     }
+    if let Some(rest) = path.strip_prefix("/auth/sign-in/") {
+        return sign_in(rest);
+    }
     picture(path).map(|key| ("GET", Open(OpenEndpoint::Picture(key)))).into_iter().collect()
 }
 
@@ -447,6 +466,17 @@ fn admin_user(path: &str) -> Vec<(&'static str, Endpoint)> {
                 .into_iter()
                 .collect()
         }
+    }
+}
+
+/// The name of a provider, or `{name}/callback`.
+fn sign_in(path: &str) -> Vec<(&'static str, Endpoint)> {
+    let name = path.strip_suffix("/callback");
+    let finish = name.map(|name| OpenEndpoint::FinishSignIn(name.to_owned()));
+    match finish {
+        _ if !is_provider_name(name.unwrap_or(path)) => Vec::new(),
+        Some(finish) => ["GET", "POST"].map(|it| (it, Endpoint::Open(finish.clone()))).to_vec(),
+        None => vec![("GET", Endpoint::Open(OpenEndpoint::BeginSignIn(path.to_owned())))],
     }
 }
 

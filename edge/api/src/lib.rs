@@ -29,6 +29,7 @@ mod mails;
 mod metrics;
 mod missing_pictures;
 pub mod ports;
+mod provider_cache;
 mod readiness;
 mod removals;
 pub mod request;

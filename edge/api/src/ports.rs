@@ -4,7 +4,8 @@
 use edge_auth::KeyServer;
 use edge_ledger::LedgerDeps;
 use edge_registry::{
-    AuditStore, FormStore, ImageStore, MailLinkStore, MetricsStore, RemovalStore, UserStore,
+    AuditStore, FormStore, ImageStore, MailLinkStore, MetricsStore, RemovalStore, SignInStore,
+    UserStore,
 };
 use edge_storage::{Content, ObjectFacts, ObjectStore};
 use edge_types::ClientIp;
@@ -14,7 +15,7 @@ use serde::Serialize;
 /// All ports.
 pub trait Ports: LedgerDeps<Registry: ImageStore + FormStore + AuditStore + MetricsStore> {
     type EdgeCache: EdgeCache<Content = <Self::Store as ObjectStore>::Content>;
-    type UserStore: UserStore + RemovalStore + MailLinkStore;
+    type UserStore: UserStore + RemovalStore + MailLinkStore + SignInStore;
     type RateLimiter: RateLimiter;
     type KeyServer: KeyServer;
     type AlertSink: AlertSink;

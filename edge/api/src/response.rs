@@ -33,7 +33,10 @@ pub fn empty<C>(status: StatusCode) -> Response<Body<C>> {
 
 pub fn json<C>(status: StatusCode, value: &impl Serialize) -> Response<Body<C>> {
     // Serialising structs with string keys to memory cannot fail.
-    let bytes = serde_json::to_vec(value).unwrap_or_default();
+    json_text(status, serde_json::to_vec(value).unwrap_or_default())
+}
+
+fn json_text<C>(status: StatusCode, bytes: Vec<u8>) -> Response<Body<C>> {
     let mut response = empty(status);
     *response.body_mut() = Body::Bytes(bytes);
     response

@@ -165,7 +165,7 @@ fn claim<'a>(claims: &'a ClaimMap, name: &str) -> Option<&'a Value> {
 }
 
 /// One text, or a list of nothing but texts.
-fn texts(value: &Value) -> Option<Vec<&str>> {
+pub(crate) fn texts(value: &Value) -> Option<Vec<&str>> {
     match value {
         Value::String(text) => Some(vec![text]),
         Value::Array(items) => items.iter().map(Value::as_str).collect(),

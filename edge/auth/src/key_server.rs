@@ -3,14 +3,26 @@
 use http::Uri;
 
 pub trait KeyServer {
-    /// The document at this URL. The caller sets the timeout: dropping the future aborts the request.
-    fn fetch(&self, url: &str) -> impl Future<Output = Result<String, KeyServerError>>;
+    /// The document that a success answers with. The caller sets the timeout: dropping the future aborts the request.
+    fn send(
+        &self,
+        request: &KeyServerRequest<'_>,
+    ) -> impl Future<Output = Result<String, KeyServerError>>;
+}
+
+/// A request to a key server, or to a provider of sign-in.
+pub struct KeyServerRequest<'a> {
+    pub url: &'a str,
+    /// The header.
+    pub authorization: Option<String>,
+    /// The body of a POST, as `application/x-www-form-urlencoded`; without one it is a GET.
+    pub form: Option<String>,
 }
 
 /// The largest key set: 32 RSA keys of 2048 bits, each with 1.5 KB of certificate, fit in.
 pub const MAX_KEY_SET_BYTES: usize = 64 * 1024;
 
-/// Why there is no key set.
+/// Why there is no answer, or no key set in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyServerError {
     #[error("unreachable: {0}")]

@@ -3,6 +3,7 @@
 mod claims;
 mod config;
 mod duplicate_members;
+mod id_token;
 mod issue;
 mod issuer;
 mod jwk;
@@ -23,9 +24,12 @@ mod url_signature;
 mod verify;
 
 pub use config::AuthConfig;
+pub use id_token::IdTokenRules;
 pub use issue::{AccountClaims, SigningError, TicketHolder};
 pub use issuer::Issuer;
-pub use key_server::{KeyServer, KeyServerError, KeyServerUrl, MAX_KEY_SET_BYTES};
+pub use key_server::{
+    KeyServer, KeyServerError, KeyServerRequest, KeyServerUrl, MAX_KEY_SET_BYTES,
+};
 pub use key_set::{KeySet, OwnKeys};
 pub use keys::UnusableKey;
 pub use principal::{Permit, Principal, Rights, UPLOAD};

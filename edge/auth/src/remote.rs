@@ -11,8 +11,8 @@ use edge_types::{Clock, log, with_timeout};
 use jwt_compact::Claims;
 
 use crate::{
-    KeyServer, KeyServerError, KeyServerUrl, claims::verified_claims, issuer::ClaimMap, jwk,
-    keys::NamedKey, token::PresentedToken,
+    KeyServer, KeyServerError, KeyServerRequest, KeyServerUrl, claims::verified_claims,
+    issuer::ClaimMap, jwk, keys::NamedKey, token::PresentedToken,
 };
 
 /// Keys are fetched again after this time, so a withdrawn key works for at most so long.
@@ -142,7 +142,8 @@ impl RemoteKeySet {
 
     /// When the key server fails, the cached keys stay valid.
     async fn fetch(&self, clock: &impl Clock, key_server: &impl KeyServer, url: &KeyServerUrl) {
-        let fetching = key_server.fetch(url.as_str());
+        let request = KeyServerRequest { url: url.as_str(), authorization: None, form: None };
+        let fetching = key_server.send(&request);
         let document = with_timeout(clock, DEADLINE_MS, fetching).await;
         let document = document.unwrap_or(Err(KeyServerError::Timeout));
         let mut state = self.state.borrow_mut();

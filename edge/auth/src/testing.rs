@@ -10,15 +10,16 @@
 )]
 
 use core::cell::Cell;
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use edge_types::{Clock, testing::TestClock};
 use jwt_compact::{
     AlgorithmExt, Claims, Header,
-    alg::{Hs256, Hs256Key},
+    alg::{Es256, Hs256, Hs256Key},
+    jwk::JsonWebKey,
 };
 
-use crate::{KeyServer, KeyServerError, claims::clock};
+use crate::{KeyServer, KeyServerError, KeyServerRequest, claims::clock};
 
 /// A made-up secret.
 pub const HS256_SECRET: &str = "a secret of the unit tests, 32 bytes and more";
@@ -35,10 +36,21 @@ pub fn hs256(claims: serde_json::Value, lifetime_s: i64) -> String {
     Hs256.token(&Header::empty(), &claims, &key).expect("signs")
 }
 
+/// A token with exactly these claims, signed with [`SIGNING_JWK`].
+pub fn es256(claims: serde_json::Value) -> String {
+    let jwk: JsonWebKey<'_> = serde_json::from_str(SIGNING_JWK).expect("valid");
+    let key = p256::ecdsa::SigningKey::try_from(&jwk).expect("valid");
+    Es256.token(&Header::empty(), &Claims::new(claims), &key).expect("signs")
+}
+
 /// Answers what a test says, and records the URLs of the requests.
 pub struct FakeKeyServer {
     pub answer: RefCell<Result<String, KeyServerError>>,
     pub asked: RefCell<Vec<String>>,
+    /// The answers of single URLs.
+    pub documents: RefCell<BTreeMap<String, String>>,
+    /// The forms that were posted.
+    pub forms: RefCell<Vec<String>>,
     pub delay_ms: Cell<u64>,
     clock: Rc<TestClock>,
 }
@@ -48,6 +60,8 @@ impl FakeKeyServer {
         Self {
             answer: RefCell::new(Ok(r#"{"keys":[]}"#.to_owned())),
             asked: RefCell::default(),
+            documents: RefCell::default(),
+            forms: RefCell::default(),
             delay_ms: Cell::new(0),
             clock: Rc::clone(clock),
         }
@@ -55,9 +69,14 @@ impl FakeKeyServer {
 }
 
 impl KeyServer for FakeKeyServer {
-    async fn fetch(&self, url: &str) -> Result<String, KeyServerError> {
+    async fn send(&self, request: &KeyServerRequest<'_>) -> Result<String, KeyServerError> {
+        let url = request.url;
         self.asked.borrow_mut().push(url.to_owned());
+        self.forms.borrow_mut().extend(request.form.clone());
         self.clock.sleep(self.delay_ms.get()).await;
-        self.answer.borrow().clone()
+        match self.documents.borrow().get(url) {
+            Some(document) => Ok(document.clone()),
+            None => self.answer.borrow().clone(),
+        }
     }
 }

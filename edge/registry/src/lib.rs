@@ -5,6 +5,7 @@ mod forms;
 mod mail_links;
 mod metrics;
 mod removals;
+mod sign_ins;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod users;
@@ -20,6 +21,7 @@ pub use metrics::{
 pub use removals::{
     Erasure, NewRemoval, Removal, RemovalScope, RemovalStore, Trace, TraceSource, Until,
 };
+pub use sign_ins::{Identity, IdentityLink, IdentityUser, LinkReason, SignInStore};
 pub use users::{
     Created, Edit, NewPassword, NewUser, PasswordHash, RefreshFamily, Reservation, TokenRotation,
     User, UserChange, UserStore, WhichSessions,

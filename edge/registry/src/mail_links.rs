@@ -40,7 +40,8 @@ pub trait MailLinkStore {
         now_ms: u64,
     ) -> impl Future<Output = Result<Option<UserId>, RegistryError>>;
 
-    /// Sets the password, marks the address as verified, and ends all sessions and links of the user. [`None`] when the link
+    /// Sets the password, marks the address as verified, and ends all sessions and links of the user. An address that
+    /// was not verified before may have been a stranger's, whose accounts at providers are unlinked. [`None`] when the link
     /// cannot be used.
     fn reset_by_link(
         &self,

@@ -1,11 +1,12 @@
-//! Outgoing HTTP by `fetch`: the S3 service, the key server, the alert webhook and Turnstile. All URLs come from the
-//! configuration. Redirects are not followed: they would lead to a URL that nobody configured.
+//! Outgoing HTTP by `fetch`: the S3 service, the key server, providers of sign-in, the alert webhook and Turnstile. All URLs
+//! come from the configuration, or from the metadata of configured providers. Redirects are not followed: they would lead to a
+//! URL that nobody configured.
 
 use edge_api::ports::{
     AlertSink, AlertSinkError, MAX_SITE_VERIFY_BYTES, MailError, Mailer, SiteVerify,
     SiteVerifyError, WebhookClient,
 };
-use edge_auth::{KeyServer, KeyServerError, MAX_KEY_SET_BYTES};
+use edge_auth::{KeyServer, KeyServerError, KeyServerRequest, MAX_KEY_SET_BYTES};
 use edge_storage::s3::{HttpClient, HttpError, HttpRequest, HttpResponse};
 use edge_types::with_timeout;
 use futures_util::TryStreamExt;
@@ -63,24 +64,31 @@ fn headers(response: &Response) -> HeaderMap {
 }
 
 impl KeyServer for Runtime {
-    async fn fetch(&self, url: &str) -> Result<String, KeyServerError> {
+    async fn send(&self, request: &KeyServerRequest<'_>) -> Result<String, KeyServerError> {
         let unreachable = |error: worker::Error| KeyServerError::Unreachable(error.to_string());
-        let request = Fetch::Request(key_set_request(url).map_err(unreachable)?);
+        let request = Fetch::Request(key_server_request(request).map_err(unreachable)?);
         let (_guard, signal) = FetchGuard::new();
         let response = request.send_with_signal(&signal).await;
         read_key_set(response.map_err(unreachable)?).await
     }
 }
 
-fn key_set_request(url: &str) -> worker::Result<Request> {
+fn key_server_request(request: &KeyServerRequest<'_>) -> worker::Result<Request> {
     let headers = Headers::new();
     headers.set("accept", "application/json")?;
+    if let Some(authorization) = &request.authorization {
+        headers.set("authorization", authorization)?;
+    }
     let mut init = RequestInit::new();
+    if let Some(form) = &request.form {
+        headers.set("content-type", "application/x-www-form-urlencoded")?;
+        init.with_method(Method::Post).with_body(Some(form.as_str().into()));
+    }
     // A cached response would hide a key that has just been published.
     init.with_headers(headers)
         .with_redirect(RequestRedirect::Manual)
         .with_cache(CacheMode::NoStore);
-    Request::new_with_init(url, &init)
+    Request::new_with_init(request.url, &init)
 }
 
 async fn read_key_set(response: Response) -> Result<String, KeyServerError> {

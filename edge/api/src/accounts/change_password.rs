@@ -2,7 +2,7 @@
 //! the old password may have opened one.
 
 use edge_auth::Principal;
-use edge_registry::{Event, NewPassword, PasswordHash, UserStore, WhichSessions};
+use edge_registry::{NewPassword, PasswordHash, UserStore, WhichSessions};
 use edge_types::{Email, SessionId, UserId};
 use http::StatusCode;
 use image_rules::Code;
@@ -69,16 +69,8 @@ pub async fn change_password<P: Ports>(
     let changed = app.ports.users().change_password(&change).await?;
     let ended_sessions = changed.ok_or(Code::CredentialsInvalid)?;
     app.isolate.sessions.clear();
-    app.record(Event {
-        idempotency_key: format!("password:{}", context.id.as_str()),
-        at_ms: now_ms,
-        kind: "password".to_owned(),
-        subject: format!("user:{id}"),
-        reason: "by_the_user".to_owned(),
-        until_ms: None,
-        detail: None,
-    })
-    .await;
+    let key = format!("password:{}", context.id.as_str());
+    app.record_of(key, "password", id, "by_the_user").await;
     let url = forgotten_url(&base_url(&app.config, context.head));
     mails::send_later(app, &user.email, &Letter::PasswordChanged { url }, context.language());
     let changed = ChangedPassword { ended_sessions };

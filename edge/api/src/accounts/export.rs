@@ -5,7 +5,7 @@ use edge_auth::Principal;
 use edge_ledger::{AccountSnapshot, Inspect, LedgerClient, ListOpenUploads, OpenUpload};
 use edge_registry::{
     EventRecord, ImageListing, LinkKind, MailLinkStore, OpenLink, RefreshFamily, RemovalScope,
-    RemovalStore, StoredEvent, Until, UserStore, WebhookStore,
+    RemovalStore, SignInStore, StoredEvent, Until, UserStore, WebhookStore,
 };
 use edge_types::{ImageId, Role, Subject, UserId, timestamp};
 use http::StatusCode;
@@ -48,6 +48,8 @@ struct Rest {
     account: Option<UserView>,
     sessions: Vec<Session>,
     links: Vec<Link>,
+    /// Accounts at providers.
+    identities: Value,
     image_count: u64,
     pending_uploads: Vec<Upload>,
     limits: Limits,
@@ -166,6 +168,7 @@ async fn rest<P: Ports>(
         account: account.map(|user| UserView::new(user, app, context)),
         sessions: users.all_sessions(id, MAX_SESSIONS).await?.into_iter().map(session).collect(),
         links: users.links_of(id, app.ports.now_ms()).await?.into_iter().map(link).collect(),
+        identities: users.identities_of(id).await?,
         image_count: users.count_images(&scope, Until::ALL).await?,
         pending_uploads: ledger
             .send_to_user(id, ListOpenUploads)

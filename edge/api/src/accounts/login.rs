@@ -2,19 +2,14 @@
 
 use edge_registry::UserStore;
 use edge_types::{Email, Problem};
-use http::StatusCode;
 use image_rules::Code;
 use serde::Deserialize;
 
-use super::{
-    device_cookie::DeviceId, login_throttle::LoginAttempt, mail_links::invite_to_verify, password,
-    session,
-};
+use super::{device_cookie::DeviceId, login_throttle::LoginAttempt, password, session};
 use crate::{
     admission,
     app::App,
     body::{BodyStream, read_json},
-    config::EmailVerification,
     context::RequestContext,
     ports::Ports,
     response::HandlerResult,
@@ -50,11 +45,5 @@ pub async fn login<P: Ports>(
     let is_right = password::is_right(app, hash, &credentials.password).await?;
     let (user, _) = found.filter(|_| is_right).ok_or(Code::CredentialsInvalid)?;
     attempt.refund(app).await;
-    admission::check_user_ban(app, context, &user.id).await?;
-    // Only accounts from before the setting, whose owner knows the password.
-    if app.config.email_verification == EmailVerification::Required && !user.has_verified_email {
-        invite_to_verify(app, context, &email).await?;
-        return Err(Code::EmailNotVerified.into());
-    }
-    session::open(app, context, (StatusCode::OK, "login_success"), user, &email, device).await
+    session::log_in(app, context, user, device).await
 }

@@ -6,7 +6,7 @@
 use edge_auth::Principal;
 use edge_ledger::{CountLoginAttempt, EventType, LedgerClient, LoginLimit};
 use edge_registry::{
-    AccountLink, Event, LinkKind, MailLinkStore, OpenedSignUp, PasswordHash, SignUpLink, UserStore,
+    AccountLink, LinkKind, MailLinkStore, OpenedSignUp, PasswordHash, SignUpLink, UserStore,
 };
 use edge_types::{Email, Nickname, Problem, Random, Subject, UserId, hex};
 use http::{Response, StatusCode};
@@ -37,15 +37,25 @@ const MAILS: LoginLimit = LoginLimit { burst: 3, interval_s: 1_200 };
 /// Requests for mails from one client IP, which share the limit of its logins.
 const OF_CLIENT_IP: LoginLimit = LoginLimit { burst: 60, interval_s: 60 };
 /// The page that opens links.
-const PAGE: &str = "/account/";
+pub(super) const PAGE: &str = "/account/";
+
+/// 256 random bits as text.
+pub(super) fn secret(random: &impl Random) -> String {
+    let halves: [[u8; 16]; 2] = [random.random(), random.random()];
+    hex::encode(halves.as_flattened())
+}
+
+/// What the database has of a secret.
+pub(super) fn digest(secret: &str) -> String {
+    hex::encode(&Sha256::digest(secret))
+}
 
 /// The token of a link: 256 random bits. There is no `Debug`, so that it is never printed.
 struct LinkToken(String);
 
 impl LinkToken {
     fn new(random: &impl Random) -> Self {
-        let halves: [[u8; 16]; 2] = [random.random(), random.random()];
-        Self(hex::encode(halves.as_flattened()))
+        Self(secret(random))
     }
 
     /// From a request.
@@ -57,7 +67,7 @@ impl LinkToken {
 
     /// What the database has.
     fn digest(&self) -> String {
-        hex::encode(&Sha256::digest(&self.0))
+        digest(&self.0)
     }
 
     /// The URL in the mail. What stands behind `#` is sent to no server, so it is in no log.
@@ -211,10 +221,10 @@ pub(super) async fn begin_sign_up<P: Ports>(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Opened {
-    token: String,
+pub(super) struct Opened {
+    pub(super) token: String,
     /// Of the new account, for the link of a sign-up.
-    password: Option<String>,
+    pub(super) password: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -263,16 +273,7 @@ async fn finish_sign_up<P: Ports>(
     let opened = OpenedSignUp { digest, password, id: &id, now_ms, event: event.as_ref() };
     let user = app.ports.users().sign_up_by_link(&opened).await?.ok_or(Code::LinkInvalid)?;
     webhooks::enqueue_later(app);
-    app.record(Event {
-        idempotency_key: format!("signup:{}", user.id),
-        at_ms: now_ms,
-        kind: "signup".to_owned(),
-        subject: format!("user:{}", user.id),
-        reason: "by_link".to_owned(),
-        until_ms: None,
-        detail: None,
-    })
-    .await;
+    app.record_of(format!("signup:{}", user.id), "signup", &user.id, "by_link").await;
     Ok(())
 }
 
@@ -309,14 +310,5 @@ pub async fn reset_password<P: Ports>(
 }
 
 async fn record<P: Ports>(app: &App<P>, context: &RequestContext<'_>, kind: &str, user: &UserId) {
-    app.record(Event {
-        idempotency_key: format!("{kind}:{}", context.id.as_str()),
-        at_ms: app.ports.now_ms(),
-        kind: kind.to_owned(),
-        subject: format!("user:{user}"),
-        reason: "by_link".to_owned(),
-        until_ms: None,
-        detail: None,
-    })
-    .await;
+    app.record_of(format!("{kind}:{}", context.id.as_str()), kind, user, "by_link").await;
 }

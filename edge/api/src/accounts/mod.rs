@@ -14,6 +14,7 @@ mod profile;
 mod refresh;
 mod session;
 mod sessions;
+mod sign_in;
 mod sign_up;
 mod tokens;
 mod transfer;
@@ -29,6 +30,7 @@ pub use sessions::{
     end as end_sessions_of, end_other_sessions, end_session, list_of as list_sessions_of,
     list_sessions,
 };
+pub use sign_in::{begin_sign_in, failure, finish_sign_in, link_identity, list_providers};
 pub use sign_up::sign_up;
 pub use tokens::{issue_guest_token, public_keys};
 pub use withdrawal::withdraw;

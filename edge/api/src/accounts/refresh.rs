@@ -4,7 +4,7 @@
 //! so its whole family ends. It also ends when a response was lost and the client retries: its user logs in again.
 //! Clients that may refresh concurrently, such as several tabs, must take a lock.
 
-use edge_registry::{Event, RefreshFamily, TokenRotation, UserStore};
+use edge_registry::{RefreshFamily, TokenRotation, UserStore};
 use edge_types::UserId;
 use http::{StatusCode, header};
 use image_rules::Code;
@@ -83,16 +83,8 @@ async fn end_if_used<P: Ports>(
     }
     if users.revoke(rotation.family, rotation.now_ms).await? {
         app.isolate.counters.count(Metric::Reuse, 1);
-        app.record(Event {
-            idempotency_key: format!("family:{}", rotation.family),
-            at_ms: rotation.now_ms,
-            kind: "revoke".to_owned(),
-            subject: format!("user:{}", family.user),
-            reason: "refresh_token_reused".to_owned(),
-            until_ms: None,
-            detail: None,
-        })
-        .await;
+        let key = format!("family:{}", rotation.family);
+        app.record_of(key, "revoke", &family.user, "refresh_token_reused").await;
     }
     Ok(Code::TokenInvalid)
 }

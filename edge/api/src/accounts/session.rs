@@ -8,8 +8,9 @@ use http::{StatusCode, header, request::Parts};
 use image_rules::Code;
 use serde::Serialize;
 
-use super::{cookie::RefreshToken, device_cookie::DeviceId};
+use super::{cookie::RefreshToken, device_cookie::DeviceId, mail_links::invite_to_verify};
 use crate::{
+    admission,
     app::App,
     config::EmailVerification,
     context::RequestContext,
@@ -75,7 +76,29 @@ struct Session<'a> {
     user: UserView,
 }
 
-/// Begins a session of a user who has proved to be one, and remembers the browser. A refresh cookie of the request is
+/// Logs in a user who has proved to be one.
+///
+/// # Errors
+/// `USER_BANNED`, `EMAIL_NOT_VERIFIED`, and those of [`open`].
+pub(super) async fn log_in<P: Ports>(
+    app: &App<P>,
+    context: &RequestContext<'_>,
+    user: User,
+    device: Option<DeviceId>,
+) -> HandlerResult<P> {
+    admission::check_user_ban(app, context, &user.id).await?;
+    // Only accounts from before the setting, whose owner knows the password.
+    if app.config.email_verification == EmailVerification::Required
+        && !user.has_verified_email
+        && let Some(email) = Email::parse(&user.email)
+    {
+        invite_to_verify(app, context, &email).await?;
+        return Err(Code::EmailNotVerified.into());
+    }
+    open(app, context, (StatusCode::OK, "login_success"), user, device).await
+}
+
+/// Begins a session, and remembers the browser of an account with an e-mail address. A refresh cookie of the request is
 /// ignored, so that nobody can fix the session of another.
 ///
 /// # Errors
@@ -85,14 +108,16 @@ pub(super) async fn open<P: Ports>(
     context: &RequestContext<'_>,
     outcome: (StatusCode, &str),
     user: User,
-    email: &Email,
     device: Option<DeviceId>,
 ) -> HandlerResult<P> {
     let (token, expires_ms) = open_family(app, context.head, &user).await?;
+    let email = Email::parse(&user.email);
     let mut response = respond(app, context, outcome, user, &token, expires_ms)?;
-    let device = device.unwrap_or_else(|| DeviceId::new(&app.ports));
-    let cookie = device.set_cookie(&app.config.auth.signing, email, app.ports.now_ms());
-    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    if let Some(email) = &email {
+        let device = device.unwrap_or_else(|| DeviceId::new(&app.ports));
+        let cookie = device.set_cookie(&app.config.auth.signing, email, app.ports.now_ms());
+        response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    }
     Ok(response)
 }
 

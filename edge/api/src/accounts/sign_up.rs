@@ -2,7 +2,7 @@
 
 use edge_auth::bearer;
 use edge_ledger::{EventType, NewIdentity};
-use edge_registry::{Created, Event, NewUser, Reservation, User, UserStore};
+use edge_registry::{Created, NewUser, Reservation, User, UserStore};
 use edge_types::{Email, ImageId, Nickname, Problem, Role, UserId, log};
 use http::StatusCode;
 use image_rules::Code;
@@ -97,23 +97,14 @@ pub async fn sign_up<P: Ports>(
     };
     let user = create(app, &new).await?;
     let reason = if transfer.is_some() { "with_picture" } else { "without_picture" };
-    app.record(Event {
-        idempotency_key: format!("signup:{}", user.id),
-        at_ms: user.created_ms,
-        kind: "signup".to_owned(),
-        subject: format!("user:{}", user.id),
-        reason: reason.to_owned(),
-        until_ms: None,
-        detail: None,
-    })
-    .await;
+    app.record_of(format!("signup:{}", user.id), "signup", &user.id, reason).await;
     // The account exists in any case, and its owner can ask for the mail again.
     if app.config.email_verification == EmailVerification::Optional
         && let Err(error) = invite_to_verify(app, context, &email).await
     {
         log::error("verification_unsent", &[("cause", &error.to_string())]);
     }
-    session::open(app, context, (StatusCode::CREATED, "signup_success"), user, &email, None).await
+    session::open(app, context, (StatusCode::CREATED, "signup_success"), user, None).await
 }
 
 impl SignUp {

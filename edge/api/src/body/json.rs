@@ -1,4 +1,4 @@
-//! Small JSON bodies.
+//! Small bodies, most of them JSON.
 
 use edge_auth::Principal;
 use edge_types::Problem;
@@ -32,23 +32,37 @@ pub async fn read_json<T: DeserializeOwned>(
     head: &Parts,
     body: impl BodyStream,
 ) -> Result<T, ApiError> {
+    serde_json::from_slice(&json_object(head, body).await?)
+        .map_err(|error| malformed(&error).into())
+}
+
+/// The text of an object, which may be malformed behind its first byte.
+async fn json_object(head: &Parts, body: impl BodyStream) -> Result<Vec<u8>, ApiError> {
     if !is_json(head) {
         return Err(Code::MalformedRequest.into());
     }
-    // Checked before reading, because no memory is reserved for it.
-    if AnnouncedBody::new(head).length.is_some_and(|bytes| bytes > MAX_BYTES) {
-        return Err(Code::MalformedRequest.into());
-    }
-    let bytes = read_body(body, None, MAX_BYTES).await.map_err(|error| match error {
-        // An empty or too large body is no missing or too large file here.
-        ApiError::Client(problem) if problem.image.is_some() => Code::MalformedRequest.into(),
-        error => error,
-    })?;
+    let bytes = read_small_body(head, body).await?;
     // Serde also accepts an array, with the members in the order of the source.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Code::MalformedRequest.into());
     }
-    serde_json::from_slice(&bytes).map_err(|error| malformed(&error).into())
+    Ok(bytes)
+}
+
+/// Reads the body of a request that is no upload.
+///
+/// # Errors
+/// `MALFORMED_REQUEST` for an empty or too large body.
+pub async fn read_small_body(head: &Parts, body: impl BodyStream) -> Result<Vec<u8>, ApiError> {
+    // Checked before reading, because no memory is reserved for it.
+    if AnnouncedBody::new(head).length.is_some_and(|bytes| bytes > MAX_BYTES) {
+        return Err(Code::MalformedRequest.into());
+    }
+    read_body(body, None, MAX_BYTES).await.map_err(|error| match error {
+        // An empty or too large body is no missing or too large file here.
+        ApiError::Client(problem) if problem.image.is_some() => Code::MalformedRequest.into(),
+        error => error,
+    })
 }
 
 /// Names an unknown field. Other messages of serde may quote a value, which may be a secret.

@@ -7,7 +7,7 @@ mod part;
 mod read;
 
 pub use form::MAX_FILES;
-pub use json::{read_json, read_json_of};
+pub use json::{read_json, read_json_of, read_small_body};
 pub use read::first_chunks;
 
 use std::io;

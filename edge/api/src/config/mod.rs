@@ -4,6 +4,7 @@ mod alert_webhook;
 mod challenge;
 mod delivery;
 mod mail;
+mod sign_in;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use alert_webhook::AlertWebhook;
 pub use challenge::{ChallengeSettings, Turnstile};
 pub use delivery::DeliverySettings;
 pub use mail::{EmailVerification, MailService, MailSettings, is_local};
+pub use sign_in::{Provider, SignInSettings, is_name as is_provider_name};
 pub use storage::Storage;
 pub use webhooks::WebhookSettings;
 
@@ -43,6 +45,8 @@ pub struct Config {
     /// Where mails to people go. Without them nobody can reset a password.
     pub mail: Option<MailSettings>,
     pub email_verification: EmailVerification,
+    /// The providers that people sign in with.
+    pub sign_in: Option<SignInSettings>,
     /// What callers solve who have used up a limit.
     pub challenge: Option<ChallengeSettings>,
     pub policy: Policy,
@@ -95,6 +99,7 @@ impl Config {
         let accounts = AccountSettings::read(&mut reader);
         let mail = MailSettings::read(&mut reader, public_base_url.as_deref());
         let email_verification = EmailVerification::read(&mut reader, mail.is_some());
+        let sign_in = SignInSettings::read(&mut reader);
         let challenge = challenge::read(&mut reader, &allowed_origins);
         let policy = policy(&mut reader);
         // Below 16 MiB a phone's photo could not be decoded beside its body; above 96 MiB nothing of an
@@ -131,6 +136,7 @@ impl Config {
                 accounts,
                 mail,
                 email_verification,
+                sign_in,
                 challenge,
                 policy,
                 memory_budget_bytes,

@@ -47,6 +47,7 @@ pub async fn serve<P: Ports>(
         Err(error) => {
             let problem = context.to_problem(error);
             let response = response::problem(&problem, &context, app.ports.now_ms());
+            let response = accounts::failure(app, head, problem.code, response);
             (response, Outcome::Refused(problem.code))
         }
     };
@@ -128,6 +129,12 @@ async fn handle_open<P: Ports>(
         OpenEndpoint::VerifyEmail => accounts::verify_email(app, context, body).await,
         OpenEndpoint::ForgetPassword => accounts::forget_password(app, context, body).await,
         OpenEndpoint::ResetPassword => accounts::reset_password(app, context, body).await,
+        OpenEndpoint::ListProviders => Ok(accounts::list_providers(app, context)),
+        OpenEndpoint::BeginSignIn(name) => accounts::begin_sign_in(app, context, &name).await,
+        OpenEndpoint::FinishSignIn(name) => {
+            accounts::finish_sign_in(app, context, &name, body).await
+        }
+        OpenEndpoint::LinkIdentity => accounts::link_identity(app, context, body).await,
         OpenEndpoint::Mailbox => mails::mailbox(app, context),
         OpenEndpoint::Challenge => challenge::issue(app, context),
         OpenEndpoint::ChallengeWidget => challenge::widget(app, context),

@@ -7,7 +7,7 @@ mod sweep;
 pub use flush::{HOUR_MS, KEPT_ISOLATES_MS, flush, flush_after_alarm, flush_later, isolate_memory};
 pub use sweep::{Findings, sweep};
 
-use edge_registry::{MailLinkStore, RemovalStore};
+use edge_registry::{MailLinkStore, RemovalStore, SignInStore};
 use edge_types::log;
 use futures_util::future::join3;
 
@@ -42,7 +42,8 @@ async fn end_removals<P: Ports>(app: &App<P>) -> Result<(), InternalError> {
     removals::settle(app).await?;
     let before_ms = app.ports.now_ms().saturating_sub(KEPT_REMOVALS_MS);
     app.ports.users().delete_removals(before_ms).await?;
-    Ok(app.ports.users().delete_expired_links(app.ports.now_ms()).await?)
+    app.ports.users().delete_expired_links(app.ports.now_ms()).await?;
+    Ok(app.ports.users().delete_expired_sign_ins(app.ports.now_ms()).await?)
 }
 
 /// What is to be done after a response. It is decided before, because another request of the isolate may follow.

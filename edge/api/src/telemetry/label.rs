@@ -65,6 +65,10 @@ impl Route {
                 OpenEndpoint::ForgetPassword | OpenEndpoint::ResetPassword => {
                     ("reset_password", Area::Auth)
                 }
+                OpenEndpoint::ListProviders
+                | OpenEndpoint::BeginSignIn(_)
+                | OpenEndpoint::FinishSignIn(_)
+                | OpenEndpoint::LinkIdentity => ("sign_in", Area::Auth),
                 OpenEndpoint::Mailbox => ("mailbox", Area::Other),
                 OpenEndpoint::PublicKeys => ("public_keys", Area::Auth),
                 OpenEndpoint::Policy => ("policy", Area::Other),

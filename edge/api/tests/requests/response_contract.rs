@@ -34,7 +34,7 @@ fn example(path: &str) -> String {
     let file = "1-00000000-0000-4000-8000-000000000000.gif";
     let id = if path.starts_with("/images/") { "1" } else { "123" };
     let filled = path.replace("{id}", id).replace("{userId}", "123").replace("{file}", file);
-    let filled = filled.replace("{formId}", "stay");
+    let filled = filled.replace("{formId}", "stay").replace("{name}", "google");
     let filled = filled.replace("{sessionId}", "0123456789abcdef0123456789abcdef");
     let filled = filled.replace("{removalId}", "0123456789abcdef0123456789abcdef");
     filled.replace("{subject}", "user:123")

@@ -20,7 +20,7 @@ const ROLES: [(Role, &str); 4] = [
 
 /// Paths with a variable part, once for each of their endpoints, and a preflight; all are of user 123. The first
 /// twelve concern what belongs to the user.
-const VARIABLE: [(&str, &str); 25] = [
+const VARIABLE: [(&str, &str); 28] = [
     ("/images/1", "GET"),
     ("/images/1", "DELETE"),
     ("/images/1/url", "POST"),
@@ -34,6 +34,9 @@ const VARIABLE: [(&str, &str); 25] = [
     ("/users/123/password", "POST"),
     ("/users/123/verification", "POST"),
     ("/removals/0123456789abcdef0123456789abcdef", "GET"),
+    ("/auth/sign-in/google", "GET"),
+    ("/auth/sign-in/google/callback", "GET"),
+    ("/auth/sign-in/google/callback", "POST"),
     ("/users/123/images/1-00000000-0000-4000-8000-000000000000.gif", "GET"),
     ("/admin/api/bans/user:123", "DELETE"),
     ("/admin/api/bans/erased:0123456789abcdef0123456789abcdef", "DELETE"),
@@ -132,9 +135,13 @@ const fn number(endpoint: &Endpoint) -> usize {
         Endpoint::Open(O::ForgetPassword) => 59,
         Endpoint::Open(O::ResetPassword) => 60,
         Endpoint::Open(O::Mailbox) => 61,
+        Endpoint::Open(O::ListProviders) => 62,
+        Endpoint::Open(O::BeginSignIn(_)) => 63,
+        Endpoint::Open(O::FinishSignIn(_)) => 64,
+        Endpoint::Open(O::LinkIdentity) => 65,
     }
 }
-const ENDPOINTS: usize = 62;
+const ENDPOINTS: usize = 66;
 
 /// Path, method and endpoint of every endpoint.
 pub fn endpoints() -> Vec<(&'static str, &'static str, Endpoint)> {

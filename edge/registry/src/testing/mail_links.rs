@@ -134,6 +134,14 @@ impl MailLinkStore for FakeUserStore {
         let link = self.usable_link(LinkKind::Reset, digest, now_ms);
         let Some(link) = link else { return Ok(None) };
         self.delete_links(&link.email);
+        let is_unverified = self
+            .users
+            .borrow()
+            .iter()
+            .any(|(it, _)| link.user.as_ref() == Some(&it.id) && !it.has_verified_email);
+        if is_unverified {
+            self.identities.borrow_mut().retain(|it| link.user.as_ref() != Some(&it.user));
+        }
         let is_theirs = |(it, _): &&mut (User, PasswordHash)| link.user.as_ref() == Some(&it.id);
         let changed = self.users.borrow_mut().iter_mut().find(is_theirs).map(|(user, hash)| {
             user.has_verified_email = true;

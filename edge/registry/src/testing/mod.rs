@@ -13,11 +13,13 @@ mod audit;
 mod mail_links;
 mod metrics;
 mod removals;
+mod sign_ins;
 mod users;
 mod webhooks;
 
 pub use mail_links::FakeLink;
 pub use removals::FakeRemoval;
+pub use sign_ins::FakeIdentity;
 pub use users::FakeUserStore;
 pub use webhooks::FakeWebhookEvent;
 

@@ -163,6 +163,7 @@ impl RemovalStore for FakeUserStore {
         self.families.borrow_mut().retain(|family| !had_account || family.user != *user);
         self.reservations.borrow_mut().retain(|_, (id, _)| id != user);
         self.links.borrow_mut().retain(|link| !had_account || link.user.as_ref() != Some(user));
+        self.identities.borrow_mut().retain(|it| !had_account || it.user != *user);
         let (own, by) = (format!("user:{user}"), format!("by {user}"));
         let folder = format!("users/{user}/");
         let mut events = self.registry.events.borrow_mut();

@@ -8,7 +8,7 @@ use std::{
 
 use edge_types::{Email, Role, UserId};
 
-use super::{FakeRegistry, mail_links::FakeLink};
+use super::{FakeRegistry, mail_links::FakeLink, sign_ins::FakeIdentity};
 use crate::{
     Created, NewPassword, NewUser, PasswordHash, RefreshFamily, Registry, RegistryError,
     Reservation, TokenRotation, User, UserChange, UserStore, WhichSessions,
@@ -22,6 +22,9 @@ pub struct FakeUserStore {
     /// By address: the user and the end.
     pub reservations: RefCell<BTreeMap<String, (UserId, u64)>>,
     pub links: RefCell<Vec<FakeLink>>,
+    pub identities: RefCell<Vec<FakeIdentity>>,
+    /// By digest: the content and the end.
+    pub sign_ins: RefCell<BTreeMap<String, (String, u64)>>,
     /// Whether the next `create` fails, as when a request is cancelled before it.
     pub cut_off: Cell<bool>,
     pub(super) registry: Rc<FakeRegistry>,
@@ -99,7 +102,8 @@ impl UserStore for FakeUserStore {
     async fn by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>, RegistryError> {
         self.registry.probe().await?;
         let users = self.users.borrow();
-        let found = users.iter().find(|(user, _)| user.email == email.as_str());
+        let found =
+            users.iter().find(|(user, hash)| user.email == email.as_str() && !hash.0.is_empty());
         Ok(found.map(|(user, password)| (self.visible(user), password.clone())))
     }
 

@@ -4,7 +4,6 @@ use edge_registry::{
     AuditStore, CounterBatch, EventQuery, HourCount, HourUploaders, RegistryError, StoredEvent,
     Uploader,
 };
-use serde::Deserialize;
 use worker::D1Type;
 
 use super::{D1Registry, before, json, number};
@@ -35,7 +34,7 @@ const UPLOADERS: &str = "SELECT owner, COUNT(*) AS count, SUM(size_bytes) AS byt
      WHERE id > COALESCE((SELECT last_image_id \
      FROM image_hours WHERE hour <= ?1 / 3600000 ORDER BY hour DESC LIMIT 1), 0) \
      AND created_ms >= ?1 GROUP BY owner ORDER BY bytes DESC, last_ms DESC LIMIT ?2";
-const COUNT_UPLOADERS: &str = "SELECT COUNT(DISTINCT owner) AS uploaders FROM images NOT INDEXED \
+const COUNT_UPLOADERS: &str = "SELECT COUNT(DISTINCT owner) AS count FROM images NOT INDEXED \
      WHERE id > COALESCE((SELECT last_image_id \
      FROM image_hours WHERE hour <= ?1 / 3600000 ORDER BY hour DESC LIMIT 1), 0) \
      AND created_ms >= ?1";
@@ -45,11 +44,6 @@ const EVENTS_OF_KIND: &str =
 // With MAX, SQLite takes the other columns from the row that has the maximum.
 const BANS: &str = "SELECT MAX(id) AS id, at_ms, kind, subject, reason, until_ms, detail \
      FROM events WHERE kind = 'ban' AND until_ms > ?1 GROUP BY subject ORDER BY 1 DESC LIMIT ?2";
-
-#[derive(Deserialize)]
-struct UploadersRow {
-    uploaders: u64,
-}
 
 impl AuditStore for D1Registry {
     async fn add_counts(&self, batch: &CounterBatch) -> Result<(), RegistryError> {
@@ -93,8 +87,7 @@ impl AuditStore for D1Registry {
     }
 
     async fn count_uploaders(&self, since_ms: u64) -> Result<u64, RegistryError> {
-        let row: Option<UploadersRow> = self.first(COUNT_UPLOADERS, &[number(since_ms)]).await?;
-        Ok(row.map_or(0, |row| row.uploaders))
+        self.count(COUNT_UPLOADERS, &[number(since_ms)]).await
     }
 
     async fn events(&self, query: EventQuery<'_>) -> Result<Vec<StoredEvent>, RegistryError> {

@@ -2,7 +2,6 @@
 
 use edge_registry::{FormPictures, FormRow, FormStore, NewForm, RegistryError};
 use edge_types::FormName;
-use serde::Deserialize;
 use worker::D1Type;
 
 use super::{D1Registry, json, no_row, number};
@@ -27,11 +26,6 @@ const COUNT_FORM_PICTURES: &str = "SELECT COUNT(*) AS count FROM images NOT INDE
      WHERE id > COALESCE((SELECT last_image_id \
      FROM image_hours WHERE hour <= ?1 / 3600000 ORDER BY hour DESC LIMIT 1), 0) \
      AND created_ms >= ?1 AND form_id IS NOT NULL";
-
-#[derive(Deserialize)]
-struct CountRow {
-    count: u64,
-}
 
 impl FormStore for D1Registry {
     async fn form(&self, name: &FormName) -> Result<Option<FormRow>, RegistryError> {
@@ -72,7 +66,6 @@ impl FormStore for D1Registry {
     }
 
     async fn count_form_pictures(&self, since_ms: u64) -> Result<u64, RegistryError> {
-        let row: Option<CountRow> = self.first(COUNT_FORM_PICTURES, &[number(since_ms)]).await?;
-        Ok(row.map_or(0, |row| row.count))
+        self.count(COUNT_FORM_PICTURES, &[number(since_ms)]).await
     }
 }

@@ -5,7 +5,6 @@ use edge_registry::{
     SignUpLink, User, UserStore,
 };
 use edge_types::{Nickname, UserId};
-use serde::Deserialize;
 use worker::D1Type;
 
 use super::{D1Registry, FoundRow, number, text};
@@ -18,7 +17,7 @@ const ADD_SIGN_UP_LINK: &str = "INSERT INTO mail_links \
 const ADD_LINK: &str = "INSERT INTO mail_links (digest, kind, email, user_id, expires_ms) \
      SELECT ?1, ?2, email, id, ?4 FROM users WHERE email = ?3 RETURNING digest";
 const LINK_EMAIL: &str =
-    "SELECT email FROM mail_links WHERE digest = ?1 AND kind = ?2 AND expires_ms > ?3";
+    "SELECT email AS text FROM mail_links WHERE digest = ?1 AND kind = ?2 AND expires_ms > ?3";
 const SIGN_UP: &str = "INSERT INTO users \
      (id, email, password_hash, nickname, created_ms, verified_ms) \
      SELECT ?2, email, ?4, nickname, ?3, ?3 FROM mail_links \
@@ -26,11 +25,15 @@ const SIGN_UP: &str = "INSERT INTO users \
      ON CONFLICT DO NOTHING RETURNING id";
 const VERIFY: &str = "UPDATE users SET verified_ms = COALESCE(verified_ms, ?2) WHERE id = \
      (SELECT user_id FROM mail_links WHERE digest = ?1 AND kind = 'verify' AND expires_ms > ?2) \
-     RETURNING id";
+     RETURNING id AS text";
 const RESET: &str = "UPDATE users SET password_hash = ?3, \
      verified_ms = COALESCE(verified_ms, ?2) WHERE id = \
      (SELECT user_id FROM mail_links WHERE digest = ?1 AND kind = 'reset' AND expires_ms > ?2) \
-     RETURNING id";
+     RETURNING id AS text";
+// Before the address is verified.
+const UNLINK: &str = "DELETE FROM identities WHERE user_id = \
+     (SELECT id FROM users JOIN mail_links ON users.id = mail_links.user_id WHERE digest = ?1 \
+     AND kind = 'reset' AND mail_links.expires_ms > ?2 AND verified_ms IS NULL)";
 const END_SESSIONS: &str = "UPDATE refresh_families SET revoked_ms = ?2 \
      WHERE revoked_ms IS NULL AND user_id = \
      (SELECT user_id FROM mail_links WHERE digest = ?1 AND kind = 'reset' AND expires_ms > ?2)";
@@ -40,16 +43,6 @@ const DELETE_ALL_LINKS: &str =
 const LINKS_OF: &str = "SELECT kind, expires_ms FROM mail_links \
      WHERE user_id = ?1 AND expires_ms > ?2 ORDER BY expires_ms";
 const DELETE_EXPIRED_LINKS: &str = "DELETE FROM mail_links WHERE expires_ms <= ?1";
-
-#[derive(Deserialize)]
-struct EmailRow {
-    email: String,
-}
-
-#[derive(Deserialize)]
-struct UserIdRow {
-    id: UserId,
-}
 
 impl MailLinkStore for D1Registry {
     async fn add_sign_up_link(&self, link: &SignUpLink<'_>) -> Result<bool, RegistryError> {
@@ -84,8 +77,7 @@ impl MailLinkStore for D1Registry {
         now_ms: u64,
     ) -> Result<Option<String>, RegistryError> {
         let values = [D1Type::Text(digest), D1Type::Text(kind.name()), number(now_ms)];
-        let row: Option<EmailRow> = self.first(LINK_EMAIL, &values).await?;
-        Ok(row.map(|row| row.email))
+        self.first_text(LINK_EMAIL, &values).await
     }
 
     async fn sign_up_by_link(
@@ -122,7 +114,7 @@ impl MailLinkStore for D1Registry {
             self.bind(DELETE_LINK, &[D1Type::Text(digest)])?,
         ];
         let results = self.batch(statements).await?;
-        Ok(results.rows::<UserIdRow>(0)?.pop().map(|row| row.id))
+        Ok(results.text(0)?.as_deref().and_then(UserId::parse))
     }
 
     async fn reset_by_link(
@@ -134,12 +126,13 @@ impl MailLinkStore for D1Registry {
         let values = || [D1Type::Text(digest), number(now_ms)];
         let reset = [D1Type::Text(digest), number(now_ms), D1Type::Text(&password.0)];
         let statements = vec![
+            self.bind(UNLINK, &values())?,
             self.bind(RESET, &reset)?,
             self.bind(END_SESSIONS, &values())?,
             self.bind(DELETE_ALL_LINKS, &[D1Type::Text(digest)])?,
         ];
         let results = self.batch(statements).await?;
-        Ok(results.rows::<UserIdRow>(0)?.pop().map(|row| row.id))
+        Ok(results.text(1)?.as_deref().and_then(UserId::parse))
     }
 
     async fn links_of(&self, user: &UserId, now_ms: u64) -> Result<Vec<OpenLink>, RegistryError> {

@@ -9,7 +9,7 @@ use edge_registry::{
 use serde::Deserialize;
 use worker::{D1PreparedStatement, D1Type};
 
-use super::{D1Registry, json, no_row, number};
+use super::{D1Registry, FoundRow, json, no_row, number};
 
 // One statement for each table: its rows are one JSON value.
 const ADD_TOTALS: &str = "INSERT INTO totals (name, labels, total) \
@@ -34,11 +34,11 @@ const TOTALS: &str = "SELECT name, labels, total, reported FROM totals ORDER BY 
 const TIMINGS: &str = "SELECT stage.key AS stage, stage.value AS numbers \
      FROM timings, json_each(timings.stages) AS stage ORDER BY stage.key";
 const ISOLATES: &str = "SELECT * FROM isolates WHERE at_ms >= ?1";
-const COUNT_BANS: &str = "SELECT COUNT(*) AS bans FROM (SELECT subject, MAX(id) AS id FROM events \
+const COUNT_BANS: &str = "SELECT COUNT(*) AS count FROM (SELECT subject, MAX(id) AS id FROM events \
      WHERE kind = 'ban' AND until_ms > ?1 GROUP BY subject) AS ban WHERE NOT EXISTS \
      (SELECT 1 FROM events WHERE subject = ban.subject AND kind = 'lift' AND id > ban.id)";
 const SWEPT: &str =
-    "SELECT CAST(cursor AS INTEGER) AS swept_ms FROM job_cursors WHERE job = 'finished'";
+    "SELECT CAST(cursor AS INTEGER) AS count FROM job_cursors WHERE job = 'finished'";
 
 const UNREPORTED: &str = "SELECT name, labels, total, reported FROM totals WHERE total > reported";
 const ALERT_STATES: &str = "SELECT * FROM alert_states";
@@ -74,22 +74,6 @@ fn stages(timings: &[Timing]) -> Result<String, RegistryError> {
     let stages: BTreeMap<&str, Vec<u64>> =
         timings.iter().map(|timing| (timing.stage.as_str(), numbers(timing))).collect();
     json(&stages)
-}
-
-#[derive(Deserialize)]
-struct BansRow {
-    bans: u64,
-}
-
-#[derive(Deserialize)]
-struct SweptRow {
-    swept_ms: u64,
-}
-
-#[derive(Deserialize)]
-struct KindRow {
-    #[serde(rename = "kind")]
-    _kind: String,
 }
 
 impl D1Registry {
@@ -137,8 +121,8 @@ impl MetricsStore for D1Registry {
             totals: results.rows(0)?,
             timings: timings.collect::<Result<_, _>>()?,
             isolates: results.rows(2)?,
-            bans: results.rows::<BansRow>(3)?.first().map_or(0, |row| row.bans),
-            swept_ms: results.rows::<SweptRow>(4)?.first().map_or(0, |row| row.swept_ms),
+            bans: results.count(3)?,
+            swept_ms: results.count(4)?,
         })
     }
 
@@ -159,7 +143,7 @@ impl MetricsStore for D1Registry {
         next_ms: u64,
     ) -> Result<bool, RegistryError> {
         let values = [D1Type::Text(kind), number(seen_next_ms), number(next_ms)];
-        let row: Option<KindRow> = self.first(LEASE_ALERT, &values).await?;
+        let row: Option<FoundRow> = self.first(LEASE_ALERT, &values).await?;
         Ok(row.is_some())
     }
 

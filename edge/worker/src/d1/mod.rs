@@ -6,6 +6,7 @@ mod forms;
 mod mail_links;
 mod metrics;
 mod removals;
+mod sign_ins;
 mod users;
 mod webhooks;
 
@@ -64,15 +65,15 @@ const LIST_HELD: &str =
 const LIST_HELD_FORM: &str = "SELECT * FROM images WHERE review = 'held' AND id > ?1 \
      AND form_id = ?3 ORDER BY id LIMIT ?2";
 // The object of a held image has the key of its row below `private/`, and may have been copied to that key already.
-const FIND_REGISTERED: &str = "SELECT value AS key FROM json_each(?1) WHERE EXISTS \
+const FIND_REGISTERED: &str = "SELECT value AS text FROM json_each(?1) WHERE EXISTS \
      (SELECT 1 FROM images WHERE images.key = value AND review IS NOT 'refused') OR EXISTS \
      (SELECT 1 FROM images WHERE images.key = substr(value, 9) AND substr(value, 1, 8) = 'private/' \
      AND review = 'held')";
 const IMAGES_AFTER: &str = "SELECT * FROM images WHERE id > ?1 ORDER BY id LIMIT ?2";
-const DEPLOYMENT_ID: &str = "SELECT id FROM deployment";
+const DEPLOYMENT_ID: &str = "SELECT id AS text FROM deployment";
 const BIND_DEPLOYMENT: &str = "INSERT INTO deployment (only_row, id, bound_ms) VALUES (1, ?1, ?2) \
-     ON CONFLICT (only_row) DO UPDATE SET id = id RETURNING id";
-const JOB_CURSOR: &str = "SELECT cursor FROM job_cursors WHERE job = ?1";
+     ON CONFLICT (only_row) DO UPDATE SET id = id RETURNING id AS text";
+const JOB_CURSOR: &str = "SELECT cursor AS text FROM job_cursors WHERE job = ?1";
 const SET_JOB_CURSOR: &str = "INSERT INTO job_cursors (job, cursor) VALUES (?1, ?2) \
      ON CONFLICT (job) DO UPDATE SET cursor = excluded.cursor";
 
@@ -88,19 +89,16 @@ struct ImageIdRow {
 #[derive(Deserialize)]
 struct FoundRow {}
 
+/// One text, which the statement names so. Every type of row is a deserializer more in the Worker.
 #[derive(Deserialize)]
-struct KeyRow {
-    key: String,
+struct TextRow {
+    text: String,
 }
 
+/// One number, which the statement names so.
 #[derive(Deserialize)]
-struct DeploymentRow {
-    id: String,
-}
-
-#[derive(Deserialize)]
-struct CursorRow {
-    cursor: String,
+struct CountRow {
+    count: u64,
 }
 
 impl Registry for D1Registry {
@@ -217,8 +215,7 @@ impl ImageStore for D1Registry {
 
     async fn find_registered(&self, keys: &[String]) -> Result<Vec<String>, RegistryError> {
         // As one value, because a statement has at most a hundred.
-        let rows: Vec<KeyRow> = self.rows(FIND_REGISTERED, &[D1Type::Text(&json(&keys)?)]).await?;
-        Ok(rows.into_iter().map(|row| row.key).collect())
+        self.texts(FIND_REGISTERED, &[D1Type::Text(&json(&keys)?)]).await
     }
 
     async fn images_after(&self, id: u64, limit: u32) -> Result<Vec<ImageRow>, RegistryError> {
@@ -226,19 +223,16 @@ impl ImageStore for D1Registry {
     }
 
     async fn deployment_id(&self) -> Result<Option<String>, RegistryError> {
-        let row: Option<DeploymentRow> = self.first(DEPLOYMENT_ID, &[]).await?;
-        Ok(row.map(|row| row.id))
+        self.first_text(DEPLOYMENT_ID, &[]).await
     }
 
     async fn bind_deployment(&self, id: &str, now_ms: u64) -> Result<String, RegistryError> {
         let values = [D1Type::Text(id), number(now_ms)];
-        let row: Option<DeploymentRow> = self.first(BIND_DEPLOYMENT, &values).await?;
-        row.map(|row| row.id).ok_or_else(no_row)
+        self.first_text(BIND_DEPLOYMENT, &values).await?.ok_or_else(no_row)
     }
 
     async fn job_cursor(&self, job: &str) -> Result<String, RegistryError> {
-        let row: Option<CursorRow> = self.first(JOB_CURSOR, &[D1Type::Text(job)]).await?;
-        Ok(row.map(|row| row.cursor).unwrap_or_default())
+        Ok(self.first_text(JOB_CURSOR, &[D1Type::Text(job)]).await?.unwrap_or_default())
     }
 
     async fn set_job_cursor(&self, job: &str, cursor: &str) -> Result<(), RegistryError> {
@@ -264,9 +258,25 @@ impl D1Registry {
     }
 
     async fn run(&self, sql: &str, values: &[D1Type<'_>]) -> Result<(), RegistryError> {
-        let result = in_time(self.bind(sql, values)?.run()).await?;
-        log_rows(sql, slice::from_ref(&result));
-        Ok(())
+        self.all(sql, values).await.map(drop)
+    }
+
+    async fn texts(&self, sql: &str, values: &[D1Type<'_>]) -> Result<Vec<String>, RegistryError> {
+        let rows: Vec<TextRow> = self.rows(sql, values).await?;
+        Ok(rows.into_iter().map(|row| row.text).collect())
+    }
+
+    async fn first_text(
+        &self,
+        sql: &str,
+        values: &[D1Type<'_>],
+    ) -> Result<Option<String>, RegistryError> {
+        Ok(self.texts(sql, values).await?.into_iter().next())
+    }
+
+    async fn count(&self, sql: &str, values: &[D1Type<'_>]) -> Result<u64, RegistryError> {
+        let row: Option<CountRow> = self.first(sql, values).await?;
+        Ok(row.map_or(0, |row| row.count))
     }
 
     async fn first<T: for<'a> Deserialize<'a>>(
@@ -282,9 +292,14 @@ impl D1Registry {
         sql: &str,
         values: &[D1Type<'_>],
     ) -> Result<Vec<T>, RegistryError> {
+        self.all(sql, values).await?.results().map_err(failed)
+    }
+
+    /// Beside [`Self::rows`], so that it is compiled once and not for every type of row.
+    async fn all(&self, sql: &str, values: &[D1Type<'_>]) -> Result<D1Result, RegistryError> {
         let result = in_time(self.bind(sql, values)?.all()).await?;
         log_rows(sql, slice::from_ref(&result));
-        result.results().map_err(failed)
+        Ok(result)
     }
 
     /// Runs the statements in one transaction and one round trip.
@@ -304,6 +319,14 @@ impl BatchResults {
     /// The rows of one statement of the batch.
     fn rows<T: for<'a> Deserialize<'a>>(&self, index: usize) -> Result<Vec<T>, RegistryError> {
         self.0.get(index).ok_or_else(no_row)?.results().map_err(failed)
+    }
+
+    fn text(&self, index: usize) -> Result<Option<String>, RegistryError> {
+        Ok(self.rows::<TextRow>(index)?.pop().map(|row| row.text))
+    }
+
+    fn count(&self, index: usize) -> Result<u64, RegistryError> {
+        Ok(self.rows::<CountRow>(index)?.first().map_or(0, |row| row.count))
     }
 }
 

@@ -9,7 +9,7 @@ use edge_types::{MAX_SAFE_INTEGER, RemovalId, UserId};
 use serde::Deserialize;
 use worker::D1Type;
 
-use super::{ADD_EVENT, D1Registry, KeyRow, json, no_row, number, text, users::FamilyRow};
+use super::{ADD_EVENT, D1Registry, FoundRow, json, no_row, number, text, users::FamilyRow};
 
 // `?1` is the target, `?2` the last image, and `?3` the moment, of all scopes.
 const KEYS: &str = "key IN (SELECT value FROM json_each(?1)) AND id <= ?2 AND created_ms < ?3";
@@ -29,13 +29,13 @@ const TAKE: &str = "UPDATE removals SET taken_until_ms = ?2 WHERE id = (SELECT i
      RETURNING *";
 const KEEP: &str = "UPDATE removals SET taken_until_ms = ?2, cursor = ?3 WHERE id = ?1";
 const COUNT: &str = "SELECT COUNT(*) AS count FROM images WHERE ";
-const KEYS_TO_REMOVE: &str = "SELECT key FROM images WHERE {scope} ORDER BY id LIMIT ?4";
+const KEYS_TO_REMOVE: &str = "SELECT key AS text FROM images WHERE {scope} ORDER BY id LIMIT ?4";
 const FINISH: &str = "UPDATE removals SET finished_ms = ?2, target = NULL \
      WHERE id = ?1 AND finished_ms IS NULL";
 const NOTE_ERASED: &str = "INSERT INTO erased (name, erased_ms) \
      SELECT value, ?2 FROM json_each(?1) WHERE true ON CONFLICT (name) DO NOTHING";
 
-// Sessions and links in mails are deleted with their user.
+// Sessions, links in mails and identities are deleted with their user.
 const DELETE_USER: &str = "DELETE FROM users WHERE id = ?1 AND created_ms < ?2";
 const DELETE_RESERVATIONS: &str = "DELETE FROM reservations WHERE user_id = ?1";
 // A key of an event may name the user as well, so it becomes one that does not.
@@ -76,7 +76,7 @@ const ERASED: &str = "SELECT name, erased_ms AS at_ms FROM erased \
      WHERE name IN (SELECT value FROM json_each(?1))";
 
 const KEEP_BAN: &str = "UPDATE erased SET banned_until_ms = ?2 \
-     WHERE name = ?1 AND banned_until_ms IS NOT ?2 RETURNING name AS key";
+     WHERE name = ?1 AND banned_until_ms IS NOT ?2 RETURNING name";
 const ERASED_BANS: &str = "SELECT name, banned_until_ms AS at_ms FROM erased \
      WHERE banned_until_ms > ?1 ORDER BY banned_until_ms DESC LIMIT ?2";
 
@@ -95,11 +95,6 @@ struct RemovalRow {
     created_ms: u64,
     finished_ms: Option<u64>,
     cursor: String,
-}
-
-#[derive(Deserialize)]
-struct CountRow {
-    count: u64,
 }
 
 impl RemovalRow {
@@ -218,8 +213,7 @@ impl RemovalStore for D1Registry {
             number(limit.into()),
         ];
         let sql = KEYS_TO_REMOVE.replace("{scope}", condition);
-        let rows: Vec<KeyRow> = self.rows(&sql, &values).await?;
-        Ok(rows.into_iter().map(|row| row.key).collect())
+        self.texts(&sql, &values).await
     }
 
     async fn count_images(&self, scope: &RemovalScope, until: Until) -> Result<u64, RegistryError> {
@@ -229,8 +223,7 @@ impl RemovalStore for D1Registry {
             number(until.image_id.min(MAX_SAFE_INTEGER)),
             number(until.ms.min(MAX_SAFE_INTEGER)),
         ];
-        let count: Option<CountRow> = self.first(&format!("{COUNT}{condition}"), &values).await?;
-        Ok(count.map_or(0, |row| row.count))
+        self.count(&format!("{COUNT}{condition}"), &values).await
     }
 
     async fn finish_removal(&self, id: &RemovalId, now_ms: u64) -> Result<(), RegistryError> {
@@ -310,7 +303,7 @@ impl RemovalStore for D1Registry {
         until_ms: Option<u64>,
     ) -> Result<bool, RegistryError> {
         let values = [D1Type::Text(name), until_ms.map_or(D1Type::Null, number)];
-        let row: Option<KeyRow> = self.first(KEEP_BAN, &values).await?;
+        let row: Option<FoundRow> = self.first(KEEP_BAN, &values).await?;
         Ok(row.is_some())
     }
 

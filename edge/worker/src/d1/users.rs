@@ -24,7 +24,7 @@ const CREATE: &str = "INSERT INTO users (id, email, password_hash, nickname, ima
      ON CONFLICT DO NOTHING RETURNING id";
 const ID_TAKEN: &str = "SELECT id FROM users WHERE id = ?1 AND email IS NOT ?2";
 // A profile does not show an image that was deleted.
-const BY_EMAIL: &str = "SELECT users.*, images.key AS registered_key, images.review FROM users \
+pub(super) const BY_EMAIL: &str = "SELECT users.*, images.key AS registered_key, images.review FROM users \
      LEFT JOIN images ON images.key = users.image_key WHERE users.email = ?1";
 const BY_ID: &str = "SELECT users.*, images.key AS registered_key, images.review FROM users \
      LEFT JOIN images ON images.key = users.image_key WHERE users.id = ?1";
@@ -175,8 +175,7 @@ impl UserStore for D1Registry {
     }
 
     async fn by_id(&self, id: &UserId) -> Result<Option<User>, RegistryError> {
-        let row: Option<UserRow> = self.first(BY_ID, &[D1Type::Text(id.as_str())]).await?;
-        Ok(row.map(|row| row.user().0))
+        self.user(BY_ID, &[D1Type::Text(id.as_str())]).await
     }
 
     async fn change(
@@ -288,6 +287,18 @@ impl UserStore for D1Registry {
         let values = [D1Type::Text(id), D1Type::Text(user.as_str()), number(now_ms)];
         let row: Option<RoleRow> = self.first(SESSION_ROLE, &values).await?;
         Ok(row.map(|row| row.role))
+    }
+}
+
+impl D1Registry {
+    /// The user whom a statement finds, also one without a password.
+    pub(super) async fn user(
+        &self,
+        sql: &str,
+        values: &[D1Type<'_>],
+    ) -> Result<Option<User>, RegistryError> {
+        let row: Option<UserRow> = self.first(sql, values).await?;
+        Ok(row.map(|row| row.user().0))
     }
 }
 

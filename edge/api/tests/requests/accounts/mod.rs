@@ -6,6 +6,7 @@ mod mail_links;
 mod passwords;
 mod profiles;
 mod sessions;
+mod sign_in;
 
 use edge_auth::testing::{NOW_MS, SIGNING_JWK, hs256};
 use http::{Method, Request, StatusCode, header, request::Builder};
