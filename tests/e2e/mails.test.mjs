@@ -141,6 +141,7 @@ for (const [locale, email, pending, confirmed, changed] of [
 
     await page.goto(server.url + pageOf(sent));
     assert.ok(!page.url().includes("="), "the token is not in the history");
+    await page.locator("#form [name=password]").waitFor();
     await page.locator("#form [name=password]").focus();
     await page.keyboard.type(PASSWORD);
     await page.keyboard.press("Enter");
@@ -154,12 +155,14 @@ for (const [locale, email, pending, confirmed, changed] of [
     await page.goto(server.url);
     await page.locator("#log-in").press("Enter");
     await page.locator("#forgotten a").press("Enter");
+    await page.locator("#form [name=email]").waitFor();
     await page.locator("#form [name=email]").focus();
     await page.keyboard.type(email);
     await page.keyboard.press("Enter");
     const reset = await mails.mail(email, "reset");
     await page.locator("#next").waitFor();
     await page.goto(server.url + pageOf(reset));
+    await page.locator("#form [name=password]").waitFor();
     await page.locator("#form [name=password]").focus();
     await page.keyboard.type("short");
     await page.keyboard.press("Enter");
