@@ -180,6 +180,8 @@ function welcome(kept, wanted) {
   for (const field of Object.values(fields)) field.markSent();
   replaceFields();
   for (const [name, keys] of answered) fields[name].value = keys;
+  // A login loads the album before it claims pictures.
+  if (kept > 0) refreshAlbum().catch(showProblem);
   const sentence = texts().welcome(user().nickname ?? user().email, kept, wanted);
   showError($("#problem"), kept < wanted ? sentence : "");
   announce(sentence);
