@@ -187,7 +187,7 @@ www: $(STAMPS)/www
 target/edge/index.js: $(EDGE_SOURCES) $(RULES_SOURCES) | $(STAMPS)/node $(STAMPS)/targets $(TOOLS)/worker-build
 	$(call say,Building the Worker (a minute or two))
 	RUN_TO_COMPLETION=1 worker-build --release --out-dir ../../target/edge edge/worker
-	wasm-opt --strip-debug --strip-producers $(WASM_FEATURES) -o $(@D)/stripped.wasm $(@D)/index_bg.wasm
+	wasm-opt -Os --strip-debug --strip-producers $(WASM_FEATURES) -o $(@D)/stripped.wasm $(@D)/index_bg.wasm
 	@mv $(@D)/stripped.wasm $(@D)/index_bg.wasm
 	@touch $@
 
