@@ -57,7 +57,7 @@ test-long-mutants:
 reliability: | $(STAMPS)/node ## Write the table of docs/reliability.md from the counts
 	@node tests/reliability.mjs
 
-.PHONY: bench bench-image bench-browser bench-upload bench-codecs bench-work bench-challenge
+.PHONY: bench bench-image bench-browser bench-upload bench-codecs bench-webp bench-work bench-challenge
 bench: bench-image bench-browser bench-upload ## Compare with other libraries and servers; writes target/bench/*.json
 
 bench-image: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen
@@ -71,6 +71,10 @@ bench-browser: browser chromium $(STAMPS)/bench-node
 bench-codecs: ## Compare the JPEG decoder and the resizer with other crates (PHOTOS=… for your own folder; some minutes)
 	$(call say,Comparing with zune-jpeg and jpeg-decoder and pic-scale and fast_image_resize)
 	cargo run --quiet --release --manifest-path tests/bench/codecs/Cargo.toml --target-dir target/bench-codecs -- $(PHOTOS)
+
+bench-webp: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen ## Compare small photos as WebP with JPEG and libwebp at equal quality (PHOTOS=… for your own folder; some minutes)
+	$(call say,Comparing lossy WebP with JPEG and libwebp)
+	node tests/bench/webp.mjs
 
 bench-work: $(STAMPS)/bench-node $(STAMPS)/targets $(TOOLS)/wasm-bindgen ## Compare the estimated CPU time of plans with the measured one (PHOTOS=… for your own folder; ten minutes)
 	$(call say,Measuring what Plan::work estimates (ten minutes))

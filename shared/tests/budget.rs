@@ -10,7 +10,7 @@ mod fixture;
 mod many_codes;
 mod picture;
 
-use image_rules::{Limits, Plan, Policy, inspect, limits::Effort, process};
+use image_rules::{Bounds, Limits, Output, Plan, Policy, inspect, limits::Effort, process};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -23,10 +23,13 @@ const POLICY: Policy =
 /// Measured and computed peak.
 fn peaks(bytes: &[u8], policy: &Policy) -> (u64, u64) {
     let report = inspect(bytes, policy).expect("a sound picture");
-    let plan = Plan::new(&report, policy).expect("within the limits");
+    peaks_of(bytes, &Plan::new(&report, policy).expect("within the limits"), policy)
+}
+
+fn peaks_of(bytes: &[u8], plan: &Plan, policy: &Policy) -> (u64, u64) {
     ALLOCATOR.reset_peak_usage();
     let before = ALLOCATOR.current_usage();
-    let made = process(bytes, &plan, &policy.limits).expect("pixels that decode");
+    let made = process(bytes, plan, &policy.limits).expect("pixels that decode");
     let measured = ALLOCATOR.peak_usage().saturating_sub(before) as u64;
     drop(made);
     (measured, plan.peak_bytes())
@@ -105,6 +108,20 @@ fn the_computed_peak_holds() {
     let animation = picture::animation(600, 400, 6);
     for max_edge in [2048, 300] {
         check("animated GIF", &animation, &Policy { max_edge, ..POLICY });
+    }
+    let colored = picture::photo(1600, 1200);
+    for (name, bytes) in
+        [("JPEG", colored.jpeg(92, false, false)), ("PNG", colored.png()), ("GIF", animation)]
+    {
+        for width in [320, 500] {
+            let report = inspect(&bytes, &POLICY).expect("a sound picture");
+            let bounds = Bounds::Contain { width, height: u32::MAX };
+            let plan =
+                Plan::derive(&report, &POLICY, bounds, Output::WebP).expect("within the limits");
+            let (measured, computed) = peaks_of(&bytes, &plan, &POLICY);
+            println!("{name} as WebP, {width} px: measured {measured}, computed {computed}");
+            assert!(measured <= computed, "{name}: {measured} is more than {computed}");
+        }
     }
 }
 

@@ -21,6 +21,15 @@ export function drawn(width, height, { channels = 3, grain = 0 } = {}) {
   return sharp(data, { raw: { width, height, channels } });
 }
 
+/** The pixels of a file, four bytes each, as libwebp and others decode them. */
+export const decoded = (bytes) => sharp(bytes).ensureAlpha().raw().toBuffer();
+
+/** The size of the frames of an animation, how many there are, and how long each is seen. */
+export async function animationOf(bytes) {
+  const { width, pageHeight, pages, delay } = await sharp(bytes, { animated: true }).metadata();
+  return { width, height: pageHeight, pages, delay };
+}
+
 /** A picture of one colour: few bytes, any number of pixels. */
 export const flat = (width, height) => sharp({ create: { width, height, channels: 3, background: "#2a6f97" } });
 

@@ -1,12 +1,13 @@
 // Pages that show stored pictures: with `srcset()` in Chromium and Firefox at 1x and 3x, and a plain <img> in a mail.
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
 import { srcset } from "../../target/browser/index.js";
 import { startFirefox } from "../browser/firefox.mjs";
-import { drawn, patches } from "../browser/pictures.mjs";
+import { animated, animationOf, decoded, drawn, patches } from "../browser/pictures.mjs";
 import { openPage, startBrowser } from "./browser.mjs";
 import { startServer } from "./server.mjs";
 
@@ -72,7 +73,7 @@ for (const scale of [1, 3]) {
     page.on("response", (response) => types.set(new URL(response.url()).pathname, response.headers()["content-type"]));
     await page.goto(pageUrl);
     check(await page.evaluate(look), scale);
-    assert.equal(types.get(`/${photo.key}`), "image/jpeg");
+    assert.equal(types.get(`/${photo.key}`), scale === 1 ? "image/webp" : "image/jpeg", "a photo is WebP only where it is small");
     assert.equal(types.get(`/${drawing.key}`), "image/webp");
     assert.deepEqual(complaints, []);
     if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/pages-${scale}x.png` });
@@ -96,4 +97,40 @@ test("a mail program that does not name WebP gets JPEG or PNG from the same <img
       assert.ok(bytes.toString("hex").startsWith(signature));
     }
   }
+});
+
+test("a picture with transparent pixels is lossy WebP of at most half the bytes, and its transparency is exact", async () => {
+  const { imageUrl } = await upload("image/png", await drawn(1000, 700, { channels: 4, grain: 12 }).png().toBuffer());
+  const [webp, exact] = await Promise.all(["webp", "png"].map(async (format) => {
+    const answer = await fetch(`${imageUrl}?w=320&format=${format}`);
+    assert.equal(answer.headers.get("content-type"), `image/${format}`);
+    return Buffer.from(await answer.arrayBuffer());
+  }));
+  for (const chunk of ["ALPH", "VP8 "]) assert.ok(webp.includes(chunk), chunk);
+  assert.ok(webp.length <= exact.length / 2, `${webp.length} of ${exact.length} bytes`);
+  const [lossy, pixels] = await Promise.all([decoded(webp), decoded(exact)]);
+  assert.equal(lossy.length, pixels.length);
+  let [lost, seen] = [0, 0];
+  for (let at = 0; at < pixels.length; at += 4) {
+    assert.equal(lossy[at + 3], pixels[at + 3]);
+    if (pixels[at + 3] === 0) continue;
+    seen += 3;
+    for (let channel = at; channel < at + 3; channel += 1) lost += Math.abs(lossy[channel] - pixels[channel]);
+  }
+  assert.ok(lost / seen < 8, `${lost / seen} a channel`);
+  if (process.env.SCREENSHOTS) writeFileSync(`${process.env.SCREENSHOTS}/cut-out.webp`, webp);
+});
+
+test("a GIF is an animated WebP where the caller takes it, with the same frames and fewer bytes", async () => {
+  const { imageUrl } = await upload("image/gif", await (await animated(640, 480, 6)).gif({ delay: [50, 60, 70, 80, 90, 100] }).toBuffer());
+  const [webp, gif] = await Promise.all(["image/webp", "*/*"].map(async (accept) => {
+    const answer = await fetch(`${imageUrl}?w=160&format=auto`, { headers: { Accept: accept } });
+    assert.equal(answer.headers.get("content-type"), accept === "*/*" ? "image/gif" : accept);
+    return Buffer.from(await answer.arrayBuffer());
+  }));
+  const expected = { width: 160, height: 120, pages: 6, delay: [50, 60, 70, 80, 90, 100] };
+  assert.deepEqual(await animationOf(webp), expected);
+  assert.deepEqual(await animationOf(gif), expected);
+  assert.ok(webp.length < gif.length, `${webp.length} bytes, ${gif.length} as GIF`);
+  if (process.env.SCREENSHOTS) writeFileSync(`${process.env.SCREENSHOTS}/animation.webp`, webp);
 });

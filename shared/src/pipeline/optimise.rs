@@ -3,6 +3,8 @@
 
 use alloc::vec::Vec;
 
+use gif::Repeat;
+
 use crate::{
     Format, Report,
     codec::{
@@ -71,6 +73,10 @@ async fn encode(
     pace: &Pace,
 ) -> Optimised {
     match picture {
+        #[cfg(feature = "derive")]
+        Picture::Jpeg(planes, icc) if target.output() == Output::WebP => {
+            encode_small_photo(&planes, icc.as_deref(), source, target, pace).await
+        }
         Picture::Jpeg(planes, icc) => {
             encode_photo(&planes, icc.as_deref(), source, target, pace).await
         }
@@ -146,7 +152,7 @@ async fn resized_and_turned(
     match picture {
         Picture::Jpeg(planes, icc) => {
             let luma = size(target);
-            let chroma = encode::jpeg::chroma_size(luma, target.quality);
+            let chroma = encode::jpeg::chroma_size(luma, target.chroma_quality());
             let planes = resize::planes(planes, luma, chroma, pace).await;
             let samples = if planes.chroma.is_some() { 3 } else { 1 };
             turn(orientation, target, samples, pace).await;
@@ -248,6 +254,22 @@ async fn encode_photo(
     Optimised { encoded, placeholder: placeholder::of_planes(planes, Orientation::UPRIGHT) }
 }
 
+/// Encodes upright planes as lossy WebP, if that has fewer bytes than the source.
+#[cfg(feature = "derive")]
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn encode_small_photo(
+    planes: &Planes,
+    icc: Option<&[u8]>,
+    source: usize,
+    target: &Target,
+    pace: &Pace,
+) -> Optimised {
+    let settings = encode::lossy_webp::Settings { quality: target.quality, icc, limit: source };
+    let bytes = encode::lossy_webp::encode_planes(planes, settings, pace).await;
+    let encoded = bytes.ok().map(|bytes| Encoded { format: Format::WebP, ..jpeg(planes, bytes) });
+    Optimised { encoded, placeholder: placeholder::of_planes(planes, Orientation::UPRIGHT) }
+}
+
 fn jpeg(planes: &Planes, bytes: Vec<u8>) -> Encoded {
     let (width, height) = (length(planes.luma.width), length(planes.luma.height));
     Encoded { format: Format::Jpeg, bytes, width, height }
@@ -263,14 +285,15 @@ async fn gif(
     let (smooth, placeholder) =
         animation(bytes, report, target, (Method::Smooth, bytes.len()), pace).await?;
     let encoded = match smooth {
-        Err(EncodeError::TooLong) => {
+        Err(EncodeError::TooLong) if target.output() != Output::WebP => {
             let method = (Method::Nearest, to_usize(target.most_bytes));
             animation(bytes, report, target, method, pace).await?.0
         }
         done => done,
     };
+    let is_webp = target.output() == Output::WebP && !target.first_frame();
     let encoded = encoded.ok().map(|bytes| Encoded {
-        format: Format::Gif,
+        format: if is_webp { Format::WebP } else { Format::Gif },
         bytes,
         width: target.crop().map_or(target.width, |(width, _)| width),
         height: target.crop().map_or(target.height, |(_, height)| height),
@@ -306,8 +329,7 @@ async fn animation(
             hash = placeholder::of_raster(&canvas, Orientation::UPRIGHT);
         }
         let begun = out.unwrap_or_else(|| {
-            let (size, repeat) = ((canvas.width, canvas.height), source.repeat());
-            encode::gif::Animation::begin(size, repeat, &shown.palette, limit)
+            AnimationWriter::begin(&canvas, source.repeat(), &shown, target, limit)
         });
         out = Some(match begun {
             Ok(mut animation) => animation.frame(canvas, shown, pace).await.map(|()| animation),
@@ -322,6 +344,63 @@ async fn animation(
         Err(error) => Err(error),
     };
     Ok((written, hash))
+}
+
+/// An animation in the format of the target.
+enum AnimationWriter {
+    Gif(encode::gif::Animation),
+    #[cfg(feature = "derive")]
+    WebP(encode::animated_webp::Animation),
+}
+
+impl AnimationWriter {
+    #[cfg_attr(not(feature = "derive"), expect(unused_variables, reason = "one format only"))]
+    fn begin(
+        canvas: &Raster,
+        repeat: Repeat,
+        first: &decode::gif::FrameInfo,
+        target: &Target,
+        limit: usize,
+    ) -> Result<Self, EncodeError> {
+        let size = (canvas.width, canvas.height);
+        #[cfg(feature = "derive")]
+        if target.output() == Output::WebP && !target.first_frame() {
+            // GIF counts what is played again, WebP what is played.
+            let plays = match repeat {
+                Repeat::Infinite => 0,
+                Repeat::Finite(again) => again.saturating_add(1),
+            };
+            let animation =
+                encode::animated_webp::Animation::begin(size, plays, target.quality, limit);
+            return Ok(Self::WebP(animation));
+        }
+        encode::gif::Animation::begin(size, repeat, &first.palette, limit).map(Self::Gif)
+    }
+
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    async fn frame(
+        &mut self,
+        canvas: Raster,
+        info: decode::gif::FrameInfo,
+        pace: &Pace,
+    ) -> Result<(), EncodeError> {
+        match self {
+            Self::Gif(animation) => animation.frame(canvas, info, pace).await,
+            #[cfg(feature = "derive")]
+            Self::WebP(animation) => {
+                animation.frame(canvas, u32::from(info.delay) * 10, pace).await
+            }
+        }
+    }
+
+    #[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+    async fn finish(self, pace: &Pace) -> Result<Vec<u8>, EncodeError> {
+        match self {
+            Self::Gif(animation) => animation.finish(pace).await,
+            #[cfg(feature = "derive")]
+            Self::WebP(animation) => animation.finish(),
+        }
+    }
 }
 
 /// Planes with the chroma size of a JPEG of the target's quality.
@@ -346,6 +425,7 @@ struct UprightPicture<'a> {
 /// - in all its colours or, where nobody sees the difference, in 256: whichever has fewer bytes;
 /// - as a JPEG when it is opaque and has more bytes than are aimed for, or for a preview when that at
 ///   least halves them;
+/// - as lossy WebP when it is not opaque, WebP is asked for and that has at most half the bytes;
 /// - in 256 colours in any case when it would have more bytes than the source or than are aimed for.
 ///
 /// A source in WebP stays one where that is the smallest; one in PNG stays PNG.
@@ -375,6 +455,10 @@ async fn smallest(
     let close = palette.as_ref().filter(|palette| palette.is_close);
     let best = encode_lossless(picture, format, close, (target.effort, most), pace).await;
     let size_bytes = best.as_ref().map_or(usize::MAX, |best| best.bytes.len());
+    #[cfg(feature = "derive")]
+    if let Some(lossy) = lossy_with_alpha(picture, size_bytes / 2, target, pace).await {
+        return Some(lossy);
+    }
     let aim = target.target_bytes.map_or(most, to_usize);
     let may_be_jpeg = !raster.layout.has_alpha()
         && target.policy.accepted_types.contains(Format::Jpeg)
@@ -403,6 +487,26 @@ async fn smallest(
         None => None,
     };
     few.or(best)
+}
+
+/// A picture with transparent pixels as lossy WebP, where that is asked for and has at most so many bytes. Pixel art
+/// stays exact.
+#[cfg(feature = "derive")]
+#[cfg_attr(not(feature = "steps"), paced::without_pauses)]
+async fn lossy_with_alpha(
+    picture: UprightPicture<'_>,
+    limit: usize,
+    target: &Target,
+    pace: &Pace,
+) -> Option<Encoded> {
+    let UprightPicture { raster, icc, .. } = picture;
+    let is_wanted = target.may_be_lossy_with_alpha() && raster.layout.has_alpha();
+    if !is_wanted || pixel_art::size_within(raster, (raster.width, raster.height)).is_some() {
+        return None;
+    }
+    let settings = encode::lossy_webp::Settings { quality: target.quality, icc, limit };
+    let bytes = encode::lossy_webp::encode(raster, settings, pace).await;
+    bytes.ok().map(|bytes| encoded(picture, Format::WebP, bytes))
 }
 
 /// At most 256 colours for a picture that has more; none for gray with a profile, as that of gray is none

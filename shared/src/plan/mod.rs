@@ -67,7 +67,9 @@ pub enum Output {
     Preview,
     /// As [`Self::Preview`], but never WebP, which old programs cannot show.
     Compatible,
-    /// As [`Self::Preview`], and WebP where it has fewer bytes.
+    /// As [`Self::Preview`], and WebP where it has fewer bytes: without loss, or with loss for a picture with transparent
+    /// pixels if that has at most half the bytes. A JPEG always becomes lossy WebP, which is worth asking for where the
+    /// result is small.
     WebP,
     /// JPEG.
     Jpeg,
@@ -197,8 +199,8 @@ pub struct Target {
     pub output: Output,
     /// The width and height as seen of the middle that is left of the resized picture, when its edges are cut off.
     pub crop: Option<(u32, u32)>,
-    /// Whether a picture that was coded without loss may be painted in 256 colours to have fewer bytes. That takes
-    /// more time than all else.
+    /// Whether a picture that was coded without loss may be painted in 256 colours, or become lossy WebP, to have fewer
+    /// bytes. That takes more time than all else.
     pub may_reduce_colors: bool,
     /// Which formats the result may have, and how small it may be.
     pub policy: Policy,
@@ -208,6 +210,16 @@ impl Target {
     /// [`Self::output`], where pictures are derived at all.
     pub fn output(&self) -> Output {
         if cfg!(feature = "derive") { self.output } else { Output::Source }
+    }
+
+    /// The quality that decides whether the chroma of a JPEG source is halved; lossy WebP always has half.
+    pub(crate) fn chroma_quality(&self) -> u8 {
+        if self.output() == Output::WebP { 0 } else { self.quality }
+    }
+
+    /// Whether a picture with transparent pixels may become lossy WebP.
+    pub(crate) fn may_be_lossy_with_alpha(&self) -> bool {
+        self.may_reduce_colors && self.output() == Output::WebP
     }
 
     /// [`Self::first_frame`], where pictures are derived at all.

@@ -104,8 +104,10 @@ pub(crate) mod cost {
         }
     }
     /// Of these, per pixel that is encoded as lossless WebP, by a single call.
-    #[cfg(feature = "codec")]
     pub const LOSSLESS_WRITTEN_PIXEL: u64 = 20_000;
+    /// Per pixel that is encoded as lossy WebP, and per pixel whose levels are then written, by a single call.
+    pub const VP8_WRITTEN_PIXEL: u64 = 330_000;
+    pub const VP8_TOKEN_PIXEL: u64 = 20_000;
     /// Of these, per pixel whose colour is counted, per pixel whose colour is not that of the one before, and per pixel
     /// of few colours that is encoded.
     #[cfg(feature = "codec")]
@@ -278,7 +280,11 @@ fn optimise_jpeg(report: &Report, target: &Target) -> u64 {
     let decoded = (target.scale.of(report.width), target.scale.of(report.height));
     let out = area(target.width, target.height);
     let resized = with_chroma(resize(decoded, target, 1));
-    let encoded = times(with_chroma(out), cost::jpeg_sample(target.effort));
+    let encoded = if target.output() == Output::WebP {
+        encode_lossy(out)
+    } else {
+        times(with_chroma(out), cost::jpeg_sample(target.effort))
+    };
     sum(&[decode_jpeg(report, target.scale), resized, turn(report, with_chroma(out)), encoded])
 }
 
@@ -363,7 +369,17 @@ fn encode_drawing(target: &Target, content: Content) -> u64 {
         gray,
         reduced,
         if is_photo { encode_photo(target, out) } else { 0 },
+        if target.may_be_lossy_with_alpha() && has_alpha {
+            encode_lossy(out).saturating_add(times(out, cost::LOSSLESS_WRITTEN_PIXEL))
+        } else {
+            0
+        },
     ])
+}
+
+/// Of lossy WebP.
+fn encode_lossy(pixels: u64) -> u64 {
+    times(pixels, cost::CONVERTED_PIXEL + cost::VP8_WRITTEN_PIXEL + cost::VP8_TOKEN_PIXEL)
 }
 
 fn decode_gif(pixels: u64, bytes: u64) -> u64 {
@@ -373,7 +389,12 @@ fn decode_gif(pixels: u64, bytes: u64) -> u64 {
 fn optimise_gif(report: &Report, target: &Target) -> u64 {
     let out = area(target.width, target.height);
     let resized = resize((report.width, report.height), target, 4);
-    let written = times(out, cost::GIF_WRITTEN_PIXEL);
+    let is_webp = target.output() == Output::WebP && !target.first_frame();
+    let written = if is_webp {
+        times(out, cost::LOSSLESS_WRITTEN_PIXEL * 2).saturating_add(encode_lossy(out))
+    } else {
+        times(out, cost::GIF_WRITTEN_PIXEL)
+    };
     let frame = resized.saturating_add(written);
     let (pixels, frames) = if target.first_frame() {
         (report.coded.pixels.min(canvas(report)), 1)

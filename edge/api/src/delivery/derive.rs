@@ -3,7 +3,7 @@
 use edge_storage::ObjectFacts;
 use edge_types::hex;
 use image_rules::{
-    Action, Format, ImageError, Limits, Plan, Policy, Report, inspect, process_in_steps,
+    Action, Format, ImageError, Limits, Output, Plan, Policy, Report, inspect, process_in_steps,
 };
 
 use super::recipe::Recipe;
@@ -20,10 +20,13 @@ fn plan(report: &Report, recipe: &Recipe, policy: &Policy) -> Result<Plan, Image
     }
     let max_work_ms = policy.limits.max_work_ms.min(MAX_ANIMATION_WORK_MS);
     let limits = Limits { max_work_ms, ..policy.limits };
-    match Plan::derive(report, &Policy { limits, ..*policy }, bounds, output) {
-        Err(ImageError::TooMuchWork { .. }) => Plan::still(report, policy, bounds),
-        plan => plan,
+    for output in [output, Output::Preview] {
+        match Plan::derive(report, &Policy { limits, ..*policy }, bounds, output) {
+            Err(ImageError::TooMuchWork { .. }) => {}
+            plan => return plan,
+        }
     }
+    Plan::still(report, policy, bounds)
 }
 
 /// A derived picture.

@@ -52,7 +52,7 @@ impl<P: Ports> DerivedRequest<'_, P> {
     /// `IMAGE_NOT_FOUND`; a store that fails.
     pub async fn obtain(&self) -> Result<Obtained<StoreContent<P>>, ApiError> {
         // The ledger is asked only where the key of the object is not known.
-        let known = match known_format(self.source) {
+        let known = match known_format(self.source, self.recipe.output) {
             Some(format) => DerivedStatus::Stored(format),
             None => self.ask(None).await,
         };

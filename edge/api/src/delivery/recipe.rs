@@ -10,7 +10,9 @@ use edge_types::Problem;
 use crate::{config::Config, request::text_header};
 
 /// Counts up whenever the same recipe makes other bytes.
-const ENCODER_VERSION: u32 = 1;
+const ENCODER_VERSION: u32 = 2;
+/// Up to this side WebP of a photo has at least 5 % fewer bytes than a JPEG that looks as good.
+const MAX_WEBP_PHOTO_SIDE: u32 = 320;
 /// The longest side that can be asked for.
 const MAX_SIDE: u32 = 16_383;
 
@@ -36,6 +38,21 @@ enum Size {
         width: u32,
         height: u32,
     },
+}
+
+impl Size {
+    /// Whether the result has at most [`MAX_WEBP_PHOTO_SIDE`] in one direction.
+    const fn is_small(self) -> bool {
+        const fn is_short(side: Option<u32>) -> bool {
+            matches!(side, Some(..=MAX_WEBP_PHOTO_SIDE))
+        }
+        match self {
+            Self::Full => false,
+            Self::Variant(variant) => variant.edge() <= MAX_WEBP_PHOTO_SIDE,
+            Self::Contain { width, height } => is_short(width) || is_short(height),
+            Self::Cover { width, height } => is_short(Some(width)) && is_short(Some(height)),
+        }
+    }
 }
 
 /// A square that a picture fits in; the value of `v`.
@@ -100,10 +117,12 @@ impl Recipe {
 }
 
 /// The format of what is derived from this one, if it does not depend on the pixels.
-pub const fn known_format(source: Format) -> Option<Format> {
-    match source {
-        Format::Jpeg | Format::Gif => Some(source),
-        Format::Png | Format::WebP => None,
+pub const fn known_format(source: Format, output: Output) -> Option<Format> {
+    match (source, output) {
+        (Format::Jpeg, Output::WebP) => Some(Format::WebP),
+        // An animation that takes too much work as WebP stays a GIF.
+        (Format::Gif, Output::WebP) | (Format::Png | Format::WebP, _) => None,
+        (Format::Jpeg | Format::Gif, _) => Some(source),
     }
 }
 
@@ -186,7 +205,7 @@ impl PictureQuery {
             Some("auto") => (Output::Compatible, true),
             Some(_) => return Err(Problem::field("format", Some("auto, jpeg, png or webp"))),
         };
-        let output = simplified(output, source);
+        let output = simplified(output, source, size);
         let is_stored = size == Size::Full && output == Output::Preview && !has_quality;
         let recipe = (!is_stored).then_some(Recipe { size, output, quality });
         Ok(Self { recipe, negotiates, is_free: is_free && !has_quality })
@@ -229,8 +248,10 @@ fn number(name: &str, text: &str, expected: &'static str, most: u32) -> Result<u
 }
 
 /// The simplest output that is the same for a picture stored in this format, so that it is derived once.
-const fn simplified(output: Output, source: Format) -> Output {
+const fn simplified(output: Output, source: Format, size: Size) -> Output {
     match (source, output) {
+        (Format::Jpeg, Output::WebP) if size.is_small() => output,
+        (Format::Gif, Output::WebP) if !matches!(size, Size::Full) => output,
         (Format::Jpeg | Format::Gif, _)
         | (Format::Png, Output::Compatible)
         | (Format::WebP, Output::WebP) => Output::Preview,

@@ -85,7 +85,7 @@ fn a_derived_picture_is_stored_once_and_served_from_there() {
     let path = uploaded(&app, "image/jpeg", PHOTO);
     let first = send(&app, get(&format!("{path}?w=16")), b"");
     assert_eq!((first.status, size_of(&first)), (StatusCode::OK, (16, 10)));
-    let key = format!("derived{}/w16-q80-1.jpeg", path.trim_end_matches(".jpeg"));
+    let key = format!("derived{}/w16-q80-2.jpeg", path.trim_end_matches(".jpeg"));
     assert_eq!(derived(&app), [key]);
     let writes = app.ports.store.writes.get();
     for _ in 0..2 {
@@ -156,7 +156,44 @@ fn a_format_is_negotiated_and_each_has_a_copy_of_its_own() {
     assert_eq!(derived(&app).len(), 2);
     let photo = uploaded(&app, "image/jpeg", PHOTO);
     let response = send(&app, get(&format!("{photo}?format=auto")), b"");
-    assert_eq!(response.bytes, PHOTO, "a photo is a JPEG in any case");
+    assert_eq!(response.bytes, PHOTO, "a photo in full size is a JPEG in any case");
+}
+
+#[test]
+fn a_photo_is_webp_where_it_is_small_and_the_caller_takes_it() {
+    let app = small_widths();
+    let photo = uploaded(&app, "image/jpeg", PHOTO);
+    for (query, accept, types) in [
+        ("w=16&format=auto", "image/webp", "image/webp"),
+        ("w=16&format=webp", "*/*", "image/webp"),
+        ("w=16&format=auto", "*/*", "image/jpeg"),
+        ("w=16", "image/webp", "image/jpeg"),
+    ] {
+        let ask = get(&format!("{photo}?{query}")).header("accept", accept);
+        let response = send(&app, ask, b"");
+        assert_eq!(response.headers["content-type"], types, "{query} {accept}");
+        assert_eq!(size_of(&response), (16, 10));
+    }
+    let names: Vec<_> = derived(&app)
+        .into_iter()
+        .filter_map(|key| key.rsplit('/').next().map(str::to_owned))
+        .collect();
+    assert_eq!(names, ["w16-q80-2.jpeg", "w16-webp-q80-2.webp"]);
+}
+
+#[test]
+fn an_animation_is_webp_where_the_caller_takes_it_and_stays_one() {
+    let app = small_widths();
+    let path =
+        uploaded(&app, "image/gif", include_bytes!("../../../../tests/fixtures/gif/animated.gif"));
+    for (accept, types) in [("image/webp", "image/webp"), ("*/*", "image/gif")] {
+        let ask = get(&format!("{path}?w=16&format=auto")).header("accept", accept);
+        let response = send(&app, ask, b"");
+        assert_eq!(response.headers["content-type"], types);
+        let report = inspect(&response.bytes, &Policy::EDGE).expect("a picture");
+        assert_eq!(report.width, 16);
+        assert!(report.frames > 1, "{types}: {} frame", report.frames);
+    }
 }
 
 #[test]

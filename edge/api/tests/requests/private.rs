@@ -287,9 +287,9 @@ fn a_size_of_a_private_picture_is_signed_and_goes_with_it() {
         signed(KEY, UrlPurpose::Private, &bare, &format!("exp={}&{size}", NOW_S + 3600))
     };
     for (size, expected, name) in [
-        ("w=16", (16, 10), "w16-q80-1"),
-        ("fit=cover&h=12&w=12", (12, 12), "w12-h12-cover-q80-1"),
-        ("h=12&q=50", (20, 12), "h12-q50-1"),
+        ("w=16", (16, 10), "w16-q80-2"),
+        ("fit=cover&h=12&w=12", (12, 12), "w12-h12-cover-q80-2"),
+        ("h=12&q=50", (20, 12), "h12-q50-2"),
     ] {
         let before = app.ports.stored();
         let found = read(&app, &sign(size));

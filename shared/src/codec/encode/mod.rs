@@ -1,9 +1,15 @@
 //! Encoders: one file a format.
 
+#[cfg(feature = "derive")]
+pub(crate) mod animated_webp;
 pub(crate) mod gif;
 pub(crate) mod jpeg;
+#[cfg(feature = "derive")]
+pub(crate) mod lossy_webp;
 pub(crate) mod png;
 mod sink;
+#[cfg(feature = "derive")]
+mod vp8;
 pub(crate) mod webp;
 
 pub(crate) use sink::Sink;

@@ -6,14 +6,14 @@
 use alloc::{vec, vec::Vec};
 
 use crate::{
-    container::webp::vp8::{Bools, KeyFrame, Segments},
+    container::webp::vp8::{
+        Bools, KeyFrame, Segments,
+        tables::{BANDS, BLOCK_MODES, CATEGORIES, Odds, TOKEN_UPDATES, TOKENS},
+    },
     error::Corrupt,
     pace::Pace,
     plan::work::cost,
 };
-use tables::{BANDS, BLOCK_MODES, CATEGORIES, Odds, TOKEN_UPDATES, TOKENS};
-
-mod tables;
 
 /// Bytes behind the last code that an encoder may have flushed: that of section 7.3 writes four, of which
 /// the decoder has read two ahead.

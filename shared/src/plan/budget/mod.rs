@@ -7,7 +7,7 @@ use crate::{
     Format, Report,
     container::png::most_inflated,
     limits::Effort,
-    plan::{Scale, Target},
+    plan::{Output, Scale, Target},
     report::Color,
 };
 
@@ -159,15 +159,21 @@ fn optimise_jpeg(report: &Report, target: &Target) -> u64 {
         .saturating_add(resizer(decoded, target, 1));
     let out = jpeg_planes(target, report.color != Color::Gray);
     // Turned, each plane is there twice for a moment.
-    let encoding =
-        out.saturating_add(out.max(encode_jpeg(target, out).saturating_add(encodings(target, 3))));
+    // Narrower planes, and levels.
+    let lossy = if target.output() == Output::WebP {
+        area(target.width, target.height).saturating_mul(8)
+    } else {
+        0
+    };
+    let encoded = encode_jpeg(target, out).max(lossy).saturating_add(encodings(target, 3));
+    let encoding = out.saturating_add(out.max(encoded));
     decoding.saturating_add(converted).max(resizing).max(encoding)
 }
 
 /// Planes as they are encoded, before padding.
 fn jpeg_planes(target: &Target, color: bool) -> u64 {
     let luma = area(target.width, target.height);
-    let chroma = if target.quality >= 90 {
+    let chroma = if target.chroma_quality() >= 90 {
         luma
     } else {
         area(target.width.div_ceil(2), target.height.div_ceil(2))
@@ -246,7 +252,9 @@ fn encode_drawing(target: &Target, channels: u64) -> u64 {
     let planes = jpeg_planes(target, true);
     let halving = area.saturating_mul(2).saturating_add(planes);
     let photo = halving.max(planes.saturating_add(encode_jpeg(target, planes)));
-    let largest = indices.saturating_add(rows).max(photo);
+    // Opaque pixels and planes; levels; alpha as four channels and its codes.
+    let lossy = if target.may_be_lossy_with_alpha() { area.saturating_mul(12) } else { 0 };
+    let largest = indices.saturating_add(rows).max(photo).max(lossy);
     largest.saturating_add(encodings(target, channels)).saturating_add(QUANTISER)
 }
 
@@ -261,7 +269,12 @@ fn optimise_gif(report: &Report, target: &Target) -> u64 {
     let source = canvas(report).saturating_mul(4 + 4 + 1);
     // The frame that is held, the one that comes, what is seen; indices, a part of them, and that
     // compressed, which can take half as much again.
-    let frames = out.saturating_mul(4 + 4 + 4 + 1 + 1 + 2);
+    let frames = if target.output() == Output::WebP {
+        // What is seen, what comes, the part of it, and what encodes that; the codes without loss, which may be longer than the pixels.
+        out.saturating_mul(4 + 4 + 4 + 12 + 5)
+    } else {
+        out.saturating_mul(4 + 4 + 4 + 1 + 1 + 2)
+    };
     let rows = resizer((report.width, report.height), target, 4);
     let encoded = target.most_bytes.saturating_mul(2);
     source.saturating_add(frames).saturating_add(rows).saturating_add(encoded)

@@ -5,6 +5,9 @@
 
 use crate::error::Corrupt;
 
+#[cfg(feature = "codec")]
+pub mod tables;
+
 /// Reads bools of given odds.
 #[derive(Clone, Copy)]
 pub struct Bools<'a> {

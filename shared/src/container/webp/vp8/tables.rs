@@ -1,16 +1,16 @@
-//! The tables of RFC 6386 that parsing the codes of a key frame needs.
+//! The tables of RFC 6386 that reading and writing the codes of a key frame needs.
 
 /// Odds in the tree of a token.
-pub(super) type Odds = [u8; 11];
+pub(crate) type Odds = [u8; 11];
 
 /// By kind of block, band of coefficients, and how large the coefficient before was: zero, one, more.
-pub(super) type TokenOdds = [[[Odds; 3]; 8]; 4];
+pub(crate) type TokenOdds = [[[Odds; 3]; 8]; 4];
 
 /// The band of each coefficient (section 13.3).
-pub(super) const BANDS: [usize; 16] = [0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7];
+pub(crate) const BANDS: [usize; 16] = [0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7];
 
 /// Odds of the further bits of large coefficients, by category (section 13.2).
-pub(super) const CATEGORIES: [&[u8]; 6] = [
+pub(crate) const CATEGORIES: [&[u8]; 6] = [
     &[159],
     &[165, 145],
     &[173, 148, 140],
@@ -20,7 +20,7 @@ pub(super) const CATEGORIES: [&[u8]; 6] = [
 ];
 
 /// Odds in the tree of a block's mode, by the modes of the blocks above and to the left (section 11.5).
-pub(super) const BLOCK_MODES: [[[u8; 9]; 10]; 10] = [
+pub(crate) const BLOCK_MODES: [[[u8; 9]; 10]; 10] = [
     [
         [231, 120, 48, 89, 115, 113, 120, 152, 112],
         [152, 179, 64, 126, 170, 118, 46, 70, 95],
@@ -144,7 +144,7 @@ pub(super) const BLOCK_MODES: [[[u8; 9]; 10]; 10] = [
 ];
 
 /// Odds that a token's odds are left as they are (section 13.4).
-pub(super) const TOKEN_UPDATES: TokenOdds = [
+pub(crate) const TOKEN_UPDATES: TokenOdds = [
     [
         [
             [255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255],
@@ -316,7 +316,7 @@ pub(super) const TOKEN_UPDATES: TokenOdds = [
 ];
 
 /// The odds of tokens that every key frame begins with (section 13.5).
-pub(super) const TOKENS: TokenOdds = [
+pub(crate) const TOKENS: TokenOdds = [
     [
         [
             [128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128],
@@ -485,4 +485,26 @@ pub(super) const TOKENS: TokenOdds = [
             [238, 1, 255, 128, 128, 128, 128, 128, 128, 128, 128],
         ],
     ],
+];
+
+/// The step between the levels of the first coefficient, by quantiser index (section 14.1).
+#[cfg(feature = "derive")]
+pub(crate) const DC_STEPS: [u16; 128] = [
+    4, 5, 6, 7, 8, 9, 10, 10, 11, 12, 13, 14, 15, 16, 17, 17, 18, 19, 20, 20, 21, 21, 22, 22, 23,
+    23, 24, 25, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42, 43, 44,
+    45, 46, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67,
+    68, 69, 70, 71, 72, 73, 74, 75, 76, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 91,
+    93, 95, 96, 98, 100, 101, 102, 104, 106, 108, 110, 112, 114, 116, 118, 122, 124, 126, 128, 130,
+    132, 134, 136, 138, 140, 143, 145, 148, 151, 154, 157,
+];
+
+/// The same for all other coefficients.
+#[cfg(feature = "derive")]
+pub(crate) const AC_STEPS: [u16; 128] = [
+    4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
+    29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
+    53, 54, 55, 56, 57, 58, 60, 62, 64, 66, 68, 70, 72, 74, 76, 78, 80, 82, 84, 86, 88, 90, 92, 94,
+    96, 98, 100, 102, 104, 106, 108, 110, 112, 114, 116, 119, 122, 125, 128, 131, 134, 137, 140,
+    143, 146, 149, 152, 155, 158, 161, 164, 167, 170, 173, 177, 181, 185, 189, 193, 197, 201, 205,
+    209, 213, 217, 221, 225, 229, 234, 239, 245, 249, 254, 259, 264, 269, 274, 279, 284,
 ];
