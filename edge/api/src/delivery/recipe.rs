@@ -12,7 +12,7 @@ use crate::{config::Config, request::text_header};
 /// Counts up whenever the same recipe makes other bytes.
 const ENCODER_VERSION: u32 = 2;
 /// Up to this side WebP of a photo has at least 5 % fewer bytes than a JPEG that looks as good.
-const MAX_WEBP_PHOTO_SIDE: u32 = 320;
+const MAX_WEBP_PHOTO_SIDE: u32 = 200;
 /// The longest side that can be asked for.
 const MAX_SIDE: u32 = 16_383;
 
